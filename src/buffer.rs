@@ -1,0 +1,181 @@
+//! Buffers travel, which is what bounds the memory.
+//!
+//! A reader owns a fixed number of buffers, its [`Pool`]. It fills one and sends it on its way; main puts
+//! what is to be written for it into the same buffer; a writer writes that. Dropped, the buffer is back
+//! with its reader. A reader without a buffer waits, so an output that is stuck stops the reader that
+//! feeds it, and nothing else: not the other reader, and not main.
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use memchr::memchr_iter;
+use std::convert::Infallible;
+
+/// How much one read may return, in bytes.
+pub const READ_SIZE: usize = 64 * 1024;
+
+/// How many buffers a reader has: one being filled, one with main, two being written or waiting for it.
+///
+/// A buffer full of empty lines grows 28-fold when each is stamped, so that these may take 7.5 MiB.
+pub const BUFFERS: usize = 4;
+
+/// What one read returned, and what is to be written for it.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    /// What is to be written.
+    pub output: Vec<u8>,
+    /// Where each message in `output` ends, if they must be written one by one.
+    pub ends: Vec<usize>,
+    /// How much of `output` has been written, in bytes.
+    pub written: usize,
+    space: Vec<u8>,
+    filled: usize,
+    home: Option<Sender<Self>>,
+}
+
+impl Buffer {
+    /// A buffer that belongs to nobody, for what no reader has read: a notice, or a line that was copied.
+    #[must_use]
+    pub fn with_input(input: &[u8]) -> Self {
+        let mut buffer = Self::default();
+        buffer.space.extend_from_slice(input);
+        buffer.filled = input.len();
+        buffer
+    }
+
+    /// A buffer that belongs to nobody, with something to be written.
+    #[must_use]
+    pub fn with_output(output: Vec<u8>) -> Self {
+        let mut buffer = Self::default();
+        buffer.output = output;
+        buffer
+    }
+
+    /// Where a read may put its bytes; [`filled`](Self::filled) tells how many it put there.
+    pub fn space(&mut self) -> &mut [u8] {
+        &mut self.space
+    }
+
+    /// A read returned this many bytes.
+    pub fn filled(&mut self, bytes: usize) {
+        self.filled = bytes;
+    }
+
+    /// What was read.
+    #[must_use]
+    pub fn input(&self) -> &[u8] {
+        &self.space[..self.filled]
+    }
+
+    /// What was read, and where to put what is to be written for it.
+    pub fn input_and_output(&mut self) -> (&[u8], &mut Vec<u8>) {
+        (&self.space[..self.filled], &mut self.output)
+    }
+
+    /// Exchanges what is to be written with another buffer.
+    pub fn swap_output(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.output, &mut other.output);
+        std::mem::swap(&mut self.ends, &mut other.ends);
+    }
+
+    /// What is still to be written.
+    #[must_use]
+    pub fn unwritten(&self) -> &[u8] {
+        &self.output[self.written..]
+    }
+
+    /// How many messages have not been written to their end when `written` bytes of the output have been.
+    #[must_use]
+    pub fn messages_after(&self, written: usize) -> usize {
+        if self.ends.is_empty() {
+            memchr_iter(b'\n', &self.output[written..]).count()
+        } else {
+            self.ends.iter().filter(|end| **end > written).count()
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.take() {
+            self.output.clear();
+            self.ends.clear();
+            (self.written, self.filled) = (0, 0);
+            // Refused only if the reader is gone, and then nobody misses the buffer.
+            let _ = home.try_send(std::mem::take(self));
+        }
+    }
+}
+
+/// The buffers of one reader.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    free: Receiver<Buffer>,
+    home: Sender<Buffer>,
+}
+
+impl Pool {
+    /// [`BUFFERS`] buffers of [`READ_SIZE`].
+    #[must_use]
+    pub fn new() -> Self {
+        let (home, free) = bounded(BUFFERS);
+        for _ in 0..BUFFERS {
+            let mut buffer = Buffer::default();
+            buffer.space.resize(READ_SIZE, 0);
+            // There is room for all of them.
+            let _ = home.try_send(buffer);
+        }
+        Self { free, home }
+    }
+
+    /// Waits for a buffer. `None` when the sender of `stop` has been dropped.
+    #[must_use]
+    pub fn take(&self, stop: &Receiver<Infallible>) -> Option<Buffer> {
+        select! {
+            recv(self.free) -> buffer => {
+                let mut buffer = buffer.ok()?;
+                buffer.home = Some(self.home.clone());
+                Some(buffer)
+            }
+            recv(stop) -> _ => None,
+        }
+    }
+
+    /// Whether all buffers are under way: what was read has not been written yet, so the reader waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.free.is_empty()
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_buffer_returns_to_its_reader_when_it_is_dropped() {
+        let pool = Pool::new();
+        let (_running, stop) = bounded(0);
+        let mut under_way: Vec<Buffer> = (0..BUFFERS).map(|_| pool.take(&stop).unwrap()).collect();
+        assert!(pool.is_empty());
+        under_way[0].output.extend_from_slice(b"hello\n");
+        assert_eq!(under_way[0].messages_after(0), 1);
+        drop(under_way);
+        let again = pool.take(&stop).unwrap();
+        assert!(again.output.is_empty() && again.input().is_empty());
+    }
+
+    #[test]
+    fn a_reader_that_waits_for_a_buffer_can_be_stopped() {
+        let pool = Pool::new();
+        let (running, stop) = bounded(0);
+        let _under_way: Vec<Buffer> = (0..BUFFERS).map(|_| pool.take(&stop).unwrap()).collect();
+        drop(running);
+        assert!(pool.take(&stop).is_none());
+    }
+}

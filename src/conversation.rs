@@ -1,0 +1,393 @@
+//! The rules of two people talking. No I/O: it owns no socket, thread or clock.
+//!
+//! The threads around it tell it what happened and ask it what to send next. Both sides speak at any time;
+//! the goodbye `88` of either one ends it, and then nothing is cut short that still moves:
+//!
+//! ```text
+//!            says 88, or its input ends                      everything was written
+//!   Open  ──────────────────────────────▶  Leaving  ──▶ Left ──────────────────────▶ over, when the
+//!     │    hears 88, or the connection ends   ▲                                      peer has left too
+//!     └───────────────────────────────────────┘
+//! ```
+
+use crate::buffer::Buffer;
+use crate::input::{Input, Taken};
+use crate::notice::Notice;
+use crate::terminal::harmless;
+use crate::wire::{Decoder, Encoder, Heard, Stamp, Wire};
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// How long nothing may move on the socket once somebody has said goodbye.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether something moves, then.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What to do when standard input ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnEof {
+    /// Say `88` and leave.
+    #[default]
+    Bye,
+    /// Close the writing half, and listen until the peer is done.
+    Wait,
+}
+
+/// How the conversation is to be held.
+#[derive(Debug, Clone, Copy)]
+pub struct Manners {
+    /// How messages are sent.
+    pub wire: Wire,
+    /// The longest message on the wire, in bytes, with its stamp.
+    pub max_line: usize,
+    /// What to do when standard input ends.
+    pub on_eof: OnEof,
+    /// Received text goes to a terminal: make it [`harmless`].
+    pub to_terminal: bool,
+}
+
+/// What goes to the peer next, in this order and none before the one before it has been written.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// Messages, which are never empty.
+    Messages(Buffer),
+    /// `88`, after a pause where the peer might not tell it from the message before, and then the end of
+    /// the writing half.
+    Goodbye {
+        /// How long to wait before it.
+        pause: Option<Duration>,
+    },
+    /// The end of the writing half.
+    HalfClose,
+}
+
+/// Where our half of the conversation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    /// Lines may be sent.
+    Open,
+    /// Only the goodbye (or the mere end) is left to be sent.
+    Leaving { goodbye: bool },
+    /// Nothing more will be sent.
+    Left,
+}
+
+/// How our half ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whether all was written, the goodbye included.
+    pub complete: bool,
+    /// How many messages were not written to their end.
+    pub undelivered: usize,
+}
+
+/// One conversation, from the connection to its end.
+#[derive(Debug)]
+pub struct Conversation {
+    peer: SocketAddr,
+    began: Instant,
+    manners: Manners,
+    encoder: Encoder,
+    decoder: Decoder,
+    sending: Sending,
+    /// Something was sent, from which the goodbye must be told apart.
+    spoke: bool,
+    /// We have nothing to say: our input ended without a line, or before this conversation.
+    only_listens: bool,
+    said_goodbye: bool,
+    heard_goodbye: bool,
+    /// The peer will send no more.
+    heard_all: bool,
+    /// Went wrong, and was not yet told.
+    trouble: Option<Notice>,
+    delivery: Option<Delivery>,
+    patience: Option<Patience>,
+    /// It took too long: both halves are to be ended by force.
+    cut: bool,
+    notices: Vec<Notice>,
+}
+
+/// Waiting for the end of what still moves.
+#[derive(Debug)]
+struct Patience {
+    /// How many bytes had moved when it was last looked.
+    moved: u64,
+    moved_at: Instant,
+    look_at: Instant,
+}
+
+impl Conversation {
+    /// A conversation with `peer` begins. `only_listens` if our input is over already.
+    #[must_use]
+    pub fn new(peer: SocketAddr, began: Instant, manners: Manners, only_listens: bool) -> Self {
+        Self {
+            peer,
+            began,
+            manners,
+            encoder: Encoder::new(manners.wire),
+            decoder: Decoder::new(manners.max_line),
+            sending: Sending::Open,
+            spoke: false,
+            only_listens,
+            said_goodbye: false,
+            heard_goodbye: false,
+            heard_all: false,
+            trouble: None,
+            delivery: None,
+            patience: None,
+            cut: false,
+            notices: Vec::new(),
+        }
+    }
+
+    /// What to send next, if anything. `stamp` is put in front of every line.
+    pub fn next_outgoing(&mut self, input: &mut Input, stamp: &Stamp) -> Option<Outgoing> {
+        loop {
+            let buffer = match self.sending {
+                Sending::Open => match input.take(&self.encoder, stamp) {
+                    Taken::Messages(buffer) => buffer,
+                    Taken::Goodbye(buffer) => {
+                        self.say_goodbye(Notice::YouSaidGoodbye);
+                        buffer
+                    }
+                    Taken::End { spoke } => {
+                        self.input_ended(spoke || input.is_terminal);
+                        continue;
+                    }
+                    Taken::Nothing => return None,
+                },
+                Sending::Leaving { goodbye } => {
+                    self.sending = Sending::Left;
+                    let pause = self.encoder.pause_before_goodbye(self.decoder.is_framed());
+                    return Some(match goodbye {
+                        true => Outgoing::Goodbye { pause: pause.filter(|_| self.spoke) },
+                        false => Outgoing::HalfClose,
+                    });
+                }
+                Sending::Left => return None,
+            };
+            if !buffer.output.is_empty() {
+                self.spoke = true;
+                return Some(Outgoing::Messages(buffer));
+            }
+        }
+    }
+
+    /// The goodbye is to be said as soon as what was taken has been sent. `notice` tells why.
+    pub fn say_goodbye(&mut self, notice: Notice) {
+        if self.sending == Sending::Open {
+            self.sending = Sending::Leaving { goodbye: true };
+            self.said_goodbye = true;
+            self.notices.push(notice);
+        }
+    }
+
+    /// Our input has ended; `spoke` if it was not just nothing.
+    fn input_ended(&mut self, spoke: bool) {
+        match self.manners.on_eof {
+            _ if !spoke => {
+                self.only_listens = true;
+                if self.heard_all {
+                    self.leave();
+                }
+            }
+            OnEof::Bye => self.say_goodbye(Notice::InputEndedGoodbye),
+            OnEof::Wait => {
+                self.leave();
+                if !self.heard_all {
+                    self.notices.push(Notice::InputEndedListening);
+                }
+            }
+        }
+    }
+
+    /// Ends our half without a goodbye, when what was taken has been sent.
+    fn leave(&mut self) {
+        if self.sending == Sending::Open {
+            self.sending = Sending::Leaving { goodbye: false };
+        }
+    }
+
+    /// These bytes arrived at `now`. What is to be shown for them is appended to `screen`.
+    pub fn hear(&mut self, mut bytes: &[u8], now: Instant, screen: &mut Vec<u8>) {
+        while !self.heard_goodbye {
+            match self.decoder.next(&mut bytes, now) {
+                Some(Heard::Text(text)) => show(text, self.manners.to_terminal, screen),
+                Some(Heard::Goodbye | Heard::LastWords(_)) => self.hear_goodbye(Notice::TheySaidGoodbye),
+                None => return,
+            }
+        }
+    }
+
+    /// It is time to look whether bytes without a newline are a message, and whether anything still moves.
+    ///
+    /// `moved` counts the bytes that went over the socket, in both directions; `screen_is_behind` says that
+    /// nothing can move because the screen does not take what was received.
+    pub fn tick(&mut self, now: Instant, moved: u64, screen_is_behind: bool, screen: &mut Vec<u8>) {
+        if self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= now) {
+            self.hear_rest(false, screen);
+        }
+        if !self.is_ending() {
+            return;
+        }
+        let patience = self.patience.get_or_insert(Patience { moved, moved_at: now, look_at: now });
+        if patience.moved != moved || screen_is_behind {
+            (patience.moved, patience.moved_at) = (moved, now);
+        }
+        patience.look_at = now + LOOK_EVERY;
+        self.cut |= now >= patience.moved_at + PATIENCE;
+    }
+
+    /// When [`tick`](Self::tick) is to be called.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let quiet_at = self.decoder.quiet_at().filter(|_| !self.heard_goodbye);
+        // When the end has just begun: at once.
+        let look_at = self.patience.as_ref().map_or(self.began, |patience| patience.look_at);
+        let look_at = Some(look_at).filter(|_| self.is_ending() && !self.cut);
+        quiet_at.into_iter().chain(look_at).min()
+    }
+
+    /// The peer will send no more, because it closed its half or because reading failed.
+    pub fn heard_all(&mut self, result: io::Result<()>, screen: &mut Vec<u8>) {
+        self.hear_rest(true, screen);
+        self.heard_all = true;
+        let in_order = self.heard_goodbye || self.said_goodbye || self.cut;
+        match result {
+            Err(error) if !in_order => self.broke(error),
+            _ if in_order => {}
+            Ok(()) if self.manners.on_eof == OnEof::Bye => {
+                self.trouble.get_or_insert(Notice::ClosedWithoutGoodbye(self.peer));
+            }
+            _ => {
+                // With `wait` the end of their half is no goodbye, and no error: we go on.
+                if !self.only_listens {
+                    if self.sending == Sending::Open {
+                        self.notices.push(Notice::TheyFinished);
+                    }
+                    return;
+                }
+            }
+        }
+        self.leave();
+    }
+
+    /// Writing failed. What has arrived, and what still arrives, is heard nevertheless.
+    pub fn write_failed(&mut self, error: io::Error) {
+        self.sending = Sending::Left;
+        if !self.cut {
+            self.broke(error);
+        }
+    }
+
+    /// The peer's system does not answer any more.
+    pub fn vanished(&mut self, silent: Duration) {
+        self.trouble = Some(Notice::Vanished { peer: self.peer, silent });
+        self.cut_now();
+    }
+
+    /// The connection is being cut while so many bytes were not confirmed by the peer's system.
+    pub fn unconfirmed(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.trouble.get_or_insert(Notice::NotConfirmed { bytes });
+        }
+    }
+
+    /// Our half has ended.
+    pub fn delivered(&mut self, delivery: Delivery) {
+        self.sending = Sending::Left;
+        self.delivery = Some(delivery);
+    }
+
+    /// Both halves are to be ended by force.
+    pub fn cut_now(&mut self) {
+        self.cut = true;
+    }
+
+    /// Whether both halves are to be ended by force, because nothing moves.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Whether somebody has said goodbye, or the connection is lost.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.said_goodbye || self.heard_goodbye || self.trouble.is_some()
+    }
+
+    /// Whether both halves have ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.heard_all && self.delivery.is_some()
+    }
+
+    /// Whether we took leave of the conversation first or at the same time, by the line `88`.
+    #[must_use]
+    pub fn said_goodbye(&self) -> bool {
+        self.said_goodbye
+    }
+
+    /// What to tell the user, in order.
+    pub fn notices(&mut self) -> impl Iterator<Item = Notice> + use<> {
+        std::mem::take(&mut self.notices).into_iter()
+    }
+
+    /// Ends the account of a conversation that [is over](Self::is_over): whether it ended in good order. What did
+    /// not is among the [notices](Self::notices).
+    pub fn conclude(&mut self) -> bool {
+        let delivery = self.delivery.unwrap_or(Delivery { complete: false, undelivered: 0 });
+        let trouble = self.trouble.take().filter(|trouble| match trouble {
+            // They left as announced; that they did not read what we said is told below.
+            Notice::Broke { .. } => !self.heard_goodbye,
+            _ => true,
+        });
+        let in_order = trouble.is_none();
+        self.notices.extend(trouble);
+        if delivery.undelivered > 0 {
+            self.notices.push(Notice::NotDelivered { messages: delivery.undelivered });
+            return false;
+        }
+        if in_order && self.said_goodbye && !self.heard_goodbye && !delivery.complete {
+            self.notices.push(Notice::GoodbyeNotDelivered);
+            return false;
+        }
+        in_order
+    }
+
+    fn hear_rest(&mut self, ended: bool, screen: &mut Vec<u8>) {
+        while !self.heard_goodbye {
+            match if ended { self.decoder.end() } else { self.decoder.quiet() } {
+                Some(Heard::Text(text)) => show(text, self.manners.to_terminal, screen),
+                Some(Heard::Goodbye) => self.hear_goodbye(Notice::TheySaidGoodbye),
+                Some(Heard::LastWords(text)) => {
+                    show(text, self.manners.to_terminal, screen);
+                    self.hear_goodbye(Notice::TheirLastWords);
+                }
+                None => return,
+            }
+        }
+    }
+
+    fn hear_goodbye(&mut self, notice: Notice) {
+        self.heard_goodbye = true;
+        self.notices.push(notice);
+        self.leave();
+    }
+
+    fn broke(&mut self, error: io::Error) {
+        self.trouble.get_or_insert(Notice::Broke { peer: self.peer, error });
+    }
+}
+
+/// A message, one line.
+fn show(text: &[u8], to_terminal: bool, screen: &mut Vec<u8>) {
+    if to_terminal {
+        harmless(text, screen);
+    } else {
+        screen.extend_from_slice(text);
+    }
+    screen.push(b'\n');
+}

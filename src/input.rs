@@ -1,0 +1,150 @@
+//! What was typed and nobody has taken yet. No I/O.
+
+use crate::buffer::Buffer;
+use crate::wire::{Encoder, Framer, GOODBYE, Stamp};
+use std::collections::VecDeque;
+
+/// How many bytes typed at a terminal may wait, for a caller or for a peer that is slow to read. A pipe
+/// needs no such limit, because its reader waits when its buffers are under way.
+pub const ROOM: usize = 1024 * 1024;
+
+/// The lines of standard input, from the moment they were read until a conversation takes them. It outlives
+/// the conversations of a `serve`: what one does not take is there for the next.
+#[derive(Debug)]
+pub struct Input {
+    /// A person types here; otherwise it is a pipe or a file.
+    pub is_terminal: bool,
+    queue: VecDeque<Buffer>,
+    /// How much of the first buffer in the queue has been taken.
+    taken: usize,
+    framer: Framer,
+    /// Whether there has ever been a line.
+    spoke: bool,
+    ended: bool,
+    /// A conversation has been told of the end.
+    end_taken: bool,
+}
+
+/// What a conversation gets out of the input.
+#[derive(Debug)]
+pub enum Taken {
+    /// Messages, ready to be written. (There may be none in it: the buffer goes home all the same.)
+    Messages(Buffer),
+    /// The line `88`, and the messages in front of it.
+    Goodbye(Buffer),
+    /// The input has ended. `spoke` is false if there has never been a line.
+    End {
+        /// Whether there has ever been a line.
+        spoke: bool,
+    },
+    /// Nothing, for now.
+    Nothing,
+}
+
+impl Input {
+    /// `max_line` is the longest message in bytes; a longer line becomes several.
+    #[must_use]
+    pub fn new(is_terminal: bool, max_line: usize) -> Self {
+        Self {
+            is_terminal,
+            queue: VecDeque::new(),
+            taken: 0,
+            framer: Framer::new(Encoder::text_limit(max_line)),
+            spoke: false,
+            ended: false,
+            end_taken: false,
+        }
+    }
+
+    /// A read returned this. At a terminal it is copied, so that the buffer goes home at once and typing is
+    /// always read.
+    pub fn push(&mut self, buffer: Buffer) {
+        let buffer = if self.is_terminal { Buffer::with_input(buffer.input()) } else { buffer };
+        self.queue.push_back(buffer);
+    }
+
+    /// Standard input has ended.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Takes as many messages as one read returned, up to and including a line `88`.
+    pub fn take(&mut self, encoder: &Encoder, stamp: &Stamp) -> Taken {
+        let Some(mut front) = self.queue.pop_front() else { return self.take_end(encoder, stamp) };
+        let mut out = Buffer::default();
+        out.swap_output(&mut front);
+        let mut rest = &front.input()[std::mem::take(&mut self.taken)..];
+        while let Some(frame) = self.framer.next(&mut rest) {
+            self.spoke = true;
+            if frame.starts_line && frame.ends_line && frame.text == GOODBYE {
+                if !rest.is_empty() {
+                    self.taken = front.input().len() - rest.len();
+                    self.queue.push_front(front);
+                }
+                return Taken::Goodbye(out);
+            }
+            encoder.encode(stamp, frame.text, &mut out);
+        }
+        front.swap_output(&mut out);
+        Taken::Messages(front)
+    }
+
+    /// What is left when everything that was read has been taken.
+    fn take_end(&mut self, encoder: &Encoder, stamp: &Stamp) -> Taken {
+        if !self.ended || self.end_taken {
+            return Taken::Nothing;
+        }
+        let mut out = Buffer::default();
+        while let Some(frame) = self.framer.finish() {
+            self.spoke = true;
+            if frame.starts_line && frame.text == GOODBYE {
+                return Taken::Goodbye(out);
+            }
+            encoder.encode(stamp, frame.text, &mut out);
+        }
+        if !out.output.is_empty() {
+            return Taken::Messages(out);
+        }
+        self.end_taken = true;
+        Taken::End { spoke: self.spoke }
+    }
+
+    /// How many bytes wait to be taken.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let queued: usize = self.queue.iter().map(|buffer| buffer.input().len()).sum();
+        self.framer.partial().len() + queued - self.taken
+    }
+
+    /// Whether the first line that waits is the goodbye.
+    #[must_use]
+    pub fn starts_with_goodbye(&self) -> bool {
+        let queued = self.queue.iter().flat_map(Buffer::input);
+        let waiting = self.framer.partial().iter().chain(queued.skip(self.taken));
+        let mut line: Vec<u8> = waiting.copied().take(GOODBYE.len() + 2).collect();
+        if let Some(end) = line.iter().position(|&byte| byte == b'\n') {
+            line.truncate(end);
+        } else if !self.ended {
+            return false;
+        }
+        !self.framer.is_cut() && line.strip_suffix(b"\r").unwrap_or(&line) == GOODBYE
+    }
+
+    /// Whether everything has been taken, the end of the input included.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.end_taken
+    }
+
+    /// Whether there has ever been a line.
+    #[must_use]
+    pub fn spoke(&self) -> bool {
+        self.spoke
+    }
+
+    /// Whether standard input has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+}

@@ -1,0 +1,451 @@
+//! Main: one loop that takes an event, asks what it means, and hands the outcome to the writers.
+
+use super::callers::Callers;
+use super::connector::Call;
+use super::event::Event;
+use super::reader::Reader;
+use super::screen::{Observer, Screen};
+use super::talk::Talk;
+use crate::buffer::{Buffer, Pool};
+use crate::clock::Clock;
+use crate::conversation::Manners;
+use crate::exit::Exit;
+use crate::input::{Input, ROOM};
+use crate::notice::Notice;
+use crate::platform::Signal;
+use crate::wire::GOODBYE;
+use crate::world::World;
+use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How many events the channel holds. It is never full for long, because main never blocks.
+const EVENTS: usize = 64;
+
+/// How long the goodbye may take after a signal, all in all; and how long notices may take at the end.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How the endpoint comes by somebody to talk to.
+enum Role {
+    Serve { callers: Callers, once: bool },
+    Connect { _connector: Connector },
+}
+
+/// The connector thread. It may be left behind when a signal ends the program: nothing can wake a thread
+/// that waits for the system to look up a name or to reach an address.
+struct Connector {
+    _running: Sender<Infallible>,
+}
+
+/// All that main knows. Only main touches it.
+pub(super) struct Endpoint {
+    events: Receiver<Event>,
+    to_main: Sender<Event>,
+    manners: Manners,
+    role: Role,
+    input: Input,
+    clock: Clock,
+    screen: Screen,
+    observer: Observer,
+    /// The buffers of the socket-reader, the same for all conversations: those that a stuck screen still
+    /// holds from the last one are missing in the next.
+    received: Pool,
+    talk: Option<Talk>,
+    /// The program is to end.
+    ending: Option<Ending>,
+    /// The user has been told that lines are kept.
+    told_of_keeping: bool,
+    others: Others,
+}
+
+/// How the program is to end.
+#[derive(Clone, Copy)]
+struct Ending {
+    exit: Exit,
+    /// When it does so by force: after a signal.
+    by_force: Option<Instant>,
+}
+
+/// The small threads that live as long as the endpoint.
+struct Others {
+    stdin_reader: JoinHandle<()>,
+    /// Dropped, it wakes the stdin-reader from waiting for a buffer.
+    typing: Sender<Infallible>,
+    signals: JoinHandle<()>,
+    close_signals: Box<dyn FnOnce()>,
+}
+
+impl Endpoint {
+    /// Waits for callers, and talks with one after the other.
+    pub(super) fn serve(
+        world: World,
+        manners: Manners,
+        listener: TcpListener,
+        port_was_chosen: bool,
+        once: bool,
+    ) -> io::Result<Self> {
+        let (to_main, events) = bounded(EVENTS);
+        let callers = Callers::start(listener, to_main.clone())?;
+        let at = callers.address();
+        let mut endpoint = Self::start(world, manners, Role::Serve { callers, once }, to_main, events)?;
+        endpoint.screen.tell(&Notice::Listening { at, port_was_chosen });
+        endpoint.screen.tell(&Notice::Waiting);
+        Ok(endpoint)
+    }
+
+    /// Calls somebody, and talks with them.
+    pub(super) fn connect(world: World, manners: Manners, call: Call) -> io::Result<Self> {
+        let (to_main, events) = bounded(EVENTS);
+        let (running, stop) = bounded(0);
+        let connected = to_main.clone();
+        thread::Builder::new().name("connector".to_owned()).spawn(move || {
+            let outcome = call.run(&stop, &connected);
+            let _ = connected.send(Event::Connected(outcome));
+        })?;
+        let role = Role::Connect { _connector: Connector { _running: running } };
+        Self::start(world, manners, role, to_main, events)
+    }
+
+    fn start(
+        world: World,
+        manners: Manners,
+        role: Role,
+        to_main: Sender<Event>,
+        events: Receiver<Event>,
+    ) -> io::Result<Self> {
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new().name(name.to_owned()).spawn(run)
+        };
+        let mut screen =
+            Screen::start(world.screen, world.notices, world.shown_together, world.verbosity, &to_main)?;
+        let observer = screen.observer();
+        let clock = Clock::new();
+        if clock.lacks_local_time() {
+            screen.tell(&Notice::NoLocalTime);
+        }
+        let close_signals = Box::new(world.signals.closer());
+        let came = to_main.clone();
+        let signals = spawn(
+            "signals",
+            Box::new(move || world.signals.for_each(|signal| came.send(Event::Signal(signal)).is_ok())),
+        )?;
+        let (typing, stop) = bounded(0);
+        let reader = Reader { pool: Pool::new(), stop, to_main: to_main.clone(), observer: observer.clone() };
+        let keyboard = world.keyboard;
+        let stdin_reader =
+            spawn("stdin-reader", Box::new(move || reader.run(keyboard, Event::Typed, Event::InputEnded)))?;
+        Ok(Self {
+            events,
+            to_main,
+            manners,
+            role,
+            input: Input::new(world.keyboard_is_terminal, manners.max_line),
+            clock,
+            screen,
+            observer,
+            received: Pool::new(),
+            talk: None,
+            ending: None,
+            told_of_keeping: false,
+            others: Others { stdin_reader, typing, signals, close_signals },
+        })
+    }
+
+    /// The whole life of the endpoint.
+    pub(super) fn run(mut self) -> Exit {
+        loop {
+            match self.next_event() {
+                Some(event) => self.handle(event),
+                None => self.tick(Instant::now()),
+            }
+            if let Some(exit) = self.settle() {
+                return self.end(exit);
+            }
+        }
+    }
+
+    /// Waits for the next event, or for the next moment at which something is to be done. What has happened
+    /// comes before what is due.
+    fn next_event(&self) -> Option<Event> {
+        let due = self.deadline().map_or_else(never, at);
+        select_biased! {
+            // The channel cannot be closed, because we hold a sender of it ourselves.
+            recv(self.events) -> event => event.ok(),
+            recv(due) -> _ => None,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let talk = self.talk.as_ref();
+        let by_force = self.ending.and_then(|ending| ending.by_force);
+        let by_force = by_force.filter(|_| talk.is_some_and(|talk| !talk.conversation.is_cut()));
+        let caller = match &self.role {
+            // Who calls while the conversation is ending may well be the next one.
+            Role::Serve { callers, .. } if talk.is_some_and(|talk| !talk.conversation.is_ending()) => {
+                callers.deadline()
+            }
+            _ => None,
+        };
+        talk.and_then(Talk::deadline).into_iter().chain(by_force).chain(caller).min()
+    }
+
+    /// Something happened.
+    fn handle(&mut self, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Typed(buffer) => self.typed(buffer),
+            Event::InputEnded(result) => {
+                if let Err(error) = result {
+                    self.screen.tell(&Notice::CannotReadInput(error));
+                }
+                self.input.end();
+            }
+            Event::Called(socket, peer) => self.called(socket, peer, now),
+            Event::Connected(Ok((socket, peer))) => self.begin(socket, peer, &Notice::ConnectedTo(peer)),
+            Event::Connected(Err(reason)) => {
+                self.screen.tell(&Notice::Failed(reason));
+                self.end_with(Exit::Failed);
+            }
+            Event::Signal(signal) => self.signalled(signal, now),
+            Event::ScreenFailed(error) => self.screen_failed(error),
+            Event::Tell(notice) => self.screen.tell(&notice),
+            Event::ScreenDone | Event::NoticesDone => {}
+            Event::Received(_) | Event::HeardAll(_) | Event::WriteFailed(_) | Event::Delivered(_) => {
+                self.handle_talk(event, now);
+            }
+        }
+    }
+
+    /// Something happened in the conversation.
+    fn handle_talk(&mut self, event: Event, now: Instant) {
+        let Some(talk) = &mut self.talk else { return };
+        match event {
+            Event::Received(buffer) => talk.received(buffer, now, &self.screen),
+            Event::HeardAll(result) => talk.heard_all(result, &self.screen),
+            Event::WriteFailed(error) => talk.write_failed(error),
+            Event::Delivered(delivery) => talk.delivered(delivery),
+            _ => {}
+        }
+    }
+
+    /// Some time has passed.
+    fn tick(&mut self, now: Instant) {
+        let Some(talk) = &mut self.talk else { return };
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        if is_due(talk.deadline()) {
+            talk.tick(now, &self.screen);
+        }
+        if is_due(self.ending.and_then(|ending| ending.by_force)) {
+            talk.cut();
+        }
+        if let Role::Serve { callers, .. } = &mut self.role
+            && !talk.conversation.is_ending()
+            && let Some(notice) = callers.turn_away(now, self.clock.stamp())
+        {
+            self.screen.tell(&notice);
+        }
+    }
+
+    /// Brings everything up to date with what happened. An exit, if the program is to end.
+    fn settle(&mut self) -> Option<Exit> {
+        let Some(talk) = &mut self.talk else { return self.wait_for_somebody() };
+        talk.send(&mut self.input, &mut self.clock);
+        for notice in talk.conversation.notices() {
+            self.screen.tell(&notice);
+        }
+        if talk.conversation.is_over() { self.conclude() } else { None }
+    }
+
+    /// Nobody is connected.
+    fn wait_for_somebody(&mut self) -> Option<Exit> {
+        if let Some(ending) = self.ending {
+            return Some(ending.exit);
+        }
+        let is_serve = matches!(self.role, Role::Serve { .. });
+        let may_leave = is_serve || self.input.is_terminal;
+        if may_leave && self.input.starts_with_goodbye() {
+            self.screen.tell(&Notice::YouSaidGoodbye);
+            return Some(Exit::InOrder);
+        }
+        let waiting = self.input.waiting();
+        if self.input.is_terminal && self.input.has_ended() && waiting == 0 {
+            return Some(Exit::InOrder);
+        }
+        if let Role::Serve { callers, .. } = &mut self.role
+            && let Some((socket, peer)) = callers.next()
+        {
+            self.begin(socket, peer, &Notice::ConnectedFrom(peer));
+            return self.settle();
+        }
+        if waiting > 0 && may_leave && !std::mem::replace(&mut self.told_of_keeping, true) {
+            self.screen.tell(&Notice::KeptForLater);
+        }
+        None
+    }
+
+    /// A conversation begins.
+    fn begin(&mut self, socket: TcpStream, peer: SocketAddr, notice: &Notice) {
+        self.screen.tell(notice);
+        self.told_of_keeping = false;
+        let only_listens = self.input.is_over();
+        match Talk::start(
+            socket,
+            peer,
+            self.manners,
+            only_listens,
+            &self.received,
+            &self.to_main,
+            &self.observer,
+        ) {
+            Ok(talk) => self.talk = Some(talk),
+            Err(error) => {
+                self.screen.tell(&Notice::Failed(format!("cannot start a thread: {error}")));
+                self.end_with(Exit::Failed);
+            }
+        }
+    }
+
+    /// The conversation is over. An exit, if the program is to end with it.
+    fn conclude(&mut self) -> Option<Exit> {
+        let mut conversation = self.talk.take()?.join();
+        let in_order = conversation.conclude();
+        for notice in conversation.notices() {
+            self.screen.tell(&notice);
+        }
+        let once = !matches!(self.role, Role::Serve { once: false, .. });
+        if once && let Some(notice) = self.unsent(conversation.said_goodbye()) {
+            self.screen.tell(&notice);
+        }
+        if let Some(ending) = self.ending {
+            return Some(ending.exit);
+        }
+        if once {
+            return Some(if in_order { Exit::InOrder } else { Exit::Failed });
+        }
+        if self.input.is_terminal && self.input.is_over() {
+            return Some(Exit::InOrder);
+        }
+        self.screen.tell(&Notice::Waiting);
+        self.wait_for_somebody()
+    }
+
+    /// What there is to be said about the rest of an input for which there is no next caller.
+    fn unsent(&self, said_goodbye: bool) -> Option<Notice> {
+        if said_goodbye {
+            return (self.input.waiting() > 0).then_some(Notice::RestNotSent);
+        }
+        let is_cut_short = self.input.waiting() > 0 || self.input.spoke() && !self.input.has_ended();
+        (is_cut_short && !self.input.is_terminal).then_some(Notice::InputCutShort)
+    }
+
+    /// Standard input returned this. At a terminal it is refused when there is no room for it, but a goodbye.
+    fn typed(&mut self, buffer: Buffer) {
+        let has_room = match &self.talk {
+            Some(talk) => talk.has_room(),
+            None => self.input.waiting() < ROOM,
+        };
+        if has_room || !self.input.is_terminal || buffer.input().trim_ascii_end() == GOODBYE {
+            self.input.push(buffer);
+        } else if self.talk.is_some() {
+            self.screen.tell(&Notice::LineRefused);
+        } else {
+            self.screen.tell(&Notice::KeptInputRefused);
+        }
+    }
+
+    fn called(&mut self, socket: TcpStream, peer: SocketAddr, now: Instant) {
+        if let Role::Serve { callers, .. } = &mut self.role
+            && let Some(notice) = callers.hold(socket, peer, now)
+        {
+            self.screen.tell(&notice);
+        }
+    }
+
+    /// The program is to end: at once if nobody is connected, else when the goodbye has been said, but in
+    /// [`GRACE`]. A second signal does not wait.
+    fn signalled(&mut self, signal: Signal, now: Instant) {
+        let is_second = self.ending.is_some_and(|ending| ending.by_force.is_some());
+        self.ending = Some(Ending { exit: Exit::Signal(signal), by_force: Some(now + GRACE) });
+        if let Some(talk) = &mut self.talk {
+            talk.conversation.say_goodbye(Notice::SignalSaidGoodbye(signal.name));
+            if is_second {
+                talk.cut();
+            }
+        }
+    }
+
+    /// Nobody reads our output any more (`| head`), which is a reason to leave, or it cannot be written.
+    fn screen_failed(&mut self, error: io::Error) {
+        let is_closed = error.kind() == io::ErrorKind::BrokenPipe;
+        if !is_closed {
+            self.screen.tell(&Notice::CannotWriteScreen(error));
+        }
+        self.end_with(if is_closed { Exit::InOrder } else { Exit::Failed });
+        if let Some(talk) = &mut self.talk {
+            talk.conversation.say_goodbye(Notice::ScreenClosedGoodbye);
+        }
+    }
+
+    /// The program is to end, unless it already is for another reason.
+    fn end_with(&mut self, exit: Exit) {
+        self.ending.get_or_insert(Ending { exit, by_force: None });
+    }
+
+    /// Ends all threads, when what is to be shown has been shown.
+    fn end(mut self, exit: Exit) -> Exit {
+        let exit = self.finish_screen(exit);
+        // Whoever waits for us to take an event is woken by this.
+        drop(self.events);
+        if let Role::Serve { callers, .. } = self.role {
+            callers.end();
+        }
+        (self.others.close_signals)();
+        let _ = self.others.signals.join();
+        drop(self.others.typing);
+        // The stdin-reader may be left behind: nothing can wake a thread that is blocked in reading from a
+        // terminal or a pipe.
+        if self.others.stdin_reader.is_finished() {
+            let _ = self.others.stdin_reader.join();
+        }
+        self.screen.join();
+        exit
+    }
+
+    /// Waits until the screen has taken all messages, as long as that takes, and then all notices. After a
+    /// signal the wait is short, and after a second one it is over.
+    fn finish_screen(&mut self, mut exit: Exit) -> Exit {
+        let mut by_force = self.ending.and_then(|ending| ending.by_force);
+        self.screen.end_messages();
+        loop {
+            let due = by_force.map_or_else(never, at);
+            let event = select_biased! {
+                recv(self.events) -> event => event.ok(),
+                recv(due) -> _ => None,
+            };
+            match event {
+                Some(Event::ScreenDone) => {
+                    self.screen.end_notices();
+                    by_force = by_force.or(Some(Instant::now() + GRACE));
+                    if !self.screen.is_apart() {
+                        return exit;
+                    }
+                }
+                Some(Event::ScreenFailed(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    self.screen.tell(&Notice::CannotWriteScreen(error));
+                    exit = Exit::Failed;
+                }
+                Some(Event::Signal(_)) if by_force.is_some() => return exit,
+                Some(Event::Signal(signal)) => {
+                    exit = Exit::Signal(signal);
+                    by_force = Some(Instant::now() + GRACE);
+                }
+                Some(Event::NoticesDone) | None => return exit,
+                // The last words of what is being ended.
+                Some(_) => {}
+            }
+        }
+    }
+}

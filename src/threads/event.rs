@@ -1,0 +1,38 @@
+//! All that can happen, in one type.
+
+use crate::buffer::Buffer;
+use crate::conversation::Delivery;
+use crate::notice::Notice;
+use crate::platform::Signal;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+
+/// What the other threads tell main, over the one channel.
+pub(super) enum Event {
+    /// stdin-reader: a read returned this.
+    Typed(Buffer),
+    /// stdin-reader, its last word.
+    InputEnded(io::Result<()>),
+    /// socket-reader: a read returned this.
+    Received(Buffer),
+    /// socket-reader, its last word: the peer sends no more.
+    HeardAll(io::Result<()>),
+    /// socket-writer: from here on it only counts what it cannot deliver.
+    WriteFailed(io::Error),
+    /// socket-writer, its last word.
+    Delivered(Delivery),
+    /// screen-writer: from here on it drops what it is given.
+    ScreenFailed(io::Error),
+    /// screen-writer, its last word: all was written.
+    ScreenDone,
+    /// notice-writer, its last word.
+    NoticesDone,
+    /// listener: somebody calls.
+    Called(TcpStream, SocketAddr),
+    /// connector, its last word: the connection, or a sentence for the user.
+    Connected(Result<(TcpStream, SocketAddr), String>),
+    /// signals: the program is to end.
+    Signal(Signal),
+    /// Any thread: this is for the user.
+    Tell(Notice),
+}

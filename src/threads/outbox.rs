@@ -1,0 +1,189 @@
+//! The way to the peer: an outbox, and the socket-writer that drains it.
+
+use super::event::Event;
+use super::screen::Observer;
+use crate::buffer::Buffer;
+use crate::conversation::{Delivery, Outgoing};
+use crate::input::ROOM;
+use crate::platform;
+use crate::wire::{GOODBYE, PAUSE};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+
+/// How many items the outbox holds. Buffers of a pipe are few; lines typed at a terminal are refused when
+/// it is nearly full.
+const ITEMS: usize = 1024;
+
+/// How much is written at once, in bytes. A blocked write shows no progress until it is through.
+const CHUNK: usize = 64 * 1024;
+
+/// What main has handed out and the peer has not taken, in order.
+///
+/// While it is empty, main writes to the socket itself as much as that takes without blocking: a hop
+/// through another thread would cost a message tens of microseconds. The writer is for a peer that is behind.
+pub(super) struct Outbox {
+    socket: Arc<TcpStream>,
+    queue: Sender<Outgoing>,
+    state: Arc<State>,
+}
+
+/// What main and the writer both know.
+#[derive(Default)]
+struct State {
+    /// Items handed to the writer that it has not finished. Only main adds to it: when main sees zero, the
+    /// writer is idle and the socket is main's to write to.
+    items: AtomicUsize,
+    /// The bytes in them.
+    bytes: AtomicUsize,
+    /// All bytes that were ever written to the socket.
+    written: AtomicU64,
+}
+
+/// The other end of the outbox, for the socket-writer.
+pub(super) struct Writer {
+    socket: Arc<TcpStream>,
+    queue: Receiver<Outgoing>,
+    state: Arc<State>,
+    to_main: Sender<Event>,
+    observer: Observer,
+}
+
+impl Outbox {
+    pub(super) fn new(socket: Arc<TcpStream>, to_main: Sender<Event>, observer: Observer) -> (Self, Writer) {
+        let (queue, handed_out) = bounded(ITEMS);
+        let state = Arc::new(State::default());
+        let writer = Writer {
+            socket: Arc::clone(&socket),
+            queue: handed_out,
+            state: Arc::clone(&state),
+            to_main,
+            observer,
+        };
+        (Self { socket, queue, state }, writer)
+    }
+
+    /// Sends it, now or when what is in front of it has been sent.
+    pub(super) fn push(&self, mut outgoing: Outgoing) {
+        if let Outgoing::Messages(buffer) = &mut outgoing {
+            let writer_is_idle = self.state.items.load(Ordering::Acquire) == 0;
+            if writer_is_idle && buffer.ends.is_empty() && self.write_now(buffer) {
+                return;
+            }
+            self.state.bytes.fetch_add(buffer.unwritten().len(), Ordering::Relaxed);
+        }
+        self.state.items.fetch_add(1, Ordering::Release);
+        // It cannot block: the buffers of a pipe are few, and `has_room` leaves room for them.
+        let _ = self.queue.send(outgoing);
+    }
+
+    /// Writes what the socket takes. True if that was all. An error is left to the writer, which meets it again.
+    fn write_now(&self, buffer: &mut Buffer) -> bool {
+        let written = platform::write_now(&self.socket, buffer.unwritten()).unwrap_or(0);
+        self.state.written.fetch_add(written as u64, Ordering::Relaxed);
+        buffer.written += written;
+        buffer.unwritten().is_empty()
+    }
+
+    /// Whether a line typed at a terminal may still be added.
+    pub(super) fn has_room(&self) -> bool {
+        self.state.bytes.load(Ordering::Relaxed) < ROOM && self.queue.len() < ITEMS / 2
+    }
+
+    /// How many bytes the socket has taken since the beginning.
+    pub(super) fn written(&self) -> u64 {
+        self.state.written.load(Ordering::Relaxed)
+    }
+}
+
+impl Writer {
+    /// Writes until the goodbye, the end, or an error; afterwards it counts what it could not deliver, until
+    /// main drops the outbox.
+    pub(super) fn run(self) {
+        let mut delivery = Delivery { complete: false, undelivered: 0 };
+        while let Ok(outgoing) = self.queue.recv() {
+            match self.write(&outgoing) {
+                Ok(true) => {
+                    delivery.complete = true;
+                    break;
+                }
+                Ok(false) => {
+                    self.state.items.fetch_sub(1, Ordering::Release);
+                }
+                Err((error, undelivered)) => {
+                    self.observer.sees(format_args!("cannot write: {error}"));
+                    let _ = self.to_main.send(Event::WriteFailed(error));
+                    let rest: usize = self.queue.iter().map(|outgoing| messages(&outgoing)).sum();
+                    delivery.undelivered = undelivered + rest;
+                    break;
+                }
+            }
+        }
+        self.observer.sees("ends");
+        // Refused only if main has gone.
+        let _ = self.to_main.send(Event::Delivered(delivery));
+    }
+
+    /// True if that was the last. An error comes with the number of messages in it that were not delivered.
+    fn write(&self, outgoing: &Outgoing) -> Result<bool, (io::Error, usize)> {
+        match outgoing {
+            Outgoing::Messages(buffer) => {
+                let mut at = buffer.written;
+                let result = self.write_messages(buffer, &mut at);
+                self.state.bytes.fetch_sub(buffer.unwritten().len(), Ordering::Relaxed);
+                return result.map(|()| false).map_err(|error| (error, buffer.messages_after(at)));
+            }
+            Outgoing::Goodbye { pause } => {
+                if let Some(pause) = pause {
+                    thread::sleep(*pause);
+                }
+                self.write_all(GOODBYE, &mut 0).map_err(|error| (error, 0))?;
+                self.observer.sees("wrote the goodbye");
+            }
+            Outgoing::HalfClose => {}
+        }
+        // Fails only if the peer has gone, which the reader notices.
+        let _ = self.socket.shutdown(Shutdown::Write);
+        Ok(true)
+    }
+
+    fn write_messages(&self, buffer: &Buffer, at: &mut usize) -> io::Result<()> {
+        if buffer.ends.is_empty() {
+            return self.write_all(&buffer.output, at);
+        }
+        for end in &buffer.ends {
+            self.write_all(&buffer.output[..*end], at)?;
+            // Nothing but time tells these messages apart.
+            thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Writes from `at` on, and keeps `at` up to date.
+    fn write_all(&self, bytes: &[u8], at: &mut usize) -> io::Result<()> {
+        while *at < bytes.len() {
+            let chunk = &bytes[*at..bytes.len().min(*at + CHUNK)];
+            match (&*self.socket).write(chunk) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    *at += written;
+                    self.state.written.fetch_add(written as u64, Ordering::Relaxed);
+                    self.observer.sees(format_args!("wrote {written} bytes"));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn messages(outgoing: &Outgoing) -> usize {
+    match outgoing {
+        Outgoing::Messages(buffer) => buffer.messages_after(buffer.written),
+        Outgoing::Goodbye { .. } | Outgoing::HalfClose => 0,
+    }
+}

@@ -1,0 +1,48 @@
+//! stdin-reader and socket-reader: block on input, and do nothing else.
+
+use super::event::Event;
+use super::screen::Observer;
+use crate::buffer::{Buffer, Pool};
+use crossbeam_channel::{Receiver, Sender};
+use std::convert::Infallible;
+use std::io::{self, Read};
+
+/// What a reader needs beside its input.
+pub(super) struct Reader {
+    /// Its buffers. While all are under way it waits, so that what cannot be written is not read.
+    pub(super) pool: Pool,
+    /// Wakes it from that wait when its sender is dropped. (From a blocked read, hanging up does.)
+    pub(super) stop: Receiver<Infallible>,
+    pub(super) to_main: Sender<Event>,
+    pub(super) observer: Observer,
+}
+
+impl Reader {
+    /// Reads to the end of the input. Each read is one event, and so is the end.
+    pub(super) fn run(
+        self,
+        mut input: impl Read,
+        batch: fn(Buffer) -> Event,
+        end: fn(io::Result<()>) -> Event,
+    ) {
+        let result = loop {
+            self.observer.sees("waits for a buffer, then for input");
+            let Some(mut buffer) = self.pool.take(&self.stop) else { break Ok(()) };
+            match input.read(buffer.space()) {
+                Ok(0) => break Ok(()),
+                Ok(bytes) => {
+                    self.observer.sees(format_args!("read {bytes} bytes"));
+                    buffer.filled(bytes);
+                    if self.to_main.send(batch(buffer)).is_err() {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.observer.sees("ends");
+        // Refused only if main has gone.
+        let _ = self.to_main.send(end(result));
+    }
+}

@@ -1,0 +1,202 @@
+//! The way to the user: messages to standard output, notices to standard error, each written by a thread,
+//! so that main is not blocked by a screen that has stopped.
+
+use super::event::Event;
+use crate::buffer::Buffer;
+use crate::notice::{Importance, Notice};
+use crate::world::Verbosity;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+/// How many items wait for a writer. Messages are few, because they come in the buffers of the
+/// socket-reader; notices are dropped and counted when there is no room.
+const ITEMS: usize = 256;
+
+/// The room that is kept for messages.
+const ROOM_FOR_MESSAGES: usize = 32;
+
+enum Item {
+    Messages(Buffer),
+    Notice(String),
+    End,
+}
+
+/// Main's end of the way to the user.
+pub(super) struct Screen {
+    messages: Sender<Item>,
+    /// The same as `messages` if both are shown on a terminal, so that they stay in order.
+    notices: Sender<Item>,
+    /// Messages that are not written yet.
+    behind: Arc<AtomicUsize>,
+    verbosity: Verbosity,
+    /// Notices that were dropped.
+    lost: usize,
+    screen_writer: JoinHandle<()>,
+    notice_writer: Option<JoinHandle<()>>,
+}
+
+impl Screen {
+    /// Starts the screen-writer and, unless both are shown together, the notice-writer.
+    ///
+    /// These two may be left behind when the program ends: nothing can wake a thread that is blocked in
+    /// writing to a terminal or a pipe.
+    pub(super) fn start(
+        screen: Box<dyn Write + Send>,
+        notices: Box<dyn Write + Send>,
+        together: bool,
+        verbosity: Verbosity,
+        to_main: &Sender<Event>,
+    ) -> io::Result<Self> {
+        let behind = Arc::new(AtomicUsize::new(0));
+        let (messages, queue) = bounded(ITEMS);
+        let (for_notices, notice_queue) = bounded(ITEMS);
+        let writer = |queue, screen, notices, done| Writer {
+            queue,
+            screen,
+            notices,
+            behind: Arc::clone(&behind),
+            to_main: to_main.clone(),
+            done,
+        };
+        let nothing = || Box::new(io::sink());
+        let (screen_writer, notice_writer, notices) = if together {
+            (writer(queue, screen, notices, Event::ScreenDone), None, messages.clone())
+        } else {
+            let notice_writer = writer(notice_queue, nothing(), notices, Event::NoticesDone);
+            (writer(queue, screen, nothing(), Event::ScreenDone), Some(notice_writer), for_notices)
+        };
+        let spawn = |name: &str, writer: Writer| {
+            thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())
+        };
+        Ok(Self {
+            messages,
+            notices,
+            behind: Arc::clone(&behind),
+            verbosity,
+            lost: 0,
+            screen_writer: spawn("screen-writer", screen_writer)?,
+            notice_writer: notice_writer.map(|writer| spawn("notice-writer", writer)).transpose()?,
+        })
+    }
+
+    /// Shows messages, which came in the buffers of the socket-reader.
+    pub(super) fn show(&self, buffer: Buffer) {
+        if !buffer.output.is_empty() {
+            self.behind.fetch_add(1, Ordering::Release);
+            // It cannot block: those buffers are few, and notices leave room for them.
+            let _ = self.messages.send(Item::Messages(buffer));
+        }
+    }
+
+    /// Shows a notice, if it is important enough.
+    pub(super) fn tell(&mut self, notice: &Notice) {
+        if self.verbosity == Verbosity::Quiet && notice.importance() == Importance::Information {
+            return;
+        }
+        if self.lost > 0 && try_notice(&self.notices, Notice::NoticesLost(self.lost).to_string()) {
+            self.lost = 0;
+        }
+        if !try_notice(&self.notices, notice.to_string()) {
+            self.lost += 1;
+        }
+    }
+
+    /// Whether messages wait to be written.
+    pub(super) fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Acquire) > 0
+    }
+
+    /// For the threads that tell what they do.
+    pub(super) fn observer(&self) -> Observer {
+        Observer((self.verbosity == Verbosity::Verbose).then(|| self.notices.clone()))
+    }
+
+    /// Whether notices have a thread of their own.
+    pub(super) fn is_apart(&self) -> bool {
+        self.notice_writer.is_some()
+    }
+
+    /// No more messages will be shown: the screen-writer ends when it has written what it has, and says so.
+    pub(super) fn end_messages(&self) {
+        // There is room for it, as for messages.
+        let _ = self.messages.try_send(Item::End);
+    }
+
+    /// The same for notices and the notice-writer.
+    pub(super) fn end_notices(&self) {
+        let _ = self.notices.try_send(Item::End);
+    }
+
+    /// Joins the writers that have ended.
+    pub(super) fn join(self) {
+        for writer in [Some(self.screen_writer), self.notice_writer].into_iter().flatten() {
+            if writer.is_finished() {
+                let _ = writer.join();
+            }
+        }
+    }
+}
+
+fn try_notice(queue: &Sender<Item>, text: String) -> bool {
+    queue.len() < ITEMS - ROOM_FOR_MESSAGES && queue.try_send(Item::Notice(text)).is_ok()
+}
+
+/// Tells, with `-v`, what a thread does. Without, it costs nothing.
+#[derive(Clone)]
+pub(super) struct Observer(Option<Sender<Item>>);
+
+impl Observer {
+    /// The current thread does this.
+    pub(super) fn sees(&self, what: impl Display) {
+        if let Some(queue) = &self.0 {
+            let thread = thread::current();
+            let name = thread.name().unwrap_or("?");
+            // Not waited for: what is told must not hold up what it is told of.
+            try_notice(queue, format!("[{name}] {what}"));
+        }
+    }
+}
+
+/// Writes what is shown.
+struct Writer {
+    queue: Receiver<Item>,
+    screen: Box<dyn Write + Send>,
+    notices: Box<dyn Write + Send>,
+    behind: Arc<AtomicUsize>,
+    to_main: Sender<Event>,
+    done: Event,
+}
+
+impl Writer {
+    fn run(mut self) {
+        let mut works = true;
+        while let Ok(item) = self.queue.recv() {
+            match item {
+                Item::Messages(buffer) => {
+                    let result = match works {
+                        true => self.screen.write_all(&buffer.output).and_then(|()| self.screen.flush()),
+                        false => Ok(()),
+                    };
+                    drop(buffer);
+                    self.behind.fetch_sub(1, Ordering::Release);
+                    if let Err(error) = result {
+                        works = false;
+                        let _ = self.to_main.send(Event::ScreenFailed(error));
+                    }
+                }
+                // If notices cannot be written, there is nobody left to tell.
+                Item::Notice(text) => {
+                    let _ = self.notices.write_all((text + "\n").as_bytes());
+                    let _ = self.notices.flush();
+                }
+                Item::End => break,
+            }
+        }
+        // Refused only if main has gone.
+        let _ = self.to_main.send(self.done);
+    }
+}

@@ -1,0 +1,154 @@
+//! Bytes to messages.
+
+use super::{Framer, GOODBYE, QUIET_TIME};
+use std::time::Instant;
+
+/// What a peer said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard<'a> {
+    /// A message, as it came, without its line end.
+    Text(&'a [u8]),
+    /// `88`: the conversation is over.
+    Goodbye,
+    /// The last bytes of a peer that never sent a newline, which end in `88`: that is what a goodbye looks
+    /// like that was read together with the message before it. It may also have been `born in 1988`. So
+    /// the text is shown as it came, and the conversation ends in good order.
+    LastWords(&'a [u8]),
+}
+
+/// Turns what arrives into messages, the same for every kind of peer.
+///
+/// A message ends at a newline. Bytes that stay without one for [`QUIET_TIME`] are a message too, until
+/// the peer has sent its first newline: the article's programs never send one.
+#[derive(Debug)]
+pub struct Decoder {
+    framer: Framer,
+    /// The peer has sent a newline.
+    framed: bool,
+    last_arrival: Option<Instant>,
+}
+
+impl Decoder {
+    /// `max_line` is the longest message in bytes, without its line end; a longer one is cut.
+    #[must_use]
+    pub fn new(max_line: usize) -> Self {
+        Self { framer: Framer::new(max_line), framed: false, last_arrival: None }
+    }
+
+    /// Takes the next message off the front of `bytes`, which arrived at `now`. `None` when what is left
+    /// is the beginning of a message.
+    pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8], now: Instant) -> Option<Heard<'a>> {
+        self.last_arrival = Some(now);
+        let frame = self.framer.next(bytes)?;
+        self.framed |= frame.ends_line;
+        let is_goodbye = frame.starts_line && frame.ends_line && frame.text == GOODBYE;
+        Some(if is_goodbye { Heard::Goodbye } else { Heard::Text(frame.text) })
+    }
+
+    /// When [`quiet`](Self::quiet) is to be called, unless more arrives before.
+    #[must_use]
+    pub fn quiet_at(&self) -> Option<Instant> {
+        let waiting = !self.framed && !self.framer.partial().is_empty();
+        self.last_arrival.filter(|_| waiting).map(|last| last + QUIET_TIME)
+    }
+
+    /// Nothing has arrived for [`QUIET_TIME`]: what has no newline is a message. Call it until it returns
+    /// `None`.
+    pub fn quiet(&mut self) -> Option<Heard<'_>> {
+        let frame = self.framer.finish()?;
+        let is_goodbye = frame.starts_line && frame.text == GOODBYE;
+        Some(if is_goodbye { Heard::Goodbye } else { Heard::Text(frame.text) })
+    }
+
+    /// The stream has ended: what is left is the last message. Call it until it returns `None`.
+    pub fn end(&mut self) -> Option<Heard<'_>> {
+        let framed = self.framed;
+        Some(match self.quiet()? {
+            Heard::Text(text) if !framed && text.ends_with(GOODBYE) => Heard::LastWords(text),
+            heard => heard,
+        })
+    }
+
+    /// Whether the peer has shown that it sends newlines.
+    #[must_use]
+    pub fn is_framed(&self) -> bool {
+        self.framed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is heard of a stream that arrives in these pieces, with no time between them, and then ends.
+    fn hear(max_line: usize, pieces: &[&[u8]]) -> Vec<String> {
+        let (mut decoder, now) = (Decoder::new(max_line), Instant::now());
+        let mut heard = Vec::new();
+        for mut piece in pieces.iter().copied() {
+            while let Some(one) = decoder.next(&mut piece, now) {
+                heard.push(describe(one));
+            }
+        }
+        while let Some(one) = decoder.end() {
+            heard.push(describe(one));
+        }
+        heard
+    }
+
+    fn describe(heard: Heard<'_>) -> String {
+        match heard {
+            Heard::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            Heard::Goodbye => "goodbye".to_owned(),
+            Heard::LastWords(text) => format!("{}, goodbye", String::from_utf8_lossy(text)),
+        }
+    }
+
+    #[test]
+    fn only_a_message_that_is_88_is_a_goodbye() {
+        assert_eq!(hear(99, &[b"88\n"]), ["goodbye"]);
+        assert_eq!(hear(99, &[b"8", b"8\r", b"\n"]), ["goodbye"]);
+        assert_eq!(
+            hear(99, &[b" 88\n88 \n[x] 88\nborn in 1988\n"]),
+            [" 88", "88 ", "[x] 88", "born in 1988"]
+        );
+    }
+
+    #[test]
+    fn the_last_bytes_may_be_the_goodbye() {
+        assert_eq!(hear(99, &[b"88"]), ["goodbye"]);
+        assert_eq!(hear(99, &[b"hello\n88"]), ["hello", "goodbye"]);
+    }
+
+    #[test]
+    fn a_goodbye_glued_to_a_message_still_ends_the_chat() {
+        assert_eq!(hear(99, &[b"hello88"]), ["hello88, goodbye"]);
+        // Somebody who sends newlines would have sent one.
+        assert_eq!(hear(99, &[b"hello\nhello88"]), ["hello", "hello88"]);
+    }
+
+    #[test]
+    fn the_remainder_of_a_cut_message_is_never_a_goodbye() {
+        assert_eq!(hear(4, &[b"123488\n88\n"]), ["1234", "88", "goodbye"]);
+        assert_eq!(hear(4, &[b"123488"]), ["1234", "88, goodbye"]);
+    }
+
+    #[test]
+    fn bytes_without_a_newline_become_a_message_when_it_is_quiet() {
+        let (mut decoder, now) = (Decoder::new(99), Instant::now());
+        assert_eq!(decoder.quiet_at(), None);
+        assert_eq!(decoder.next(&mut &b"88"[..], now), None);
+        assert_eq!(decoder.quiet_at(), Some(now + QUIET_TIME));
+        assert_eq!(decoder.quiet(), Some(Heard::Goodbye));
+        assert_eq!(decoder.quiet(), None);
+        assert_eq!(decoder.quiet_at(), None);
+    }
+
+    #[test]
+    fn a_peer_that_has_sent_a_newline_may_pause_within_a_line() {
+        let (mut decoder, now) = (Decoder::new(99), Instant::now());
+        let mut bytes: &[u8] = b"hello\nwor";
+        assert_eq!(decoder.next(&mut bytes, now), Some(Heard::Text(b"hello")));
+        assert_eq!(decoder.next(&mut bytes, now), None);
+        assert_eq!(decoder.quiet_at(), None);
+    }
+}

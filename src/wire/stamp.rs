@@ -1,0 +1,54 @@
+//! The time in front of a message.
+
+use time::OffsetDateTime;
+use time::format_description::StaticFormatDescription;
+use time::macros::format_description;
+
+/// What C's `ctime` writes, without its newline: English names, the day padded with a space.
+const FORMAT: StaticFormatDescription = format_description!(
+    "[[[weekday repr:short] [month repr:short] [day padding:space] [hour]:[minute]:[second] [year]] "
+);
+
+/// The length of a [`Stamp`] in bytes.
+pub const STAMP_LEN: usize = 27;
+
+/// `[Mon Nov  9 06:18:34 2026] `, with the space behind it, ready to be put in front of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp([u8; STAMP_LEN]);
+
+impl Stamp {
+    /// The stamp of this moment, as the clocks with its offset show it.
+    ///
+    /// ```
+    /// # use threadchat::wire::Stamp;
+    /// # use time::macros::datetime;
+    /// let stamp = Stamp::at(datetime!(2026-11-09 06:18:34 +1));
+    /// assert_eq!(stamp.as_bytes(), b"[Mon Nov  9 06:18:34 2026] ");
+    /// ```
+    #[must_use]
+    pub fn at(moment: OffsetDateTime) -> Self {
+        let mut stamp = [b' '; STAMP_LEN];
+        // Fails only for years that do not have four digits; the stamp is then blank from there on.
+        let _ = moment.format_into(&mut &mut stamp[..], FORMAT);
+        Self(stamp)
+    }
+
+    /// The bytes as they go over the wire.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; STAMP_LEN] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn a_stamp_looks_like_ctime() {
+        let stamp = |moment| String::from_utf8_lossy(Stamp::at(moment).as_bytes()).into_owned();
+        assert_eq!(stamp(datetime!(2026-11-09 06:18:34 UTC)), "[Mon Nov  9 06:18:34 2026] ");
+        assert_eq!(stamp(datetime!(2018-01-31 23:59:00 -8)), "[Wed Jan 31 23:59:00 2018] ");
+    }
+}

@@ -1,0 +1,34 @@
+//! What an endpoint is given.
+
+use crate::platform::Signals;
+use std::io::{Read, Write};
+
+/// The world around an endpoint. Only `main.rs` knows that these are the process's own; a test or a demo
+/// gives others.
+pub struct World {
+    /// Where lines are typed.
+    pub keyboard: Box<dyn Read + Send>,
+    /// A person types there, not a pipe or a file.
+    pub keyboard_is_terminal: bool,
+    /// Where received messages are shown, and nothing else.
+    pub screen: Box<dyn Write + Send>,
+    /// Where notices and errors are shown.
+    pub notices: Box<dyn Write + Send>,
+    /// Both are shown on a terminal, where their order matters.
+    pub shown_together: bool,
+    /// How much is told.
+    pub verbosity: Verbosity,
+    /// Requests from outside to end.
+    pub signals: Signals,
+}
+
+/// How much the user is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// `-q`: errors only.
+    Quiet,
+    /// Notices, too.
+    Normal,
+    /// `-v`: what each thread does, too.
+    Verbose,
+}
