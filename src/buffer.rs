@@ -9,12 +9,14 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use memchr::memchr_iter;
 use std::convert::Infallible;
 
-/// How much one read may return, in bytes.
-pub const READ_SIZE: usize = 64 * 1024;
+/// How much one read may return, in bytes. Each read costs two or three wake-ups of other threads, so that a
+/// file moves a third faster with this than with 64 KiB (`docs/performance.md`).
+pub const READ_SIZE: usize = 256 * 1024;
 
 /// How many buffers a reader has: one being filled, one with main, two being written or waiting for it.
 ///
-/// A buffer full of empty lines grows 28-fold when each is stamped, so that these may take 7.5 MiB.
+/// With the texts they are turned into, those of an endpoint's two readers take a few MiB. A buffer full of empty
+/// lines grows 28-fold when each of them is stamped, but is not stamped before there is room in the outbox.
 pub const BUFFERS: usize = 4;
 
 /// What one read returned, and what is to be written for it.

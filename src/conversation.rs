@@ -210,10 +210,13 @@ impl Conversation {
         }
     }
 
-    /// These bytes arrived at `now`. What is to be shown for them is appended to `screen`.
-    pub fn hear(&mut self, mut bytes: &[u8], now: Instant, screen: &mut Vec<u8>) {
+    /// These bytes arrived at that moment. What is to be shown for them is appended to `screen`.
+    pub fn hear(&mut self, mut bytes: &[u8], at: Instant, screen: &mut Vec<u8>) {
+        if self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= at) {
+            self.hear_rest(false, screen);
+        }
         while !self.heard_goodbye {
-            match self.decoder.next(&mut bytes, now) {
+            match self.decoder.next(&mut bytes, at) {
                 Some(Heard::Text(text)) => show(text, self.manners.to_terminal, screen),
                 Some(Heard::Goodbye | Heard::LastWords(_)) => self.hear_goodbye(Notice::TheySaidGoodbye),
                 None => return,

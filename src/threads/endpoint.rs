@@ -212,18 +212,19 @@ impl Endpoint {
             Event::Signal(signal) => self.signalled(signal, now),
             Event::ScreenFailed(error) => self.screen_failed(error),
             Event::Tell(notice) => self.screen.tell(&notice),
-            Event::ScreenDone | Event::NoticesDone => {}
-            Event::Received(_) | Event::HeardAll(_) | Event::WriteFailed(_) | Event::Delivered(_) => {
-                self.handle_talk(event, now);
+            // What there is to do then, `settle` does after every event.
+            Event::Room | Event::ScreenDone | Event::NoticesDone => {}
+            Event::Received(..) | Event::HeardAll(_) | Event::WriteFailed(_) | Event::Delivered(_) => {
+                self.handle_talk(event);
             }
         }
     }
 
     /// Something happened in the conversation.
-    fn handle_talk(&mut self, event: Event, now: Instant) {
+    fn handle_talk(&mut self, event: Event) {
         let Some(talk) = &mut self.talk else { return };
         match event {
-            Event::Received(buffer) => talk.received(buffer, now, &self.screen),
+            Event::Received(buffer, at) => talk.received(buffer, at, &self.screen),
             Event::HeardAll(result) => talk.heard_all(result, &self.screen),
             Event::WriteFailed(error) => talk.write_failed(error),
             Event::Delivered(delivery) => talk.delivered(delivery),

@@ -6,6 +6,7 @@ use crate::notice::Notice;
 use crate::platform::Signal;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 /// What the other threads tell main, over the one channel.
 pub(super) enum Event {
@@ -13,10 +14,12 @@ pub(super) enum Event {
     Typed(Buffer),
     /// stdin-reader, its last word.
     InputEnded(io::Result<()>),
-    /// socket-reader: a read returned this.
-    Received(Buffer),
+    /// socket-reader: a read returned this, at that moment.
+    Received(Buffer, Instant),
     /// socket-reader, its last word: the peer sends no more.
     HeardAll(io::Result<()>),
+    /// socket-writer: there is room in the outbox again, for which main waits.
+    Room,
     /// socket-writer: from here on it only counts what it cannot deliver.
     WriteFailed(io::Error),
     /// socket-writer, its last word.

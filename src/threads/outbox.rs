@@ -11,11 +11,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-/// How many items the outbox holds. Buffers of a pipe are few; lines typed at a terminal are refused when
-/// it is nearly full.
+/// How many items the outbox holds. When it is half full there is no room for more messages.
 const ITEMS: usize = 1024;
 
 /// How much is written at once, in bytes. A blocked write shows no progress until it is through.
@@ -41,6 +40,8 @@ struct State {
     bytes: AtomicUsize,
     /// All bytes that were ever written to the socket.
     written: AtomicU64,
+    /// Main waits for room, and is to be told.
+    awaited: AtomicBool,
 }
 
 /// The other end of the outbox, for the socket-writer.
@@ -76,7 +77,7 @@ impl Outbox {
             self.state.bytes.fetch_add(buffer.unwritten().len(), Ordering::Relaxed);
         }
         self.state.items.fetch_add(1, Ordering::Release);
-        // It cannot block: the buffers of a pipe are few, and `has_room` leaves room for them.
+        // It cannot block: `has_room` has left room, for a goodbye as well.
         let _ = self.queue.send(outgoing);
     }
 
@@ -88,9 +89,14 @@ impl Outbox {
         buffer.unwritten().is_empty()
     }
 
-    /// Whether a line typed at a terminal may still be added.
+    /// Whether more messages may be added. If not, an [`Event::Room`] will tell when they may.
     pub(super) fn has_room(&self) -> bool {
-        self.state.bytes.load(Ordering::Relaxed) < ROOM && self.queue.len() < ITEMS / 2
+        let has_room = || self.state.bytes.load(Ordering::SeqCst) < ROOM && self.queue.len() < ITEMS / 2;
+        // It is asked again after the wish is known, lest the writer finish in between and nobody tell.
+        has_room() || {
+            self.state.awaited.store(true, Ordering::SeqCst);
+            has_room()
+        }
     }
 
     /// How many bytes the socket has taken since the beginning.
@@ -112,6 +118,9 @@ impl Writer {
                 }
                 Ok(false) => {
                     self.state.items.fetch_sub(1, Ordering::Release);
+                    if self.state.awaited.swap(false, Ordering::SeqCst) {
+                        let _ = self.to_main.send(Event::Room);
+                    }
                 }
                 Err((error, undelivered)) => {
                     self.observer.sees(format_args!("cannot write: {error}"));
@@ -133,7 +142,7 @@ impl Writer {
             Outgoing::Messages(buffer) => {
                 let mut at = buffer.written;
                 let result = self.write_messages(buffer, &mut at);
-                self.state.bytes.fetch_sub(buffer.unwritten().len(), Ordering::Relaxed);
+                self.state.bytes.fetch_sub(buffer.unwritten().len(), Ordering::SeqCst);
                 return result.map(|()| false).map_err(|error| (error, buffer.messages_after(at)));
             }
             Outgoing::Goodbye { pause } => {

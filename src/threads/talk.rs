@@ -58,9 +58,10 @@ impl Talk {
         let reader =
             Reader { pool: pool.clone(), stop, to_main: to_main.clone(), observer: observer.clone() };
         let input = Arc::clone(&socket);
-        let reader = thread::Builder::new()
-            .name("socket-reader".to_owned())
-            .spawn(move || reader.run(&*input, Event::Received, Event::HeardAll))?;
+        let reader = thread::Builder::new().name("socket-reader".to_owned()).spawn(move || {
+            let received = |buffer| Event::Received(buffer, Instant::now());
+            reader.run(&*input, received, Event::HeardAll);
+        })?;
         Ok(Self {
             conversation: Conversation::new(peer, Instant::now(), manners, only_listens),
             socket,
@@ -74,11 +75,11 @@ impl Talk {
         })
     }
 
-    /// A read returned this.
-    pub(super) fn received(&mut self, mut buffer: Buffer, now: Instant, screen: &Screen) {
+    /// A read returned this, at that moment.
+    pub(super) fn received(&mut self, mut buffer: Buffer, at: Instant, screen: &Screen) {
         let (input, output) = buffer.input_and_output();
         self.moved += input.len() as u64;
-        self.conversation.hear(input, now, output);
+        self.conversation.hear(input, at, output);
         if output.is_empty() {
             self.unfinished = Some(buffer);
         } else {
@@ -105,10 +106,11 @@ impl Talk {
         self.outbox = None;
     }
 
-    /// Hands out what there is to send.
+    /// Hands out what there is to send, while there is room for it. (A goodbye needs none.)
     pub(super) fn send(&mut self, input: &mut Input, clock: &mut Clock) {
         let stamp = clock.stamp();
-        while let Some(outgoing) = self.conversation.next_outgoing(input, &stamp) {
+        while self.has_room() || self.conversation.is_ending() {
+            let Some(outgoing) = self.conversation.next_outgoing(input, &stamp) else { return };
             if let Some(outbox) = &self.outbox {
                 outbox.push(outgoing);
                 self.look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
@@ -116,7 +118,7 @@ impl Talk {
         }
     }
 
-    /// Whether a line typed at a terminal may still be handed out.
+    /// Whether more may be handed out.
     pub(super) fn has_room(&self) -> bool {
         self.outbox.as_ref().is_none_or(Outbox::has_room)
     }

@@ -49,8 +49,22 @@ impl Framer {
 
     /// Takes the next frame off the front of `bytes`. `None` when what is left is the beginning of a line;
     /// it has then been taken over and `bytes` is empty.
+    #[inline]
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Frame<'a>> {
-        self.partial.drain(..std::mem::take(&mut self.given));
+        self.drop_given();
+        if self.partial.is_empty()
+            && !self.cut
+            && let Some(end) = memchr(b'\n', &bytes[..bytes.len().min(self.limit + 1)])
+        {
+            let line = &bytes[..end];
+            *bytes = &bytes[end + 1..];
+            let text = line.strip_suffix(b"\r").unwrap_or(line);
+            return Some(Frame { text, starts_line: true, ends_line: true });
+        }
+        self.next_in_pieces(bytes)
+    }
+
+    fn next_in_pieces<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Frame<'a>> {
         // Enough to hold the longest line with its `\r\n`.
         let window = &bytes[..bytes.len().min(self.limit + 2 - self.partial.len())];
         let newline = memchr(b'\n', window);
@@ -85,7 +99,7 @@ impl Framer {
     /// Gives out what has no line end, because none will come. Call it until it returns `None`: one byte
     /// more than the limit may be waiting.
     pub fn finish(&mut self) -> Option<Frame<'_>> {
-        self.partial.drain(..std::mem::take(&mut self.given));
+        self.drop_given();
         if self.partial.is_empty() {
             self.cut = false;
             return None;
@@ -98,6 +112,12 @@ impl Framer {
         };
         self.cut = true;
         Some(Frame { text: &self.partial[..self.given], starts_line, ends_line: false })
+    }
+
+    fn drop_given(&mut self) {
+        if self.given > 0 {
+            self.partial.drain(..std::mem::take(&mut self.given));
+        }
     }
 
     /// The beginning of a line that has arrived so far.
