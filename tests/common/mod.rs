@@ -1,0 +1,311 @@
+//! Real processes, and waiting for what they say. Nothing here depends on the machine being fast: each wait is
+//! for a condition, and fails with everything that was said after a generous limit.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test fails.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// A running `threadchat`, or another program to talk to. Killed when dropped.
+pub struct Program {
+    child: Child,
+    pub stdin: Option<ChildStdin>,
+    pub out: Captured,
+    pub err: Captured,
+}
+
+/// `threadchat` with these arguments, to be changed before it is started.
+pub fn threadchat(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_threadchat"));
+    command.args(args);
+    command
+}
+
+/// `threadchat serve` on a free port, and that port.
+pub fn serve(args: &[&str]) -> (Program, u16) {
+    serve_with(threadchat(&[&["serve", "0"], args].concat()))
+}
+
+/// The same for a command that was prepared.
+pub fn serve_with(command: Command) -> (Program, u16) {
+    Program::start(command).with_port()
+}
+
+/// `threadchat connect` to that port, connected.
+pub fn connect(port: u16, args: &[&str]) -> Program {
+    let port = port.to_string();
+    let program = Program::start(threadchat(&[&["connect", &port], args].concat()));
+    if !args.contains(&"-q") {
+        program.err.wait_for("...connected to");
+    }
+    program
+}
+
+/// A connection to that port, as of a peer which is this test.
+pub fn call(port: u16) -> TcpStream {
+    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_nodelay(true).unwrap();
+    socket
+}
+
+/// A `threadchat connect` that called this test, and the connection to it.
+pub fn be_called(args: &[&str]) -> (Program, TcpStream) {
+    be_called_by(|port| threadchat(&[&["connect", port], args].concat()))
+}
+
+/// The same for a command that is made when the port is known.
+pub fn be_called_by(command: impl FnOnce(&str) -> Command) -> (Program, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let program = Program::start(command(&port));
+    let (socket, _) = listener.accept().unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_nodelay(true).unwrap();
+    (program, socket)
+}
+
+/// Reads exactly as many bytes as `expected` has, and compares.
+#[track_caller]
+pub fn expect_bytes(mut socket: &TcpStream, expected: &[u8]) {
+    let mut bytes = vec![0; expected.len()];
+    socket.read_exact(&mut bytes).unwrap();
+    assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(expected));
+}
+
+/// Reads a line.
+#[track_caller]
+pub fn read_line(mut socket: &TcpStream) -> String {
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    loop {
+        assert_eq!(socket.read(&mut byte).unwrap(), 1, "the stream ended after {line:?}");
+        if byte[0] == b'\n' {
+            return String::from_utf8(line).unwrap();
+        }
+        line.push(byte[0]);
+    }
+}
+
+/// Reads to the end of the stream.
+pub fn read_rest(mut socket: &TcpStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    socket.read_to_end(&mut rest).unwrap();
+    rest
+}
+
+/// Without its stamp, of which it is checked that there is one.
+#[track_caller]
+pub fn text(message: &str) -> &str {
+    let (stamp, text) = message.split_at_checked(27).unwrap_or_else(|| panic!("no stamp: {message:?}"));
+    assert!(stamp.starts_with('[') && stamp.ends_with("] "), "no stamp: {message:?}");
+    text
+}
+
+impl Program {
+    /// Starts it with pipes for its input and outputs, unless others were chosen (`Command` does not tell, so
+    /// what was chosen is kept by calling [`Program::start_as_it_is`]).
+    pub fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start_as_it_is(command)
+    }
+
+    /// Starts it with the input and outputs that were chosen.
+    pub fn start_as_it_is(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self {
+            stdin: child.stdin.take(),
+            out: child.stdout.take().map(Captured::start).unwrap_or_default(),
+            err: child.stderr.take().map(Captured::start).unwrap_or_default(),
+            child,
+        }
+    }
+
+    /// A `serve`, and the port on which it says that it listens.
+    pub fn with_port(self) -> (Self, u16) {
+        let told = self.err.wait_for("listening on ");
+        let address = told.split("listening on ").nth(1).unwrap().split([' ', '\n']).next().unwrap();
+        let port = address.parse::<SocketAddr>().unwrap().port();
+        (self, port)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Types these bytes.
+    #[track_caller]
+    pub fn types(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stdin.as_mut().expect("its input has ended").write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Ends its input.
+    pub fn ends_input(&mut self) {
+        self.stdin = None;
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end, and for all it said.
+    #[track_caller]
+    pub fn status(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                self.out.join();
+                self.err.join();
+                return status;
+            }
+            let said = (self.out.text(), self.err.text());
+            assert!(began.elapsed() < LIMIT, "it does not end; it said {said:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits for its end with this exit code.
+    #[track_caller]
+    pub fn exits(&mut self, code: i32) {
+        let status = self.status();
+        assert_eq!(status.code(), Some(code), "it said {:?}", self.err.text());
+    }
+
+    /// Sends it a signal, by the name `kill` knows.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// The most memory it ever had resident, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+    }
+
+    /// The names of its threads, sorted; the main thread is called `threadchat`.
+    #[cfg(target_os = "linux")]
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        // A thread may end while we look.
+        let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+        let mut names: Vec<String> =
+            tasks.filter_map(Result::ok).filter_map(name).map(|name| name.trim().to_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a program has said so far on one of its outputs.
+#[derive(Default)]
+pub struct Captured {
+    said: Arc<(Mutex<Said>, Condvar)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Said {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+impl Captured {
+    fn start(mut from: impl Read + Send + 'static) -> Self {
+        let said = Arc::new((Mutex::new(Said::default()), Condvar::new()));
+        let shared = Arc::clone(&said);
+        let thread = thread::spawn(move || {
+            let mut bytes = vec![0; 64 * 1024];
+            loop {
+                let read = from.read(&mut bytes).unwrap_or(0);
+                let mut said = shared.0.lock().unwrap();
+                said.bytes.extend_from_slice(&bytes[..read]);
+                said.ended = read == 0;
+                shared.1.notify_all();
+                if read == 0 {
+                    return;
+                }
+            }
+        });
+        Self { said, thread: Some(thread) }
+    }
+
+    /// Waits until what was said satisfies a condition; the bytes then.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, condition: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let (mut said, began) = (self.said.0.lock().unwrap(), Instant::now());
+        while !condition(&said.bytes) {
+            let tail = String::from_utf8_lossy(&said.bytes[said.bytes.len().saturating_sub(2000)..]);
+            assert!(!said.ended, "it ended without {what}; it said {tail:?}");
+            assert!(began.elapsed() < LIMIT, "waited in vain for {what}; it said {tail:?}");
+            said = self.said.1.wait_timeout(said, Duration::from_secs(1)).unwrap().0;
+        }
+        said.bytes.clone()
+    }
+
+    /// Waits until it has said this; all it has said then, up to the end of that line.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str) -> String {
+        let complete = |bytes: &[u8]| {
+            let said = String::from_utf8_lossy(bytes);
+            said.find(what).is_some_and(|at| said[at..].contains('\n'))
+        };
+        String::from_utf8_lossy(&self.wait_until(&format!("{what:?}"), complete)).into_owned()
+    }
+
+    /// Waits until it has said so many lines; their texts, without stamps.
+    #[track_caller]
+    pub fn wait_for_texts(&self, count: usize) -> Vec<String> {
+        let lines = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\n').count();
+        let said = self.wait_until(&format!("{count} lines"), |bytes| lines(bytes) >= count);
+        String::from_utf8(said).unwrap().lines().map(|line| text(line).to_owned()).collect()
+    }
+
+    /// What it has said so far.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
+    }
+
+    /// What it has said so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.said.0.lock().unwrap().bytes.clone()
+    }
+
+    /// Waits for the end of the output.
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// Waits until a condition holds.
+#[track_caller]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < LIMIT, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
