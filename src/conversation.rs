@@ -394,3 +394,213 @@ fn show(text: &[u8], to_terminal: bool, screen: &mut Vec<u8>) {
     }
     screen.push(b'\n');
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use time::macros::datetime;
+
+    /// A conversation, its input, and what is on its screen.
+    struct Side {
+        conversation: Conversation,
+        input: Input,
+        screen: Vec<u8>,
+        now: Instant,
+    }
+
+    impl Side {
+        fn new(on_eof: OnEof) -> Self {
+            let manners = Manners { wire: Wire::Lines, max_line: 1000, on_eof, to_terminal: false };
+            let now = Instant::now();
+            Self {
+                conversation: Conversation::new(([127, 0, 0, 1], 9).into(), now, manners, false),
+                input: Input::new(false, 1000),
+                screen: Vec::new(),
+                now,
+            }
+        }
+
+        fn types(&mut self, text: &str) {
+            self.input.push(Buffer::with_input(text.as_bytes()));
+        }
+
+        fn hears(&mut self, bytes: &[u8]) {
+            self.conversation.hear(bytes, self.now, &mut self.screen);
+        }
+
+        fn heard_all(&mut self, result: io::Result<()>) {
+            self.conversation.heard_all(result, &mut self.screen);
+        }
+
+        /// All that is to be sent now, in words.
+        fn sends(&mut self) -> Vec<String> {
+            let stamp = Stamp::at(datetime!(2026-11-09 06:18:34 UTC));
+            let next = || self.conversation.next_outgoing(&mut self.input, &stamp);
+            std::iter::from_fn(next)
+                .map(|outgoing| match outgoing {
+                    Outgoing::Messages(buffer) => String::from_utf8(buffer.output.clone()).unwrap(),
+                    Outgoing::Goodbye { pause: None } => "88".to_owned(),
+                    Outgoing::Goodbye { pause: Some(_) } => "pause, 88".to_owned(),
+                    Outgoing::HalfClose => "end".to_owned(),
+                })
+                .collect()
+        }
+
+        fn delivered(&mut self) {
+            self.conversation.delivered(Delivery { complete: true, undelivered: 0 });
+        }
+
+        /// Concludes: whether it ended in order, and what was told.
+        fn concludes(&mut self) -> (bool, String) {
+            assert!(self.conversation.is_over());
+            let in_order = self.conversation.conclude();
+            let told: Vec<String> = self.conversation.notices().map(|notice| notice.to_string()).collect();
+            (in_order, told.join("\n"))
+        }
+    }
+
+    #[test]
+    fn a_typed_88_is_sent_after_what_was_typed_before_it_and_ends_our_half() {
+        let mut side = Side::new(OnEof::Bye);
+        side.types("one\ntwo\n88\nthree\n");
+        let expected = "[Mon Nov  9 06:18:34 2026] one\n[Mon Nov  9 06:18:34 2026] two\n";
+        assert_eq!(side.sends(), [expected, "pause, 88"]);
+        assert_eq!(side.input.waiting(), "three\n".len());
+        side.delivered();
+        side.heard_all(Ok(()));
+        assert!(side.concludes().0);
+    }
+
+    #[test]
+    fn a_goodbye_needs_no_pause_for_a_peer_that_sends_newlines_or_was_told_nothing() {
+        let mut side = Side::new(OnEof::Bye);
+        side.types("one\n88\n");
+        side.hears(b"hello\n");
+        assert_eq!(side.sends()[1], "88");
+        let mut side = Side::new(OnEof::Bye);
+        side.types("88\n");
+        assert_eq!(side.sends(), ["88"]);
+    }
+
+    #[test]
+    fn their_88_ends_both_halves_when_what_was_taken_is_sent() {
+        let mut side = Side::new(OnEof::Bye);
+        side.types("one\n");
+        assert_eq!(side.sends().len(), 1);
+        side.hears(b"bye\n88\nafterwards\n");
+        side.types("two\n");
+        assert_eq!(side.sends(), ["end"]);
+        assert_eq!(side.screen, b"bye\n");
+        side.delivered();
+        side.heard_all(Ok(()));
+        assert_eq!(side.concludes(), (true, "they said 88".to_owned()));
+    }
+
+    #[test]
+    fn the_end_of_the_input_says_88_or_with_wait_ends_our_half_only() {
+        let mut side = Side::new(OnEof::Bye);
+        side.types("one");
+        side.input.end();
+        assert_eq!(side.sends()[1], "pause, 88");
+
+        let mut side = Side::new(OnEof::Wait);
+        side.types("one");
+        side.input.end();
+        assert_eq!(side.sends()[1], "end");
+        assert!(!side.conversation.is_ending());
+        side.hears(b"still there\n");
+        side.delivered();
+        side.heard_all(Ok(()));
+        assert!(side.concludes().0);
+        assert_eq!(side.screen, b"still there\n");
+    }
+
+    #[test]
+    fn with_wait_we_go_on_after_their_end_until_ours() {
+        let mut side = Side::new(OnEof::Wait);
+        side.heard_all(Ok(()));
+        side.types("one\n");
+        assert_eq!(side.sends().len(), 1);
+        side.input.end();
+        assert_eq!(side.sends(), ["end"]);
+        side.delivered();
+        assert!(side.concludes().0);
+    }
+
+    #[test]
+    fn an_input_without_a_line_only_listens() {
+        for on_eof in [OnEof::Bye, OnEof::Wait] {
+            let mut side = Side::new(on_eof);
+            side.input.end();
+            assert!(side.sends().is_empty());
+            side.hears(b"88");
+            side.heard_all(Ok(()));
+            assert_eq!(side.sends(), ["end"]);
+            side.delivered();
+            assert!(side.concludes().0);
+        }
+    }
+
+    #[test]
+    fn an_end_without_88_is_told_and_not_in_order() {
+        let mut side = Side::new(OnEof::Bye);
+        side.heard_all(Ok(()));
+        assert_eq!(side.sends(), ["end"]);
+        side.delivered();
+        let (in_order, told) = side.concludes();
+        assert!(!in_order && told.contains("closed the connection without 88"), "{told}");
+    }
+
+    #[test]
+    fn a_write_that_fails_does_not_stop_us_from_hearing() {
+        let mut side = Side::new(OnEof::Bye);
+        side.conversation.write_failed(io::ErrorKind::BrokenPipe.into());
+        side.conversation.delivered(Delivery { complete: false, undelivered: 3 });
+        side.hears(b"hello\n88");
+        side.heard_all(Ok(()));
+        assert_eq!(side.screen, b"hello\n");
+        assert_eq!(
+            side.concludes(),
+            (false, "they said 88\nthreadchat: 3 lines were not delivered".to_owned())
+        );
+    }
+
+    #[test]
+    fn after_a_goodbye_it_ends_when_nothing_moves_for_two_seconds_and_not_before() {
+        let mut side = Side::new(OnEof::Bye);
+        side.types("88\n");
+        side.sends();
+        let mut moved = 0;
+        for tenths in 1..=100 {
+            let now = side.now + Duration::from_millis(100 * tenths);
+            // It moves once a second, for 5 s.
+            moved += u64::from(tenths <= 50 && tenths % 10 == 0);
+            side.conversation.tick(now, moved, false, &mut side.screen);
+            assert_eq!(side.conversation.is_cut(), tenths >= 70, "after {tenths} tenths of a second");
+        }
+    }
+
+    #[test]
+    fn a_screen_that_is_behind_stops_that_clock() {
+        let mut side = Side::new(OnEof::Bye);
+        side.types("88\n");
+        side.sends();
+        for seconds in 0..100 {
+            let now = side.now + Duration::from_secs(seconds);
+            side.conversation.tick(now, 0, true, &mut side.screen);
+        }
+        assert!(!side.conversation.is_cut());
+    }
+
+    #[test]
+    fn bytes_that_came_after_a_pause_are_another_message() {
+        let mut side = Side::new(OnEof::Bye);
+        side.hears(b"one");
+        side.now += crate::wire::PAUSE;
+        side.hears(b"88");
+        side.heard_all(Ok(()));
+        assert_eq!(side.screen, b"one\n");
+        assert!(side.conversation.is_ending());
+    }
+}

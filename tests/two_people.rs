@@ -204,11 +204,10 @@ fn whoever_finishes_first_ends_it_and_the_other_hears_that_its_input_was_cut_sho
 #[cfg(unix)]
 #[test]
 fn stamps_honour_tz() {
-    let mut command = threadchat(&["connect"]);
-    command.env("TZ", "XYZ-13");
     let (mut connect, socket) = be_called_by(|port| {
-        command.arg(port);
-        command
+        let mut command = threadchat(&["connect", port]);
+        command.env("TZ", "XYZ-13");
+        Program::start(command)
     });
     connect.types("what time is it?\n");
     let hour = |stamp: &str| stamp[12..14].parse::<u8>().unwrap();

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,8 @@ pub(super) struct Callers {
     /// Dropped, it ends the listener.
     running: Sender<Infallible>,
     held: VecDeque<Held>,
-    turned_away: Vec<(Arc<TcpStream>, JoinHandle<()>)>,
+    /// The threads that turn a caller away, each with its socket, which closes when the thread ends.
+    turned_away: Vec<(Weak<TcpStream>, JoinHandle<()>)>,
 }
 
 struct Held {
@@ -60,7 +61,9 @@ impl Callers {
 
     /// Somebody calls. A notice if that is one too many.
     pub(super) fn hold(&mut self, socket: TcpStream, peer: SocketAddr, now: Instant) -> Option<Notice> {
-        self.turned_away.retain_mut(|(_, thread)| !thread.is_finished());
+        for (_, thread) in self.turned_away.extract_if(.., |(_, thread)| thread.is_finished()) {
+            let _ = thread.join();
+        }
         if self.held.len() + self.turned_away.len() >= MOST {
             return Some(Notice::Closed(peer));
         }
@@ -83,14 +86,14 @@ impl Callers {
         self.held.front().filter(|held| held.until <= now)?;
         let Held { socket, peer, .. } = self.held.pop_front()?;
         let socket = Arc::new(socket);
-        let shared = Arc::clone(&socket);
+        let shared = Arc::downgrade(&socket);
         let spawned = thread::Builder::new().name("turn-away".to_owned()).spawn(move || {
             // An error means that the caller has gone, which is what was wanted of it.
-            let _ = turn_away(&shared, stamp);
+            let _ = turn_away(&socket, stamp);
         });
         Some(match spawned {
             Ok(thread) => {
-                self.turned_away.push((socket, thread));
+                self.turned_away.push((shared, thread));
                 Notice::TurnedAway(peer)
             }
             Err(error) => Notice::CannotTurnAway(error),
@@ -112,7 +115,9 @@ impl Callers {
         }
         let _ = self.listener.join();
         for (socket, thread) in self.turned_away {
-            platform::hang_up(&socket);
+            if let Some(socket) = socket.upgrade() {
+                platform::hang_up(&socket);
+            }
             let _ = thread.join();
         }
     }

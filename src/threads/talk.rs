@@ -106,10 +106,11 @@ impl Talk {
         self.outbox = None;
     }
 
-    /// Hands out what there is to send, while there is room for it. (A goodbye needs none.)
+    /// Hands out what there is to send, while there is room for it. A goodbye needs none, and at a terminal what
+    /// there was no room for has been refused already.
     pub(super) fn send(&mut self, input: &mut Input, clock: &mut Clock) {
         let stamp = clock.stamp();
-        while self.has_room() || self.conversation.is_ending() {
+        while input.is_terminal || self.conversation.is_ending() || self.has_room() {
             let Some(outgoing) = self.conversation.next_outgoing(input, &stamp) else { return };
             if let Some(outbox) = &self.outbox {
                 outbox.push(outgoing);

@@ -5,7 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// A running `threadchat`, or another program to talk to. Killed when dropped.
 pub struct Program {
     child: Child,
-    pub stdin: Option<ChildStdin>,
+    pub stdin: Option<Box<dyn Write + Send>>,
     pub out: Captured,
     pub err: Captured,
 }
@@ -58,14 +58,14 @@ pub fn call(port: u16) -> TcpStream {
 
 /// A `threadchat connect` that called this test, and the connection to it.
 pub fn be_called(args: &[&str]) -> (Program, TcpStream) {
-    be_called_by(|port| threadchat(&[&["connect", port], args].concat()))
+    be_called_by(|port| Program::start(threadchat(&[&["connect", port], args].concat())))
 }
 
-/// The same for a command that is made when the port is known.
-pub fn be_called_by(command: impl FnOnce(&str) -> Command) -> (Program, TcpStream) {
+/// The same for a program that is started when the port is known.
+pub fn be_called_by(start: impl FnOnce(&str) -> Program) -> (Program, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let program = Program::start(command(&port));
+    let program = start(&port);
     let (socket, _) = listener.accept().unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     socket.set_nodelay(true).unwrap();
@@ -109,8 +109,7 @@ pub fn text(message: &str) -> &str {
 }
 
 impl Program {
-    /// Starts it with pipes for its input and outputs, unless others were chosen (`Command` does not tell, so
-    /// what was chosen is kept by calling [`Program::start_as_it_is`]).
+    /// Starts it with pipes for its input and outputs.
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self::start_as_it_is(command)
@@ -120,11 +119,23 @@ impl Program {
     pub fn start_as_it_is(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self {
-            stdin: child.stdin.take(),
+            stdin: child.stdin.take().map(|stdin| Box::new(stdin) as _),
             out: child.stdout.take().map(Captured::start).unwrap_or_default(),
             err: child.stderr.take().map(Captured::start).unwrap_or_default(),
             child,
         }
+    }
+
+    /// Starts `threadchat` at a terminal of its own: what is typed goes there, and what is seen is in `out`.
+    #[cfg(unix)]
+    pub fn start_at_terminal(args: &[&str]) -> Self {
+        let (pty, pts) = pty_process::blocking::open().unwrap();
+        pty.resize(pty_process::Size::new(24, 200)).unwrap();
+        let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat")).args(args);
+        let child = command.spawn(pts).unwrap();
+        let keyboard = std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().unwrap();
+        let out = Captured::start(std::fs::File::from(keyboard.try_clone().unwrap()));
+        Self { stdin: Some(Box::new(std::fs::File::from(keyboard))), out, err: Captured::default(), child }
     }
 
     /// A `serve`, and the port on which it says that it listens.

@@ -1,0 +1,114 @@
+//! The wire, for arbitrary bytes.
+#![allow(clippy::unwrap_used)]
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::time::{Duration, Instant};
+use threadchat::buffer::Buffer;
+use threadchat::wire::{Decoder, Encoder, Heard, QUIET_TIME, STAMP_LEN, Stamp, Wire};
+
+/// What is heard, with goodbyes told apart from texts.
+#[derive(Debug, PartialEq, Eq)]
+enum Message {
+    Text(Vec<u8>),
+    Goodbye,
+    LastWords(Vec<u8>),
+}
+
+fn own(heard: Heard<'_>) -> Message {
+    match heard {
+        Heard::Text(text) => Message::Text(text.to_vec()),
+        Heard::Goodbye => Message::Goodbye,
+        Heard::LastWords(text) => Message::LastWords(text.to_vec()),
+    }
+}
+
+/// Decodes a stream that arrives in pieces, each `gap` after the one before.
+fn decode(max_line: usize, pieces: &[&[u8]], gap: Duration) -> Vec<Message> {
+    let (mut decoder, mut now) = (Decoder::new(max_line), Instant::now());
+    let mut messages = Vec::new();
+    for mut piece in pieces.iter().copied() {
+        while let Some(heard) = decoder.next(&mut piece, now) {
+            messages.push(own(heard));
+        }
+        assert!(piece.is_empty());
+        now += gap;
+        assert!(decoder.quiet_at().is_none_or(|at| at > now), "it would have counted as quiet");
+    }
+    while let Some(heard) = decoder.end() {
+        messages.push(own(heard));
+    }
+    messages
+}
+
+/// Cuts at these places.
+fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+    let mut places: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
+    places.extend([0, bytes.len()]);
+    places.sort_unstable();
+    places.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+}
+
+/// Bytes in which line ends, goodbyes and characters of several bytes are common.
+fn stream() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"\n".to_vec()),
+        Just(b"\r\n".to_vec()),
+        Just(b"\r".to_vec()),
+        Just(b"88".to_vec()),
+        Just("ä漢👩".as_bytes().to_vec()),
+        vec(any::<u8>(), 0..40),
+    ];
+    vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn however_a_stream_is_cut_the_same_messages_come_out(
+        bytes in stream(),
+        places in vec(any::<prop::sample::Index>(), 0..20),
+        max_line in 4..60_usize,
+    ) {
+        let gap = QUIET_TIME / 2;
+        prop_assert_eq!(decode(max_line, &cut(&bytes, &places), gap), decode(max_line, &[&bytes], gap));
+    }
+
+    #[test]
+    fn nothing_is_lost_and_no_message_is_longer_than_the_limit(bytes in stream(), max_line in 4..60_usize) {
+        let messages = decode(max_line, &[&bytes], Duration::ZERO);
+        let mut heard = Vec::new();
+        for message in &messages {
+            let text = match message {
+                Message::Text(text) | Message::LastWords(text) => text,
+                Message::Goodbye => &b"88".to_vec(),
+            };
+            prop_assert!(text.len() <= max_line);
+            heard.extend_from_slice(text);
+        }
+        // Line ends are what messages do not contain.
+        let without = |bytes: &[u8]| bytes.iter().copied().filter(|byte| !b"\r\n".contains(byte)).collect::<Vec<_>>();
+        prop_assert_eq!(without(&heard), without(&bytes));
+    }
+
+    #[test]
+    fn what_was_encoded_is_decoded_with_its_stamp(text in "[^\r\n]{0,60}", seconds in 0..4_000_000_000_i64) {
+        let stamp = Stamp::at(time::OffsetDateTime::from_unix_timestamp(seconds).unwrap());
+        let mut sent = Buffer::default();
+        Encoder::new(Wire::Lines).encode(&stamp, text.as_bytes(), &mut sent);
+        let messages = decode(STAMP_LEN + 60 * 4, &[&sent.output], Duration::ZERO);
+        prop_assert_eq!(messages, [Message::Text([stamp.as_bytes(), text.as_bytes()].concat())]);
+    }
+}
+
+#[test]
+fn no_message_without_end_makes_the_memory_grow() {
+    let (mut decoder, now) = (Decoder::new(1000), Instant::now());
+    let endless = vec![b'x'; 10_000_000];
+    let mut rest = &endless[..];
+    let mut heard = 0;
+    while let Some(Heard::Text(text)) = decoder.next(&mut rest, now) {
+        assert_eq!(text.len(), 1000);
+        heard += text.len();
+    }
+    assert!(endless.len() - heard <= 1001, "what is not heard yet is held, and is at most a message");
+}
