@@ -216,6 +216,9 @@ impl Conversation {
             self.hear_rest(false, screen);
         }
         while !self.heard_goodbye {
+            if !self.manners.to_terminal {
+                screen.extend_from_slice(self.decoder.next_lines(&mut bytes, at));
+            }
             match self.decoder.next(&mut bytes, at) {
                 Some(Heard::Text(text)) => show(text, self.manners.to_terminal, screen),
                 Some(Heard::Goodbye | Heard::LastWords(_)) => self.hear_goodbye(Notice::TheySaidGoodbye),

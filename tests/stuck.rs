@@ -145,6 +145,7 @@ fn a_screen_that_is_stuck_does_not_stop_our_lines_and_loses_nothing() {
     assert!(shown.starts_with(&expected));
 }
 
+#[cfg(feature = "signals")]
 #[test]
 fn a_signal_ends_it_with_a_stuck_screen_and_a_stuck_peer() {
     let (mut connect, mut socket, screen) = be_called_with_a_stuck_screen();

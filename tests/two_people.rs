@@ -216,7 +216,7 @@ fn stamps_honour_tz() {
     assert!([13, 12].contains(&((there + 24 - here) % 24)), "{there} there, {here} here");
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "signals"))]
 #[test]
 fn threads_have_names_and_end_with_their_conversation() {
     let (serve, port) = serve(&[]);

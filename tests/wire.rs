@@ -23,13 +23,22 @@ fn own(heard: Heard<'_>) -> Message {
     }
 }
 
-/// Decodes a stream that arrives in pieces, each `gap` after the one before.
-fn decode(max_line: usize, pieces: &[&[u8]], gap: Duration) -> Vec<Message> {
+/// Decodes a stream that arrives in pieces, each `gap` after the one before: message by message, or as many lines
+/// at once as there are.
+fn decode(max_line: usize, pieces: &[&[u8]], gap: Duration, at_once: bool) -> Vec<Message> {
     let (mut decoder, mut now) = (Decoder::new(max_line), Instant::now());
     let mut messages = Vec::new();
     for mut piece in pieces.iter().copied() {
-        while let Some(heard) = decoder.next(&mut piece, now) {
-            messages.push(own(heard));
+        loop {
+            if at_once {
+                let lines = decoder.next_lines(&mut piece, now);
+                let text = |line: &[u8]| Message::Text(line[..line.len() - 1].to_vec());
+                messages.extend(lines.split_inclusive(|byte| *byte == b'\n').map(text));
+            }
+            match decoder.next(&mut piece, now) {
+                Some(heard) => messages.push(own(heard)),
+                None => break,
+            }
         }
         assert!(piece.is_empty());
         now += gap;
@@ -68,14 +77,16 @@ proptest! {
         bytes in stream(),
         places in vec(any::<prop::sample::Index>(), 0..20),
         max_line in 4..60_usize,
+        at_once: bool,
     ) {
         let gap = QUIET_TIME / 2;
-        prop_assert_eq!(decode(max_line, &cut(&bytes, &places), gap), decode(max_line, &[&bytes], gap));
+        let whole = decode(max_line, &[&bytes], gap, false);
+        prop_assert_eq!(decode(max_line, &cut(&bytes, &places), gap, at_once), whole);
     }
 
     #[test]
     fn nothing_is_lost_and_no_message_is_longer_than_the_limit(bytes in stream(), max_line in 4..60_usize) {
-        let messages = decode(max_line, &[&bytes], Duration::ZERO);
+        let messages = decode(max_line, &[&bytes], Duration::ZERO, false);
         let mut heard = Vec::new();
         for message in &messages {
             let text = match message {
@@ -95,7 +106,7 @@ proptest! {
         let stamp = Stamp::at(time::OffsetDateTime::from_unix_timestamp(seconds).unwrap());
         let mut sent = Buffer::default();
         Encoder::new(Wire::Lines).encode(&stamp, text.as_bytes(), &mut sent);
-        let messages = decode(STAMP_LEN + 60 * 4, &[&sent.output], Duration::ZERO);
+        let messages = decode(STAMP_LEN + 60 * 4, &[&sent.output], Duration::ZERO, false);
         prop_assert_eq!(messages, [Message::Text([stamp.as_bytes(), text.as_bytes()].concat())]);
     }
 }

@@ -1,6 +1,6 @@
 //! Lines of bounded length out of bytes that arrive in any pieces.
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 /// One line, or a piece of one that is longer than the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,22 @@ impl Framer {
     #[must_use]
     pub fn partial(&self) -> &[u8] {
         &self.partial[self.given..]
+    }
+
+    /// Whether what comes next is the beginning of a line.
+    #[must_use]
+    pub fn is_at_line_start(&self) -> bool {
+        self.partial().is_empty() && !self.cut
+    }
+
+    /// The longest beginning of `bytes` that consists of whole lines within the limit.
+    #[must_use]
+    pub fn whole_lines<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        let mut end = 0;
+        while let Some(newline) = memrchr(b'\n', &bytes[end..bytes.len().min(end + self.limit + 1)]) {
+            end += newline + 1;
+        }
+        &bytes[..end]
     }
 
     /// Whether what comes next is the remainder of a line that had to be cut.
