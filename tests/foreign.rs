@@ -149,12 +149,12 @@ fn connect_talks_with_an_article_server_and_says_88() {
 #[test]
 #[ignore = "needs python3"]
 fn our_goodbye_right_after_a_message_is_recognised_by_an_article_client() {
-    // It takes the client a while to print this in pieces, in which a goodbye too early would join the last.
-    let long = "x".repeat(20_000);
+    // While the client prints this in pieces, a goodbye that came too early would join the last of them.
+    let long = format!("{}\n", "x".repeat(50_000)).repeat(4);
     for (wire, newline) in WIRES {
         let (mut ours, mut theirs) = be_called_by_them(ARTICLE_CLIENT, wire);
         speak(&mut ours, &mut theirs);
-        ours.types(format!("hello\n{long}\n88\n"));
+        ours.types(format!("hello\n{long}88\n"));
         theirs.exits(0);
         ours.exits(0);
         let said = printed(&theirs);
