@@ -36,6 +36,8 @@ Exit codes:
 
 The line is neither encrypted nor authenticated: run it through ssh -L where that matters.";
 
+const ADDR_FORMS: &str = "HOST, HOST:PORT, :PORT, PORT, an IPv6 address or [IPV6]:PORT";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -48,9 +50,9 @@ pub enum Command {
 /// `threadchat serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Where to listen: HOST, HOST:PORT, :PORT, PORT, an IPv6 address or [IPV6]:PORT. The host is 127.0.0.1 and
-    /// the port 21567 unless given; 0.0.0.0 lets other machines in; port 0 is any that is free
-    #[arg(value_name = "ADDR", default_value_t)]
+    /// Where to listen.
+    #[arg(value_name = "ADDR", default_value_t, help = format!("Where to listen: {ADDR_FORMS}; 0.0.0.0 lets other \
+        machines in, port 0 is any that is free"))]
     pub address: Address,
 
     /// End after the first conversation
@@ -65,9 +67,9 @@ pub struct Serve {
 /// `threadchat connect`.
 #[derive(Debug, Args)]
 pub struct Connect {
-    /// Whom to call: HOST, HOST:PORT, :PORT, PORT, an IPv6 address or [IPV6]:PORT. The host is 127.0.0.1 and the
-    /// port 21567 unless given
-    #[arg(value_name = "ADDR", default_value_t, value_parser = callable)]
+    /// Whom to call.
+    #[arg(value_name = "ADDR", default_value_t, value_parser = callable,
+        help = format!("Whom to call: {ADDR_FORMS}"))]
     pub address: Address,
 
     /// Keep trying for so long until somebody listens

@@ -125,9 +125,9 @@ impl fmt::Display for Notice {
             }
             Self::TheyFinished => f.write_str("they are done; sending goes on until the end of your input"),
             Self::RestNotSent => f.write_str("the input went on after the 88: the rest was not sent"),
-            Self::InputCutShort => f.write_str(
-                "your input was cut short: the other side left before its end, and the rest was not sent",
-            ),
+            Self::InputCutShort => {
+                f.write_str("your input was cut short: the other side left before it had ended")
+            }
             Self::ClosedWithoutGoodbye(peer) => {
                 write!(f, "{peer} closed the connection without 88: their last message may be missing")
             }

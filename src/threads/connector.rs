@@ -5,6 +5,7 @@ use crate::net::{self, Address};
 use crate::notice::Notice;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::convert::Infallible;
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,7 @@ impl Call {
     fn try_once(&self) -> Result<(TcpStream, SocketAddr), String> {
         let mut reasons = Vec::new();
         for address in self.address.resolve()? {
-            match TcpStream::connect_timeout(&address, self.timeout) {
+            match TcpStream::connect_timeout(&address, self.timeout).and_then(not_oneself) {
                 Ok(socket) => return Ok((socket, address)),
                 Err(error) => {
                     reasons.push(format!("cannot connect to {address}: {error}{}", net::remedy(&error)));
@@ -62,4 +63,13 @@ impl Call {
         }
         Err(reasons.join("\n"))
     }
+}
+
+/// Where nobody listens on a port of this machine, the system may choose that very port for our end; TCP then
+/// connects the socket with itself. Nobody is there, and whoever wants to listen finds the port in use.
+fn not_oneself(socket: TcpStream) -> io::Result<TcpStream> {
+    if socket.local_addr()? == socket.peer_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(socket)
 }
