@@ -30,14 +30,15 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How the endpoint comes by somebody to talk to.
 enum Role {
-    Serve { callers: Callers, once: bool },
-    Connect { _connector: Connector },
-}
-
-/// The connector thread. It may be left behind when a signal ends the program: nothing can wake a thread
-/// that waits for the system to look up a name or to reach an address.
-struct Connector {
-    _running: Sender<Infallible>,
+    Serve {
+        callers: Callers,
+        once: bool,
+    },
+    /// The connector thread ends when this is dropped. It may be left behind when a signal ends the program:
+    /// nothing can wake a thread that waits for the system to look up a name or to reach an address.
+    Connect {
+        _running: Sender<Infallible>,
+    },
 }
 
 /// All that main knows. Only main touches it.
@@ -105,8 +106,7 @@ impl Endpoint {
             let outcome = call.run(&stop, &connected);
             let _ = connected.send(Event::Connected(outcome));
         })?;
-        let role = Role::Connect { _connector: Connector { _running: running } };
-        Self::start(world, manners, role, to_main, events)
+        Self::start(world, manners, Role::Connect { _running: running }, to_main, events)
     }
 
     fn start(
@@ -344,10 +344,7 @@ impl Endpoint {
 
     /// Standard input returned this. At a terminal it is refused when there is no room for it, but a goodbye.
     fn typed(&mut self, buffer: Buffer) {
-        let has_room = match &self.talk {
-            Some(talk) => talk.has_room(),
-            None => self.input.waiting() < ROOM,
-        };
+        let has_room = self.input.waiting() < ROOM && self.talk.as_ref().is_none_or(Talk::has_room);
         if has_room || !self.input.is_terminal || buffer.input().trim_ascii_end() == GOODBYE {
             self.input.push(buffer);
         } else if self.talk.is_some() {

@@ -83,6 +83,7 @@ impl Talk {
         if output.is_empty() {
             self.unfinished = Some(buffer);
         } else {
+            self.unfinished = None;
             screen.show(buffer);
         }
     }
