@@ -5,6 +5,8 @@ use clap::Parser;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+#[cfg(feature = "generate")]
+use threadchat::cli;
 use threadchat::cli::{Cli, Command, Common};
 use threadchat::conversation::Manners;
 use threadchat::exit::Exit;
@@ -22,6 +24,10 @@ fn main() -> ExitCode {
         Command::Connect(connect) => world(&connect.common).and_then(|(world, manners)| {
             threads::connect(world, manners, connect.call()).map_err(no_threads)
         }),
+        #[cfg(feature = "generate")]
+        Command::Completions { shell } => write_out(&cli::completions(shell)),
+        #[cfg(feature = "generate")]
+        Command::Man => write_out(&cli::manual()),
     };
     let exit = outcome.unwrap_or_else(|error| {
         // Nothing else runs (yet), so that nothing is held up by this.
@@ -45,6 +51,17 @@ fn world(common: &Common) -> Result<(World, Manners), String> {
         signals,
     };
     Ok((world, common.manners(to_terminal)))
+}
+
+/// Writes what was asked for to standard output. That nobody reads it to the end is no error.
+#[cfg(feature = "generate")]
+fn write_out(text: &[u8]) -> Result<Exit, String> {
+    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}"))
+        }
+        _ => Ok(Exit::InOrder),
+    }
 }
 
 fn no_threads(error: impl Display) -> String {
