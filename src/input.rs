@@ -74,7 +74,11 @@ impl Input {
         let mut out = Buffer::default();
         out.swap_output(&mut front);
         let mut rest = &front.input()[std::mem::take(&mut self.taken)..];
-        while let Some(frame) = self.framer.next(&mut rest) {
+        loop {
+            let lines = self.framer.next_lines(&mut rest);
+            encoder.encode_lines(stamp, lines, &mut out);
+            self.spoke |= !lines.is_empty();
+            let Some(frame) = self.framer.next(&mut rest) else { break };
             self.spoke = true;
             if frame.starts_line && frame.ends_line && frame.text == GOODBYE {
                 if !rest.is_empty() {

@@ -1,7 +1,6 @@
 //! Bytes to messages.
 
 use super::{Framer, GOODBYE, QUIET_TIME};
-use memchr::{memchr, memmem};
 use std::time::Instant;
 
 /// What a peer said.
@@ -46,23 +45,13 @@ impl Decoder {
         Some(if is_goodbye { Heard::Goodbye } else { Heard::Text(frame.text) })
     }
 
-    /// Takes all whole lines off the front of `bytes` that are texts and are shown exactly as they came. There may
-    /// be none; what comes then is for [`next`](Self::next). A few searches over many lines cost a fifth of
-    /// looking at each line.
+    /// Takes all lines off the front of `bytes` that are texts and are shown exactly as they came. There may be none;
+    /// what comes then is for [`next`](Self::next).
     pub fn next_lines<'b>(&mut self, bytes: &mut &'b [u8], now: Instant) -> &'b [u8] {
-        if !self.framer.is_at_line_start() {
-            return &[];
-        }
-        let plain = &bytes[..memchr(b'\r', bytes).unwrap_or(bytes.len())];
-        let goodbye = match plain.starts_with(b"88\n") {
-            true => Some(0),
-            false => memmem::find(plain, b"\n88\n").map(|newline| newline + 1),
-        };
-        let lines = self.framer.whole_lines(&plain[..goodbye.unwrap_or(plain.len())]);
+        let lines = self.framer.next_lines(bytes);
         if !lines.is_empty() {
             (self.framed, self.last_arrival) = (true, Some(now));
         }
-        *bytes = &bytes[lines.len()..];
         lines
     }
 

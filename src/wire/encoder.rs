@@ -2,6 +2,7 @@
 
 use super::{PAUSE, STAMP_LEN, Stamp};
 use crate::buffer::Buffer;
+use memchr::memchr;
 use std::time::Duration;
 
 /// How messages are sent. What is understood of the peer's is the same for both.
@@ -41,6 +42,21 @@ impl Encoder {
         match self.wire {
             Wire::Lines => to.output.push(b'\n'),
             Wire::Article => to.ends.push(to.output.len()),
+        }
+    }
+
+    /// Appends the messages of these lines, each of which ends with its newline.
+    pub fn encode_lines(&self, stamp: &Stamp, mut lines: &[u8], to: &mut Buffer) {
+        while let Some(newline) = memchr(b'\n', lines) {
+            let (line, rest) = lines.split_at(newline + 1);
+            match self.wire {
+                Wire::Lines => {
+                    to.output.extend_from_slice(stamp.as_bytes());
+                    to.output.extend_from_slice(line);
+                }
+                Wire::Article => self.encode(stamp, &line[..newline], to),
+            }
+            lines = rest;
         }
     }
 

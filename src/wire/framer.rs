@@ -1,6 +1,6 @@
 //! Lines of bounded length out of bytes that arrive in any pieces.
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memmem, memrchr};
 
 /// One line, or a piece of one that is longer than the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,15 +126,25 @@ impl Framer {
         &self.partial[self.given..]
     }
 
-    /// Whether what comes next is the beginning of a line.
-    #[must_use]
-    pub fn is_at_line_start(&self) -> bool {
-        self.partial().is_empty() && !self.cut
+    /// Takes all lines off the front of `bytes` for which nothing is to be decided: whole, within the limit, ended
+    /// by `\n` alone, and none of them the goodbye. There may be none; what comes then is for
+    /// [`next`](Self::next). A few searches over many lines cost a fraction of looking at each line.
+    pub fn next_lines<'b>(&self, bytes: &mut &'b [u8]) -> &'b [u8] {
+        if self.cut || !self.partial().is_empty() {
+            return &[];
+        }
+        let plain = &bytes[..memchr(b'\r', bytes).unwrap_or(bytes.len())];
+        let goodbye = match plain.starts_with(b"88\n") {
+            true => Some(0),
+            false => memmem::find(plain, b"\n88\n").map(|newline| newline + 1),
+        };
+        let lines = self.whole_lines(&plain[..goodbye.unwrap_or(plain.len())]);
+        *bytes = &bytes[lines.len()..];
+        lines
     }
 
     /// The longest beginning of `bytes` that consists of whole lines within the limit.
-    #[must_use]
-    pub fn whole_lines<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+    fn whole_lines<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
         let mut end = 0;
         while let Some(newline) = memrchr(b'\n', &bytes[end..bytes.len().min(end + self.limit + 1)]) {
             end += newline + 1;

@@ -37,10 +37,10 @@ pub const MAX_LINE_RANGE: RangeInclusive<usize> = 32..=1024 * 1024;
 /// Longer than the 40 ms for which Linux may delay an acknowledgement: that long the second half of a
 /// message larger than one segment can be held back by the sender's Nagle algorithm. Shorter than the
 /// 100 ms that a person begins to notice.
-pub const QUIET_TIME: Duration = Duration::from_millis(45);
+pub const QUIET_TIME: Duration = Duration::from_millis(42);
 
 /// The pause between two sends which a peer without framing must not read as one.
 ///
 /// Longer than [`QUIET_TIME`], so that our own decoder, too, tells them apart, with some room for a machine that
 /// is late to read the first of them. No person types two lines in it.
-pub const PAUSE: Duration = Duration::from_millis(70);
+pub const PAUSE: Duration = Duration::from_millis(60);
