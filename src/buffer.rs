@@ -8,6 +8,7 @@
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use memchr::memchr_iter;
 use std::convert::Infallible;
+use std::ops::Range;
 
 /// How much one read may return, in bytes. Each read costs two or three wake-ups of other threads, so that a
 /// file moves a third faster with this than with 64 KiB (`docs/performance.md`).
@@ -24,6 +25,8 @@ pub const BUFFERS: usize = 4;
 pub struct Buffer {
     /// What is to be written.
     pub output: Vec<u8>,
+    /// Which part of what was read is to be written behind `output`, as it came: it need not be copied.
+    pub verbatim: Range<usize>,
     /// Where each message in `output` ends, if they must be written one by one.
     pub ends: Vec<usize>,
     /// How much of `output` has been written, in bytes.
@@ -72,6 +75,18 @@ impl Buffer {
         (&self.space[..self.filled], &mut self.output)
     }
 
+    /// What is to be shown: its beginning, and the rest of it.
+    #[must_use]
+    pub fn shown(&self) -> [&[u8]; 2] {
+        [&self.output, &self.space[self.verbatim.clone()]]
+    }
+
+    /// Whether there is nothing to be shown.
+    #[must_use]
+    pub fn shows_nothing(&self) -> bool {
+        self.output.is_empty() && self.verbatim.is_empty()
+    }
+
     /// Exchanges what is to be written with another buffer.
     pub fn swap_output(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.output, &mut other.output);
@@ -100,7 +115,7 @@ impl Drop for Buffer {
         if let Some(home) = self.home.take() {
             self.output.clear();
             self.ends.clear();
-            (self.written, self.filled) = (0, 0);
+            (self.written, self.filled, self.verbatim) = (0, 0, 0..0);
             // Refused only if the reader is gone, and then nobody misses the buffer.
             let _ = home.try_send(std::mem::take(self));
         }

@@ -210,21 +210,34 @@ impl Conversation {
         }
     }
 
-    /// These bytes arrived at that moment. What is to be shown for them is appended to `screen`.
-    pub fn hear(&mut self, mut bytes: &[u8], at: Instant, screen: &mut Vec<u8>) {
+    /// What was read into the buffer arrived at that moment. What is to be shown for it is put there, too.
+    pub fn hear(&mut self, buffer: &mut Buffer, at: Instant) {
+        let (input, screen) = buffer.input_and_output();
         if self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= at) {
             self.hear_rest(false, screen);
         }
+        let mut bytes = input;
+        // Lines that are shown as they came. They need not be copied, unless something else comes after them.
+        let mut verbatim = 0..0;
         while !self.heard_goodbye {
             if !self.manners.to_terminal {
-                screen.extend_from_slice(self.decoder.next_lines(&mut bytes, at));
+                let start = input.len() - bytes.len();
+                let lines = self.decoder.next_lines(&mut bytes, at);
+                if !lines.is_empty() {
+                    screen.extend_from_slice(&input[verbatim]);
+                    verbatim = start..start + lines.len();
+                }
             }
             match self.decoder.next(&mut bytes, at) {
-                Some(Heard::Text(text)) => show(text, self.manners.to_terminal, screen),
+                Some(Heard::Text(text)) => {
+                    screen.extend_from_slice(&input[std::mem::take(&mut verbatim)]);
+                    show(text, self.manners.to_terminal, screen);
+                }
                 Some(Heard::Goodbye | Heard::LastWords(_)) => self.hear_goodbye(Notice::TheySaidGoodbye),
-                None => return,
+                None => break,
             }
         }
+        buffer.verbatim = verbatim;
     }
 
     /// It is time to look whether bytes without a newline are a message, and whether anything still moves.
@@ -429,7 +442,9 @@ mod tests {
         }
 
         fn hears(&mut self, bytes: &[u8]) {
-            self.conversation.hear(bytes, self.now, &mut self.screen);
+            let mut buffer = Buffer::with_input(bytes);
+            self.conversation.hear(&mut buffer, self.now);
+            self.screen.extend(buffer.shown().concat());
         }
 
         fn heard_all(&mut self, result: io::Result<()>) {

@@ -85,7 +85,7 @@ impl Screen {
 
     /// Shows messages, which came in the buffers of the socket-reader.
     pub(super) fn show(&self, buffer: Buffer) {
-        if !buffer.output.is_empty() {
+        if !buffer.shows_nothing() {
             self.behind.fetch_add(1, Ordering::Release);
             // It cannot block: those buffers are few, and notices leave room for them.
             let _ = self.messages.send(Item::Messages(buffer));
@@ -177,10 +177,7 @@ impl Writer {
         while let Ok(item) = self.queue.recv() {
             match item {
                 Item::Messages(buffer) => {
-                    let result = match works {
-                        true => self.screen.write_all(&buffer.output).and_then(|()| self.screen.flush()),
-                        false => Ok(()),
-                    };
+                    let result = if works { self.show(&buffer) } else { Ok(()) };
                     drop(buffer);
                     self.behind.fetch_sub(1, Ordering::Release);
                     if let Err(error) = result {
@@ -198,5 +195,12 @@ impl Writer {
         }
         // Refused only if main has gone.
         let _ = self.to_main.send(self.done);
+    }
+
+    fn show(&mut self, buffer: &Buffer) -> io::Result<()> {
+        for part in buffer.shown() {
+            self.screen.write_all(part)?;
+        }
+        self.screen.flush()
     }
 }

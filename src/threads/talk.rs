@@ -77,10 +77,9 @@ impl Talk {
 
     /// A read returned this, at that moment.
     pub(super) fn received(&mut self, mut buffer: Buffer, at: Instant, screen: &Screen) {
-        let (input, output) = buffer.input_and_output();
-        self.moved += input.len() as u64;
-        self.conversation.hear(input, at, output);
-        if output.is_empty() {
+        self.moved += buffer.input().len() as u64;
+        self.conversation.hear(&mut buffer, at);
+        if buffer.shows_nothing() {
             self.unfinished = Some(buffer);
         } else {
             self.unfinished = None;
