@@ -54,6 +54,13 @@ impl Buffer {
         buffer
     }
 
+    /// Adds to what was read.
+    pub fn append_input(&mut self, input: &[u8]) {
+        self.space.truncate(self.filled);
+        self.space.extend_from_slice(input);
+        self.filled = self.space.len();
+    }
+
     /// Where a read may put its bytes; [`filled`](Self::filled) tells how many it put there.
     pub fn space(&mut self) -> &mut [u8] {
         &mut self.space

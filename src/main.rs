@@ -10,7 +10,9 @@ use threadchat::cli;
 use threadchat::cli::{Cli, Command, Common};
 use threadchat::conversation::Manners;
 use threadchat::exit::Exit;
+use threadchat::net::remedy;
 use threadchat::platform::Signals;
+use threadchat::terminal::{Marked, Plain};
 use threadchat::threads;
 use threadchat::world::World;
 
@@ -39,18 +41,50 @@ fn main() -> ExitCode {
 
 /// This process's keyboard, screen and signals.
 fn world(common: &Common) -> Result<(World, Manners), String> {
-    let signals = Signals::catch().map_err(|error| format!("cannot catch signals: {error}"))?;
+    let signals =
+        Signals::catch().map_err(|error| format!("cannot catch signals: {error}{}", remedy(&error)))?;
     let to_terminal = io::stdout().is_terminal();
-    let world = World {
+    let mut world = World {
         keyboard: Box::new(io::stdin()),
         keyboard_is_terminal: io::stdin().is_terminal(),
-        screen: Box::new(io::stdout()),
-        notices: Box::new(io::stderr()),
-        shown_together: to_terminal && io::stderr().is_terminal(),
+        close_keyboard: None,
+        screen: Box::new(Plain(io::stdout())),
+        notices: Some(Box::new(Plain(io::stderr()))),
         verbosity: common.verbosity(),
         signals,
     };
+    if to_terminal && io::stderr().is_terminal() {
+        let color = common.color(&io::stdout());
+        world.screen = Box::new(Marked { screen: io::stdout(), notices: io::stderr(), color });
+        world.notices = None;
+        #[cfg(all(feature = "editor", unix))]
+        if world.keyboard_is_terminal
+            && !common.plain
+            && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+        {
+            edit(&mut world, color)?;
+        }
+    }
     Ok((world, common.manners(to_terminal)))
+}
+
+/// Lines are typed in a line editor.
+#[cfg(all(feature = "editor", unix))]
+fn edit(world: &mut World, color: bool) -> Result<(), String> {
+    let (keyboard, screen, close) = threadchat::terminal::editor::open(color)
+        .map_err(|error| format!("cannot use the terminal: {error}; try --plain"))?;
+    world.keyboard = Box::new(keyboard);
+    world.screen = Box::new(screen);
+    world.close_keyboard = Some(Box::new(close));
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        threadchat::terminal::give_back();
+        tell(panic);
+        // Whichever thread it was, the others would wait for it.
+        #[allow(clippy::exit, reason = "there is nothing to go back to")]
+        std::process::exit(101);
+    }));
+    Ok(())
 }
 
 /// Writes what was asked for to standard output. That nobody reads it to the end is no error.
