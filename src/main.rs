@@ -84,7 +84,24 @@ fn edit(world: &mut World, color: bool) -> Result<(), String> {
         #[allow(clippy::exit, reason = "there is nothing to go back to")]
         std::process::exit(101);
     }));
+    #[cfg(debug_assertions)]
+    panic_when_told();
     Ok(())
+}
+
+/// For the test of what a panic leaves behind: in a debug build, panics in a thread when the file appears that the
+/// environment names.
+#[cfg(all(feature = "editor", unix, debug_assertions))]
+#[allow(clippy::panic, reason = "that is what it is for")]
+fn panic_when_told() {
+    if let Some(file) = std::env::var_os("THREADCHAT_PANIC_WHEN") {
+        std::thread::spawn(move || {
+            while !std::path::Path::new(&file).exists() {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            panic!("told to");
+        });
+    }
 }
 
 /// Writes what was asked for to standard output. That nobody reads it to the end is no error.

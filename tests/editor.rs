@@ -389,6 +389,37 @@ fn the_terminal_is_left_as_it_was_however_it_ends() {
 }
 
 #[test]
+#[cfg(debug_assertions)]
+fn the_terminal_is_left_as_it_was_by_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("now");
+    let env = [("THREADCHAT_PANIC_WHEN", file.to_str().unwrap())];
+    leaves_the_terminal_as_it_was("a panic", &env, |terminal, _socket| {
+        File::create(&file).unwrap();
+        terminal
+            .wait_until("what the panic says", |seen| seen.contains("told to") && seen.contains("code 101"));
+    });
+}
+
+#[test]
+fn the_suspend_key_stops_it_and_the_line_is_there_again_afterwards() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let terminal = Terminal::start_command(20, 100, "sh", &["-i"], &[("PS1", "shell$ ")]);
+    terminal.ends_with("shell$");
+    terminal.types(&format!("set -m; {} connect {address}\r", env!("CARGO_BIN_EXE_threadchat")));
+    let (socket, _) = listener.accept().unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    terminal.ends_with(&format!("{address}>"));
+    terminal.types("half a li\x1a");
+    terminal.ends_with("shell$");
+    terminal.types("fg\r");
+    terminal.ends_with(&format!("{address}> half a li"));
+    terminal.types("ne\r");
+    assert_eq!(text(&read_line(&socket)), "half a line");
+}
+
+#[test]
 fn a_terminal_that_does_not_answer_is_used_as_it_is() {
     let (mut terminal, mut socket) = be_called_by(|port| Program::start_at_terminal(&["connect", port]));
     terminal.out.wait_for("no line editor here");

@@ -49,6 +49,7 @@ pub(super) fn interrupt() {
 /// What the suspend key does by itself: stops the process, until the shell lets it go on.
 pub(super) fn suspend() -> io::Result<()> {
     give_back();
-    kill_process(getpid(), Signal::TSTP)?;
+    // To this very thread, which must not go on to take the terminal over before it is stopped.
+    signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
     take_over()
 }
