@@ -11,6 +11,7 @@
 use super::display::{Display, Kind, mark};
 use super::mode;
 use crossterm::event::{Event, KeyCode, KeyModifiers};
+use crossterm::style::Color;
 use reedline::{
     EditCommand, EditMode, Emacs, FileBackedHistory, History, HistoryItem, HistoryItemId, HistorySessionId,
     Prompt, PromptEditMode, PromptHistorySearch, Reedline, ReedlineEvent, ReedlineRawEvent, SearchQuery,
@@ -353,6 +354,11 @@ impl Prompt for LinePrompt {
 
     fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
         Cow::Borrowed("")
+    }
+
+    // The bright one of the default is the background's colour in some themes.
+    fn get_prompt_color(&self) -> Color {
+        Color::DarkGreen
     }
 
     fn render_prompt_history_search_indicator(&self, search: PromptHistorySearch) -> Cow<'_, str> {
