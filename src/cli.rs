@@ -147,6 +147,11 @@ pub struct Common {
         help_heading = CONVERSATION)]
     max_line: usize,
 
+    /// Append what happens to FILE: each message and event as a line of JSON, with its time
+    #[cfg(feature = "transcript")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    pub transcript: Option<std::path::PathBuf>,
+
     /// Show messages and errors only
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     quiet: bool,
@@ -189,6 +194,10 @@ impl Common {
                 OnEofArg::Wait => OnEof::Wait,
             },
             to_terminal,
+            #[cfg(feature = "transcript")]
+            transcribed: self.transcript.is_some(),
+            #[cfg(not(feature = "transcript"))]
+            transcribed: false,
         }
     }
 

@@ -12,6 +12,8 @@ use threadchat::conversation::Manners;
 use threadchat::exit::Exit;
 use threadchat::platform::Signals;
 use threadchat::threads;
+#[cfg(feature = "transcript")]
+use threadchat::transcript::{self, Record};
 use threadchat::world::World;
 
 fn main() -> ExitCode {
@@ -47,10 +49,20 @@ fn world(common: &Common) -> Result<(World, Manners), String> {
         screen: Box::new(io::stdout()),
         notices: Box::new(io::stderr()),
         shown_together: to_terminal && io::stderr().is_terminal(),
+        #[cfg(feature = "transcript")]
+        transcript: transcript(common)?,
+        #[cfg(not(feature = "transcript"))]
+        transcript: None,
         verbosity: common.verbosity(),
         signals,
     };
     Ok((world, common.manners(to_terminal)))
+}
+
+/// Where what happens is recorded, if that was asked for.
+#[cfg(feature = "transcript")]
+fn transcript(common: &Common) -> Result<Option<Box<dyn Record>>, String> {
+    common.transcript.as_deref().map(|path| Ok(Box::new(transcript::open(path)?) as _)).transpose()
 }
 
 /// Writes what was asked for to standard output. That nobody reads it to the end is no error.

@@ -1,6 +1,7 @@
 //! What an endpoint is given.
 
 use crate::platform::Signals;
+use crate::transcript::Record;
 use std::io::{Read, Write};
 
 /// The world around an endpoint. Only `main.rs` knows that these are the process's own; a test or a demo
@@ -16,6 +17,8 @@ pub struct World {
     pub notices: Box<dyn Write + Send>,
     /// Both are shown on a terminal, where their order matters.
     pub shown_together: bool,
+    /// Where it is recorded what happened, if it is.
+    pub transcript: Option<Box<dyn Record>>,
     /// How much is told.
     pub verbosity: Verbosity,
     /// Requests from outside to end.

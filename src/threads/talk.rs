@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::outbox::Outbox;
 use super::reader::Reader;
-use super::screen::{Observer, Screen};
+use super::screen::Screen;
 use crate::buffer::{Buffer, Pool};
 use crate::clock::Clock;
 use crate::conversation::{Conversation, Delivery, Manners};
@@ -47,16 +47,17 @@ impl Talk {
         only_listens: bool,
         pool: &Pool,
         to_main: &Sender<Event>,
-        observer: &Observer,
+        screen: &Screen,
     ) -> io::Result<Self> {
         // Without keep-alive it can be talked nevertheless.
         let _ = platform::prepare(&socket);
         let socket = Arc::new(socket);
+        let observer = screen.observer();
         let (running, stop) = bounded(0);
-        let (outbox, writer) = Outbox::new(Arc::clone(&socket), to_main.clone(), observer.clone());
+        let (outbox, writer) =
+            Outbox::new(Arc::clone(&socket), to_main.clone(), observer.clone(), screen.recorder());
         let writer = thread::Builder::new().name("socket-writer".to_owned()).spawn(move || writer.run())?;
-        let reader =
-            Reader { pool: pool.clone(), stop, to_main: to_main.clone(), observer: observer.clone() };
+        let reader = Reader { pool: pool.clone(), stop, to_main: to_main.clone(), observer };
         let input = Arc::clone(&socket);
         let reader = thread::Builder::new().name("socket-reader".to_owned()).spawn(move || {
             let received = |buffer| Event::Received(buffer, Instant::now());
@@ -90,7 +91,7 @@ impl Talk {
     /// The peer sends no more.
     pub(super) fn heard_all(&mut self, result: io::Result<()>, screen: &Screen) {
         let mut buffer = self.unfinished.take().unwrap_or_default();
-        self.conversation.heard_all(result, &mut buffer.output);
+        self.conversation.heard_all(result, &mut buffer);
         screen.show(buffer);
     }
 
@@ -135,7 +136,7 @@ impl Talk {
         let written = self.outbox.as_ref().map_or(0, Outbox::written);
         let moved = self.moved + written + state.map_or(0, |state| state.confirmed);
         let mut buffer = self.unfinished.take().unwrap_or_default();
-        self.conversation.tick(now, moved, screen.is_behind(), &mut buffer.output);
+        self.conversation.tick(now, moved, screen.is_behind(), &mut buffer);
         if buffer.output.is_empty() {
             self.unfinished = Some(buffer);
         } else {
