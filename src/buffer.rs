@@ -20,6 +20,10 @@ pub const READ_SIZE: usize = 256 * 1024;
 /// lines grows 28-fold when each of them is stamped, but is not stamped before there is room in the outbox.
 pub const BUFFERS: usize = 4;
 
+/// How much room a buffer that goes home keeps for what is to be written, in bytes: lines of ten bytes do not
+/// need more with their stamps.
+const KEPT: usize = 4 * READ_SIZE;
+
 /// What one read returned, and what is to be written for it.
 #[derive(Debug, Default)]
 pub struct Buffer {
@@ -146,6 +150,8 @@ impl Drop for Buffer {
         if let Some(home) = self.home.take() {
             self.output.clear();
             self.raw.clear();
+            // What empty lines made of it must not stay: four times that is more memory than there may be.
+            self.output.shrink_to(KEPT);
             self.ends.clear();
             (self.written, self.filled, self.verbatim) = (0, 0, 0..0);
             // Refused only if the reader is gone, and then nobody misses the buffer.

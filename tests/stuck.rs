@@ -65,6 +65,28 @@ fn memory_is_bounded_also_for_a_peer_that_does_not_read_a_flood_of_empty_lines()
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn memory_is_bounded_also_for_a_file_of_empty_lines_and_a_peer_that_reads() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&vec![b'\n'; 8_000_000]).unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    let (mut connect, mut socket) = be_called_by(|port| {
+        let mut command = threadchat(&["connect", port]);
+        command.stdin(file).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Program::start_as_it_is(command)
+    });
+    // What 8,000,000 empty lines are with their stamps.
+    let mut part = vec![0; 1_000_000];
+    for _ in 0..8 * 28 {
+        socket.read_exact(&mut part).unwrap();
+    }
+    assert!(connect.peak_memory() < 32 << 20, "{} bytes", connect.peak_memory());
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    connect.exits(0);
+}
+
+#[test]
 fn a_goodbye_to_a_peer_that_does_not_read_ends_with_the_number_of_lines_that_were_not_delivered() {
     let (mut connect, mut socket) = be_called(&[]);
     let typing = type_endlessly(connect.stdin.take().unwrap());
