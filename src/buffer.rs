@@ -2,8 +2,8 @@
 //!
 //! A reader owns a fixed number of buffers, its [`Pool`]. It fills one and sends it on its way; main puts
 //! what is to be written for it into the same buffer; a writer writes that, and if there is a transcript,
-//! that is written, too. Dropped, the buffer is back with its reader. A reader without a buffer waits, so an output that is stuck stops the reader that
-//! feeds it, and nothing else: not the other reader, and not main.
+//! that is written, too. Dropped, the buffer is back with its reader. A reader without a buffer waits, so an
+//! output that is stuck stops the reader that feeds it, and nothing else: not the other reader, and not main.
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use memchr::memchr_iter;
@@ -19,10 +19,6 @@ pub const READ_SIZE: usize = 256 * 1024;
 /// With the texts they are turned into, those of an endpoint's two readers take a few MiB. A buffer full of empty
 /// lines grows 28-fold when each of them is stamped, but is not stamped before there is room in the outbox.
 pub const BUFFERS: usize = 4;
-
-/// How much room a buffer that goes home keeps for what is to be written, in bytes: lines of ten bytes do not
-/// need more with their stamps.
-const KEPT: usize = 4 * READ_SIZE;
 
 /// What one read returned, and what is to be written for it.
 #[derive(Debug, Default)]
@@ -59,6 +55,13 @@ impl Buffer {
         let mut buffer = Self::default();
         buffer.output = output;
         buffer
+    }
+
+    /// Adds to what was read.
+    pub fn append_input(&mut self, input: &[u8]) {
+        self.space.truncate(self.filled);
+        self.space.extend_from_slice(input);
+        self.filled = self.space.len();
     }
 
     /// Where a read may put its bytes; [`filled`](Self::filled) tells how many it put there.
@@ -150,8 +153,6 @@ impl Drop for Buffer {
         if let Some(home) = self.home.take() {
             self.output.clear();
             self.raw.clear();
-            // What empty lines made of it must not stay: four times that is more memory than there may be.
-            self.output.shrink_to(KEPT);
             self.ends.clear();
             (self.written, self.filled, self.verbatim) = (0, 0, 0..0);
             // Refused only if the reader is gone, and then nobody misses the buffer.

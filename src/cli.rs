@@ -147,6 +147,15 @@ pub struct Common {
         help_heading = CONVERSATION)]
     max_line: usize,
 
+    /// Use the terminal's own line input, not the line editor
+    #[cfg(all(feature = "editor", unix))]
+    #[arg(long, help_heading = OUTPUT)]
+    pub plain: bool,
+
+    /// Whether to use colours at a terminal
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t, help_heading = OUTPUT)]
+    color: ColorArg,
+
     /// Append what happens to FILE: each message and event as a line of JSON, with its time
     #[cfg(feature = "transcript")]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
@@ -179,7 +188,28 @@ enum WireArg {
     Article,
 }
 
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum ColorArg {
+    /// If the terminal can, and NO_COLOR is not set
+    #[default]
+    Auto,
+    /// Also if not
+    Always,
+    /// Marks only
+    Never,
+}
+
 impl Common {
+    /// Whether to use colours on this terminal. `NO_COLOR` and `CLICOLOR_FORCE` are honoured.
+    #[must_use]
+    pub fn color(&self, terminal: &impl anstream::stream::RawStream) -> bool {
+        match self.color {
+            ColorArg::Auto => anstream::AutoStream::choice(terminal) != anstream::ColorChoice::Never,
+            ColorArg::Always => true,
+            ColorArg::Never => false,
+        }
+    }
+
     /// How the conversation is to be held.
     #[must_use]
     pub fn manners(&self, to_terminal: bool) -> Manners {

@@ -105,6 +105,8 @@ pub struct Conversation {
     /// Went wrong, and was not yet told.
     trouble: Option<Notice>,
     delivery: Option<Delivery>,
+    /// How many messages were written, but not confirmed by the peer's system, when it was cut.
+    unconfirmed: usize,
     patience: Option<Patience>,
     /// It took too long: both halves are to be ended by force.
     cut: bool,
@@ -138,6 +140,7 @@ impl Conversation {
             heard_all: false,
             trouble: None,
             delivery: None,
+            unconfirmed: 0,
             patience: None,
             cut: false,
             notices: Vec::new(),
@@ -178,11 +181,11 @@ impl Conversation {
     }
 
     /// The goodbye is to be said as soon as what was taken has been sent. `notice` tells why.
-    pub fn say_goodbye(&mut self, notice: Notice) {
+    pub fn say_goodbye(&mut self, notice: impl Into<Option<Notice>>) {
         if self.sending == Sending::Open {
             self.sending = Sending::Leaving { goodbye: true };
             self.said_goodbye = true;
-            self.notices.push(notice);
+            self.notices.extend(notice.into());
         }
     }
 
@@ -242,14 +245,18 @@ impl Conversation {
         buffer.verbatim = verbatim;
     }
 
-    /// It is time to look whether bytes without a newline are a message, and whether anything still moves.
-    ///
-    /// `moved` counts the bytes that went over the socket, in both directions; `screen_is_behind` says that
-    /// nothing can move because the screen (or a transcript) does not take what was received.
-    pub fn tick(&mut self, now: Instant, moved: u64, screen_is_behind: bool, buffer: &mut Buffer) {
+    /// Nothing has arrived until `now`: bytes without a newline may be a message.
+    pub fn quiet(&mut self, now: Instant, buffer: &mut Buffer) {
         if self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= now) {
             self.hear_rest(false, &mut buffer.output, &mut buffer.raw);
         }
+    }
+
+    /// It is time to look whether anything still moves.
+    ///
+    /// `moved` counts the bytes that went over the socket, in both directions; `screen_is_behind` says that
+    /// nothing can move because the screen (or a transcript) does not take what was received.
+    pub fn tick(&mut self, now: Instant, moved: u64, screen_is_behind: bool) {
         if !self.is_ending() {
             return;
         }
@@ -261,7 +268,7 @@ impl Conversation {
         self.cut |= now >= patience.moved_at + PATIENCE;
     }
 
-    /// When [`tick`](Self::tick) is to be called.
+    /// When [`quiet`](Self::quiet) and [`tick`](Self::tick) are to be called.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let quiet_at = self.decoder.quiet_at().filter(|_| !self.heard_goodbye);
@@ -309,11 +316,9 @@ impl Conversation {
         self.cut_now();
     }
 
-    /// The connection is being cut while so many bytes were not confirmed by the peer's system.
-    pub fn unconfirmed(&mut self, bytes: usize) {
-        if bytes > 0 {
-            self.trouble.get_or_insert(Notice::NotConfirmed { bytes });
-        }
+    /// The connection is being cut while the peer's system has not confirmed so many messages that were written.
+    pub fn unconfirmed(&mut self, messages: usize) {
+        self.unconfirmed = messages;
     }
 
     /// Our half has ended.
@@ -324,6 +329,7 @@ impl Conversation {
 
     /// Both halves are to be ended by force.
     pub fn cut_now(&mut self) {
+        self.sending = Sending::Left;
         self.cut = true;
     }
 
@@ -345,10 +351,16 @@ impl Conversation {
         self.heard_all && self.delivery.is_some()
     }
 
-    /// Whether we took leave of the conversation first or at the same time, by the line `88`.
+    /// Whether we said goodbye.
     #[must_use]
     pub fn said_goodbye(&self) -> bool {
         self.said_goodbye
+    }
+
+    /// Whether they said goodbye. What they send afterwards is thrown away.
+    #[must_use]
+    pub fn heard_goodbye(&self) -> bool {
+        self.heard_goodbye
     }
 
     /// What to tell the user, in order.
@@ -367,8 +379,9 @@ impl Conversation {
         });
         let in_order = trouble.is_none();
         self.notices.extend(trouble);
-        if delivery.undelivered > 0 {
-            self.notices.push(Notice::NotDelivered { messages: delivery.undelivered });
+        let messages = delivery.undelivered + self.unconfirmed;
+        if messages > 0 {
+            self.notices.push(Notice::NotDelivered { messages });
             return false;
         }
         if in_order && self.said_goodbye && !self.heard_goodbye && !delivery.complete {
@@ -603,7 +616,7 @@ mod tests {
             let now = side.now + Duration::from_millis(100 * tenths);
             // It moves once a second, for 5 s.
             moved += u64::from(tenths <= 50 && tenths % 10 == 0);
-            side.conversation.tick(now, moved, false, &mut Buffer::default());
+            side.conversation.tick(now, moved, false);
             assert_eq!(side.conversation.is_cut(), tenths >= 70, "after {tenths} tenths of a second");
         }
     }
@@ -615,7 +628,7 @@ mod tests {
         side.sends();
         for seconds in 0..100 {
             let now = side.now + Duration::from_secs(seconds);
-            side.conversation.tick(now, 0, true, &mut Buffer::default());
+            side.conversation.tick(now, 0, true);
         }
         assert!(!side.conversation.is_cut());
     }

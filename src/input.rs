@@ -8,6 +8,11 @@ use std::collections::VecDeque;
 /// needs no such limit, because its reader waits when its buffers are under way.
 pub const ROOM: usize = 1024 * 1024;
 
+/// How many bytes of input are looked at at a time, and with how many of output a batch is full. The former may
+/// be empty lines, which grow 28-fold when they are stamped.
+const STEP: usize = 32 * 1024;
+const FULL: usize = 512 * 1024;
+
 /// The lines of standard input, from the moment they were read until a conversation takes them. It outlives
 /// the conversations of a `serve`: what one does not take is there for the next.
 #[derive(Debug)]
@@ -17,6 +22,8 @@ pub struct Input {
     queue: VecDeque<Buffer>,
     /// How much of the first buffer in the queue has been taken.
     taken: usize,
+    /// How many bytes in the queue have not.
+    waiting: usize,
     framer: Framer,
     /// Whether there has ever been a line.
     spoke: bool,
@@ -49,6 +56,7 @@ impl Input {
             is_terminal,
             queue: VecDeque::new(),
             taken: 0,
+            waiting: 0,
             framer: Framer::new(Encoder::text_limit(max_line)),
             spoke: false,
             ended: false,
@@ -59,8 +67,14 @@ impl Input {
     /// A read returned this. At a terminal it is copied, so that the buffer goes home at once and typing is
     /// always read.
     pub fn push(&mut self, buffer: Buffer) {
-        let buffer = if self.is_terminal { Buffer::with_input(buffer.input()) } else { buffer };
-        self.queue.push_back(buffer);
+        self.waiting += buffer.input().len();
+        if !self.is_terminal {
+            self.queue.push_back(buffer);
+        } else if let Some(last) = self.queue.back_mut() {
+            last.append_input(buffer.input());
+        } else {
+            self.queue.push_back(Buffer::with_input(buffer.input()));
+        }
     }
 
     /// Standard input has ended.
@@ -68,29 +82,54 @@ impl Input {
         self.ended = true;
     }
 
-    /// Takes as many messages as one read returned, up to and including a line `88`.
+    /// Takes a batch of messages: what one read returned, or as many of them as make a batch full, or those up to
+    /// and including a line `88`.
     pub fn take(&mut self, encoder: &Encoder, stamp: &Stamp) -> Taken {
         let Some(mut front) = self.queue.pop_front() else { return self.take_end(encoder, stamp) };
         let mut out = Buffer::default();
         out.swap_output(&mut front);
-        let mut rest = &front.input()[std::mem::take(&mut self.taken)..];
+        let mut goodbye = false;
+        while !goodbye && self.taken < front.input().len() && out.output.len() < FULL {
+            let rest = &front.input()[self.taken..];
+            let step = &rest[..rest.len().min(STEP)];
+            let left = self.take_step(step, encoder, stamp, &mut out, &mut goodbye);
+            self.taken += step.len() - left;
+            self.waiting -= step.len() - left;
+        }
+        if self.taken < front.input().len() {
+            self.queue.push_front(front);
+        } else {
+            self.taken = 0;
+            if !goodbye {
+                // All of it is on its way, and the buffer goes with it.
+                front.swap_output(&mut out);
+                return Taken::Messages(front);
+            }
+        }
+        if goodbye { Taken::Goodbye(out) } else { Taken::Messages(out) }
+    }
+
+    /// Encodes the lines of a step, up to a goodbye. How many bytes of it are left.
+    fn take_step(
+        &mut self,
+        mut step: &[u8],
+        encoder: &Encoder,
+        stamp: &Stamp,
+        out: &mut Buffer,
+        goodbye: &mut bool,
+    ) -> usize {
         loop {
-            let lines = self.framer.next_lines(&mut rest);
-            encoder.encode_lines(stamp, lines, &mut out);
+            let lines = self.framer.next_lines(&mut step);
+            encoder.encode_lines(stamp, lines, out);
             self.spoke |= !lines.is_empty();
-            let Some(frame) = self.framer.next(&mut rest) else { break };
+            let Some(frame) = self.framer.next(&mut step) else { return 0 };
             self.spoke = true;
             if frame.starts_line && frame.ends_line && frame.text == GOODBYE {
-                if !rest.is_empty() {
-                    self.taken = front.input().len() - rest.len();
-                    self.queue.push_front(front);
-                }
-                return Taken::Goodbye(out);
+                *goodbye = true;
+                return step.len();
             }
-            encoder.encode(stamp, frame.text, &mut out);
+            encoder.encode(stamp, frame.text, out);
         }
-        front.swap_output(&mut out);
-        Taken::Messages(front)
     }
 
     /// What is left when everything that was read has been taken.
@@ -116,8 +155,7 @@ impl Input {
     /// How many bytes wait to be taken.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        let queued: usize = self.queue.iter().map(|buffer| buffer.input().len()).sum();
-        self.framer.partial().len() + queued - self.taken
+        self.framer.partial().len() + self.waiting
     }
 
     /// Whether the first line that waits is the goodbye.
@@ -132,6 +170,12 @@ impl Input {
             return false;
         }
         !self.framer.is_cut() && line.strip_suffix(b"\r").unwrap_or(&line) == GOODBYE
+    }
+
+    /// A conversation begins. An end of the input behind which nothing waits was the end of what was said
+    /// before: this one only listens.
+    pub fn begin_conversation(&mut self) {
+        self.end_taken |= self.ended && self.waiting() == 0;
     }
 
     /// Whether everything has been taken, the end of the input included.

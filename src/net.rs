@@ -77,7 +77,9 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let port = |port: &str| {
-            port.parse().map_err(|_| format!("{port:?} is not a port, a number from 0 to 65535"))
+            let digits = port.bytes().all(|byte| byte.is_ascii_digit()).then_some(port);
+            let number = digits.and_then(|digits| digits.parse().ok());
+            number.ok_or_else(|| format!("{port:?} is not a port, a number from 0 to 65535"))
         };
         let default = Self::default();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -88,7 +90,8 @@ impl FromStr for Address {
         }
         let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
             let (host, rest) = bracketed.split_once(']').ok_or("the ] is missing")?;
-            if host.parse::<Ipv6Addr>().is_err() {
+            // The part behind a % is the name of an interface.
+            if host.split('%').next().is_none_or(|host| host.parse::<Ipv6Addr>().is_err()) {
                 return Err(format!("{host:?} is not an IPv6 address"));
             }
             match rest.strip_prefix(':') {
@@ -123,7 +126,7 @@ pub fn open_to_others(at: SocketAddr) -> Option<SocketAddr> {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
-    at.ip().is_loopback().then(|| SocketAddr::new(everywhere, at.port()))
+    at.ip().to_canonical().is_loopback().then(|| SocketAddr::new(everywhere, at.port()))
 }
 
 /// What to try after such an error, to be put behind it.
@@ -134,9 +137,7 @@ pub fn remedy(error: &io::Error) -> &'static str {
         ErrorKind::AddrNotAvailable => {
             "; this machine does not have that address: 127.0.0.1 is itself, 0.0.0.0 all it has"
         }
-        ErrorKind::ConnectionRefused => {
-            "; nobody listens there: start threadchat serve first, or keep trying with --wait SECONDS"
-        }
+        ErrorKind::ConnectionRefused => "; nobody listens there: start threadchat serve first",
         ErrorKind::PermissionDenied => "; ports below 1024 are for the administrator: choose a higher one",
         ErrorKind::TimedOut => "; check that the machine is on and that no firewall is in between",
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "; check the address and the network",

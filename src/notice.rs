@@ -23,7 +23,7 @@ pub enum Notice {
     Closed(SocketAddr),
     YouSaidGoodbye,
     SignalSaidGoodbye(&'static str),
-    ScreenClosedGoodbye,
+    ScreenFailedGoodbye,
     InputEndedGoodbye,
     InputEndedListening,
     TheySaidGoodbye,
@@ -36,13 +36,13 @@ pub enum Notice {
     Vanished { peer: SocketAddr, silent: Duration },
     NotDelivered { messages: usize },
     GoodbyeNotDelivered,
-    NotConfirmed { bytes: usize },
     NoLocalTime,
     CannotReadInput(io::Error),
     CannotWriteScreen(io::Error),
     CannotWriteTranscript(io::Error),
     CannotAccept(io::Error),
     CannotTurnAway(io::Error),
+    CannotTalk { peer: SocketAddr, error: io::Error },
     Failed(String),
     NoticesLost(usize),
 }
@@ -74,12 +74,12 @@ impl Notice {
             | Self::Vanished { .. }
             | Self::NotDelivered { .. }
             | Self::GoodbyeNotDelivered
-            | Self::NotConfirmed { .. }
             | Self::CannotReadInput(_)
             | Self::CannotWriteScreen(_)
             | Self::CannotWriteTranscript(_)
             | Self::CannotAccept(_)
             | Self::CannotTurnAway(_)
+            | Self::CannotTalk { .. }
             | Self::Failed(_)
             | Self::NoticesLost(_) => Importance::Error,
             _ => Importance::Information,
@@ -119,7 +119,7 @@ impl fmt::Display for Notice {
             Self::ConnectedFrom(peer) => write!(f, "...connected from: {peer}"),
             Self::ConnectedTo(peer) => write!(f, "...connected to: {peer}"),
             Self::KeepTrying { address, wait } => {
-                write!(f, "nobody listens on {address} yet: trying for {} s...", wait.as_secs())
+                write!(f, "nobody listens on {address} yet: trying for {} s...", wait.as_secs_f64())
             }
             Self::KeptForLater => f.write_str("nobody is connected yet: what you type is kept"),
             Self::KeptInputRefused => f.write_str(
@@ -137,7 +137,7 @@ impl fmt::Display for Notice {
             Self::Closed(peer) => write!(f, "{peer} called and was cut off: too many calls at once"),
             Self::YouSaidGoodbye => f.write_str("you said 88"),
             Self::SignalSaidGoodbye(signal) => write!(f, "{signal}: said 88 for you"),
-            Self::ScreenClosedGoodbye => f.write_str("nobody reads the messages any more: said 88 for you"),
+            Self::ScreenFailedGoodbye => f.write_str("messages cannot be shown any more: said 88 for you"),
             Self::InputEndedGoodbye => f.write_str("end of input: said 88 for you"),
             Self::InputEndedListening => f.write_str("end of input: listening until the other side is done"),
             Self::TheySaidGoodbye => f.write_str("they said 88"),
@@ -145,7 +145,7 @@ impl fmt::Display for Notice {
                 f.write_str("they left; that their last message ends in 88 was taken for their goodbye")
             }
             Self::TheyFinished => f.write_str("they are done; sending goes on until the end of your input"),
-            Self::RestNotSent => f.write_str("the input went on after the 88: the rest was not sent"),
+            Self::RestNotSent => f.write_str("the input went on after that: the rest was not sent"),
             Self::InputCutShort => {
                 f.write_str("your input was cut short: the other side left before it had ended")
             }
@@ -166,9 +166,6 @@ impl fmt::Display for Notice {
                 write!(f, "{messages} {lines} not delivered")
             }
             Self::GoodbyeNotDelivered => f.write_str("the goodbye was not delivered"),
-            Self::NotConfirmed { bytes } => {
-                write!(f, "the last {bytes} bytes that were sent were never confirmed by the other side")
-            }
             Self::NoLocalTime => f.write_str("the local time is not to be had here: stamps are in UTC"),
             Self::CannotReadInput(error) => {
                 write!(f, "cannot read standard input: {error}; going on as if it had ended")
@@ -183,6 +180,11 @@ impl fmt::Display for Notice {
                 write!(f, "cannot accept a call: {error}; trying again{}", net::remedy(error))
             }
             Self::CannotTurnAway(error) => write!(f, "cannot tell a caller that the line is busy: {error}"),
+            Self::CannotTalk { peer, error } => write!(
+                f,
+                "cannot talk with {peer}: no thread can be started: {error}; end other programs, or raise the limit \
+                 with ulimit -u"
+            ),
             Self::Failed(what) => f.write_str(what),
             Self::NoticesLost(count) => {
                 write!(f, "{count} notices were not shown, because standard error did not take them")

@@ -3,7 +3,9 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::net::{Shutdown, TcpStream};
+#[cfg(not(all(feature = "sockets", any(target_os = "linux", target_os = "android"))))]
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -59,6 +61,26 @@ const NO_SIGPIPE: i32 = 0;
 pub fn hang_up(socket: &TcpStream) {
     // Fails if the peer has already gone, and then nothing blocks.
     let _ = socket.shutdown(Shutdown::Both);
+}
+
+/// Wakes the thread that waits for calls at this address: it gets an error, or a call.
+pub fn wake_listener(listener: &TcpListener, address: SocketAddr) {
+    #[cfg(all(feature = "sockets", any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = address;
+        let _ = socket2::SockRef::from(listener).shutdown(Shutdown::Both);
+    }
+    // Elsewhere nothing but a call does.
+    #[cfg(not(all(feature = "sockets", any(target_os = "linux", target_os = "android"))))]
+    {
+        let _ = listener;
+        let ip = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        let _ = TcpStream::connect_timeout(&SocketAddr::new(ip, address.port()), Duration::from_millis(200));
+    }
 }
 
 /// What the system knows about the other end of a connection.

@@ -1,8 +1,9 @@
 //! What an endpoint is given.
 
 use crate::platform::Signals;
+use crate::terminal::Display;
 use crate::transcript::Record;
-use std::io::{Read, Write};
+use std::io::Read;
 
 /// The world around an endpoint. Only `main.rs` knows that these are the process's own; a test or a demo
 /// gives others.
@@ -11,12 +12,12 @@ pub struct World {
     pub keyboard: Box<dyn Read + Send>,
     /// A person types there, not a pipe or a file.
     pub keyboard_is_terminal: bool,
-    /// Where received messages are shown, and nothing else.
-    pub screen: Box<dyn Write + Send>,
-    /// Where notices and errors are shown.
-    pub notices: Box<dyn Write + Send>,
-    /// Both are shown on a terminal, where their order matters.
-    pub shown_together: bool,
+    /// Ends the reading from the keyboard, if something can. True if it does.
+    pub close_keyboard: Option<Box<dyn FnOnce() -> bool + Send>>,
+    /// Where received messages are shown.
+    pub screen: Box<dyn Display>,
+    /// Where notices and errors are shown; `None` if on the screen, where their order matters.
+    pub notices: Option<Box<dyn Display>>,
     /// Where it is recorded what happened, if it is.
     pub transcript: Option<Box<dyn Record>>,
     /// How much is told.

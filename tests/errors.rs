@@ -124,6 +124,22 @@ mod linux {
         serve.exits(0);
     }
 
+    #[cfg(feature = "signals")]
+    #[test]
+    fn a_signal_ends_a_serve_that_has_no_descriptor_left() {
+        // As many as it has when it waits for the first call, and not one more.
+        let mut roomy = Program::start(threadchat(&["serve", "0"]));
+        roomy.err.wait_for("waiting for connection...");
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", roomy.id())).unwrap().count();
+        roomy.kill();
+        let mut tight = std::process::Command::new("sh");
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" serve 0");
+        tight.args(["-c", &script, env!("CARGO_BIN_EXE_threadchat")]);
+        let (mut serve, _) = serve_with(tight);
+        serve.signal(rustix::process::Signal::TERM);
+        serve.exits(143);
+    }
+
     #[test]
     fn a_closed_output_ends_quietly_in_order() {
         let (screen, to_screen) = std::io::pipe().unwrap();
@@ -137,7 +153,7 @@ mod linux {
         assert_eq!(read_rest(&socket), b"88");
         drop(socket);
         connect.exits(0);
-        assert!(!connect.err.text().contains("threadchat: "), "{}", connect.err.text());
+        assert_eq!(connect.err.text().lines().count(), 1, "{}", connect.err.text());
     }
 
     #[test]
@@ -166,6 +182,7 @@ mod linux {
         socket.write_all(b"hello\n88\n").unwrap();
         connect.out.wait_for("hello");
         drop(socket);
-        connect.exits(0);
+        // Not all of the input could be sent.
+        connect.exits(1);
     }
 }

@@ -151,6 +151,54 @@ fn the_end_of_the_input_is_kept_too_and_later_callers_are_listened_to() {
     assert_eq!(second.out.text(), "");
 }
 
+#[test]
+fn an_input_that_ended_after_its_88_leaves_the_next_callers_to_be_listened_to() {
+    let (mut serve, port) = serve(&[]);
+    serve.types("hello\n88\n");
+    serve.ends_input();
+    let mut first = connect(port, &[]);
+    first.exits(0);
+    assert_eq!(first.out.wait_for_texts(1), ["hello"]);
+    let mut second = connect(port, &[]);
+    second.types("are you there?\n");
+    serve.out.wait_for("are you there?");
+    second.types("88\n");
+    second.exits(0);
+}
+
+#[test]
+fn a_caller_still_gets_its_goodbye_when_the_program_ends() {
+    let (mut serve, port) = serve(&["--once"]);
+    let mut first = connect(port, &[]);
+    serve.err.wait_for("...connected from");
+    let mut second = call(port);
+    // What it has said must not reset the connection before it has read what it is told.
+    second.write_all(b"hello?\n").unwrap();
+    first.types("88\n");
+    first.exits(0);
+    assert!(read_line(&second).contains("the line is busy"));
+    expect_bytes(&second, b"88");
+    drop(second);
+    serve.exits(0);
+}
+
+#[test]
+fn a_peer_that_drips_after_its_88_holds_nobody_up() {
+    let (serve, port) = serve(&[]);
+    let mut first = call(port);
+    serve.err.wait_for("...connected from");
+    first.write_all(b"88\n").unwrap();
+    let drip = std::thread::spawn(move || {
+        while first.write_all(b".").is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let mut next = connect(port, &[]);
+    next.types("my turn\n");
+    serve.out.wait_for("my turn");
+    drip.join().unwrap();
+}
+
 /// A line belongs to whoever was connected when it was taken.
 #[test]
 fn what_was_not_delivered_is_counted_and_not_passed_to_the_next_caller() {

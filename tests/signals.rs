@@ -5,20 +5,23 @@
 mod common;
 
 use common::*;
+use rustix::process::Signal;
 use std::io::Write;
 use std::process::Stdio;
 
 #[test]
 fn a_signal_says_88_delivers_what_is_queued_and_exits_with_its_number() {
-    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+    for (signal, name, code) in
+        [(Signal::INT, "SIGINT", 130), (Signal::TERM, "SIGTERM", 143), (Signal::HUP, "SIGHUP", 129)]
+    {
         let (mut serve, port) = serve(&["--once"]);
         let mut connect = connect(port, &[]);
         connect.types("last words\n");
         serve.out.wait_for("last words");
-        connect.signal(name);
+        connect.signal(signal);
         connect.exits(code);
         serve.exits(0);
-        assert!(connect.err.text().contains(&format!("SIG{name}: said 88 for you")));
+        assert!(connect.err.text().contains(&format!("{name}: said 88 for you")));
         assert!(serve.err.text().contains("they said 88"));
     }
 }
@@ -26,12 +29,12 @@ fn a_signal_says_88_delivers_what_is_queued_and_exits_with_its_number() {
 #[test]
 fn a_signal_ends_a_serve_that_waits_and_one_that_talks() {
     let (mut waiting, _) = serve(&[]);
-    waiting.signal("INT");
+    waiting.signal(Signal::INT);
     waiting.exits(130);
     let (mut talking, port) = serve(&[]);
     let mut connect = connect(port, &[]);
     talking.err.wait_for("...connected from");
-    talking.signal("TERM");
+    talking.signal(Signal::TERM);
     talking.exits(143);
     connect.exits(0);
 }
@@ -41,7 +44,7 @@ fn a_signal_ends_a_connect_that_is_still_trying() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut connect = Program::start(threadchat(&["connect", &free.to_string(), "--wait", "60"]));
     connect.err.wait_for("trying for 60 s");
-    connect.signal("INT");
+    connect.signal(Signal::INT);
     connect.exits(130);
 }
 
@@ -50,7 +53,7 @@ fn a_peer_that_never_closes_holds_a_signal_up_for_two_seconds_at_most() {
     let (mut connect, socket) = be_called(&[]);
     connect.err.wait_for("...connected to");
     let began = std::time::Instant::now();
-    connect.signal("INT");
+    connect.signal(Signal::INT);
     connect.exits(130);
     // A generous limit for what is 2 s.
     assert!(began.elapsed() < LIMIT / 4);
@@ -61,9 +64,9 @@ fn a_peer_that_never_closes_holds_a_signal_up_for_two_seconds_at_most() {
 fn a_second_signal_does_not_wait() {
     let (mut connect, socket) = be_called(&[]);
     connect.err.wait_for("...connected to");
-    connect.signal("INT");
+    connect.signal(Signal::INT);
     connect.err.wait_for("said 88 for you");
-    connect.signal("TERM");
+    connect.signal(Signal::TERM);
     connect.exits(143);
     drop(socket);
 }
@@ -78,7 +81,7 @@ fn a_signal_that_was_ignored_stays_ignored() {
         Program::start_as_it_is(command)
     });
     connect.err.wait_for("...connected to");
-    connect.signal("HUP");
+    connect.signal(Signal::HUP);
     socket.write_all(b"hello\n88\n").unwrap();
     connect.out.wait_for("hello");
     drop(socket);

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// The terminal's own line input, whose screen is not drawn by an editor.
+const PLAIN: &[&str] = if cfg!(all(unix, feature = "editor")) { &["--plain"] } else { &[] };
+
 /// A directory of its own, and a file in it that is not there yet.
 fn new_file() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -132,11 +135,12 @@ fn messages_that_are_not_utf_8_are_recorded_as_base64_and_what_is_cut_as_it_was_
 fn at_a_terminal_messages_are_recorded_as_they_came_and_not_as_they_are_shown() {
     let (_directory, file) = new_file();
     let (mut terminal, mut socket) = be_called_by(|port| {
-        Program::start_at_terminal(&["connect", port, "--transcript", file.to_str().unwrap()])
+        let args = ["connect", port, "--transcript", file.to_str().unwrap()];
+        Program::start_at_terminal(&[&args, PLAIN].concat())
     });
     terminal.out.wait_for("...connected to");
     socket.write_all(b"\x1b[31mred\ntwo").unwrap();
-    terminal.out.wait_for("^[[31mred");
+    terminal.out.wait_for("< ^[[31mred");
     terminal.types("typed\n");
     assert_eq!(text(&read_line(&socket)), "typed");
     socket.write_all(b" halves\n88\n").unwrap();
@@ -274,7 +278,7 @@ fn a_transcript_that_cannot_be_opened_is_an_error_before_the_chat_begins() {
 
 #[test]
 fn every_line_of_a_long_exchange_is_recorded_in_order_on_both_sides() {
-    const LINES: usize = 100_000;
+    const LINES: usize = 10_000;
     let ((_here, ours), (_there, theirs)) = (new_file(), new_file());
     let lines = |who: &str| {
         (0..LINES).fold(String::new(), |mut lines, n| {
@@ -372,7 +376,7 @@ mod linux {
             let mut bytes = vec![0; 65_536];
             while reading.read(&mut bytes).is_ok_and(|read| read > 0) {}
         });
-        socket.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+        socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
         while socket.write(&[b'\n'; 65_536]).is_ok() {}
         wait_until_it_stops_reading(&connect);
         assert!(connect.peak_memory() < 32 << 20, "{} bytes", connect.peak_memory());
@@ -383,11 +387,13 @@ mod linux {
 
     #[test]
     fn a_transcript_that_is_read_late_has_every_line() {
-        const LINES: usize = 100_000;
+        // More than may wait for a transcript.
+        const LINES: usize = 30_000;
+        let line = |n: usize| format!("line {n} {}", "x".repeat(80));
         let (_directory, pipe) = new_pipe();
         let (mut connect, socket) = be_called_on_record(&pipe);
         let lines = (0..LINES).fold(String::new(), |mut lines, n| {
-            let _ = writeln!(lines, "line {n}");
+            let _ = writeln!(lines, "{}", line(n));
             lines
         });
         let mut input = connect.stdin.take().unwrap();
@@ -404,11 +410,7 @@ mod linux {
         let entries: Vec<Value> = recorded.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let sent: Vec<_> = only(&entries, "sent");
         assert_eq!(sent.len(), LINES);
-        assert!(
-            sent.iter()
-                .enumerate()
-                .all(|(n, entry)| text(entry["text"].as_str().unwrap()) == format!("line {n}"))
-        );
+        assert!(sent.iter().enumerate().all(|(n, entry)| text(entry["text"].as_str().unwrap()) == line(n)));
         assert_eq!(in_short(&entries).last().unwrap(), "closed true");
     }
 
@@ -419,11 +421,11 @@ mod linux {
         let (mut connect, mut socket) = be_called_on_record(&pipe);
         let mut input = connect.stdin.take().unwrap();
         let typing = thread::spawn(move || while input.write_all(&[b'\n'; 65_536]).is_ok() {});
-        socket.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+        socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
         while socket.write(&[b'\n'; 65_536]).is_ok() {}
         wait_until_it_stops_reading(&connect);
         let began = Instant::now();
-        connect.signal("TERM");
+        connect.signal(rustix::process::Signal::TERM);
         connect.exits(143);
         // A generous limit for what is 2 s.
         assert!(began.elapsed() < LIMIT / 4);
@@ -462,7 +464,8 @@ mod linux {
     fn lines_typed_at_a_terminal_are_refused_while_the_transcript_is_stuck_and_88_works() {
         let (_directory, pipe) = new_pipe();
         let (mut terminal, socket) = be_called_by(|port| {
-            Program::start_at_terminal(&["connect", port, "--transcript", pipe.to_str().unwrap()])
+            let args = ["connect", port, "--transcript", pipe.to_str().unwrap()];
+            Program::start_at_terminal(&[&args, PLAIN].concat())
         });
         terminal.out.wait_for("...connected to");
         let reading = thread::spawn(move || read_rest(&socket));
@@ -494,27 +497,20 @@ mod linux {
         let (_directory, file) = new_file();
         let (mut connect, mut socket) = be_called_on_record(&file);
         let mut input = connect.stdin.take().unwrap();
-        let lines = b"sixty-three characters, so that it is 64 bytes with its newline\n".repeat(1000);
-        let typing = thread::spawn(move || {
-            let mut typed = 0;
-            while input.write_all(&lines).is_ok() {
-                typed += 1000;
-            }
-            typed
-        });
+        let lines = [&[b'x'; 499][..], b"\n"].concat().repeat(100);
+        let typing = thread::spawn(move || while input.write_all(&lines).is_ok() {});
         wait_until_it_stops_reading(&connect);
         socket.write_all(b"88\n").unwrap();
         connect.exits(1);
-        let typed: usize = typing.join().unwrap();
+        typing.join().unwrap();
         let entries = entries(&file);
         let told = connect.err.text();
         let undelivered = told.lines().find(|line| line.ends_with("lines were not delivered")).unwrap();
         let undelivered: usize = undelivered.split(' ').nth(1).unwrap().parse().unwrap();
-        let sent = only(&entries, "sent").len();
-        assert!(
-            sent > 0 && undelivered > 0 && sent + undelivered <= typed + 1000,
-            "{sent} {undelivered} {typed}"
-        );
+        // What the system took it still delivers, when it is read at last: so many lines, and the beginning of one.
+        let arrived = read_rest(&socket).iter().filter(|byte| **byte == b'\n').count();
+        assert!(arrived > 0 && undelivered > 0, "{arrived} {undelivered}");
+        assert_eq!(only(&entries, "sent").len(), arrived);
         let short = in_short(&entries);
         assert!(short.contains(&format!("error {undelivered} lines were not delivered")), "{told}");
         assert_eq!(short.last().unwrap(), "closed false");

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -29,9 +29,10 @@ const RETRY_AFTER: Duration = Duration::from_millis(200);
 /// The listener thread, and the callers for whom there is no conversation yet.
 pub(super) struct Callers {
     address: SocketAddr,
+    socket: Arc<TcpListener>,
     listener: JoinHandle<()>,
     /// Dropped, it ends the listener.
-    running: Sender<Infallible>,
+    running: Option<Sender<Infallible>>,
     held: VecDeque<Held>,
     /// The threads that turn a caller away, each with its socket, which closes when the thread ends.
     turned_away: Vec<(Weak<TcpStream>, JoinHandle<()>)>,
@@ -48,10 +49,19 @@ impl Callers {
     pub(super) fn start(listener: TcpListener, to_main: Sender<Event>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (running, stop) = bounded(0);
+        let socket = Arc::new(listener);
+        let shared = Arc::clone(&socket);
         let listener = thread::Builder::new()
             .name("listener".to_owned())
-            .spawn(move || listen(&listener, &stop, &to_main))?;
-        Ok(Self { address, listener, running, held: VecDeque::new(), turned_away: Vec::new() })
+            .spawn(move || listen(&shared, &stop, &to_main))?;
+        Ok(Self {
+            address,
+            socket,
+            listener,
+            running: Some(running),
+            held: VecDeque::new(),
+            turned_away: Vec::new(),
+        })
     }
 
     /// Where it listens.
@@ -81,9 +91,8 @@ impl Callers {
         self.held.front().map(|held| held.until)
     }
 
-    /// Turns away whoever has been held long enough.
-    pub(super) fn turn_away(&mut self, now: Instant, stamp: Stamp) -> Option<Notice> {
-        self.held.front().filter(|held| held.until <= now)?;
+    /// Turns away whoever has been held longest.
+    pub(super) fn turn_away(&mut self, stamp: Stamp) -> Option<Notice> {
         let Held { socket, peer, .. } = self.held.pop_front()?;
         let socket = Arc::new(socket);
         let shared = Arc::downgrade(&socket);
@@ -100,25 +109,28 @@ impl Callers {
         })
     }
 
-    /// Ends the listener and all that are being turned away.
-    pub(super) fn end(self) {
-        drop(self.running);
-        // Nothing but a call wakes a thread that waits for one.
-        let ip = match self.address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            ip => ip,
-        };
-        let address = SocketAddr::new(ip, self.address.port());
-        while !self.listener.is_finished() && TcpStream::connect_timeout(&address, RETRY_AFTER).is_err() {
-            thread::sleep(Duration::from_millis(10));
+    /// Ends the listener, and turns away who is left; in a hurry they are just closed.
+    pub(super) fn end(mut self, stamp: Stamp, in_a_hurry: bool) {
+        self.running = None;
+        let began = Instant::now();
+        while !self.listener.is_finished() && began.elapsed() < CLOSE_WITHIN {
+            platform::wake_listener(&self.socket, self.address);
+            thread::sleep(Duration::from_millis(5));
         }
-        let _ = self.listener.join();
-        for (socket, thread) in self.turned_away {
-            if let Some(socket) = socket.upgrade() {
-                platform::hang_up(&socket);
+        if in_a_hurry {
+            let sockets = self.turned_away.iter().filter_map(|(socket, _)| socket.upgrade());
+            sockets.for_each(|socket| platform::hang_up(&socket));
+        } else {
+            while !self.held.is_empty() {
+                self.turn_away(stamp);
             }
+        }
+        for (_, thread) in self.turned_away {
             let _ = thread.join();
+        }
+        // If it could not be woken, the end of the process ends it.
+        if self.listener.is_finished() {
+            let _ = self.listener.join();
         }
     }
 }

@@ -38,9 +38,11 @@ impl Call {
                 Ok(connected) => return Ok(connected),
                 Err(reason) => reason,
             };
-            let (Some(wait), Some(until)) = (self.wait, until) else { return Err(reason) };
+            let (Some(wait), Some(until)) = (self.wait, until) else {
+                return Err(reason + "\nTo keep trying until somebody listens, add --wait SECONDS.");
+            };
             if Instant::now() + RETRY_AFTER >= until {
-                return Err(format!("{reason} (tried for {} s)", wait.as_secs()));
+                return Err(format!("{reason} (tried for {} s)", wait.as_secs_f64()));
             }
             if !std::mem::replace(&mut said, true) {
                 let _ = to_main.send(Event::Tell(Notice::KeepTrying { address: self.address.clone(), wait }));

@@ -8,7 +8,7 @@ use super::screen::Screen;
 use super::talk::Talk;
 use crate::buffer::{Buffer, Pool};
 use crate::clock::Clock;
-use crate::conversation::Manners;
+use crate::conversation::{Manners, PATIENCE};
 use crate::exit::Exit;
 use crate::input::{Input, ROOM};
 use crate::notice::Notice;
@@ -61,6 +61,8 @@ pub(super) struct Endpoint {
     ending: Option<Ending>,
     /// The user has been told that lines are kept.
     told_of_keeping: bool,
+    /// Not all of the input could be read.
+    input_failed: bool,
     others: Others,
 }
 
@@ -92,6 +94,8 @@ struct Others {
     stdin_reader: JoinHandle<()>,
     /// Dropped, it wakes the stdin-reader from waiting for a buffer.
     typing: Sender<Infallible>,
+    /// Ends the stdin-reader, if something can.
+    close_keyboard: Option<Box<dyn FnOnce() -> bool + Send>>,
     signals: JoinHandle<()>,
     close_signals: Box<dyn FnOnce()>,
 }
@@ -110,7 +114,7 @@ impl Endpoint {
         let at = callers.address();
         let mut endpoint = Self::start(world, manners, Role::Serve { callers, once }, to_main, events)?;
         endpoint.screen.tell(&Notice::Listening { at, port_was_chosen });
-        endpoint.screen.tell(&Notice::Waiting);
+        endpoint.wait();
         Ok(endpoint)
     }
 
@@ -123,7 +127,9 @@ impl Endpoint {
             let outcome = call.run(&stop, &connected);
             let _ = connected.send(Event::Connected(outcome));
         })?;
-        Self::start(world, manners, Role::Connect { _running: running }, to_main, events)
+        let endpoint = Self::start(world, manners, Role::Connect { _running: running }, to_main, events)?;
+        endpoint.screen.set_prompt("connecting");
+        Ok(endpoint)
     }
 
     fn start(
@@ -136,8 +142,7 @@ impl Endpoint {
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name.to_owned()).spawn(run)
         };
-        let mut screen =
-            Screen::start(world.screen, world.notices, world.shown_together, world.verbosity, &to_main)?;
+        let mut screen = Screen::start(world.screen, world.notices, world.verbosity, &to_main)?;
         if let Some(transcript) = world.transcript {
             screen.record(transcript, to_main.clone())?;
         }
@@ -169,17 +174,25 @@ impl Endpoint {
             talk: None,
             ending: None,
             told_of_keeping: false,
-            others: Others { stdin_reader, typing, signals, close_signals },
+            input_failed: false,
+            others: Others {
+                stdin_reader,
+                typing,
+                close_keyboard: world.close_keyboard,
+                signals,
+                close_signals,
+            },
         })
     }
 
     /// The whole life of the endpoint.
     pub(super) fn run(mut self) -> Exit {
         loop {
-            match self.next_event() {
-                Some(event) => self.handle(event),
-                None => self.tick(Instant::now()),
+            if let Some(event) = self.next_event() {
+                self.handle(event);
             }
+            // Also when events never cease.
+            self.tick(Instant::now());
             if let Some(exit) = self.settle() {
                 return self.end(exit);
             }
@@ -201,14 +214,18 @@ impl Endpoint {
         let talk = self.talk.as_ref();
         let cut_at = self.ending.and_then(Ending::cut_at);
         let cut_at = cut_at.filter(|_| talk.is_some_and(|talk| !talk.conversation.is_cut()));
-        let caller = match &self.role {
-            // Who calls while the conversation is ending may well be the next one.
-            Role::Serve { callers, .. } if talk.is_some_and(|talk| !talk.conversation.is_ending()) => {
-                callers.deadline()
+        let caller = match (&self.role, talk) {
+            (Role::Serve { callers, .. }, Some(talk)) => {
+                callers.deadline().map(|deadline| deadline + Self::patience_of_callers(talk))
             }
             _ => None,
         };
         talk.and_then(Talk::deadline).into_iter().chain(cut_at).chain(caller).min()
+    }
+
+    /// How much longer than usual a caller is held: who calls while the conversation is ending may well be the next.
+    fn patience_of_callers(talk: &Talk) -> Duration {
+        if talk.conversation.is_ending() { PATIENCE } else { Duration::ZERO }
     }
 
     /// Something happened.
@@ -219,6 +236,7 @@ impl Endpoint {
             Event::InputEnded(result) => {
                 if let Err(error) = result {
                     self.screen.tell(&Notice::CannotReadInput(error));
+                    self.input_failed = true;
                 }
                 self.input.end();
             }
@@ -257,14 +275,15 @@ impl Endpoint {
         let Some(talk) = &mut self.talk else { return };
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
         if is_due(talk.deadline()) {
-            talk.tick(now, &self.screen);
+            talk.tick(now, self.events.is_empty(), &self.screen);
         }
-        if is_due(self.ending.and_then(Ending::cut_at)) {
+        if is_due(self.ending.and_then(Ending::cut_at)) && !talk.conversation.is_cut() {
             talk.cut();
         }
+        let patience = Self::patience_of_callers(talk);
         if let Role::Serve { callers, .. } = &mut self.role
-            && !talk.conversation.is_ending()
-            && let Some(notice) = callers.turn_away(now, self.clock.stamp())
+            && is_due(callers.deadline().map(|deadline| deadline + patience))
+            && let Some(notice) = callers.turn_away(self.clock.stamp())
         {
             self.screen.tell(&notice);
         }
@@ -278,6 +297,12 @@ impl Endpoint {
             self.screen.tell(&notice);
         }
         if talk.conversation.is_over() { self.conclude() } else { None }
+    }
+
+    /// Tells that the next caller is waited for.
+    fn wait(&mut self) {
+        self.screen.tell(&Notice::Waiting);
+        self.screen.set_prompt("waiting");
     }
 
     /// Nobody is connected.
@@ -312,7 +337,9 @@ impl Endpoint {
     /// A conversation begins.
     fn begin(&mut self, socket: TcpStream, peer: SocketAddr, notice: &Notice) {
         self.screen.tell(notice);
+        self.screen.set_prompt(&peer.to_string());
         self.told_of_keeping = false;
+        self.input.begin_conversation();
         let only_listens = self.input.is_over();
         match Talk::start(
             socket,
@@ -325,11 +352,20 @@ impl Endpoint {
         ) {
             Ok(talk) => self.talk = Some(talk),
             Err(error) => {
-                self.screen.tell(&Notice::Failed(format!("cannot start a thread: {error}")));
+                self.screen.tell(&Notice::CannotTalk { peer, error });
                 self.screen.closed(false);
-                self.end_with(Exit::Failed);
+                if self.ends_with_conversation() {
+                    self.end_with(Exit::Failed);
+                } else {
+                    self.wait();
+                }
             }
         }
+    }
+
+    /// Whether there is only one conversation.
+    fn ends_with_conversation(&self) -> bool {
+        !matches!(self.role, Role::Serve { once: false, .. })
     }
 
     /// The conversation is over. An exit, if the program is to end with it.
@@ -339,7 +375,7 @@ impl Endpoint {
         for notice in conversation.notices() {
             self.screen.tell(&notice);
         }
-        let once = !matches!(self.role, Role::Serve { once: false, .. });
+        let once = self.ends_with_conversation();
         if once && let Some(notice) = self.unsent(conversation.said_goodbye()) {
             self.screen.tell(&notice);
         }
@@ -348,12 +384,12 @@ impl Endpoint {
             return Some(ending.exit);
         }
         if once {
-            return Some(if in_order { Exit::InOrder } else { Exit::Failed });
+            return Some(if in_order && !self.input_failed { Exit::InOrder } else { Exit::Failed });
         }
         if self.input.is_terminal && self.input.is_over() {
             return Some(Exit::InOrder);
         }
-        self.screen.tell(&Notice::Waiting);
+        self.wait();
         self.wait_for_somebody()
     }
 
@@ -369,8 +405,14 @@ impl Endpoint {
     /// Standard input returned this. At a terminal it is refused when there is no room for it, but a goodbye.
     fn typed(&mut self, buffer: Buffer) {
         let has_room = self.input.waiting() < ROOM && self.talk.as_ref().is_none_or(Talk::has_room);
-        if has_room || !self.input.is_terminal || buffer.input().trim_ascii_end() == GOODBYE {
+        let is_goodbye = buffer.input().trim_ascii_end() == GOODBYE;
+        if has_room || !self.input.is_terminal || is_goodbye && self.talk.is_none() {
             self.input.push(buffer);
+        } else if let Some(talk) = &mut self.talk
+            && is_goodbye
+        {
+            // Not behind what waits for room: it need not wait.
+            talk.conversation.say_goodbye(Notice::YouSaidGoodbye);
         } else if self.talk.is_none() {
             self.screen.tell(&Notice::KeptInputRefused);
         } else if self.screen.transcript_has_room() {
@@ -404,12 +446,14 @@ impl Endpoint {
     /// Nobody reads our output any more (`| head`), which is a reason to leave, or it cannot be written.
     fn screen_failed(&mut self, error: io::Error) {
         let is_closed = error.kind() == io::ErrorKind::BrokenPipe;
-        if !is_closed {
-            self.screen.tell(&Notice::CannotWriteScreen(error));
-        }
-        self.end_with(if is_closed { Exit::InOrder } else { Exit::Failed });
         if let Some(talk) = &mut self.talk {
-            talk.conversation.say_goodbye(Notice::ScreenClosedGoodbye);
+            talk.conversation.say_goodbye((!is_closed).then_some(Notice::ScreenFailedGoodbye));
+        }
+        if is_closed {
+            self.end_with(Exit::InOrder);
+        } else {
+            self.screen.tell(&Notice::CannotWriteScreen(error));
+            self.end_with(Exit::Failed);
         }
     }
 
@@ -420,18 +464,19 @@ impl Endpoint {
 
     /// Ends all threads, when what is to be shown has been shown.
     fn end(mut self, exit: Exit) -> Exit {
+        let keyboard_ends = self.others.close_keyboard.take().is_some_and(|close| close());
         let exit = self.finish_outputs(exit);
         // Whoever waits for us to take an event is woken by this.
         drop(self.events);
         if let Role::Serve { callers, .. } = self.role {
-            callers.end();
+            callers.end(self.clock.stamp(), matches!(exit, Exit::Signal(_)));
         }
         (self.others.close_signals)();
         let _ = self.others.signals.join();
         drop(self.others.typing);
-        // The stdin-reader may be left behind: nothing can wake a thread that is blocked in reading from a
-        // terminal or a pipe.
-        if self.others.stdin_reader.is_finished() {
+        // Without a line editor the stdin-reader may be left behind: nothing can wake a thread that is blocked in
+        // reading from a terminal or a pipe.
+        if keyboard_ends || self.others.stdin_reader.is_finished() {
             let _ = self.others.stdin_reader.join();
         }
         self.screen.join();

@@ -10,14 +10,19 @@ use crate::platform;
 use crate::transcript::Direction;
 use crate::wire::{GOODBYE, PAUSE};
 use crossbeam_channel::{Receiver, Sender, bounded};
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// How many items the outbox holds. When it is half full there is no room for more messages.
 const ITEMS: usize = 1024;
+
+/// How many of the last writes are remembered: more than the system can hold of large ones, and of small ones so
+/// many that a person does not type them in the meantime.
+const LAST_WRITES: usize = 1024;
 
 /// How much is written at once, in bytes. A blocked write shows no progress until it is through.
 const CHUNK: usize = 64 * 1024;
@@ -45,6 +50,19 @@ struct State {
     written: AtomicU64,
     /// Main waits for room, and is to be told.
     awaited: AtomicBool,
+    /// The last writes: how many bytes each was, and how many messages ended in it.
+    last: Mutex<VecDeque<(usize, usize)>>,
+}
+
+impl State {
+    /// A batch was written. Only so many of them are kept as the system may hold unconfirmed.
+    fn wrote(&self, buffer: &Buffer) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() == LAST_WRITES {
+            last.pop_front();
+        }
+        last.push_back((buffer.output.len(), buffer.messages_after(0)));
+    }
 }
 
 /// The other end of the outbox, for the socket-writer.
@@ -98,7 +116,11 @@ impl Outbox {
         let written = platform::write_now(&self.socket, buffer.unwritten()).unwrap_or(0);
         self.state.written.fetch_add(written as u64, Ordering::Relaxed);
         buffer.written += written;
-        buffer.unwritten().is_empty()
+        let is_all = buffer.unwritten().is_empty();
+        if is_all {
+            self.state.wrote(buffer);
+        }
+        is_all
     }
 
     /// Whether more messages may be added. If not, an [`Event::Room`] will tell when they may.
@@ -112,6 +134,21 @@ impl Outbox {
             self.state.awaited.store(true, Ordering::SeqCst);
             has_room()
         }
+    }
+
+    /// In how many messages the last so many bytes were that were written. Of a batch that was written at once
+    /// the share of them is taken.
+    pub(super) fn messages_in_last(&self, mut bytes: usize) -> usize {
+        let last = self.state.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut messages = 0;
+        for (written, ended) in last.iter().rev() {
+            if bytes < *written {
+                return messages + (ended * bytes).div_ceil(*written);
+            }
+            bytes -= written;
+            messages += ended;
+        }
+        messages
     }
 
     /// How many bytes the socket has taken since the beginning.
@@ -157,6 +194,9 @@ impl Writer {
             Outgoing::Messages(mut buffer) => {
                 let (unwritten, mut at) = (buffer.unwritten().len(), buffer.written);
                 let result = self.write_messages(&buffer, &mut at);
+                if result.is_ok() {
+                    self.state.wrote(&buffer);
+                }
                 let result = result.map(|()| false).map_err(|error| (error, buffer.messages_after(at)));
                 buffer.written = at;
                 record(self.recorder.as_ref(), buffer);

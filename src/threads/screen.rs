@@ -5,12 +5,13 @@ use super::event::Event;
 use super::transcript::{Recorder, Transcript};
 use crate::buffer::Buffer;
 use crate::notice::{Importance, Notice};
+use crate::terminal::{self, Kind};
 use crate::transcript::Record;
 use crate::world::Verbosity;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::borrow::Borrow;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -26,7 +27,8 @@ enum Item {
     Messages(Buffer),
     /// Messages that the transcript has, too.
     Shared(Arc<Buffer>),
-    Notice(String),
+    Notice(Kind, String),
+    Prompt(String),
     End,
 }
 
@@ -52,29 +54,25 @@ impl Screen {
     /// These two may be left behind when the program ends: nothing can wake a thread that is blocked in
     /// writing to a terminal or a pipe.
     pub(super) fn start(
-        screen: Box<dyn Write + Send>,
-        notices: Box<dyn Write + Send>,
-        together: bool,
+        screen: Box<dyn terminal::Display>,
+        notices: Option<Box<dyn terminal::Display>>,
         verbosity: Verbosity,
         to_main: &Sender<Event>,
     ) -> io::Result<Self> {
         let behind = Arc::new(AtomicUsize::new(0));
         let (messages, queue) = bounded(ITEMS);
         let (for_notices, notice_queue) = bounded(ITEMS);
-        let writer = |queue, screen, notices, done| Writer {
+        let writer = |queue, display, done| Writer {
             queue,
-            screen,
-            notices,
+            display,
             behind: Arc::clone(&behind),
             to_main: to_main.clone(),
             done,
         };
-        let nothing = || Box::new(io::sink());
-        let (screen_writer, notice_writer, notices) = if together {
-            (writer(queue, screen, notices, Event::ScreenDone), None, messages.clone())
-        } else {
-            let notice_writer = writer(notice_queue, nothing(), notices, Event::NoticesDone);
-            (writer(queue, screen, nothing(), Event::ScreenDone), Some(notice_writer), for_notices)
+        let screen_writer = writer(queue, screen, Event::ScreenDone);
+        let (notices, notice_writer) = match notices {
+            Some(display) => (for_notices, Some(writer(notice_queue, display, Event::NoticesDone))),
+            None => (messages.clone(), None),
         };
         let spawn = |name: &str, writer: Writer| {
             thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())
@@ -122,12 +120,19 @@ impl Screen {
         if self.verbosity == Verbosity::Quiet && notice.importance() == Importance::Information {
             return;
         }
-        if self.lost > 0 && try_notice(&self.notices, Notice::NoticesLost(self.lost).to_string()) {
+        if self.lost > 0 && try_notice(&self.notices, Kind::Error, &Notice::NoticesLost(self.lost)) {
             self.lost = 0;
         }
-        if !try_notice(&self.notices, notice.to_string()) {
+        let kind = if notice.importance() == Importance::Error { Kind::Error } else { Kind::Notice };
+        if !try_notice(&self.notices, kind, notice) {
             self.lost += 1;
         }
+    }
+
+    /// Shows where lines are typed whom we talk with, or what we wait for.
+    pub(super) fn set_prompt(&self, state: &str) {
+        // Refused only if so much is to be shown that nobody could read it.
+        let _ = self.messages.try_send(Item::Prompt(state.to_owned()));
     }
 
     /// The conversation is over, which nobody is told but the transcript.
@@ -196,8 +201,8 @@ impl Screen {
     }
 }
 
-fn try_notice(queue: &Sender<Item>, text: String) -> bool {
-    queue.len() < ITEMS - ROOM_FOR_MESSAGES && queue.try_send(Item::Notice(text)).is_ok()
+fn try_notice(queue: &Sender<Item>, kind: Kind, text: &dyn Display) -> bool {
+    queue.len() < ITEMS - ROOM_FOR_MESSAGES && queue.try_send(Item::Notice(kind, format!("{text}\n"))).is_ok()
 }
 
 /// Tells, with `-v`, what a thread does. Without, it costs nothing.
@@ -211,7 +216,7 @@ impl Observer {
             let thread = thread::current();
             let name = thread.name().unwrap_or("?");
             // Not waited for: what is told must not hold up what it is told of.
-            try_notice(queue, format!("[{name}] {what}"));
+            try_notice(queue, Kind::Notice, &format_args!("[{name}] {what}"));
         }
     }
 }
@@ -219,8 +224,7 @@ impl Observer {
 /// Writes what is shown.
 struct Writer {
     queue: Receiver<Item>,
-    screen: Box<dyn Write + Send>,
-    notices: Box<dyn Write + Send>,
+    display: Box<dyn terminal::Display>,
     behind: Arc<AtomicUsize>,
     to_main: Sender<Event>,
     done: Event,
@@ -234,10 +238,10 @@ impl Writer {
                 Item::Messages(buffer) => works = self.show(buffer, works),
                 Item::Shared(buffer) => works = self.show(buffer, works),
                 // If notices cannot be written, there is nobody left to tell.
-                Item::Notice(text) => {
-                    let _ = self.notices.write_all((text + "\n").as_bytes());
-                    let _ = self.notices.flush();
+                Item::Notice(kind, lines) => {
+                    let _ = self.display.show(kind, lines.as_bytes());
                 }
+                Item::Prompt(state) => self.display.set_prompt(&state),
                 Item::End => break,
             }
         }
@@ -258,9 +262,6 @@ impl Writer {
     }
 
     fn write(&mut self, buffer: &Buffer) -> io::Result<()> {
-        for part in buffer.shown() {
-            self.screen.write_all(part)?;
-        }
-        self.screen.flush()
+        buffer.shown().into_iter().try_for_each(|lines| self.display.show(Kind::Message, lines))
     }
 }

@@ -33,8 +33,10 @@ pub(super) struct Talk {
     /// The buffer in which the beginning of a message came: what is shown when nothing follows travels in
     /// it, so that a peer without newlines is held up by a stuck screen like any other.
     unfinished: Option<Buffer>,
-    /// How many bytes were read and written.
+    /// How many bytes were read, but for what follows a goodbye.
     moved: u64,
+    /// How many bytes were written.
+    written: u64,
     look_at: Option<Instant>,
 }
 
@@ -56,13 +58,20 @@ impl Talk {
         let (running, stop) = bounded(0);
         let (outbox, writer) =
             Outbox::new(Arc::clone(&socket), to_main.clone(), observer.clone(), screen.recorder());
-        let writer = thread::Builder::new().name("socket-writer".to_owned()).spawn(move || writer.run())?;
+        // The writer begins when the reader has been started, too: else it would tell of a conversation that is none.
+        let (begin, begins) = bounded::<()>(1);
+        let writer = thread::Builder::new().name("socket-writer".to_owned()).spawn(move || {
+            if begins.recv().is_ok() {
+                writer.run();
+            }
+        })?;
         let reader = Reader { pool: pool.clone(), stop, to_main: to_main.clone(), observer };
         let input = Arc::clone(&socket);
         let reader = thread::Builder::new().name("socket-reader".to_owned()).spawn(move || {
             let received = |buffer| Event::Received(buffer, Instant::now());
             reader.run(&*input, received, Event::HeardAll);
         })?;
+        let _ = begin.send(());
         Ok(Self {
             conversation: Conversation::new(peer, Instant::now(), manners, only_listens),
             socket,
@@ -72,13 +81,16 @@ impl Talk {
             writer,
             unfinished: None,
             moved: 0,
+            written: 0,
             look_at: None,
         })
     }
 
     /// A read returned this, at that moment.
     pub(super) fn received(&mut self, mut buffer: Buffer, at: Instant, screen: &Screen) {
-        self.moved += buffer.input().len() as u64;
+        if !self.conversation.heard_goodbye() {
+            self.moved += buffer.input().len() as u64;
+        }
         self.conversation.hear(&mut buffer, at);
         if buffer.shows_nothing() {
             self.unfinished = Some(buffer);
@@ -107,16 +119,15 @@ impl Talk {
         self.outbox = None;
     }
 
-    /// Hands out what there is to send, while there is room for it. A goodbye needs none, and at a terminal what
-    /// there was no room for has been refused already.
+    /// Hands out what there is to send, while there is room for it. (A goodbye needs none.)
     pub(super) fn send(&mut self, input: &mut Input, clock: &mut Clock) {
         let stamp = clock.stamp();
-        while input.is_terminal || self.conversation.is_ending() || self.has_room() {
-            let Some(outgoing) = self.conversation.next_outgoing(input, &stamp) else { return };
-            if let Some(outbox) = &self.outbox {
-                outbox.push(outgoing);
-                self.look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
-            }
+        while let Some(outbox) =
+            self.outbox.as_ref().filter(|outbox| self.conversation.is_ending() || outbox.has_room())
+            && let Some(outgoing) = self.conversation.next_outgoing(input, &stamp)
+        {
+            outbox.push(outgoing);
+            self.look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
         }
     }
 
@@ -130,29 +141,25 @@ impl Talk {
         self.conversation.deadline().into_iter().chain(self.look_at).min()
     }
 
-    /// Looks at the time, and at what moves.
-    pub(super) fn tick(&mut self, now: Instant, screen: &Screen) {
-        let state = platform::peer_state(&self.socket);
-        let written = self.outbox.as_ref().map_or(0, Outbox::written);
-        let moved = self.moved + written + state.map_or(0, |state| state.confirmed);
-        let mut buffer = self.unfinished.take().unwrap_or_default();
-        self.conversation.tick(now, moved, screen.is_behind(), &mut buffer);
-        if buffer.output.is_empty() {
-            self.unfinished = Some(buffer);
-        } else {
-            screen.show(buffer);
-        }
-        if let Some(state) = state {
-            if state.silent >= platform::SILENCE_LIMIT {
-                self.conversation.vanished(state.silent);
-            }
-            if self.conversation.is_cut() {
-                self.conversation.unconfirmed(state.unconfirmed);
+    /// Looks at the time, and at what moves. `is_quiet` if nothing that has arrived waits to be heard.
+    pub(super) fn tick(&mut self, now: Instant, is_quiet: bool, screen: &Screen) {
+        if is_quiet {
+            let mut buffer = self.unfinished.take().unwrap_or_default();
+            self.conversation.quiet(now, &mut buffer);
+            if buffer.shows_nothing() {
+                self.unfinished = Some(buffer);
+            } else {
+                screen.show(buffer);
             }
         }
-        let waits_for_answer = state.is_some_and(|state| state.unconfirmed > 0);
+        let state = platform::peer_state(&self.socket).unwrap_or_default();
+        self.written = self.outbox.as_ref().map_or(self.written, Outbox::written);
+        self.conversation.tick(now, self.moved + self.written + state.confirmed, screen.is_behind());
+        if state.silent >= platform::SILENCE_LIMIT {
+            self.conversation.vanished(state.silent);
+        }
         if self.look_at.is_some_and(|look_at| look_at <= now) {
-            self.look_at = waits_for_answer.then(|| now + LOOK_EVERY);
+            self.look_at = (state.unconfirmed > 0).then(|| now + LOOK_EVERY);
         }
         if self.conversation.is_cut() {
             self.cut();
@@ -163,7 +170,10 @@ impl Talk {
     pub(super) fn cut(&mut self) {
         self.conversation.cut_now();
         self.look_at = None;
-        self.outbox = None;
+        if let Some(outbox) = self.outbox.take() {
+            let unconfirmed = platform::peer_state(&self.socket).unwrap_or_default().unconfirmed;
+            self.conversation.unconfirmed(outbox.messages_in_last(unconfirmed));
+        }
         self.running = None;
         platform::hang_up(&self.socket);
     }

@@ -130,7 +130,8 @@ impl Framer {
     /// by `\n` alone, and none of them the goodbye. There may be none; what comes then is for
     /// [`next`](Self::next). A few searches over many lines cost a fraction of looking at each line.
     pub fn next_lines<'b>(&self, bytes: &mut &'b [u8]) -> &'b [u8] {
-        if self.cut || !self.partial().is_empty() {
+        let starts = &bytes[..bytes.len().min(self.limit + 1)];
+        if self.cut || !self.partial().is_empty() || memchr(b'\n', starts).is_none() {
             return &[];
         }
         let plain = &bytes[..memchr(b'\r', bytes).unwrap_or(bytes.len())];

@@ -131,7 +131,9 @@ impl Program {
     pub fn start_at_terminal(args: &[&str]) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(pty_process::Size::new(24, 200)).unwrap();
-        let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat")).args(args);
+        let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat"));
+        // What the terminal can must not depend on where the tests run.
+        let command = command.args(args).env("TERM", "xterm").env("NO_COLOR", "1");
         let child = command.spawn(pts).unwrap();
         let keyboard = std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().unwrap();
         let out = Captured::start(std::fs::File::from(keyboard.try_clone().unwrap()));
@@ -194,11 +196,12 @@ impl Program {
         assert_eq!(status.code(), Some(code), "it said {:?}", self.err.text());
     }
 
-    /// Sends it a signal, by the name `kill` knows.
+    /// Sends it a signal.
+    #[cfg(unix)]
     #[track_caller]
-    pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().unwrap();
-        assert!(status.success());
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let process = rustix::process::Pid::from_raw(self.id().cast_signed()).unwrap();
+        rustix::process::kill_process(process, signal).unwrap();
     }
 
     /// The most memory it ever had resident, in bytes.

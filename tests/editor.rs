@@ -1,0 +1,432 @@
+//! Typing in the line editor, seen on the screen of a terminal emulator.
+#![allow(clippy::unwrap_used)]
+#![cfg(all(unix, feature = "editor"))]
+
+mod common;
+
+use common::*;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::num::NonZero;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Child;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A program at a terminal, and what is seen there.
+struct Terminal {
+    child: Child,
+    pty: OwnedFd,
+    keys: File,
+    screen: Arc<Mutex<vt100::Parser>>,
+}
+
+impl Terminal {
+    /// Starts `threadchat` at a terminal of this size.
+    fn start(rows: u16, columns: u16, args: &[&str]) -> Self {
+        Self::start_command(rows, columns, env!("CARGO_BIN_EXE_threadchat"), args, &[])
+    }
+
+    fn start_command(rows: u16, columns: u16, program: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let (pty, pts) = pty_process::blocking::open().unwrap();
+        pty.resize(pty_process::Size::new(rows, columns)).unwrap();
+        let command = pty_process::blocking::Command::new(program).args(args).env("TERM", "xterm");
+        let command = command.env("NO_COLOR", "1").envs(env.iter().copied());
+        let child = command.spawn(pts).unwrap();
+        let pty = pty.as_fd().try_clone_to_owned().unwrap();
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(nonzero(rows), nonzero(columns), 10_000)));
+        let keys = File::from(pty.try_clone().unwrap());
+        let (seen, from) = (Arc::clone(&screen), File::from(pty.try_clone().unwrap()));
+        thread::spawn(move || emulate(from, &seen));
+        Self { child, pty, keys, screen }
+    }
+
+    fn types(&self, keys: &str) {
+        (&self.keys).write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// The lines that are seen, without the space at the end of each, and the empty ones at the end.
+    fn seen(&self) -> String {
+        let contents = self.screen.lock().unwrap().screen().contents();
+        contents.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+    }
+
+    /// Waits until the screen satisfies a condition.
+    #[track_caller]
+    fn wait_until(&self, what: &str, condition: impl Fn(&str) -> bool) -> String {
+        let began = Instant::now();
+        loop {
+            let seen = self.seen();
+            if condition(&seen) {
+                return seen;
+            }
+            assert!(began.elapsed() < LIMIT, "waited in vain for {what}; seen:\n{seen}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until this is at the end of what is seen.
+    #[track_caller]
+    fn ends_with(&self, text: &str) {
+        self.wait_until(&format!("{text:?} at the end"), |seen| seen.ends_with(text));
+    }
+
+    fn resize(&self, rows: u16, columns: u16) {
+        self.screen.lock().unwrap().screen_mut().set_size(nonzero(rows), nonzero(columns));
+        let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&self.pty, size).unwrap();
+    }
+
+    #[track_caller]
+    fn exits(&mut self, code: i32) {
+        let began = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < LIMIT, "it does not end; seen:\n{}", self.seen());
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(self.child.wait().unwrap().code(), Some(code), "seen:\n{}", self.seen());
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn nonzero(number: u16) -> NonZero<u16> {
+    NonZero::new(number).unwrap()
+}
+
+/// Draws what comes, and answers the question where the cursor is, as a terminal does.
+fn emulate(mut from: File, screen: &Mutex<vt100::Parser>) {
+    const QUESTION: &[u8] = b"\x1b[6n";
+    let (mut bytes, mut rest) = (vec![0; 64 * 1024], Vec::new());
+    while let Ok(read @ 1..) = from.read(&mut bytes) {
+        rest.extend_from_slice(&bytes[..read]);
+        while let Some(at) = rest.windows(QUESTION.len()).position(|window| window == QUESTION) {
+            let mut screen = screen.lock().unwrap();
+            screen.process(&rest[..at]);
+            let (row, column) = screen.screen().cursor_position();
+            let _ = from.write_all(format!("\x1b[{};{}R", row + 1, column + 1).as_bytes());
+            rest.drain(..at + QUESTION.len());
+        }
+        // The beginning of a question waits for its end.
+        let keep = (1..QUESTION.len()).rev().find(|len| rest.ends_with(&QUESTION[..*len])).unwrap_or(0);
+        screen.lock().unwrap().process(&rest[..rest.len() - keep]);
+        rest.drain(..rest.len() - keep);
+    }
+}
+
+/// A `connect` at a terminal of this size, and the connection. Its prompt, too.
+fn connect_at_terminal(rows: u16, columns: u16) -> (Terminal, TcpStream, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let terminal = Terminal::start(rows, columns, &["connect", &address]);
+    let (socket, _) = listener.accept().unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let prompt = format!("{address}>");
+    terminal.ends_with(&prompt);
+    (terminal, socket, prompt)
+}
+
+#[test]
+fn a_message_appears_above_the_line_that_is_typed_which_stays_with_its_cursor() {
+    let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
+    terminal.types("hello wrld");
+    terminal.types("\x1b[D\x1b[D\x1b[D");
+    terminal.ends_with(&format!("{prompt} hello wrld"));
+    socket.write_all(b"first\nsecond\n").unwrap();
+    terminal.ends_with(&format!("< first\n< second\n{prompt} hello wrld"));
+    // The cursor is where it was: what is typed goes between the letters.
+    terminal.types("o\r");
+    assert_eq!(text(&read_line(&socket)), "hello world");
+    terminal.ends_with(&format!("{prompt} hello world\n{prompt}"));
+}
+
+#[test]
+fn a_long_line_that_wraps_stays_whole() {
+    let (terminal, mut socket, prompt) = connect_at_terminal(12, 40);
+    let line = "a line which is so long that it takes more than two rows of this narrow screen";
+    terminal.types(line);
+    terminal.ends_with(format!("{prompt} {line}").split_at(80).1);
+    for n in 0..3 {
+        socket.write_all(format!("message {n}\n").as_bytes()).unwrap();
+        terminal.wait_until("the message above the line", |seen| {
+            let seen = seen.replace('\n', "");
+            seen.ends_with(&format!("< message {n}{prompt} {line}"))
+        });
+    }
+    let seen = terminal.seen();
+    assert!(seen.contains("< message 0\n< message 1\n< message 2\n"), "{seen}");
+    terminal.types("\r");
+    assert_eq!(text(&read_line(&socket)), line);
+}
+
+/// At every length around the width of the screen, with characters of one and of two columns.
+#[test]
+fn a_line_that_just_fills_the_row_does_not_disturb_what_is_above_it() {
+    for filler in ["x", "漢"] {
+        let (terminal, mut socket, prompt) = connect_at_terminal(12, 40);
+        for n in 0..24 {
+            terminal.types(filler);
+            socket.write_all(format!("message {n}\n").as_bytes()).unwrap();
+            let line = filler.repeat(n + 1);
+            terminal.wait_until("the message above the line", |seen| {
+                seen.replace('\n', "").ends_with(&format!("< message {n}{prompt} {line}"))
+            });
+        }
+        let seen = terminal.seen();
+        assert!(
+            seen.contains("< message 19\n< message 20\n< message 21\n< message 22\n< message 23\n"),
+            "{seen}"
+        );
+    }
+}
+
+#[test]
+fn wide_and_combining_characters_are_edited_as_what_they_look_like() {
+    let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
+    terminal.types("漢字 e\u{301}x");
+    socket.write_all(b"between\n").unwrap();
+    terminal.ends_with(&format!("< between\n{prompt} 漢字 e\u{301}x"));
+    // Left over the x, and one character back: with its accent.
+    terminal.types("\x1b[D\x7f");
+    terminal.ends_with(&format!("{prompt} 漢字 x"));
+    terminal.types("\r");
+    assert_eq!(text(&read_line(&socket)), "漢字 x");
+}
+
+#[test]
+fn a_resized_window_shows_the_line_and_what_comes_later() {
+    let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
+    terminal.types("typed before");
+    terminal.ends_with("typed before");
+    terminal.resize(14, 50);
+    terminal.types(", and after");
+    terminal.wait_until("the line", |seen| seen.replace('\n', "").ends_with("typed before, and after"));
+    socket.write_all(b"a message\n").unwrap();
+    terminal.wait_until("the message above the line", |seen| {
+        seen.replace('\n', "").ends_with(&format!("< a message{prompt} typed before, and after"))
+    });
+    terminal.types("\r");
+    assert_eq!(text(&read_line(&socket)), "typed before, and after");
+}
+
+#[test]
+fn a_paste_of_200_lines_is_200_messages_and_its_rest_stays_on_the_line() {
+    let (terminal, socket, prompt) = connect_at_terminal(10, 60);
+    let lines: Vec<String> = (0..200).map(|n| format!("pasted line {n}")).collect();
+    terminal.types(&format!("\x1b[200~{}\rand a rest\x1b[201~", lines.join("\r")));
+    for line in &lines {
+        assert_eq!(text(&read_line(&socket)), line);
+    }
+    terminal.ends_with(&format!("{prompt} pasted line 199\n{prompt} and a rest"));
+    terminal.types(", completed\r");
+    assert_eq!(text(&read_line(&socket)), "and a rest, completed");
+}
+
+#[test]
+fn lines_are_remembered_and_found_also_while_messages_come() {
+    let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
+    for line in ["first thing", "second thing"] {
+        terminal.types(&format!("{line}\r"));
+        assert_eq!(text(&read_line(&socket)), line);
+        socket.write_all(b"yes\n").unwrap();
+        terminal.ends_with(&format!("< yes\n{prompt}"));
+    }
+    terminal.types("\x1b[A\x1b[A");
+    terminal.ends_with(&format!("{prompt} first thing"));
+    terminal.types(" again\r");
+    assert_eq!(text(&read_line(&socket)), "first thing again");
+    terminal.types("\x12second");
+    terminal.wait_until("the line that was searched for", |seen| seen.ends_with("second thing"));
+    terminal.types("\r");
+    terminal.ends_with(&format!("{prompt} second thing"));
+    terminal.types("\r");
+    assert_eq!(text(&read_line(&socket)), "second thing");
+}
+
+#[test]
+fn clearing_the_screen_keeps_the_line() {
+    let (terminal, socket, prompt) = connect_at_terminal(10, 60);
+    terminal.types("kept\x0c");
+    terminal.wait_until("the line alone", |seen| seen == format!("{prompt} kept"));
+    terminal.types("\r");
+    assert_eq!(text(&read_line(&socket)), "kept");
+}
+
+#[test]
+fn the_interrupt_key_clears_the_line_and_on_an_empty_one_says_88() {
+    let (mut terminal, socket, prompt) = connect_at_terminal(10, 60);
+    terminal.types("not this");
+    terminal.ends_with("not this");
+    terminal.types("\x03");
+    terminal.ends_with(&prompt);
+    terminal.types("\x03");
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    terminal.exits(130);
+}
+
+#[test]
+fn the_end_of_input_key_says_88_on_an_empty_line_only() {
+    let (mut terminal, socket, prompt) = connect_at_terminal(10, 60);
+    terminal.types("xy\x1b[H\x04");
+    terminal.ends_with(&format!("{prompt} y"));
+    terminal.types("\x04\x04");
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    terminal.exits(0);
+}
+
+#[test]
+fn the_prompt_tells_what_is_waited_for_and_who_is_there() {
+    let terminal = Terminal::start(12, 100, &["serve", "0"]);
+    terminal.ends_with("waiting for connection...\nwaiting>");
+    let seen = terminal.seen();
+    let port = seen.split("listening on 127.0.0.1:").nth(1).unwrap().split(' ').next().unwrap();
+    // The line that is typed survives one caller's coming and going, and another's.
+    terminal.types("half a li");
+    for _ in 0..2 {
+        let socket = call(port.parse().unwrap());
+        let caller = socket.local_addr().unwrap();
+        terminal.ends_with(&format!("* ...connected from: {caller}\n{caller}> half a li"));
+        (&socket).write_all(b"88\n").unwrap();
+        drop(socket);
+        terminal.ends_with("* they said 88\n* waiting for connection...\nwaiting> half a li");
+    }
+    let socket = call(port.parse().unwrap());
+    terminal.types("ne\r");
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    assert_eq!(text(&read_line(&socket)), "half a line");
+}
+
+#[test]
+fn a_flood_does_not_make_typing_sluggish_and_loses_nothing() {
+    let (terminal, socket, prompt) = connect_at_terminal(24, 80);
+    // 20,000 lines a second, for 3 s.
+    let flood = thread::spawn(move || {
+        let began = Instant::now();
+        for burst in 0..300_u32 {
+            let lines: String = (0..200).map(|n| format!("flood {}\n", burst * 200 + n)).collect();
+            (&socket).write_all(lines.as_bytes()).unwrap();
+            thread::sleep(
+                (began + Duration::from_millis(10) * (burst + 1)).saturating_duration_since(Instant::now()),
+            );
+        }
+        socket
+    });
+    let mut slowest = Duration::ZERO;
+    let mut line = String::new();
+    for key in "typed in the middle of it".chars() {
+        line.push(key);
+        let began = Instant::now();
+        terminal.types(&key.to_string());
+        terminal.wait_until("the key", |seen| seen.contains(&format!("{prompt} {}", line.trim_end())));
+        slowest = slowest.max(began.elapsed());
+        thread::sleep(Duration::from_millis(50));
+    }
+    let socket = flood.join().unwrap();
+    terminal.ends_with(&format!("< flood 59998\n< flood 59999\n{prompt} {line}"));
+    terminal.types("\r");
+    assert_eq!(text(&read_line(&socket)), line);
+    // The goal is 100 ms. A test that must not depend on a fast machine can ask for less only.
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+}
+
+/// Runs it under a shell that tells the modes of the terminal before and after, and types what ends it.
+#[track_caller]
+fn leaves_the_terminal_as_it_was(end: &str, env: &[(&str, &str)], how: impl FnOnce(&Terminal, TcpStream)) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let script = "stty -g; sh -c 'echo \"pid $$\"; exec \"$0\" connect \"$1\"' \"$0\" \"$1\"; echo \"code $?\"; stty -g; echo over";
+    let args = ["-c", script, env!("CARGO_BIN_EXE_threadchat"), &address];
+    let terminal = Terminal::start_command(20, 120, "sh", &args, env);
+    let (socket, _) = listener.accept().unwrap();
+    terminal.ends_with(&format!("{address}>"));
+    terminal.types("half a li");
+    terminal.ends_with("half a li");
+    assert!(terminal.screen.lock().unwrap().screen().bracketed_paste(), "a paste is told from typing");
+    how(&terminal, socket);
+    let seen = terminal.wait_until("its end", |seen| seen.ends_with("over"));
+    let modes: Vec<&str> = seen.lines().filter(|line| line.matches(':').count() > 20).collect();
+    assert_eq!(modes.len(), 2, "{end}: {seen}");
+    assert_eq!(modes[0], modes[1], "{end}: {seen}");
+    let screen = terminal.screen.lock().unwrap();
+    let screen = screen.screen();
+    assert!(!screen.bracketed_paste() && !screen.hide_cursor(), "{end}");
+    assert!(
+        seen.lines().any(|line| line.starts_with("code ")),
+        "the shell goes on in a line of its own, {end}: {seen}"
+    );
+}
+
+#[test]
+fn the_terminal_is_left_as_it_was_however_it_ends() {
+    leaves_the_terminal_as_it_was("88 from the peer", &[], |_, mut socket| {
+        socket.write_all(b"88\n").unwrap();
+    });
+    leaves_the_terminal_as_it_was("a broken connection", &[], |_, socket| drop(socket));
+    leaves_the_terminal_as_it_was("88 typed", &[], |terminal, socket| {
+        terminal.types("\x0388\r");
+        assert_eq!(read_rest(&socket), b"88");
+    });
+    leaves_the_terminal_as_it_was("the interrupt key", &[], |terminal, socket| {
+        terminal.types("\x03\x03");
+        assert_eq!(read_rest(&socket), b"88");
+    });
+    leaves_the_terminal_as_it_was("a signal", &[], |terminal, socket| {
+        let seen = terminal.seen();
+        let id = seen.split("pid ").nth(1).unwrap().split_whitespace().next().unwrap();
+        let process = rustix::process::Pid::from_raw(id.parse().unwrap()).unwrap();
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(read_rest(&socket), b"88");
+    });
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn the_terminal_is_left_as_it_was_by_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("now");
+    let env = [("THREADCHAT_PANIC_WHEN", file.to_str().unwrap())];
+    leaves_the_terminal_as_it_was("a panic", &env, |terminal, _socket| {
+        File::create(&file).unwrap();
+        terminal
+            .wait_until("what the panic says", |seen| seen.contains("told to") && seen.contains("code 101"));
+    });
+}
+
+#[test]
+fn the_suspend_key_stops_it_and_the_line_is_there_again_afterwards() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let terminal = Terminal::start_command(20, 100, "sh", &["-i"], &[("PS1", "shell$ ")]);
+    terminal.ends_with("shell$");
+    terminal.types(&format!("set -m; {} connect {address}\r", env!("CARGO_BIN_EXE_threadchat")));
+    let (socket, _) = listener.accept().unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    terminal.ends_with(&format!("{address}>"));
+    terminal.types("half a li\x1a");
+    terminal.ends_with("shell$");
+    terminal.types("fg\r");
+    terminal.ends_with(&format!("{address}> half a li"));
+    terminal.types("ne\r");
+    assert_eq!(text(&read_line(&socket)), "half a line");
+}
+
+#[test]
+fn a_terminal_that_does_not_answer_is_used_as_it_is() {
+    let (mut terminal, mut socket) = be_called_by(|port| Program::start_at_terminal(&["connect", port]));
+    terminal.out.wait_for("no line editor here");
+    terminal.types("hello\n");
+    assert_eq!(text(&read_line(&socket)), "hello");
+    socket.write_all(b"hi\n88\n").unwrap();
+    terminal.out.wait_for("they said 88");
+    terminal.exits(0);
+    assert!(terminal.out.text().contains("< hi\r\n"), "{:?}", terminal.out.text());
+}
