@@ -1,9 +1,9 @@
 //! Buffers travel, which is what bounds the memory.
 //!
 //! A reader owns a fixed number of buffers, its [`Pool`]. It fills one and sends it on its way; main puts
-//! what is to be written for it into the same buffer; a writer writes that. Dropped, the buffer is back
-//! with its reader. A reader without a buffer waits, so an output that is stuck stops the reader that
-//! feeds it, and nothing else: not the other reader, and not main.
+//! what is to be written for it into the same buffer; a writer writes that, and if there is a transcript,
+//! that is written, too. Dropped, the buffer is back with its reader. A reader without a buffer waits, so an
+//! output that is stuck stops the reader that feeds it, and nothing else: not the other reader, and not main.
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use memchr::memchr_iter;
@@ -27,6 +27,9 @@ pub struct Buffer {
     pub output: Vec<u8>,
     /// Which part of what was read is to be written behind `output`, as it came: it need not be copied.
     pub verbatim: Range<usize>,
+    /// The messages in `output` as they came, a line each: kept for a transcript where a terminal shows them
+    /// altered.
+    pub raw: Vec<u8>,
     /// Where each message in `output` ends, if they must be written one by one.
     pub ends: Vec<usize>,
     /// How much of `output` has been written, in bytes.
@@ -77,9 +80,9 @@ impl Buffer {
         &self.space[..self.filled]
     }
 
-    /// What was read, and where to put what is to be written for it.
-    pub fn input_and_output(&mut self) -> (&[u8], &mut Vec<u8>) {
-        (&self.space[..self.filled], &mut self.output)
+    /// What was read, where to put what is to be written for it, and where to put that as it came.
+    pub fn input_and_output(&mut self) -> (&[u8], &mut Vec<u8>, &mut Vec<u8>) {
+        (&self.space[..self.filled], &mut self.output, &mut self.raw)
     }
 
     /// What is to be shown: its beginning, and the rest of it.
@@ -115,12 +118,41 @@ impl Buffer {
             self.ends.iter().filter(|end| **end > written).count()
         }
     }
+
+    /// The messages that have been written to their end, without their line ends.
+    pub fn sent(&self) -> impl Iterator<Item = &[u8]> {
+        let written = &self.output[..self.written];
+        let (mut start, by_newline) = (0, self.ends.is_empty());
+        let one_by_one = self.ends.iter().take_while(|end| **end <= written.len()).map(move |end| {
+            let message = &written[start..*end];
+            start = *end;
+            message
+        });
+        lines(if by_newline { written } else { &[] }).chain(one_by_one)
+    }
+
+    /// The messages that are to be shown, as they came, without their line ends.
+    pub fn received(&self) -> impl Iterator<Item = &[u8]> {
+        let parts = if self.raw.is_empty() { self.shown() } else { [&self.raw, &[][..]] };
+        parts.into_iter().flat_map(lines)
+    }
+}
+
+/// The lines that have an end, without it.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    memchr_iter(b'\n', bytes).map(move |end| {
+        let line = &bytes[start..end];
+        start = end + 1;
+        line
+    })
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
         if let Some(home) = self.home.take() {
             self.output.clear();
+            self.raw.clear();
             self.ends.clear();
             (self.written, self.filled, self.verbatim) = (0, 0, 0..0);
             // Refused only if the reader is gone, and then nobody misses the buffer.
@@ -192,6 +224,31 @@ mod tests {
         drop(under_way);
         let again = pool.take(&stop).unwrap();
         assert!(again.output.is_empty() && again.input().is_empty());
+    }
+
+    #[test]
+    fn what_was_sent_are_the_messages_that_were_written_to_their_end() {
+        let mut buffer = Buffer::with_output(b"one\n\nthree\n".to_vec());
+        for (written, sent) in
+            [(3, &[][..]), (4, &["one"][..]), (10, &["one", ""]), (11, &["one", "", "three"])]
+        {
+            buffer.written = written;
+            assert_eq!(buffer.sent().map(String::from_utf8_lossy).collect::<Vec<_>>(), sent);
+        }
+        let mut buffer = Buffer::with_output(b"onetwo".to_vec());
+        (buffer.ends, buffer.written) = (vec![3, 6], 5);
+        assert_eq!(buffer.sent().collect::<Vec<_>>(), [b"one"]);
+    }
+
+    #[test]
+    fn what_was_received_are_the_messages_as_they_came() {
+        let mut buffer = Buffer::with_input(b"three\nrest");
+        buffer.output.extend_from_slice(b"one\ntwo\n");
+        buffer.verbatim = 0..6;
+        assert_eq!(buffer.received().collect::<Vec<_>>(), [&b"one"[..], b"two", b"three"]);
+        let mut buffer = Buffer::with_output(b"^[\n".to_vec());
+        buffer.raw.extend_from_slice(b"\x1b\n");
+        assert_eq!(buffer.received().collect::<Vec<_>>(), [b"\x1b"]);
     }
 
     #[test]

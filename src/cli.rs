@@ -156,6 +156,11 @@ pub struct Common {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t, help_heading = OUTPUT)]
     color: ColorArg,
 
+    /// Append what happens to FILE: each message and event as a line of JSON, with its time
+    #[cfg(feature = "transcript")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    pub transcript: Option<std::path::PathBuf>,
+
     /// Show messages and errors only
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     quiet: bool,
@@ -219,6 +224,10 @@ impl Common {
                 OnEofArg::Wait => OnEof::Wait,
             },
             to_terminal,
+            #[cfg(feature = "transcript")]
+            transcribed: self.transcript.is_some(),
+            #[cfg(not(feature = "transcript"))]
+            transcribed: false,
         }
     }
 

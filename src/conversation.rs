@@ -46,6 +46,8 @@ pub struct Manners {
     pub on_eof: OnEof,
     /// Received text goes to a terminal: make it [`harmless`].
     pub to_terminal: bool,
+    /// There is a transcript: what a terminal shows altered is kept as it came, too.
+    pub transcribed: bool,
 }
 
 /// What goes to the peer next, in this order and none before the one before it has been written.
@@ -215,9 +217,9 @@ impl Conversation {
 
     /// What was read into the buffer arrived at that moment. What is to be shown for it is put there, too.
     pub fn hear(&mut self, buffer: &mut Buffer, at: Instant) {
-        let (input, screen) = buffer.input_and_output();
+        let (input, screen, raw) = buffer.input_and_output();
         if self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= at) {
-            self.hear_rest(false, screen);
+            self.hear_rest(false, screen, raw);
         }
         let mut bytes = input;
         // Lines that are shown as they came. They need not be copied, unless something else comes after them.
@@ -234,7 +236,7 @@ impl Conversation {
             match self.decoder.next(&mut bytes, at) {
                 Some(Heard::Text(text)) => {
                     screen.extend_from_slice(&input[std::mem::take(&mut verbatim)]);
-                    show(text, self.manners.to_terminal, screen);
+                    show(text, self.manners, screen, raw);
                 }
                 Some(Heard::Goodbye | Heard::LastWords(_)) => self.hear_goodbye(Notice::TheySaidGoodbye),
                 None => break,
@@ -244,16 +246,16 @@ impl Conversation {
     }
 
     /// Nothing has arrived until `now`: bytes without a newline may be a message.
-    pub fn quiet(&mut self, now: Instant, screen: &mut Vec<u8>) {
+    pub fn quiet(&mut self, now: Instant, buffer: &mut Buffer) {
         if self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= now) {
-            self.hear_rest(false, screen);
+            self.hear_rest(false, &mut buffer.output, &mut buffer.raw);
         }
     }
 
     /// It is time to look whether anything still moves.
     ///
     /// `moved` counts the bytes that went over the socket, in both directions; `screen_is_behind` says that
-    /// nothing can move because the screen does not take what was received.
+    /// nothing can move because the screen (or a transcript) does not take what was received.
     pub fn tick(&mut self, now: Instant, moved: u64, screen_is_behind: bool) {
         if !self.is_ending() {
             return;
@@ -277,8 +279,8 @@ impl Conversation {
     }
 
     /// The peer will send no more, because it closed its half or because reading failed.
-    pub fn heard_all(&mut self, result: io::Result<()>, screen: &mut Vec<u8>) {
-        self.hear_rest(true, screen);
+    pub fn heard_all(&mut self, result: io::Result<()>, buffer: &mut Buffer) {
+        self.hear_rest(true, &mut buffer.output, &mut buffer.raw);
         self.heard_all = true;
         let in_order = self.heard_goodbye || self.said_goodbye || self.cut;
         match result {
@@ -389,13 +391,13 @@ impl Conversation {
         in_order
     }
 
-    fn hear_rest(&mut self, ended: bool, screen: &mut Vec<u8>) {
+    fn hear_rest(&mut self, ended: bool, screen: &mut Vec<u8>, raw: &mut Vec<u8>) {
         while !self.heard_goodbye {
             match if ended { self.decoder.end() } else { self.decoder.quiet() } {
-                Some(Heard::Text(text)) => show(text, self.manners.to_terminal, screen),
+                Some(Heard::Text(text)) => show(text, self.manners, screen, raw),
                 Some(Heard::Goodbye) => self.hear_goodbye(Notice::TheySaidGoodbye),
                 Some(Heard::LastWords(text)) => {
-                    show(text, self.manners.to_terminal, screen);
+                    show(text, self.manners, screen, raw);
                     self.hear_goodbye(Notice::TheirLastWords);
                 }
                 None => return,
@@ -415,9 +417,13 @@ impl Conversation {
 }
 
 /// A message, one line.
-fn show(text: &[u8], to_terminal: bool, screen: &mut Vec<u8>) {
-    if to_terminal {
+fn show(text: &[u8], manners: Manners, screen: &mut Vec<u8>, raw: &mut Vec<u8>) {
+    if manners.to_terminal {
         harmless(text, screen);
+        if manners.transcribed {
+            raw.extend_from_slice(text);
+            raw.push(b'\n');
+        }
     } else {
         screen.extend_from_slice(text);
     }
@@ -440,7 +446,8 @@ mod tests {
 
     impl Side {
         fn new(on_eof: OnEof) -> Self {
-            let manners = Manners { wire: Wire::Lines, max_line: 1000, on_eof, to_terminal: false };
+            let manners =
+                Manners { wire: Wire::Lines, max_line: 1000, on_eof, to_terminal: false, transcribed: false };
             let now = Instant::now();
             Self {
                 conversation: Conversation::new(([127, 0, 0, 1], 9).into(), now, manners, false),
@@ -461,7 +468,9 @@ mod tests {
         }
 
         fn heard_all(&mut self, result: io::Result<()>) {
-            self.conversation.heard_all(result, &mut self.screen);
+            let mut buffer = Buffer::default();
+            self.conversation.heard_all(result, &mut buffer);
+            self.screen.extend(buffer.shown().concat());
         }
 
         /// All that is to be sent now, in words.
@@ -622,6 +631,20 @@ mod tests {
             side.conversation.tick(now, 0, true);
         }
         assert!(!side.conversation.is_cut());
+    }
+
+    #[test]
+    fn what_a_terminal_shows_altered_is_kept_as_it_came_for_a_transcript_only() {
+        for transcribed in [false, true] {
+            let mut side = Side::new(OnEof::Bye);
+            (side.conversation.manners.to_terminal, side.conversation.manners.transcribed) =
+                (true, transcribed);
+            let mut buffer = Buffer::with_input(b"\x1bc\r\nlast 88");
+            side.conversation.hear(&mut buffer, side.now);
+            side.conversation.heard_all(Ok(()), &mut buffer);
+            assert_eq!(buffer.output, b"^[c\nlast 88\n");
+            assert_eq!(buffer.raw, if transcribed { &b"\x1bc\nlast 88\n"[..] } else { b"" });
+        }
     }
 
     #[test]

@@ -30,5 +30,6 @@ pub mod notice;
 pub mod platform;
 pub mod terminal;
 pub mod threads;
+pub mod transcript;
 pub mod wire;
 pub mod world;

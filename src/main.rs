@@ -14,6 +14,8 @@ use threadchat::net::remedy;
 use threadchat::platform::Signals;
 use threadchat::terminal::{Marked, Plain};
 use threadchat::threads;
+#[cfg(feature = "transcript")]
+use threadchat::transcript::{self, Record};
 use threadchat::world::World;
 
 fn main() -> ExitCode {
@@ -50,6 +52,10 @@ fn world(common: &Common) -> Result<(World, Manners), String> {
         close_keyboard: None,
         screen: Box::new(Plain(io::stdout())),
         notices: Some(Box::new(Plain(io::stderr()))),
+        #[cfg(feature = "transcript")]
+        transcript: transcript(common)?,
+        #[cfg(not(feature = "transcript"))]
+        transcript: None,
         verbosity: common.verbosity(),
         signals,
     };
@@ -66,6 +72,12 @@ fn world(common: &Common) -> Result<(World, Manners), String> {
         }
     }
     Ok((world, common.manners(to_terminal)))
+}
+
+/// Where what happens is recorded, if that was asked for.
+#[cfg(feature = "transcript")]
+fn transcript(common: &Common) -> Result<Option<Box<dyn Record>>, String> {
+    common.transcript.as_deref().map(|path| Ok(Box::new(transcript::open(path)?) as _)).transpose()
 }
 
 /// Lines are typed in a line editor.

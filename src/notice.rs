@@ -18,6 +18,7 @@ pub enum Notice {
     KeptForLater,
     KeptInputRefused,
     LineRefused,
+    LineRefusedByTranscript,
     TurnedAway(SocketAddr),
     Closed(SocketAddr),
     YouSaidGoodbye,
@@ -38,6 +39,7 @@ pub enum Notice {
     NoLocalTime,
     CannotReadInput(io::Error),
     CannotWriteScreen(io::Error),
+    CannotWriteTranscript(io::Error),
     CannotAccept(io::Error),
     CannotTurnAway(io::Error),
     CannotTalk { peer: SocketAddr, error: io::Error },
@@ -64,6 +66,7 @@ impl Notice {
             Self::Listening { port_was_chosen: false, .. } => Importance::Answer,
             Self::KeptInputRefused
             | Self::LineRefused
+            | Self::LineRefusedByTranscript
             | Self::RestNotSent
             | Self::InputCutShort
             | Self::ClosedWithoutGoodbye(_)
@@ -73,6 +76,7 @@ impl Notice {
             | Self::GoodbyeNotDelivered
             | Self::CannotReadInput(_)
             | Self::CannotWriteScreen(_)
+            | Self::CannotWriteTranscript(_)
             | Self::CannotAccept(_)
             | Self::CannotTurnAway(_)
             | Self::CannotTalk { .. }
@@ -80,6 +84,19 @@ impl Notice {
             | Self::NoticesLost(_) => Importance::Error,
             _ => Importance::Information,
         }
+    }
+
+    /// Whether it can be told any number of times, also while nobody talks.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        matches!(
+            self,
+            Self::KeptInputRefused
+                | Self::LineRefused
+                | Self::LineRefusedByTranscript
+                | Self::CannotAccept(_)
+                | Self::CannotTurnAway(_)
+        )
     }
 }
 
@@ -110,6 +127,10 @@ impl fmt::Display for Notice {
             ),
             Self::LineRefused => f.write_str(
                 "the other side is not reading and no more can be queued: that line was refused; \
+                 type it again later, or 88 to leave",
+            ),
+            Self::LineRefusedByTranscript => f.write_str(
+                "the transcript does not keep up and no more can be queued: that line was refused; \
                  type it again later, or 88 to leave",
             ),
             Self::TurnedAway(peer) => write!(f, "{peer} called and was told that the line is busy"),
@@ -151,6 +172,9 @@ impl fmt::Display for Notice {
             }
             Self::CannotWriteScreen(error) => {
                 write!(f, "cannot write the messages to standard output: {error}")
+            }
+            Self::CannotWriteTranscript(error) => {
+                write!(f, "cannot write the transcript: {error}; going on without it")
             }
             Self::CannotAccept(error) => {
                 write!(f, "cannot accept a call: {error}; trying again{}", net::remedy(error))

@@ -2,6 +2,7 @@
 
 use crate::platform::Signals;
 use crate::terminal::Display;
+use crate::transcript::Record;
 use std::io::Read;
 
 /// The world around an endpoint. Only `main.rs` knows that these are the process's own; a test or a demo
@@ -17,6 +18,8 @@ pub struct World {
     pub screen: Box<dyn Display>,
     /// Where notices and errors are shown; `None` if on the screen, where their order matters.
     pub notices: Option<Box<dyn Display>>,
+    /// Where it is recorded what happened, if it is.
+    pub transcript: Option<Box<dyn Record>>,
     /// How much is told.
     pub verbosity: Verbosity,
     /// Requests from outside to end.

@@ -69,7 +69,10 @@ fn many_short_lines_kept_for_a_caller_that_does_not_read_do_not_keep_88_from_wor
     let caller = call(port);
     terminal.out.wait_for("...connected from");
     terminal.types("88\n");
-    terminal.out.wait_for("you said 88");
+    // It ends then. That 88 was said may be among the notices that are lost, if many lines were refused.
+    terminal.out.wait_until("the end of the conversation", |out| {
+        String::from_utf8_lossy(out).matches("waiting for connection...").count() == 2
+    });
     drop(caller);
 }
 

@@ -4,7 +4,7 @@ use super::callers::Callers;
 use super::connector::Call;
 use super::event::Event;
 use super::reader::Reader;
-use super::screen::{Observer, Screen};
+use super::screen::Screen;
 use super::talk::Talk;
 use crate::buffer::{Buffer, Pool};
 use crate::clock::Clock;
@@ -28,6 +28,9 @@ const EVENTS: usize = 64;
 /// How long the goodbye may take after a signal, all in all; and how long notices may take at the end.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// The part of [`GRACE`] that is kept for telling and recording how a conversation ended that had to be cut.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// How the endpoint comes by somebody to talk to.
 enum Role {
     Serve {
@@ -50,7 +53,6 @@ pub(super) struct Endpoint {
     input: Input,
     clock: Clock,
     screen: Screen,
-    observer: Observer,
     /// The buffers of the socket-reader, the same for all conversations: those that a stuck screen still
     /// holds from the last one are missing in the next.
     received: Pool,
@@ -70,6 +72,21 @@ struct Ending {
     exit: Exit,
     /// When it does so by force: after a signal.
     by_force: Option<Instant>,
+}
+
+impl Ending {
+    /// When a conversation is cut that has not ended by then.
+    fn cut_at(self) -> Option<Instant> {
+        self.by_force.map(|by_force| by_force - LAST_WORDS)
+    }
+}
+
+/// What is ended, one after the other, when nothing more is to be told.
+#[derive(Clone, Copy)]
+enum Output {
+    Messages,
+    Transcript,
+    Notices,
 }
 
 /// The small threads that live as long as the endpoint.
@@ -126,7 +143,9 @@ impl Endpoint {
             thread::Builder::new().name(name.to_owned()).spawn(run)
         };
         let mut screen = Screen::start(world.screen, world.notices, world.verbosity, &to_main)?;
-        let observer = screen.observer();
+        if let Some(transcript) = world.transcript {
+            screen.record(transcript, to_main.clone())?;
+        }
         let clock = Clock::new();
         if clock.lacks_local_time() {
             screen.tell(&Notice::NoLocalTime);
@@ -138,7 +157,8 @@ impl Endpoint {
             Box::new(move || world.signals.for_each(|signal| came.send(Event::Signal(signal)).is_ok())),
         )?;
         let (typing, stop) = bounded(0);
-        let reader = Reader { pool: Pool::new(), stop, to_main: to_main.clone(), observer: observer.clone() };
+        let reader =
+            Reader { pool: Pool::new(), stop, to_main: to_main.clone(), observer: screen.observer() };
         let keyboard = world.keyboard;
         let stdin_reader =
             spawn("stdin-reader", Box::new(move || reader.run(keyboard, Event::Typed, Event::InputEnded)))?;
@@ -150,7 +170,6 @@ impl Endpoint {
             input: Input::new(world.keyboard_is_terminal, manners.max_line),
             clock,
             screen,
-            observer,
             received: Pool::new(),
             talk: None,
             ending: None,
@@ -193,15 +212,15 @@ impl Endpoint {
 
     fn deadline(&self) -> Option<Instant> {
         let talk = self.talk.as_ref();
-        let by_force = self.ending.and_then(|ending| ending.by_force);
-        let by_force = by_force.filter(|_| talk.is_some_and(|talk| !talk.conversation.is_cut()));
+        let cut_at = self.ending.and_then(Ending::cut_at);
+        let cut_at = cut_at.filter(|_| talk.is_some_and(|talk| !talk.conversation.is_cut()));
         let caller = match (&self.role, talk) {
             (Role::Serve { callers, .. }, Some(talk)) => {
                 callers.deadline().map(|deadline| deadline + Self::patience_of_callers(talk))
             }
             _ => None,
         };
-        talk.and_then(Talk::deadline).into_iter().chain(by_force).chain(caller).min()
+        talk.and_then(Talk::deadline).into_iter().chain(cut_at).chain(caller).min()
     }
 
     /// How much longer than usual a caller is held: who calls while the conversation is ending may well be the next.
@@ -229,9 +248,10 @@ impl Endpoint {
             }
             Event::Signal(signal) => self.signalled(signal, now),
             Event::ScreenFailed(error) => self.screen_failed(error),
+            Event::TranscriptFailed(error) => self.screen.tell(&Notice::CannotWriteTranscript(error)),
             Event::Tell(notice) => self.screen.tell(&notice),
             // What there is to do then, `settle` does after every event.
-            Event::Room | Event::ScreenDone | Event::NoticesDone => {}
+            Event::Room | Event::ScreenDone | Event::NoticesDone | Event::TranscriptDone => {}
             Event::Received(..) | Event::HeardAll(_) | Event::WriteFailed(_) | Event::Delivered(_) => {
                 self.handle_talk(event);
             }
@@ -257,7 +277,7 @@ impl Endpoint {
         if is_due(talk.deadline()) {
             talk.tick(now, self.events.is_empty(), &self.screen);
         }
-        if is_due(self.ending.and_then(|ending| ending.by_force)) && !talk.conversation.is_cut() {
+        if is_due(self.ending.and_then(Ending::cut_at)) && !talk.conversation.is_cut() {
             talk.cut();
         }
         let patience = Self::patience_of_callers(talk);
@@ -300,7 +320,9 @@ impl Endpoint {
         if self.input.is_terminal && self.input.has_ended() && waiting == 0 {
             return Some(Exit::InOrder);
         }
+        // A transcript that does not keep up holds up the next conversation, whose events no buffers bound.
         if let Role::Serve { callers, .. } = &mut self.role
+            && self.screen.transcript_has_room()
             && let Some((socket, peer)) = callers.next()
         {
             self.begin(socket, peer, &Notice::ConnectedFrom(peer));
@@ -326,11 +348,12 @@ impl Endpoint {
             only_listens,
             &self.received,
             &self.to_main,
-            &self.observer,
+            &self.screen,
         ) {
             Ok(talk) => self.talk = Some(talk),
             Err(error) => {
                 self.screen.tell(&Notice::CannotTalk { peer, error });
+                self.screen.closed(false);
                 if self.ends_with_conversation() {
                     self.end_with(Exit::Failed);
                 } else {
@@ -356,6 +379,7 @@ impl Endpoint {
         if once && let Some(notice) = self.unsent(conversation.said_goodbye()) {
             self.screen.tell(&notice);
         }
+        self.screen.closed(in_order);
         if let Some(ending) = self.ending {
             return Some(ending.exit);
         }
@@ -389,10 +413,12 @@ impl Endpoint {
         {
             // Not behind what waits for room: it need not wait.
             talk.conversation.say_goodbye(Notice::YouSaidGoodbye);
-        } else if self.talk.is_some() {
+        } else if self.talk.is_none() {
+            self.screen.tell(&Notice::KeptInputRefused);
+        } else if self.screen.transcript_has_room() {
             self.screen.tell(&Notice::LineRefused);
         } else {
-            self.screen.tell(&Notice::KeptInputRefused);
+            self.screen.tell(&Notice::LineRefusedByTranscript);
         }
     }
 
@@ -439,7 +465,7 @@ impl Endpoint {
     /// Ends all threads, when what is to be shown has been shown.
     fn end(mut self, exit: Exit) -> Exit {
         let keyboard_ends = self.others.close_keyboard.take().is_some_and(|close| close());
-        let exit = self.finish_screen(exit);
+        let exit = self.finish_outputs(exit);
         // Whoever waits for us to take an event is woken by this.
         drop(self.events);
         if let Role::Serve { callers, .. } = self.role {
@@ -457,38 +483,55 @@ impl Endpoint {
         exit
     }
 
-    /// Waits until the screen has taken all messages, as long as that takes, and then all notices. After a
-    /// signal the wait is short, and after a second one it is over.
-    fn finish_screen(&mut self, mut exit: Exit) -> Exit {
+    /// Waits until the screen has taken all messages and the transcript all entries, as long as that takes, and
+    /// then all notices. After a signal the wait is short, and after a second one it is over.
+    fn finish_outputs(&mut self, mut exit: Exit) -> Exit {
         let mut by_force = self.ending.and_then(|ending| ending.by_force);
-        self.screen.end_messages();
-        loop {
-            let due = by_force.map_or_else(never, at);
-            let event = select_biased! {
-                recv(self.events) -> event => event.ok(),
-                recv(due) -> _ => None,
-            };
-            match event {
-                Some(Event::ScreenDone) => {
+        // What goes wrong with one is told by the next. At one terminal the screen-writer writes notices, too.
+        let order: &[Output] = match self.screen.is_apart() {
+            true => &[Output::Messages, Output::Transcript, Output::Notices],
+            false => &[Output::Transcript, Output::Messages],
+        };
+        for output in order {
+            match output {
+                Output::Messages => self.screen.end_messages(),
+                Output::Transcript if !self.screen.end_transcript() => continue,
+                Output::Transcript => {}
+                Output::Notices => {
                     self.screen.end_notices();
                     by_force = by_force.or(Some(Instant::now() + GRACE));
-                    if !self.screen.is_apart() {
-                        return exit;
+                }
+            }
+            loop {
+                let due = by_force.map_or_else(never, at);
+                let event = select_biased! {
+                    recv(self.events) -> event => event.ok(),
+                    recv(due) -> _ => None,
+                };
+                match event {
+                    Some(Event::ScreenDone | Event::NoticesDone) => break,
+                    Some(Event::TranscriptDone) => {
+                        self.screen.join_transcript();
+                        break;
                     }
+                    Some(Event::ScreenFailed(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                        self.screen.tell(&Notice::CannotWriteScreen(error));
+                        exit = Exit::Failed;
+                    }
+                    Some(Event::TranscriptFailed(error)) => {
+                        self.screen.tell(&Notice::CannotWriteTranscript(error));
+                    }
+                    Some(Event::Signal(_)) if by_force.is_some() => return exit,
+                    Some(Event::Signal(signal)) => {
+                        exit = Exit::Signal(signal);
+                        by_force = Some(Instant::now() + GRACE);
+                    }
+                    None => return exit,
+                    // The last words of what is being ended.
+                    Some(_) => {}
                 }
-                Some(Event::ScreenFailed(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    self.screen.tell(&Notice::CannotWriteScreen(error));
-                    exit = Exit::Failed;
-                }
-                Some(Event::Signal(_)) if by_force.is_some() => return exit,
-                Some(Event::Signal(signal)) => {
-                    exit = Exit::Signal(signal);
-                    by_force = Some(Instant::now() + GRACE);
-                }
-                Some(Event::NoticesDone) | None => return exit,
-                // The last words of what is being ended.
-                Some(_) => {}
             }
         }
+        exit
     }
 }

@@ -18,7 +18,7 @@ pub(super) enum Event {
     Received(Buffer, Instant),
     /// socket-reader, its last word: the peer sends no more.
     HeardAll(io::Result<()>),
-    /// socket-writer: there is room in the outbox again, for which main waits.
+    /// socket-writer, transcript: there is room again, for which main waits.
     Room,
     /// socket-writer: from here on it only counts what it cannot deliver.
     WriteFailed(io::Error),
@@ -30,6 +30,10 @@ pub(super) enum Event {
     ScreenDone,
     /// notice-writer, its last word.
     NoticesDone,
+    /// transcript: from here on it drops what it is given.
+    TranscriptFailed(io::Error),
+    /// transcript, its last word: all was written.
+    TranscriptDone,
     /// listener: somebody calls.
     Called(TcpStream, SocketAddr),
     /// connector, its last word: the connection, or a sentence for the user.

@@ -13,7 +13,8 @@
 //! 3. `endpoint.rs`: main. `next_event` waits, `handle` and `settle` decide.
 //! 4. `talk.rs`: what runs for one conversation. Its rules are in [`conversation`](crate::conversation).
 //! 5. `outbox.rs` and `screen.rs`: the two ways out, and the threads that write.
-//! 6. `callers.rs` and `connector.rs`: how two people come together.
+//! 6. `transcript.rs`: a third way out, for those who want it on record.
+//! 7. `callers.rs` and `connector.rs`: how two people come together.
 //!
 //! Nothing here grows: the readers own the [buffers](crate::buffer) in which everything travels.
 
@@ -25,6 +26,7 @@ mod outbox;
 mod reader;
 mod screen;
 mod talk;
+mod transcript;
 
 pub use connector::Call;
 

@@ -2,10 +2,12 @@
 
 use super::event::Event;
 use super::screen::Observer;
+use super::transcript::Recorder;
 use crate::buffer::Buffer;
 use crate::conversation::{Delivery, Outgoing};
 use crate::input::ROOM;
 use crate::platform;
+use crate::transcript::Direction;
 use crate::wire::{GOODBYE, PAUSE};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::VecDeque;
@@ -33,6 +35,7 @@ pub(super) struct Outbox {
     socket: Arc<TcpStream>,
     queue: Sender<Outgoing>,
     state: Arc<State>,
+    recorder: Option<Recorder>,
 }
 
 /// What main and the writer both know.
@@ -69,10 +72,17 @@ pub(super) struct Writer {
     state: Arc<State>,
     to_main: Sender<Event>,
     observer: Observer,
+    recorder: Option<Recorder>,
 }
 
 impl Outbox {
-    pub(super) fn new(socket: Arc<TcpStream>, to_main: Sender<Event>, observer: Observer) -> (Self, Writer) {
+    /// An outbox, and its other end. What the system has taken goes on to the recorder, if there is one.
+    pub(super) fn new(
+        socket: Arc<TcpStream>,
+        to_main: Sender<Event>,
+        observer: Observer,
+        recorder: Option<Recorder>,
+    ) -> (Self, Writer) {
         let (queue, handed_out) = bounded(ITEMS);
         let state = Arc::new(State::default());
         let writer = Writer {
@@ -81,18 +91,20 @@ impl Outbox {
             state: Arc::clone(&state),
             to_main,
             observer,
+            recorder: recorder.clone(),
         };
-        (Self { socket, queue, state }, writer)
+        (Self { socket, queue, state, recorder }, writer)
     }
 
     /// Sends it, now or when what is in front of it has been sent.
     pub(super) fn push(&self, mut outgoing: Outgoing) {
-        if let Outgoing::Messages(buffer) = &mut outgoing {
+        if let Outgoing::Messages(mut buffer) = outgoing {
             let writer_is_idle = self.state.items.load(Ordering::Acquire) == 0;
-            if writer_is_idle && buffer.ends.is_empty() && self.write_now(buffer) {
-                return;
+            if writer_is_idle && buffer.ends.is_empty() && self.write_now(&mut buffer) {
+                return record(self.recorder.as_ref(), buffer);
             }
             self.state.bytes.fetch_add(buffer.unwritten().len(), Ordering::Relaxed);
+            outgoing = Outgoing::Messages(buffer);
         }
         self.state.items.fetch_add(1, Ordering::Release);
         // It cannot block: `has_room` has left room, for a goodbye as well.
@@ -113,6 +125,9 @@ impl Outbox {
 
     /// Whether more messages may be added. If not, an [`Event::Room`] will tell when they may.
     pub(super) fn has_room(&self) -> bool {
+        if self.recorder.as_ref().is_some_and(|recorder| !recorder.has_room()) {
+            return false;
+        }
         let has_room = || self.state.bytes.load(Ordering::SeqCst) < ROOM && self.queue.len() < ITEMS / 2;
         // It is asked again after the wish is known, lest the writer finish in between and nobody tell.
         has_room() || {
@@ -148,7 +163,7 @@ impl Writer {
     pub(super) fn run(self) {
         let mut delivery = Delivery { complete: false, undelivered: 0 };
         while let Ok(outgoing) = self.queue.recv() {
-            match self.write(&outgoing) {
+            match self.write(outgoing) {
                 Ok(true) => {
                     delivery.complete = true;
                     break;
@@ -174,23 +189,29 @@ impl Writer {
     }
 
     /// True if that was the last. An error comes with the number of messages in it that were not delivered.
-    fn write(&self, outgoing: &Outgoing) -> Result<bool, (io::Error, usize)> {
+    fn write(&self, outgoing: Outgoing) -> Result<bool, (io::Error, usize)> {
         match outgoing {
-            Outgoing::Messages(buffer) => {
-                let mut at = buffer.written;
-                let result = self.write_messages(buffer, &mut at);
+            Outgoing::Messages(mut buffer) => {
+                let (unwritten, mut at) = (buffer.unwritten().len(), buffer.written);
+                let result = self.write_messages(&buffer, &mut at);
                 if result.is_ok() {
-                    self.state.wrote(buffer);
+                    self.state.wrote(&buffer);
                 }
-                self.state.bytes.fetch_sub(buffer.unwritten().len(), Ordering::SeqCst);
-                return result.map(|()| false).map_err(|error| (error, buffer.messages_after(at)));
+                let result = result.map(|()| false).map_err(|error| (error, buffer.messages_after(at)));
+                buffer.written = at;
+                record(self.recorder.as_ref(), buffer);
+                self.state.bytes.fetch_sub(unwritten, Ordering::SeqCst);
+                return result;
             }
             Outgoing::Goodbye { pause } => {
                 if let Some(pause) = pause {
-                    thread::sleep(*pause);
+                    thread::sleep(pause);
                 }
                 self.write_all(GOODBYE, &mut 0).map_err(|error| (error, 0))?;
                 self.observer.sees("wrote the goodbye");
+                if let Some(recorder) = &self.recorder {
+                    recorder.goodbye(Direction::Sent);
+                }
             }
             Outgoing::HalfClose => {}
         }
@@ -227,6 +248,13 @@ impl Writer {
             }
         }
         Ok(())
+    }
+}
+
+/// The buffer goes on to the transcript, or else home.
+fn record(recorder: Option<&Recorder>, buffer: Buffer) {
+    if let Some(recorder) = recorder {
+        recorder.sent(buffer);
     }
 }
 

@@ -2,11 +2,14 @@
 //! so that main is not blocked by a screen that has stopped.
 
 use super::event::Event;
+use super::transcript::{Recorder, Transcript};
 use crate::buffer::Buffer;
 use crate::notice::{Importance, Notice};
 use crate::terminal::{self, Kind};
+use crate::transcript::Record;
 use crate::world::Verbosity;
 use crossbeam_channel::{Receiver, Sender, bounded};
+use std::borrow::Borrow;
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
@@ -22,6 +25,8 @@ const ROOM_FOR_MESSAGES: usize = 32;
 
 enum Item {
     Messages(Buffer),
+    /// Messages that the transcript has, too.
+    Shared(Arc<Buffer>),
     Notice(Kind, String),
     Prompt(String),
     End,
@@ -39,6 +44,8 @@ pub(super) struct Screen {
     lost: usize,
     screen_writer: JoinHandle<()>,
     notice_writer: Option<JoinHandle<()>>,
+    /// Whatever is shown passes here, and is recorded if it is to be.
+    transcript: Option<Transcript>,
 }
 
 impl Screen {
@@ -78,20 +85,38 @@ impl Screen {
             lost: 0,
             screen_writer: spawn("screen-writer", screen_writer)?,
             notice_writer: notice_writer.map(|writer| spawn("notice-writer", writer)).transpose()?,
+            transcript: None,
         })
+    }
+
+    /// From here on it is recorded what happens.
+    pub(super) fn record(&mut self, to: Box<dyn Record>, to_main: Sender<Event>) -> io::Result<()> {
+        self.transcript = Some(Transcript::start(to, to_main, self.observer())?);
+        Ok(())
     }
 
     /// Shows messages, which came in the buffers of the socket-reader.
     pub(super) fn show(&self, buffer: Buffer) {
         if !buffer.shows_nothing() {
             self.behind.fetch_add(1, Ordering::Release);
+            let item = match &self.transcript {
+                None => Item::Messages(buffer),
+                Some(transcript) => {
+                    let buffer = Arc::new(buffer);
+                    transcript.recorder().received(Arc::clone(&buffer));
+                    Item::Shared(buffer)
+                }
+            };
             // It cannot block: those buffers are few, and notices leave room for them.
-            let _ = self.messages.send(Item::Messages(buffer));
+            let _ = self.messages.send(item);
         }
     }
 
     /// Shows a notice, if it is important enough.
     pub(super) fn tell(&mut self, notice: &Notice) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.tell(notice);
+        }
         if self.verbosity == Verbosity::Quiet && notice.importance() == Importance::Information {
             return;
         }
@@ -110,9 +135,27 @@ impl Screen {
         let _ = self.messages.try_send(Item::Prompt(state.to_owned()));
     }
 
+    /// The conversation is over, which nobody is told but the transcript.
+    pub(super) fn closed(&mut self, in_order: bool) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.closed(in_order);
+        }
+    }
+
+    /// For what is sent in the conversation that has just begun.
+    pub(super) fn recorder(&self) -> Option<Recorder> {
+        self.transcript.as_ref().map(|transcript| transcript.recorder().clone())
+    }
+
+    /// Whether the transcript, if there is one, keeps up. If not, an [`Event::Room`] tells when it may.
+    pub(super) fn transcript_has_room(&self) -> bool {
+        self.transcript.as_ref().is_none_or(|transcript| transcript.recorder().has_room())
+    }
+
     /// Whether messages wait to be written.
     pub(super) fn is_behind(&self) -> bool {
         self.behind.load(Ordering::Acquire) > 0
+            || self.transcript.as_ref().is_some_and(|transcript| transcript.recorder().is_behind())
     }
 
     /// For the threads that tell what they do.
@@ -134,6 +177,18 @@ impl Screen {
     /// The same for notices and the notice-writer.
     pub(super) fn end_notices(&self) {
         let _ = self.notices.try_send(Item::End);
+    }
+
+    /// The same for the transcript and its thread. False if there is none.
+    pub(super) fn end_transcript(&mut self) -> bool {
+        self.transcript.as_mut().map(Transcript::end).is_some()
+    }
+
+    /// Joins the writer of the transcript, which has said its last word.
+    pub(super) fn join_transcript(&mut self) {
+        if let Some(transcript) = self.transcript.take() {
+            transcript.join();
+        }
     }
 
     /// Joins the writers that have ended.
@@ -180,15 +235,8 @@ impl Writer {
         let mut works = true;
         while let Ok(item) = self.queue.recv() {
             match item {
-                Item::Messages(buffer) => {
-                    let result = if works { self.show(&buffer) } else { Ok(()) };
-                    drop(buffer);
-                    self.behind.fetch_sub(1, Ordering::Release);
-                    if let Err(error) = result {
-                        works = false;
-                        let _ = self.to_main.send(Event::ScreenFailed(error));
-                    }
-                }
+                Item::Messages(buffer) => works = self.show(buffer, works),
+                Item::Shared(buffer) => works = self.show(buffer, works),
                 // If notices cannot be written, there is nobody left to tell.
                 Item::Notice(kind, lines) => {
                     let _ = self.display.show(kind, lines.as_bytes());
@@ -201,7 +249,19 @@ impl Writer {
         let _ = self.to_main.send(self.done);
     }
 
-    fn show(&mut self, buffer: &Buffer) -> io::Result<()> {
+    /// Shows messages if it `works`; whether it still does.
+    fn show(&mut self, buffer: impl Borrow<Buffer>, works: bool) -> bool {
+        let result = if works { self.write(buffer.borrow()) } else { Ok(()) };
+        drop(buffer);
+        self.behind.fetch_sub(1, Ordering::Release);
+        let works = works && result.is_ok();
+        if let Err(error) = result {
+            let _ = self.to_main.send(Event::ScreenFailed(error));
+        }
+        works
+    }
+
+    fn write(&mut self, buffer: &Buffer) -> io::Result<()> {
         buffer.shown().into_iter().try_for_each(|lines| self.display.show(Kind::Message, lines))
     }
 }

@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::outbox::Outbox;
 use super::reader::Reader;
-use super::screen::{Observer, Screen};
+use super::screen::Screen;
 use crate::buffer::{Buffer, Pool};
 use crate::clock::Clock;
 use crate::conversation::{Conversation, Delivery, Manners};
@@ -49,13 +49,15 @@ impl Talk {
         only_listens: bool,
         pool: &Pool,
         to_main: &Sender<Event>,
-        observer: &Observer,
+        screen: &Screen,
     ) -> io::Result<Self> {
         // Without keep-alive it can be talked nevertheless.
         let _ = platform::prepare(&socket);
         let socket = Arc::new(socket);
+        let observer = screen.observer();
         let (running, stop) = bounded(0);
-        let (outbox, writer) = Outbox::new(Arc::clone(&socket), to_main.clone(), observer.clone());
+        let (outbox, writer) =
+            Outbox::new(Arc::clone(&socket), to_main.clone(), observer.clone(), screen.recorder());
         // The writer begins when the reader has been started, too: else it would tell of a conversation that is none.
         let (begin, begins) = bounded::<()>(1);
         let writer = thread::Builder::new().name("socket-writer".to_owned()).spawn(move || {
@@ -63,8 +65,7 @@ impl Talk {
                 writer.run();
             }
         })?;
-        let reader =
-            Reader { pool: pool.clone(), stop, to_main: to_main.clone(), observer: observer.clone() };
+        let reader = Reader { pool: pool.clone(), stop, to_main: to_main.clone(), observer };
         let input = Arc::clone(&socket);
         let reader = thread::Builder::new().name("socket-reader".to_owned()).spawn(move || {
             let received = |buffer| Event::Received(buffer, Instant::now());
@@ -102,7 +103,7 @@ impl Talk {
     /// The peer sends no more.
     pub(super) fn heard_all(&mut self, result: io::Result<()>, screen: &Screen) {
         let mut buffer = self.unfinished.take().unwrap_or_default();
-        self.conversation.heard_all(result, &mut buffer.output);
+        self.conversation.heard_all(result, &mut buffer);
         screen.show(buffer);
     }
 
@@ -144,7 +145,7 @@ impl Talk {
     pub(super) fn tick(&mut self, now: Instant, is_quiet: bool, screen: &Screen) {
         if is_quiet {
             let mut buffer = self.unfinished.take().unwrap_or_default();
-            self.conversation.quiet(now, &mut buffer.output);
+            self.conversation.quiet(now, &mut buffer);
             if buffer.shows_nothing() {
                 self.unfinished = Some(buffer);
             } else {
