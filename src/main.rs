@@ -38,6 +38,9 @@ fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "threadchat: {error}");
         Exit::Failed
     });
+    // Nothing is left to do if the keyboard has done it already.
+    #[cfg(all(feature = "editor", unix))]
+    threadchat::terminal::give_back();
     exit.into()
 }
 

@@ -476,7 +476,12 @@ impl Endpoint {
         drop(self.others.typing);
         // Without a line editor the stdin-reader may be left behind: nothing can wake a thread that is blocked in
         // reading from a terminal or a pipe.
-        if keyboard_ends || self.others.stdin_reader.is_finished() {
+        let began = Instant::now();
+        while keyboard_ends && !self.others.stdin_reader.is_finished() && began.elapsed() < GRACE / 2 {
+            // A line editor ends within its next look, unless its terminal is gone.
+            thread::sleep(Duration::from_millis(5));
+        }
+        if self.others.stdin_reader.is_finished() {
             let _ = self.others.stdin_reader.join();
         }
         self.screen.join();
