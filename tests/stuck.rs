@@ -8,7 +8,7 @@ use common::*;
 use std::io::{Read, Write};
 use std::process::Stdio;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const LINE: &[u8] = b"sixty-three characters, so that it is 64 bytes with its newline\n";
 
@@ -18,32 +18,12 @@ fn type_endlessly(mut input: Box<dyn Write + Send>) -> JoinHandle<()> {
     thread::spawn(move || while input.write_all(&lines).is_ok() {})
 }
 
-/// How many bytes the process has read so far, from anywhere.
-#[cfg(target_os = "linux")]
-fn bytes_read(program: &Program) -> u64 {
-    let io = std::fs::read_to_string(format!("/proc/{}/io", program.id())).unwrap();
-    io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
-}
-
-/// Waits until the process has not read anything for a while.
-#[cfg(target_os = "linux")]
-fn wait_until_it_stops_reading(program: &Program) {
-    let mut last = (bytes_read(program), Instant::now());
-    wait_until("it reads no more", || {
-        let now = bytes_read(program);
-        if now != last.0 {
-            last = (now, Instant::now());
-        }
-        last.1.elapsed() > Duration::from_millis(500)
-    });
-}
-
 #[test]
 fn a_peer_that_does_not_read_is_still_heard() {
     let (mut connect, mut socket) = be_called(&[]);
     let typing = type_endlessly(connect.stdin.take().unwrap());
     #[cfg(target_os = "linux")]
-    wait_until_it_stops_reading(&connect);
+    connect.wait_until_it_stops_reading();
     socket.write_all(b"I hear nothing, but I speak\n").unwrap();
     connect.out.wait_for("I hear nothing, but I speak");
     #[cfg(target_os = "linux")]
@@ -58,7 +38,7 @@ fn memory_is_bounded_also_for_a_peer_that_does_not_read_a_flood_of_empty_lines()
     let (mut connect, _socket) = be_called(&[]);
     let mut input = connect.stdin.take().unwrap();
     let typing = thread::spawn(move || while input.write_all(&[b'\n'; 65_536]).is_ok() {});
-    wait_until_it_stops_reading(&connect);
+    connect.wait_until_it_stops_reading();
     assert!(connect.peak_memory() < 32 << 20, "{} bytes", connect.peak_memory());
     connect.kill();
     typing.join().unwrap();
@@ -106,7 +86,7 @@ fn a_goodbye_to_a_peer_that_does_not_read_ends_with_the_number_of_lines_that_wer
     let (mut connect, mut socket) = be_called(&[]);
     let typing = type_endlessly(connect.stdin.take().unwrap());
     #[cfg(target_os = "linux")]
-    wait_until_it_stops_reading(&connect);
+    connect.wait_until_it_stops_reading();
     socket.write_all(b"88\n").unwrap();
     connect.exits(1);
     typing.join().unwrap();
@@ -189,7 +169,7 @@ fn a_signal_ends_it_with_a_stuck_screen_and_a_stuck_peer() {
     send_until_it_is_stuck(&mut socket);
     let typing = type_endlessly(connect.stdin.take().unwrap());
     #[cfg(target_os = "linux")]
-    wait_until_it_stops_reading(&connect);
+    connect.wait_until_it_stops_reading();
     connect.signal(rustix::process::Signal::TERM);
     connect.exits(143);
     typing.join().unwrap();

@@ -329,24 +329,6 @@ mod linux {
         (directory, file)
     }
 
-    /// How many bytes the process has read so far, from anywhere.
-    fn bytes_read(program: &Program) -> u64 {
-        let io = std::fs::read_to_string(format!("/proc/{}/io", program.id())).unwrap();
-        io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
-    }
-
-    /// Waits until the process has not read anything for a while.
-    fn wait_until_it_stops_reading(program: &Program) {
-        let mut last = (bytes_read(program), Instant::now());
-        wait_until("it reads no more", || {
-            let now = bytes_read(program);
-            if now != last.0 {
-                last = (now, Instant::now());
-            }
-            last.1.elapsed() > Duration::from_millis(500)
-        });
-    }
-
     #[test]
     fn a_full_disk_is_told_once_and_the_chat_goes_on() {
         let (mut connect, mut socket) = be_called_on_record(Path::new("/dev/full"));
@@ -378,7 +360,7 @@ mod linux {
         });
         socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
         while socket.write(&[b'\n'; 65_536]).is_ok() {}
-        wait_until_it_stops_reading(&connect);
+        connect.wait_until_it_stops_reading();
         assert!(connect.peak_memory() < 32 << 20, "{} bytes", connect.peak_memory());
         connect.kill();
         typing.join().unwrap();
@@ -399,7 +381,7 @@ mod linux {
         let mut input = connect.stdin.take().unwrap();
         let typing = thread::spawn(move || input.write_all(lines.as_bytes()).unwrap());
         let reading = thread::spawn(move || read_rest(&socket).len());
-        wait_until_it_stops_reading(&connect);
+        connect.wait_until_it_stops_reading();
         // It has said all it has read, and has all the time it wants to have that recorded.
         assert!(connect.is_running());
         let mut recorded = String::new();
@@ -423,7 +405,7 @@ mod linux {
         let typing = thread::spawn(move || while input.write_all(&[b'\n'; 65_536]).is_ok() {});
         socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
         while socket.write(&[b'\n'; 65_536]).is_ok() {}
-        wait_until_it_stops_reading(&connect);
+        connect.wait_until_it_stops_reading();
         let began = Instant::now();
         connect.signal(rustix::process::Signal::TERM);
         connect.exits(143);
@@ -499,7 +481,7 @@ mod linux {
         let mut input = connect.stdin.take().unwrap();
         let lines = [&[b'x'; 499][..], b"\n"].concat().repeat(100);
         let typing = thread::spawn(move || while input.write_all(&lines).is_ok() {});
-        wait_until_it_stops_reading(&connect);
+        connect.wait_until_it_stops_reading();
         socket.write_all(b"88\n").unwrap();
         connect.exits(1);
         typing.join().unwrap();

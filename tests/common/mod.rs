@@ -212,6 +212,27 @@ impl Program {
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 
+    /// How many bytes it has read so far, from anywhere.
+    #[cfg(target_os = "linux")]
+    fn bytes_read(&self) -> u64 {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.id())).unwrap();
+        io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+    }
+
+    /// Waits until it has not read anything for a while: nothing tells from outside that it never will.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub fn wait_until_it_stops_reading(&self) {
+        let mut last = (self.bytes_read(), Instant::now());
+        wait_until("it reads no more", || {
+            let now = self.bytes_read();
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            last.1.elapsed() > Duration::from_millis(500)
+        });
+    }
+
     /// The names of its threads, sorted; the main thread is called `threadchat`.
     #[cfg(target_os = "linux")]
     pub fn threads(&self) -> Vec<String> {
