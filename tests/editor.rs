@@ -34,6 +34,7 @@ impl Terminal {
         pty.resize(pty_process::Size::new(rows, columns)).unwrap();
         let command = pty_process::blocking::Command::new(program).args(args).env("TERM", "xterm");
         let command = command.env("NO_COLOR", "1").envs(env.iter().copied());
+        let_signals_through();
         let child = command.spawn(pts).unwrap();
         let pty = pty.as_fd().try_clone_to_owned().unwrap();
         let screen = Arc::new(Mutex::new(vt100::Parser::new(nonzero(rows), nonzero(columns), 10_000)));

@@ -117,6 +117,8 @@ impl Program {
 
     /// Starts it with the input and outputs that were chosen.
     pub fn start_as_it_is(mut command: Command) -> Self {
+        #[cfg(unix)]
+        let_signals_through();
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self {
             stdin: child.stdin.take().map(|stdin| Box::new(stdin) as _),
@@ -134,6 +136,7 @@ impl Program {
         let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat"));
         // What the terminal can must not depend on where the tests run.
         let command = command.args(args).env("TERM", "xterm").env("NO_COLOR", "1");
+        let_signals_through();
         let child = command.spawn(pts).unwrap();
         let keyboard = std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().unwrap();
         let out = Captured::start(std::fs::File::from(keyboard.try_clone().unwrap()));
@@ -244,6 +247,20 @@ impl Program {
         names.sort();
         names
     }
+}
+
+/// Where tests run in the background, or under `nohup`, signals may be ignored, and a program that is started there would
+/// ignore them, too. One that is handled here has its default there.
+#[cfg(unix)]
+pub fn let_signals_through() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            let end = Arc::new(std::sync::atomic::AtomicBool::new(true));
+            signal_hook::flag::register_conditional_default(signal, end).unwrap();
+        }
+    });
 }
 
 impl Drop for Program {
