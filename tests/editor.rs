@@ -252,6 +252,41 @@ fn lines_are_remembered_and_found_also_while_messages_come() {
 }
 
 #[test]
+fn a_search_of_the_history_is_not_disturbed_and_what_came_meanwhile_is_shown_afterwards() {
+    let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
+    terminal.types("find me\r");
+    assert_eq!(text(&read_line(&socket)), "find me");
+    terminal.types("\x12fin");
+    terminal.wait_until("the search", |seen| seen.contains("(search: fin)") && seen.ends_with("find me"));
+    socket.write_all(b"meanwhile\n").unwrap();
+    terminal.types("d");
+    terminal.wait_until("the search going on", |seen| seen.contains("(search: find)"));
+    terminal.types("\r");
+    terminal.ends_with(&format!("< meanwhile\n{prompt} find me"));
+    // The interrupt key ends a search, and not the program.
+    terminal.types("\x03\x12fi\x03");
+    terminal.ends_with(&format!("< meanwhile\n{prompt}"));
+    terminal.types("still here\r");
+    assert_eq!(text(&read_line(&socket)), "still here");
+}
+
+#[test]
+fn colours_are_used_when_they_are_wanted() {
+    let seen = |args: &[&str], env: &[(&str, &str)]| {
+        let terminal = Terminal::start_command(12, 100, env!("CARGO_BIN_EXE_threadchat"), args, env);
+        terminal.ends_with("* waiting for connection...\nwaiting>");
+        let screen = terminal.screen.lock().unwrap();
+        screen.screen().cell(0, 0).unwrap().fgcolor() != vt100::Color::Default
+    };
+    // The terminal of these tests has NO_COLOR set.
+    assert!(!seen(&["serve", "0"], &[]));
+    assert!(seen(&["serve", "0", "--color", "always"], &[]));
+    assert!(seen(&["serve", "0"], &[("NO_COLOR", "")]));
+    assert!(!seen(&["serve", "0", "--color", "never"], &[("NO_COLOR", "")]));
+    assert!(seen(&["serve", "0"], &[("NO_COLOR", ""), ("CLICOLOR_FORCE", "1"), ("TERM", "xterm-mono")]));
+}
+
+#[test]
 fn clearing_the_screen_keeps_the_line() {
     let (terminal, socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("kept\x0c");

@@ -241,6 +241,7 @@ impl Keyboard {
                     editor.run_edit_commands(&[EditCommand::Clear]);
                     return Some(Signal::Success(line));
                 }
+                ReedlineEvent::CtrlC => return Some(Signal::CtrlC),
                 ReedlineEvent::CtrlD if editor.current_buffer_contents().is_empty() => {
                     return Some(Signal::CtrlD);
                 }
