@@ -32,6 +32,13 @@ pub struct Input {
     end_taken: bool,
 }
 
+/// Whether this line, with or without its end, is the goodbye.
+#[must_use]
+pub fn is_goodbye(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line) == GOODBYE
+}
+
 /// What a conversation gets out of the input.
 #[derive(Debug)]
 pub enum Taken {
@@ -169,7 +176,7 @@ impl Input {
         } else if !self.ended {
             return false;
         }
-        !self.framer.is_cut() && line.strip_suffix(b"\r").unwrap_or(&line) == GOODBYE
+        !self.framer.is_cut() && is_goodbye(&line)
     }
 
     /// A conversation begins. An end of the input behind which nothing waits was the end of what was said
@@ -194,5 +201,20 @@ impl Input {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_88_with_or_without_a_line_end_is_a_goodbye() {
+        for line in ["88", "88\n", "88\r\n"] {
+            assert!(is_goodbye(line.as_bytes()), "{line:?}");
+        }
+        for line in ["88 \n", " 88\n", "888\n", "\n"] {
+            assert!(!is_goodbye(line.as_bytes()), "{line:?}");
+        }
     }
 }

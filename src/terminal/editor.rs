@@ -94,6 +94,10 @@ impl Shared {
         // A thread that panicked ends the program; until then its data are good enough.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn later(&self) -> MutexGuard<'_, VecDeque<ReedlineEvent>> {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Where received messages and notices are shown.
@@ -111,7 +115,10 @@ impl Display for EditedScreen {
             return write_out(&marked);
         }
         state.to_show.extend_from_slice(&marked);
-        self.shared.wake.store(!self.shared.searching.load(Ordering::Acquire), Ordering::Release);
+        // Never taken back: another thread may have asked for the end.
+        if !self.shared.searching.load(Ordering::Acquire) {
+            self.shared.wake.store(true, Ordering::Release);
+        }
         while !state.to_show.is_empty() {
             state = self.shared.shown.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -228,11 +235,11 @@ impl Keyboard {
     /// Does what was typed in one go with the key that ended the last reading. What ends this one, if something does.
     fn replay(&self, editor: &mut Reedline) -> Option<Signal> {
         loop {
-            let event = self.shared.later.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+            let event = self.shared.later().pop_front()?;
             match event {
                 ReedlineEvent::Edit(commands) => editor.run_edit_commands(&commands),
                 ReedlineEvent::Multiple(events) => {
-                    let mut later = self.shared.later.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut later = self.shared.later();
                     events.into_iter().rev().for_each(|event| later.push_front(event));
                 }
                 ReedlineEvent::ExecuteHostCommand(command) => return Some(Signal::HostCommand(command)),
@@ -420,7 +427,7 @@ impl EditMode for Keys {
         };
         let event = self.follow_search(event);
         if self.ended {
-            self.shared.later.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+            self.shared.later().push_back(event);
             return ReedlineEvent::None;
         }
         self.ended = matches!(

@@ -10,10 +10,9 @@ use crate::buffer::{Buffer, Pool};
 use crate::clock::Clock;
 use crate::conversation::{Manners, PATIENCE};
 use crate::exit::Exit;
-use crate::input::{Input, ROOM};
+use crate::input::{self, Input, ROOM};
 use crate::notice::Notice;
 use crate::platform::Signal;
-use crate::wire::GOODBYE;
 use crate::world::World;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
@@ -405,7 +404,7 @@ impl Endpoint {
     /// Standard input returned this. At a terminal it is refused when there is no room for it, but a goodbye.
     fn typed(&mut self, buffer: Buffer) {
         let has_room = self.input.waiting() < ROOM && self.talk.as_ref().is_none_or(Talk::has_room);
-        let is_goodbye = buffer.input().trim_ascii_end() == GOODBYE;
+        let is_goodbye = input::is_goodbye(buffer.input());
         if has_room || !self.input.is_terminal || is_goodbye && self.talk.is_none() {
             self.input.push(buffer);
         } else if let Some(talk) = &mut self.talk
