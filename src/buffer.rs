@@ -7,18 +7,9 @@
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use memchr::memchr_iter;
+use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::ops::Range;
-
-/// How much one read may return, in bytes. Each read costs two or three wake-ups of other threads, so that a
-/// file moves a third faster with this than with 64 KiB (`docs/performance.md`).
-pub const READ_SIZE: usize = 256 * 1024;
-
-/// How many buffers a reader has: one being filled, one with main, two being written or waiting for it.
-///
-/// With the texts they are turned into, those of an endpoint's two readers take a few MiB. A buffer full of empty
-/// lines grows 28-fold when each of them is stamped, but is not stamped before there is room in the outbox.
-pub const BUFFERS: usize = 4;
+use std::ops::{Range, RangeInclusive};
 
 /// What one read returned, and what is to be written for it.
 #[derive(Debug, Default)]
@@ -36,7 +27,15 @@ pub struct Buffer {
     pub written: usize,
     space: Vec<u8>,
     filled: usize,
-    home: Option<Sender<Self>>,
+    home: Option<Home>,
+}
+
+/// Where a buffer goes when it is dropped, and how large it may be.
+#[derive(Debug, Clone)]
+struct Home {
+    way: Sender<Buffer>,
+    least: usize,
+    most: usize,
 }
 
 impl Buffer {
@@ -109,6 +108,23 @@ impl Buffer {
         &self.output[self.written..]
     }
 
+    /// What is to be written next with one call: all that has not been, unless messages must be written one by one.
+    #[must_use]
+    pub fn next_write(&self) -> &[u8] {
+        let end = self.ends.iter().copied().find(|end| *end > self.written);
+        &self.output[self.written..end.unwrap_or(self.output.len())]
+    }
+
+    /// What is to be [shown](Self::shown) next with one call, `written` counting through both parts.
+    #[must_use]
+    pub fn next_shown(&self) -> &[u8] {
+        let [first, rest] = self.shown();
+        match first.get(self.written..) {
+            Some(first) if !first.is_empty() => first,
+            _ => &rest[self.written - first.len()..],
+        }
+    }
+
     /// How many messages have not been written to their end when `written` bytes of the output have been.
     #[must_use]
     pub fn messages_after(&self, written: usize) -> usize {
@@ -154,10 +170,48 @@ impl Drop for Buffer {
             self.output.clear();
             self.raw.clear();
             self.ends.clear();
+            // Twice as large as the last read.
+            let size = (2 * self.filled).next_power_of_two().clamp(home.least, home.most);
+            if size != self.space.len() {
+                self.space = vec![0; size];
+            }
             (self.written, self.filled, self.verbatim) = (0, 0, 0..0);
             // Refused only if the reader is gone, and then nobody misses the buffer.
-            let _ = home.try_send(std::mem::take(self));
+            let _ = home.way.try_send(std::mem::take(self));
         }
+    }
+}
+
+/// How many of the last writes are remembered: more than the system can hold of large ones, and of small ones so
+/// many that a person does not type them in the meantime.
+const LAST_WRITES: usize = 1024;
+
+/// The last buffers that were written: how many bytes each was, and how many messages ended in it.
+#[derive(Debug, Default)]
+pub struct LastWrites(VecDeque<(usize, usize)>);
+
+impl LastWrites {
+    /// All of this was written. Only so many are kept as the system may hold unconfirmed.
+    pub fn add(&mut self, buffer: &Buffer) {
+        if self.0.len() == LAST_WRITES {
+            self.0.pop_front();
+        }
+        self.0.push_back((buffer.output.len(), buffer.messages_after(0)));
+    }
+
+    /// In how many messages the last so many bytes were that were written. Of a batch that was written at once
+    /// the share of them is taken.
+    #[must_use]
+    pub fn messages_in(&self, mut bytes: usize) -> usize {
+        let mut messages = 0;
+        for (written, ended) in self.0.iter().rev() {
+            if bytes < *written {
+                return messages + (ended * bytes).div_ceil(*written);
+            }
+            bytes -= written;
+            messages += ended;
+        }
+        messages
     }
 }
 
@@ -165,34 +219,47 @@ impl Drop for Buffer {
 #[derive(Debug, Clone)]
 pub struct Pool {
     free: Receiver<Buffer>,
-    home: Sender<Buffer>,
+    home: Home,
 }
 
 impl Pool {
-    /// [`BUFFERS`] buffers of [`READ_SIZE`].
+    /// So many buffers of `size` bytes.
     #[must_use]
-    pub fn new() -> Self {
-        let (home, free) = bounded(BUFFERS);
-        for _ in 0..BUFFERS {
+    pub fn new(buffers: usize, size: usize) -> Self {
+        Self::growing(buffers, size..=size)
+    }
+
+    /// So many buffers, as large as what is read needs them: each is twice as large as what was last read into it.
+    #[must_use]
+    pub fn growing(buffers: usize, size: RangeInclusive<usize>) -> Self {
+        let (way, free) = bounded(buffers);
+        for _ in 0..buffers {
             let mut buffer = Buffer::default();
-            buffer.space.resize(READ_SIZE, 0);
+            buffer.space.resize(*size.start(), 0);
             // There is room for all of them.
-            let _ = home.try_send(buffer);
+            let _ = way.try_send(buffer);
         }
-        Self { free, home }
+        Self { free, home: Home { way, least: *size.start(), most: *size.end() } }
     }
 
     /// Waits for a buffer. `None` when the sender of `stop` has been dropped.
     #[must_use]
     pub fn take(&self, stop: &Receiver<Infallible>) -> Option<Buffer> {
         select! {
-            recv(self.free) -> buffer => {
-                let mut buffer = buffer.ok()?;
-                buffer.home = Some(self.home.clone());
-                Some(buffer)
-            }
+            recv(self.free) -> buffer => buffer.ok().map(|buffer| self.lend(buffer)),
             recv(stop) -> _ => None,
         }
+    }
+
+    /// A buffer, if one is free.
+    #[must_use]
+    pub fn try_take(&self) -> Option<Buffer> {
+        self.free.try_recv().ok().map(|buffer| self.lend(buffer))
+    }
+
+    fn lend(&self, mut buffer: Buffer) -> Buffer {
+        buffer.home = Some(self.home.clone());
+        buffer
     }
 
     /// Whether all buffers are under way: what was read has not been written yet, so the reader waits.
@@ -202,20 +269,16 @@ impl Pool {
     }
 }
 
-impl Default for Pool {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    const BUFFERS: usize = 4;
+
     #[test]
     fn a_buffer_returns_to_its_reader_when_it_is_dropped() {
-        let pool = Pool::new();
+        let pool = Pool::new(BUFFERS, 100);
         let (_running, stop) = bounded(0);
         let mut under_way: Vec<Buffer> = (0..BUFFERS).map(|_| pool.take(&stop).unwrap()).collect();
         assert!(pool.is_empty());
@@ -224,6 +287,20 @@ mod tests {
         drop(under_way);
         let again = pool.take(&stop).unwrap();
         assert!(again.output.is_empty() && again.input().is_empty());
+    }
+
+    #[test]
+    fn a_growing_buffer_is_twice_as_large_as_the_last_read() {
+        let pool = Pool::growing(1, 4..=16);
+        for (read, size) in [(0, 4), (4, 8), (3, 8), (8, 16), (16, 16), (1, 4)] {
+            let mut buffer = pool.try_take().unwrap();
+            buffer.filled(read);
+            drop(buffer);
+            assert_eq!(pool.try_take().unwrap().space().len(), size, "after {read}");
+            // Taken once more without a read: it would shrink.
+            let mut buffer = pool.try_take().unwrap();
+            buffer.filled(read);
+        }
     }
 
     #[test]
@@ -253,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_waits_for_a_buffer_can_be_stopped() {
-        let pool = Pool::new();
+        let pool = Pool::new(BUFFERS, 100);
         let (running, stop) = bounded(0);
         let _under_way: Vec<Buffer> = (0..BUFFERS).map(|_| pool.take(&stop).unwrap()).collect();
         drop(running);

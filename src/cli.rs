@@ -1,13 +1,17 @@
 //! The command line and nothing else.
 
+use crate::call::Call;
+#[cfg(feature = "compare")]
+use crate::compare::{Crowd, HubPeer, Work};
 use crate::conversation::{Manners, OnEof};
 use crate::net::Address;
-use crate::threads::Call;
+#[cfg(feature = "hub")]
+use crate::room::{self, DEFAULT_OUTBOX, Door, Rules, parse_net};
 use crate::wire::{DEFAULT_MAX_LINE, MAX_LINE_RANGE, Wire};
 use crate::world::Verbosity;
-#[cfg(feature = "generate")]
-use clap::CommandFactory;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A full-duplex chat over TCP, built on threads: both sides type and read at the same time.
@@ -22,6 +26,22 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// Reads the command line of this process. A wrong one is explained, and ends the program with exit code 2.
+    #[must_use]
+    pub fn read() -> Self {
+        let cli = Self::parse();
+        #[cfg(not(all(feature = "select", unix)))]
+        if cli.command.common().is_some_and(|common| common.design == Design::Select) {
+            cannot_select();
+        }
+        if let Err(why) = cli.command.check() {
+            Self::command().error(ErrorKind::ArgumentConflict, why).exit();
+        }
+        cli
+    }
+}
+
 const INTRODUCTION: &str = "\
 Each line you type is sent at once; the line 88 says goodbye and ends the conversation.
 The line is neither encrypted nor authenticated: run it through ssh -L where that matters.";
@@ -31,7 +51,8 @@ const EXAMPLES: &str = "  threadchat serve                         wait for a ca
   threadchat serve 0.0.0.0:9000            let other machines call, on port 9000
   threadchat connect --wait 60 host:9000   call, and keep trying for a minute
   threadchat serve --once <file            hand a file to the first caller
-  threadchat connect </dev/null >copy      only listen, and keep what is said";
+  threadchat connect </dev/null >copy      only listen, and keep what is said
+  threadchat hub                           let many people talk, who all call here";
 
 const EXIT_CODES: &str =
     "  0      ended by 88, by the end of your input, or because nobody reads the output any more
@@ -48,7 +69,8 @@ Examples:
   threadchat serve --once 9000      one caller, on port 9000
   threadchat serve 0.0.0.0          callers from other machines, too
 
-While you wait, what you type is kept for the next caller, and the line 88 ends the program.
+While you wait, what you type is kept for the next caller, and the line 88 ends the program. (In turns, with
+--design half-duplex, only Ctrl-C does: nobody looks at the keyboard then.)
 `threadchat help` shows the exit codes.";
 
 const AFTER_CONNECT: &str = "\
@@ -63,9 +85,55 @@ Examples:
 
 `threadchat help` shows the exit codes.";
 
+#[cfg(feature = "hub")]
+const AFTER_HUB: &str = "\
+ADDR is HOST, HOST:PORT, :PORT, PORT, an IPv6 address or [IPV6]:PORT.
+Anything that connects is a client: threadchat connect, netcat, telnet. They say /help to see what they can do.
+
+Examples:
+  threadchat hub                                for clients on this machine; you talk and read at its keyboard
+  threadchat hub 0.0.0.0:9000                   for other machines, too, on port 9000
+  threadchat hub --no-operator --motd hello.txt --transcript talk.jsonl
+  threadchat hub 0.0.0.0 --allow 192.0.2.0/24 --max-per-address 3
+
+The line 88 at the keyboard says goodbye to everybody and ends the hub; so does SIGTERM. The commands /kick NAME
+and /ban ADDRESS are yours alone.
+`threadchat help` shows the exit codes.";
+
+#[cfg(feature = "compare")]
+const AFTER_COMPARE: &str = "\
+Each design does each work several times, in turns with the others, in processes of its own, and every
+line is checked. The floor moves bytes the same way and does nothing else.
+
+Examples:
+  threadchat compare                            all designs, all works: some minutes
+  threadchat compare --quick                    the same in less than 30 seconds
+  threadchat compare --quick --html page.html   with charts, and why the figures come out as they do
+  threadchat compare --work latency --peers     one work, also by ncat, nc and socat
+  threadchat compare --work hub --hub-clients 100   a hub with 100 clients
+  threadchat compare --json figures.json        also each round's figures, for programs
+
+The exit code is 1 if a row failed: if it lost or damaged a line, or did not end.";
+
 /// The headings under which options are shown.
 const CONVERSATION: &str = "Conversation";
+#[cfg(feature = "hub")]
+const ROOMS: &str = "Rooms";
+#[cfg(feature = "hub")]
+const CLIENTS: &str = "Clients";
 const OUTPUT: &str = "Output";
+
+/// How an endpoint waits for all that can happen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Design {
+    /// A thread for each input, one channel, full-duplex
+    #[default]
+    Threads,
+    /// One thread that waits for whatever is ready, full-duplex
+    Select,
+    /// Strict turns, as before there was either
+    HalfDuplex,
+}
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -73,9 +141,21 @@ pub enum Command {
     /// Wait for callers, and talk with one at a time
     #[command(after_help = AFTER_SERVE)]
     Serve(Serve),
-    /// Call somebody who serves
+    /// Call somebody who serves, or a hub
     #[command(after_help = AFTER_CONNECT)]
     Connect(Connect),
+    /// Let any number of people talk with each other
+    #[cfg(feature = "hub")]
+    #[command(after_help = AFTER_HUB)]
+    Hub(Hub),
+    /// Measure the designs doing the same work, side by side
+    #[cfg(feature = "compare")]
+    #[command(after_help = AFTER_COMPARE)]
+    Compare(Compare),
+    /// What `compare` starts beside the other commands
+    #[cfg(feature = "compare")]
+    #[command(hide = true, subcommand)]
+    CompareChild(CompareChild),
     /// Write a completion script for a shell to standard output
     #[cfg(feature = "generate")]
     Completions {
@@ -86,6 +166,47 @@ pub enum Command {
     #[cfg(feature = "generate")]
     Man,
 }
+
+impl Command {
+    #[cfg(not(all(feature = "select", unix)))]
+    fn common(&self) -> Option<&Common> {
+        match self {
+            Self::Serve(serve) => Some(&serve.common),
+            Self::Connect(connect) => Some(&connect.common),
+            #[cfg(feature = "hub")]
+            Self::Hub(hub) => Some(&hub.common),
+            #[cfg(any(feature = "compare", feature = "generate"))]
+            _ => None,
+        }
+    }
+
+    /// Whether the options agree with the design.
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Serve(Serve { common, talking, .. }) | Self::Connect(Connect { common, talking, .. })
+                if common.design == Design::HalfDuplex =>
+            {
+                if matches!(talking.on_eof, OnEofArg::Wait) {
+                    return Err(
+                        "--on-eof wait needs a full-duplex design: who has nothing to say cannot take turns",
+                    );
+                }
+                #[cfg(feature = "transcript")]
+                if common.transcript.is_some() {
+                    return Err("--transcript needs a full-duplex design, such as --design threads");
+                }
+                Ok(())
+            }
+            #[cfg(feature = "hub")]
+            Self::Hub(hub) if hub.common.design == Design::HalfDuplex => Err(NO_HUB_IN_TURNS),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why there is no hub in the half-duplex design.
+#[cfg(feature = "hub")]
+pub const NO_HUB_IN_TURNS: &str = "a hub cannot be half-duplex: nobody can wait for the turns of many";
 
 /// `threadchat serve`.
 #[derive(Debug, Args)]
@@ -98,7 +219,11 @@ pub struct Serve {
     #[arg(long, help_heading = CONVERSATION)]
     pub once: bool,
 
-    /// What both commands share.
+    /// How to talk.
+    #[command(flatten)]
+    pub talking: Talking,
+
+    /// What all commands share.
     #[command(flatten)]
     pub common: Common,
 }
@@ -118,7 +243,11 @@ pub struct Connect {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = "Connecting")]
     pub timeout: Duration,
 
-    /// What both commands share.
+    /// How to talk.
+    #[command(flatten)]
+    pub talking: Talking,
+
+    /// What all commands share.
     #[command(flatten)]
     pub common: Common,
 }
@@ -131,9 +260,174 @@ impl Connect {
     }
 }
 
-/// What `serve` and `connect` share.
+/// `threadchat hub`.
+#[cfg(feature = "hub")]
 #[derive(Debug, Args)]
-pub struct Common {
+pub struct Hub {
+    /// Where to listen
+    #[arg(value_name = "ADDR", default_value_t)]
+    pub address: Address,
+
+    /// Run as a service: nobody is at the keyboard, and nothing is shown but errors
+    #[arg(long, help_heading = ROOMS)]
+    pub no_operator: bool,
+
+    /// How many of the last messages newcomers get
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = ROOMS)]
+    history: usize,
+
+    /// Welcome newcomers with the lines of FILE
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = ROOMS)]
+    motd: Option<std::path::PathBuf>,
+
+    /// How many clients there may be [default: as many as there are descriptors and threads for]
+    #[arg(long, value_name = "N", help_heading = CLIENTS)]
+    max_clients: Option<usize>,
+
+    /// How many clients there may be from one address
+    #[arg(long, value_name = "N", help_heading = CLIENTS)]
+    max_per_address: Option<usize>,
+
+    /// Let in only these addresses and networks, separated by commas, such as 192.0.2.0/24
+    #[arg(long, value_name = "NET", value_delimiter = ',', value_parser = parse_net, help_heading = CLIENTS)]
+    allow: Vec<ipnet::IpNet>,
+
+    /// Do not let in these addresses and networks
+    #[arg(long, value_name = "NET", value_delimiter = ',', value_parser = parse_net, help_heading = CLIENTS)]
+    deny: Vec<ipnet::IpNet>,
+
+    /// How many lines a second of each client are passed on; more of them are delayed, and none lost
+    #[arg(long, value_name = "LINES", value_parser = rate, help_heading = CLIENTS)]
+    rate: Option<f64>,
+
+    /// How much may wait for a client that is slow to read, before those who speak have to wait for it
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_OUTBOX, value_parser = outbox, help_heading = CLIENTS)]
+    outbox: usize,
+
+    /// Cut off a client for which so much waits and which has taken nothing for so long
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, help_heading = CLIENTS)]
+    stall: Duration,
+
+    /// The longest line, with its stamp and name; longer ones are cut into several
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_LINE, value_parser = hub_max_line,
+        help_heading = CLIENTS)]
+    max_line: usize,
+
+    /// What all commands share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[cfg(feature = "hub")]
+impl Hub {
+    /// What the hub is to keep to.
+    ///
+    /// # Errors
+    /// The message of the day cannot be read.
+    pub fn rules(&self) -> Result<Rules, String> {
+        let read = |path: &std::path::Path| {
+            std::fs::read(path)
+                .map_err(|error| format!("cannot read the message of the day, {}: {error}", path.display()))
+        };
+        let motd = self.motd.as_deref().map(read).transpose()?.unwrap_or_default();
+        Ok(Rules {
+            operator: !self.no_operator,
+            max_line: self.max_line,
+            history: self.history,
+            rate: self.rate,
+            outbox: self.outbox,
+            stall: self.stall,
+            motd: String::from_utf8_lossy(&motd).lines().map(str::to_owned).collect(),
+            door: Door {
+                max_clients: self.max_clients,
+                max_per_address: self.max_per_address,
+                allow: self.allow.clone(),
+                deny: self.deny.clone(),
+                descriptors: None,
+            },
+            transcribed: self.common.is_transcribed(),
+        })
+    }
+}
+
+/// `threadchat compare`.
+#[cfg(feature = "compare")]
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The work to do, of several separated by commas [default: all]
+    #[arg(long, value_name = "WORK", value_enum, value_delimiter = ',')]
+    pub work: Option<Vec<Work>>,
+
+    /// The designs to compare, separated by commas [default: all]
+    #[arg(long, value_name = "DESIGN", value_enum, value_delimiter = ',')]
+    pub designs: Option<Vec<Design>>,
+
+    /// Compare also with ncat, nc and socat, where they are installed
+    #[arg(long)]
+    pub peers: bool,
+
+    /// How many clients the hub has, for each time, separated by commas [default: 10,50,200,1000, with --quick 10,50]
+    #[arg(long, value_name = "N", value_parser = clients, value_delimiter = ',')]
+    pub hub_clients: Option<Vec<usize>>,
+
+    /// Compare the hub also with this one, which is told its address with {addr} or its port with {port}
+    #[arg(long = "hub-peer", value_name = "NAME[,names]=COMMAND")]
+    pub hub_peers: Vec<HubPeer>,
+
+    /// Less of everything, in less than 30 seconds
+    #[arg(long)]
+    pub quick: bool,
+
+    /// How many rounds to measure, after one that does not count [default: 7, with --quick 5]
+    #[arg(long, value_name = "N", value_parser = rounds)]
+    pub rounds: Option<usize>,
+
+    /// Write all figures to FILE as JSON
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    pub json: Option<std::path::PathBuf>,
+
+    /// Write a page with charts and explanations to FILE
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    pub html: Option<std::path::PathBuf>,
+}
+
+/// A process that `threadchat compare` starts.
+#[cfg(feature = "compare")]
+#[derive(Debug, Subcommand)]
+pub enum CompareChild {
+    /// The floor, listening
+    Serve {
+        /// End after the first caller
+        #[arg(long)]
+        once: bool,
+    },
+    /// The floor, calling
+    Connect {
+        /// Whom
+        address: std::net::SocketAddr,
+    },
+    /// The clients of a hub
+    Crowd {
+        /// Where it listens
+        hub: std::net::SocketAddr,
+        /// Whether each has to say its name first
+        #[arg(long)]
+        names: bool,
+        /// How many they are, and what they do
+        #[command(flatten)]
+        crowd: Crowd,
+    },
+    /// Another program, which ends with whoever started this one
+    Exec {
+        /// The program and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<std::ffi::OsString>,
+    },
+}
+
+/// How two people talk: what `serve` and `connect` share.
+#[derive(Debug, Args)]
+pub struct Talking {
     /// What to do when standard input ends
     #[arg(long, value_name = "WHAT", value_enum, default_value_t, help_heading = CONVERSATION)]
     on_eof: OnEofArg,
@@ -146,8 +440,16 @@ pub struct Common {
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_LINE, value_parser = max_line,
         help_heading = CONVERSATION)]
     max_line: usize,
+}
 
-    /// Use the terminal's own line input, not the line editor
+/// What all of them share.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// How to wait for the keyboard and the other side
+    #[arg(long, value_name = "DESIGN", value_enum, default_value_t, help_heading = CONVERSATION)]
+    pub design: Design,
+
+    /// Use the terminal's own line input, not the line editor (which only --design threads has)
     #[cfg(all(feature = "editor", unix))]
     #[arg(long, help_heading = OUTPUT)]
     pub plain: bool,
@@ -165,7 +467,7 @@ pub struct Common {
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     quiet: bool,
 
-    /// Show what each thread does
+    /// Show what each thread reads and writes, too
     #[arg(short, long, help_heading = OUTPUT)]
     verbose: bool,
 }
@@ -199,20 +501,10 @@ enum ColorArg {
     Never,
 }
 
-impl Common {
-    /// Whether to use colours on this terminal. `NO_COLOR` and `CLICOLOR_FORCE` are honoured.
-    #[must_use]
-    pub fn color(&self, terminal: &impl anstream::stream::RawStream) -> bool {
-        match self.color {
-            ColorArg::Auto => anstream::AutoStream::choice(terminal) != anstream::ColorChoice::Never,
-            ColorArg::Always => true,
-            ColorArg::Never => false,
-        }
-    }
-
+impl Talking {
     /// How the conversation is to be held.
     #[must_use]
-    pub fn manners(&self, to_terminal: bool) -> Manners {
+    pub fn manners(&self, common: &Common, to_terminal: bool) -> Manners {
         Manners {
             wire: match self.wire {
                 WireArg::Lines => Wire::Lines,
@@ -224,10 +516,27 @@ impl Common {
                 OnEofArg::Wait => OnEof::Wait,
             },
             to_terminal,
-            #[cfg(feature = "transcript")]
-            transcribed: self.transcript.is_some(),
-            #[cfg(not(feature = "transcript"))]
-            transcribed: false,
+            transcribed: common.is_transcribed(),
+        }
+    }
+}
+
+impl Common {
+    /// Whether what happens is recorded.
+    fn is_transcribed(&self) -> bool {
+        #[cfg(feature = "transcript")]
+        return self.transcript.is_some();
+        #[cfg(not(feature = "transcript"))]
+        false
+    }
+
+    /// Whether to use colours on this terminal. `NO_COLOR` and `CLICOLOR_FORCE` are honoured.
+    #[must_use]
+    pub fn color(&self, terminal: &impl anstream::stream::RawStream) -> bool {
+        match self.color {
+            ColorArg::Auto => anstream::AutoStream::choice(terminal) != anstream::ColorChoice::Never,
+            ColorArg::Always => true,
+            ColorArg::Never => false,
         }
     }
 
@@ -240,6 +549,22 @@ impl Common {
             _ => Verbosity::Normal,
         }
     }
+}
+
+/// Ends the program with exit code 2, and says why the design `select` is not to be had.
+#[cfg(not(all(feature = "select", unix)))]
+pub fn cannot_select() -> ! {
+    let why = if cfg!(unix) {
+        "this program was built without its feature `select`"
+    } else {
+        "it waits for the keyboard and the connection with one call, and that call accepts nothing but sockets on \
+         this platform: neither a console nor a pipe can be waited for"
+    };
+    let error = format!(
+        "the design select cannot be used here: {why}. The design threads, which is the default, works: there, a \
+         thread of its own blocks on each of them. (half-duplex works too, in turns.)"
+    );
+    Cli::command().error(ErrorKind::InvalidValue, error).exit()
 }
 
 /// The completion script for a shell.
@@ -273,7 +598,7 @@ fn write_manual(page: &mut Vec<u8>) -> std::io::Result<()> {
     whole.render_name_section(page)?;
     whole.render_synopsis_section(page)?;
     writeln!(page, ".SH DESCRIPTION\n{INTRODUCTION}")?;
-    for command in program.get_subcommands().filter(|command| command.get_name() != "help") {
+    for command in program.get_subcommands().filter(|command| is_shown(command)) {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         writeln!(page, ".SH \"threadchat {}\"\n{about}.", command.get_name())?;
         let mut options = Vec::new();
@@ -288,6 +613,11 @@ fn write_manual(page: &mut Vec<u8>) -> std::io::Result<()> {
         writeln!(page, ".SH \"{title}\"\n.nf\n{text}\n.fi")?;
     }
     Ok(())
+}
+
+#[cfg(feature = "generate")]
+fn is_shown(command: &clap::Command) -> bool {
+    command.get_name() != "help" && !command.is_hide_set()
 }
 
 fn callable(text: &str) -> Result<Address, String> {
@@ -308,8 +638,41 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+#[cfg(feature = "compare")]
+fn rounds(text: &str) -> Result<usize, String> {
+    let rounds = text.parse().ok().filter(|rounds| (1..=1000).contains(rounds));
+    rounds.ok_or_else(|| "it must be a number from 1 to 1000".to_owned())
+}
+
+#[cfg(feature = "compare")]
+fn clients(text: &str) -> Result<usize, String> {
+    let clients = text.parse().ok().filter(|clients| (2..=100_000).contains(clients));
+    clients.ok_or_else(|| "it must be a number from 2 to 100000".to_owned())
+}
+
 fn max_line(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|bytes| MAX_LINE_RANGE.contains(bytes)).ok_or_else(|| {
-        format!("it must be a number of bytes from {} to {}", MAX_LINE_RANGE.start(), MAX_LINE_RANGE.end())
-    })
+    in_range(text, &MAX_LINE_RANGE)
+}
+
+fn in_range(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|bytes| range.contains(bytes))
+        .ok_or_else(|| format!("it must be a number of bytes from {} to {}", range.start(), range.end()))
+}
+
+#[cfg(feature = "hub")]
+fn hub_max_line(text: &str) -> Result<usize, String> {
+    in_range(text, &room::MAX_LINE_RANGE)
+}
+
+#[cfg(feature = "hub")]
+fn outbox(text: &str) -> Result<usize, String> {
+    in_range(text, &room::OUTBOX_RANGE)
+}
+
+#[cfg(feature = "hub")]
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.01..=1e6).contains(rate));
+    rate.ok_or_else(|| "it must be a number of lines a second, from 0.01 to 1000000".to_owned())
 }

@@ -13,6 +13,7 @@
 use crate::buffer::Buffer;
 use crate::input::{Input, Taken};
 use crate::notice::Notice;
+use crate::platform::{PeerState, SILENCE_LIMIT};
 use crate::terminal::harmless;
 use crate::wire::{Decoder, Encoder, Heard, Stamp, Wire};
 use std::io;
@@ -24,6 +25,9 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often it is looked whether something moves, then.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How often it is looked whether the peer's system has vanished, while it has something to answer.
+const ANSWER_EVERY: Duration = Duration::from_secs(5);
 
 /// What to do when standard input ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -108,6 +112,10 @@ pub struct Conversation {
     /// How many messages were written, but not confirmed by the peer's system, when it was cut.
     unconfirmed: usize,
     patience: Option<Patience>,
+    /// How many bytes were heard, but for what follows a goodbye.
+    heard: u64,
+    /// When to look whether the peer's system still answers.
+    answer_at: Option<Instant>,
     /// It took too long: both halves are to be ended by force.
     cut: bool,
     notices: Vec<Notice>,
@@ -142,13 +150,21 @@ impl Conversation {
             delivery: None,
             unconfirmed: 0,
             patience: None,
+            heard: 0,
+            answer_at: None,
             cut: false,
             notices: Vec::new(),
         }
     }
 
     /// What to send next, if anything. `stamp` is put in front of every line.
-    pub fn next_outgoing(&mut self, input: &mut Input, stamp: &Stamp) -> Option<Outgoing> {
+    pub fn next_outgoing(&mut self, input: &mut Input, now: Instant, stamp: &Stamp) -> Option<Outgoing> {
+        let outgoing = self.take_outgoing(input, stamp)?;
+        self.answer_at.get_or_insert(now + ANSWER_EVERY);
+        Some(outgoing)
+    }
+
+    fn take_outgoing(&mut self, input: &mut Input, stamp: &Stamp) -> Option<Outgoing> {
         loop {
             let buffer = match self.sending {
                 Sending::Open => match input.take(&self.encoder, stamp) {
@@ -218,6 +234,9 @@ impl Conversation {
     /// What was read into the buffer arrived at that moment. What is to be shown for it is put there, too.
     pub fn hear(&mut self, buffer: &mut Buffer, at: Instant) {
         let (input, screen, raw) = buffer.input_and_output();
+        if !self.heard_goodbye {
+            self.heard += input.len() as u64;
+        }
         if self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= at) {
             self.hear_rest(false, screen, raw);
         }
@@ -252,20 +271,29 @@ impl Conversation {
         }
     }
 
-    /// It is time to look whether anything still moves.
+    /// It is time to look whether the peer is still there, and when the end has begun, whether anything still moves.
     ///
-    /// `moved` counts the bytes that went over the socket, in both directions; `screen_is_behind` says that
-    /// nothing can move because the screen (or a transcript) does not take what was received.
-    pub fn tick(&mut self, now: Instant, moved: u64, screen_is_behind: bool) {
-        if !self.is_ending() {
-            return;
+    /// `written` counts the bytes that were written to the socket; `screen_is_behind` says that nothing can
+    /// move because the screen (or a transcript) does not take what was received.
+    pub fn tick(&mut self, now: Instant, written: u64, peer: PeerState, screen_is_behind: bool) {
+        if peer.silent >= SILENCE_LIMIT {
+            self.trouble = Some(Notice::Vanished { peer: self.peer, silent: peer.silent });
+            return self.cut_now();
         }
-        let patience = self.patience.get_or_insert(Patience { moved, moved_at: now, look_at: now });
-        if patience.moved != moved || screen_is_behind {
-            (patience.moved, patience.moved_at) = (moved, now);
+        if self.answer_at.is_some_and(|answer_at| answer_at <= now) {
+            self.answer_at = (peer.unconfirmed > 0).then(|| now + ANSWER_EVERY);
         }
-        patience.look_at = now + LOOK_EVERY;
-        self.cut |= now >= patience.moved_at + PATIENCE;
+        if self.is_ending() {
+            let moved = self.heard + written + peer.confirmed;
+            let patience = self.patience.get_or_insert(Patience { moved, moved_at: now, look_at: now });
+            if patience.moved != moved || screen_is_behind {
+                (patience.moved, patience.moved_at) = (moved, now);
+            }
+            patience.look_at = now + LOOK_EVERY;
+            if now >= patience.moved_at + PATIENCE {
+                self.cut_now();
+            }
+        }
     }
 
     /// When [`quiet`](Self::quiet) and [`tick`](Self::tick) are to be called.
@@ -275,7 +303,7 @@ impl Conversation {
         // When the end has just begun: at once.
         let look_at = self.patience.as_ref().map_or(self.began, |patience| patience.look_at);
         let look_at = Some(look_at).filter(|_| self.is_ending() && !self.cut);
-        quiet_at.into_iter().chain(look_at).min()
+        quiet_at.into_iter().chain(look_at).chain(self.answer_at).min()
     }
 
     /// The peer will send no more, because it closed its half or because reading failed.
@@ -310,12 +338,6 @@ impl Conversation {
         }
     }
 
-    /// The peer's system does not answer any more.
-    pub fn vanished(&mut self, silent: Duration) {
-        self.trouble = Some(Notice::Vanished { peer: self.peer, silent });
-        self.cut_now();
-    }
-
     /// The connection is being cut while the peer's system has not confirmed so many messages that were written.
     pub fn unconfirmed(&mut self, messages: usize) {
         self.unconfirmed = messages;
@@ -330,6 +352,7 @@ impl Conversation {
     /// Both halves are to be ended by force.
     pub fn cut_now(&mut self) {
         self.sending = Sending::Left;
+        self.answer_at = None;
         self.cut = true;
     }
 
@@ -476,7 +499,7 @@ mod tests {
         /// All that is to be sent now, in words.
         fn sends(&mut self) -> Vec<String> {
             let stamp = Stamp::at(datetime!(2026-11-09 06:18:34 UTC));
-            let next = || self.conversation.next_outgoing(&mut self.input, &stamp);
+            let next = || self.conversation.next_outgoing(&mut self.input, self.now, &stamp);
             std::iter::from_fn(next)
                 .map(|outgoing| match outgoing {
                     Outgoing::Messages(buffer) => String::from_utf8(buffer.output.clone()).unwrap(),
@@ -616,7 +639,7 @@ mod tests {
             let now = side.now + Duration::from_millis(100 * tenths);
             // It moves once a second, for 5 s.
             moved += u64::from(tenths <= 50 && tenths % 10 == 0);
-            side.conversation.tick(now, moved, false);
+            side.conversation.tick(now, moved, PeerState::default(), false);
             assert_eq!(side.conversation.is_cut(), tenths >= 70, "after {tenths} tenths of a second");
         }
     }
@@ -628,7 +651,7 @@ mod tests {
         side.sends();
         for seconds in 0..100 {
             let now = side.now + Duration::from_secs(seconds);
-            side.conversation.tick(now, 0, true);
+            side.conversation.tick(now, 0, PeerState::default(), true);
         }
         assert!(!side.conversation.is_cut());
     }

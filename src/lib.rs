@@ -1,5 +1,5 @@
 //! A full-duplex chat built on threads: two people on one TCP connection, each typing and reading at the same
-//! time, until one of them says `88`.
+//! time, until one of them says `88`; or many, through a hub.
 //!
 //! ```text
 //!  keyboard ──▶ [stdin-reader]  ──┐                       ┌──▶ [socket-writer] ──▶ socket
@@ -14,20 +14,33 @@
 //!
 //! What to read first:
 //!
-//! - [`conversation`]: the rules of two people talking, without any I/O.
+//! - [`conversation`] and [`endpoint`]: the rules of two people talking, and of one side from start to exit, without
+//!   any I/O.
 //! - [`wire`]: how messages become bytes and bytes become messages, without any I/O.
 //! - [`threads`]: how it waits. The picture above, in code.
 //! - [`buffer`]: why nothing grows.
+//! - `room`: the rules of many people talking, without any I/O; `threads::hub` is how they are waited for.
+//! - `select`: the same rules in one thread, which polls.
+//! - [`half_duplex`]: what both of them replace.
 
 pub mod buffer;
+pub mod call;
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "compare")]
+pub mod compare;
 pub mod conversation;
+pub mod endpoint;
 pub mod exit;
+pub mod half_duplex;
 pub mod input;
 pub mod net;
 pub mod notice;
 pub mod platform;
+#[cfg(feature = "hub")]
+pub mod room;
+#[cfg(all(feature = "select", unix))]
+pub mod select;
 pub mod terminal;
 pub mod threads;
 pub mod transcript;

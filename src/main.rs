@@ -1,37 +1,45 @@
 //! Parses the command line, runs, and turns the outcome into an exit code. The process's own keyboard, screen
 //! and signals are touched here and nowhere else.
 
-use clap::Parser;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+#[cfg(all(feature = "sockets", unix))]
+use std::os::fd::AsFd;
+#[cfg(all(feature = "select", unix))]
+use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
-#[cfg(feature = "generate")]
-use threadchat::cli;
-use threadchat::cli::{Cli, Command, Common};
-use threadchat::conversation::Manners;
+use threadchat::cli::{Cli, Command, Common, Connect, Design, Serve};
+#[cfg(feature = "compare")]
+use threadchat::compare;
 use threadchat::exit::Exit;
+use threadchat::half_duplex;
 use threadchat::net::remedy;
+#[cfg(all(feature = "sockets", unix))]
+use threadchat::platform::Out;
 use threadchat::platform::Signals;
+#[cfg(all(feature = "select", unix))]
+use threadchat::select;
 use threadchat::terminal::{Marked, Plain};
 use threadchat::threads;
+use threadchat::transcript::Sink;
 #[cfg(feature = "transcript")]
-use threadchat::transcript::{self, Record};
+use threadchat::transcript::{self, JsonLines};
 use threadchat::world::World;
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Serve(serve) => serve.address.listen().and_then(|listener| {
-            let (world, manners) = world(&serve.common)?;
-            let port_was_chosen = serve.address.port() != 0;
-            threads::serve(world, manners, listener, port_was_chosen, serve.once).map_err(no_threads)
-        }),
-        Command::Connect(connect) => world(&connect.common).and_then(|(world, manners)| {
-            threads::connect(world, manners, connect.call()).map_err(no_threads)
-        }),
+    let outcome = match Cli::read().command {
+        Command::Serve(serve) => self::serve(&serve),
+        Command::Connect(connect) => self::connect(&connect),
+        #[cfg(feature = "hub")]
+        Command::Hub(hub) => self::hub(&hub),
+        #[cfg(feature = "compare")]
+        Command::Compare(options) => signals().and_then(|signals| compare::run(&options, signals)),
+        #[cfg(feature = "compare")]
+        Command::CompareChild(child) => compare::run_child(&child),
         #[cfg(feature = "generate")]
-        Command::Completions { shell } => write_out(&cli::completions(shell)),
+        Command::Completions { shell } => write_out(&threadchat::cli::completions(shell)),
         #[cfg(feature = "generate")]
-        Command::Man => write_out(&cli::manual()),
+        Command::Man => write_out(&threadchat::cli::manual()),
     };
     let exit = outcome.unwrap_or_else(|error| {
         // Nothing else runs (yet), so that nothing is held up by this.
@@ -44,21 +52,93 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-/// This process's keyboard, screen and signals.
-fn world(common: &Common) -> Result<(World, Manners), String> {
-    let signals =
-        Signals::catch().map_err(|error| format!("cannot catch signals: {error}{}", remedy(&error)))?;
+fn serve(serve: &Serve) -> Result<Exit, String> {
+    let (common, once, port_was_chosen) = (&serve.common, serve.once, serve.address.port() != 0);
+    let manners = |to_terminal| serve.talking.manners(common, to_terminal);
+    let listener = serve.address.listen()?;
+    match common.design {
+        Design::Threads => {
+            let (world, to_terminal) = world(common, true)?;
+            threads::serve(world, manners(to_terminal), listener, port_was_chosen, once).map_err(no_threads)
+        }
+        #[cfg(all(feature = "select", unix))]
+        Design::Select => {
+            let (world, to_terminal) = world_to_select(common, true)?;
+            select::serve(world, manners(to_terminal), listener, port_was_chosen, once)
+                .map_err(|error| format!("cannot listen on {}: {error}", serve.address))
+        }
+        #[cfg(not(all(feature = "select", unix)))]
+        Design::Select => threadchat::cli::cannot_select(),
+        Design::HalfDuplex => {
+            let (world, to_terminal) = world(common, true)?;
+            Ok(half_duplex::serve(world, manners(to_terminal), &listener, port_was_chosen, once))
+        }
+    }
+}
+
+/// How many file descriptors are kept for everything but clients: those who are turned away, and our own.
+#[cfg(feature = "hub")]
+const OTHER_DESCRIPTORS: usize = 32;
+
+#[cfg(feature = "hub")]
+fn hub(hub: &threadchat::cli::Hub) -> Result<Exit, String> {
+    let (common, port_was_chosen, mut rules) = (&hub.common, hub.address.port() != 0, hub.rules()?);
+    let descriptors = threadchat::platform::raise_descriptor_limit();
+    rules.door.descriptors = descriptors.map(|limit| limit.saturating_sub(OTHER_DESCRIPTORS));
+    let listener = hub.address.listen()?;
+    threadchat::platform::widen_backlog(&listener);
+    match common.design {
+        Design::Threads => {
+            let (world, _) = world(common, !hub.no_operator)?;
+            threads::hub(world, rules, listener, port_was_chosen).map_err(no_threads)
+        }
+        #[cfg(all(feature = "select", unix))]
+        Design::Select => {
+            let (world, _) = world_to_select(common, !hub.no_operator)?;
+            select::hub(world, rules, listener, port_was_chosen)
+                .map_err(|error| format!("cannot listen on {}: {error}{}", hub.address, remedy(&error)))
+        }
+        #[cfg(not(all(feature = "select", unix)))]
+        Design::Select => threadchat::cli::cannot_select(),
+        // The command line has not let this through.
+        Design::HalfDuplex => Err(threadchat::cli::NO_HUB_IN_TURNS.to_owned()),
+    }
+}
+
+fn connect(connect: &Connect) -> Result<Exit, String> {
+    let manners = |to_terminal| connect.talking.manners(&connect.common, to_terminal);
+    match connect.common.design {
+        Design::Threads => {
+            let (world, to_terminal) = world(&connect.common, true)?;
+            threads::connect(world, manners(to_terminal), connect.call()).map_err(no_threads)
+        }
+        #[cfg(all(feature = "select", unix))]
+        Design::Select => {
+            let (world, to_terminal) = world_to_select(&connect.common, true)?;
+            Ok(select::connect(world, manners(to_terminal), connect.call()))
+        }
+        #[cfg(not(all(feature = "select", unix)))]
+        Design::Select => threadchat::cli::cannot_select(),
+        Design::HalfDuplex => {
+            let (world, to_terminal) = world(&connect.common, true)?;
+            half_duplex::connect(world, manners(to_terminal), connect.call())
+        }
+    }
+}
+
+/// This process's keyboard, screen and signals, and whether the screen is a terminal.
+fn world(common: &Common, with_keyboard: bool) -> Result<(World, bool), String> {
+    // Who takes turns cannot wait for signals, too.
+    let signals = if common.design == Design::HalfDuplex { Signals::none() } else { signals()? };
     let to_terminal = io::stdout().is_terminal();
     let mut world = World {
-        keyboard: Box::new(io::stdin()),
-        keyboard_is_terminal: io::stdin().is_terminal(),
+        keyboard: if with_keyboard { Box::new(io::stdin()) } else { Box::new(io::empty()) },
+        keyboard_is_terminal: with_keyboard && io::stdin().is_terminal(),
         close_keyboard: None,
         screen: Box::new(Plain(io::stdout())),
+        screen_now: None,
         notices: Some(Box::new(Plain(io::stderr()))),
-        #[cfg(feature = "transcript")]
         transcript: transcript(common)?,
-        #[cfg(not(feature = "transcript"))]
-        transcript: None,
         verbosity: common.verbosity(),
         signals,
     };
@@ -67,20 +147,70 @@ fn world(common: &Common) -> Result<(World, Manners), String> {
         world.screen = Box::new(Marked { screen: io::stdout(), notices: io::stderr(), color });
         world.notices = None;
         #[cfg(all(feature = "editor", unix))]
-        if world.keyboard_is_terminal
+        if common.design == Design::Threads
+            && world.keyboard_is_terminal
             && !common.plain
             && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
         {
             edit(&mut world, color)?;
         }
+    } else {
+        world.screen_now = screen_now();
     }
-    Ok((world, common.manners(to_terminal)))
+    Ok((world, to_terminal))
+}
+
+/// Standard output, to write to it without blocking.
+#[cfg(all(feature = "sockets", unix))]
+fn screen_now() -> Option<Box<dyn Write>> {
+    let screen = io::stdout().as_fd().try_clone_to_owned().ok()?;
+    Some(Box::new(Out::new(screen)))
+}
+
+/// Not here.
+#[cfg(not(all(feature = "sockets", unix)))]
+fn screen_now() -> Option<Box<dyn Write>> {
+    None
+}
+
+/// The same in descriptors.
+#[cfg(all(feature = "select", unix))]
+fn world_to_select(common: &Common, with_keyboard: bool) -> Result<(select::World, bool), String> {
+    let copy = |of: BorrowedFd<'_>| {
+        of.try_clone_to_owned()
+            .map_err(|error| format!("cannot use the standard files: {error}{}", remedy(&error)))
+    };
+    let to_terminal = io::stdout().is_terminal();
+    let on_one_terminal = to_terminal && io::stderr().is_terminal();
+    let world = select::World {
+        keyboard: with_keyboard.then(|| copy(io::stdin().as_fd())).transpose()?,
+        keyboard_is_terminal: with_keyboard && io::stdin().is_terminal(),
+        screen: copy(io::stdout().as_fd())?,
+        notices: if on_one_terminal { None } else { Some(copy(io::stderr().as_fd())?) },
+        marked: on_one_terminal.then(|| common.color(&io::stdout())),
+        transcript: transcript(common)?,
+        verbosity: common.verbosity(),
+        signals: signals()?,
+    };
+    Ok((world, to_terminal))
+}
+
+fn signals() -> Result<Signals, String> {
+    Signals::catch().map_err(|error| format!("cannot catch signals: {error}{}", remedy(&error)))
 }
 
 /// Where what happens is recorded, if that was asked for.
 #[cfg(feature = "transcript")]
-fn transcript(common: &Common) -> Result<Option<Box<dyn Record>>, String> {
-    common.transcript.as_deref().map(|path| Ok(Box::new(transcript::open(path)?) as _)).transpose()
+fn transcript(common: &Common) -> Result<Option<Sink>, String> {
+    let open = |path| Ok(Sink { format: Box::new(JsonLines), target: transcript::open(path)? });
+    common.transcript.as_deref().map(open).transpose()
+}
+
+/// Nowhere.
+#[cfg(not(feature = "transcript"))]
+#[allow(clippy::unnecessary_wraps, reason = "with transcripts it can fail")]
+fn transcript(_common: &Common) -> Result<Option<Sink>, String> {
+    Ok(None)
 }
 
 /// Lines are typed in a line editor.

@@ -1,6 +1,7 @@
 //! What the program tells its user beside the messages: one place for all its words.
 
 use crate::net::{self, Address};
+use crate::wire::Stamp;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -10,11 +11,19 @@ use std::time::Duration;
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the text of each says what it means")]
 pub enum Notice {
-    Listening { at: SocketAddr, port_was_chosen: bool },
+    TakingTurns,
+    Listening {
+        at: SocketAddr,
+        port_was_chosen: bool,
+        command: &'static str,
+    },
     Waiting,
     ConnectedFrom(SocketAddr),
     ConnectedTo(SocketAddr),
-    KeepTrying { address: Address, wait: Duration },
+    KeepTrying {
+        address: Address,
+        wait: Duration,
+    },
     KeptForLater,
     KeptInputRefused,
     LineRefused,
@@ -32,9 +41,17 @@ pub enum Notice {
     RestNotSent,
     InputCutShort,
     ClosedWithoutGoodbye(SocketAddr),
-    Broke { peer: SocketAddr, error: io::Error },
-    Vanished { peer: SocketAddr, silent: Duration },
-    NotDelivered { messages: usize },
+    Broke {
+        peer: SocketAddr,
+        error: io::Error,
+    },
+    Vanished {
+        peer: SocketAddr,
+        silent: Duration,
+    },
+    NotDelivered {
+        messages: usize,
+    },
     GoodbyeNotDelivered,
     NoLocalTime,
     CannotReadInput(io::Error),
@@ -42,7 +59,15 @@ pub enum Notice {
     CannotWriteTranscript(io::Error),
     CannotAccept(io::Error),
     CannotTurnAway(io::Error),
-    CannotTalk { peer: SocketAddr, error: io::Error },
+    #[cfg(feature = "hub")]
+    NotLetIn {
+        peer: SocketAddr,
+        refusal: crate::room::Refusal,
+    },
+    CannotTalk {
+        peer: SocketAddr,
+        error: io::Error,
+    },
     Failed(String),
     NoticesLost(usize),
 }
@@ -106,11 +131,16 @@ impl fmt::Display for Notice {
             f.write_str("threadchat: ")?;
         }
         match self {
-            Self::Listening { at, .. } => {
+            Self::TakingTurns => f.write_str(
+                "taking turns, one message each; who calls speaks first\n\
+                 nothing is heard while you type, and what you type out of turn waits for your turn\n\
+                 who gets no answer cannot speak again, not even to say 88: then only Ctrl-C helps",
+            ),
+            Self::Listening { at, command, .. } => {
                 write!(f, "listening on {at}")?;
                 match net::open_to_others(*at) {
                     Some(open) => {
-                        write!(f, " (this machine only; to let others in: threadchat serve {open})")
+                        write!(f, " (this machine only; to let others in: threadchat {command} {open})")
                     }
                     None => Ok(()),
                 }
@@ -180,6 +210,8 @@ impl fmt::Display for Notice {
                 write!(f, "cannot accept a call: {error}; trying again{}", net::remedy(error))
             }
             Self::CannotTurnAway(error) => write!(f, "cannot tell a caller that the line is busy: {error}"),
+            #[cfg(feature = "hub")]
+            Self::NotLetIn { peer, refusal } => write!(f, "{peer} was not let in: {refusal}"),
             Self::CannotTalk { peer, error } => write!(
                 f,
                 "cannot talk with {peer}: no thread can be started: {error}; end other programs, or raise the limit \
@@ -193,5 +225,9 @@ impl fmt::Display for Notice {
     }
 }
 
-/// What a caller is told who calls while others talk.
-pub const BUSY: &str = "the line is busy: others are talking here; please call again later";
+/// The line for somebody who calls while others talk.
+#[must_use]
+pub fn busy(stamp: &Stamp) -> Vec<u8> {
+    const BUSY: &[u8] = b"the line is busy: others are talking here; please call again later\n";
+    [stamp.as_bytes(), BUSY].concat()
+}

@@ -2,8 +2,8 @@
 
 use crate::platform::Signals;
 use crate::terminal::Display;
-use crate::transcript::Record;
-use std::io::Read;
+use crate::transcript::Sink;
+use std::io::{Read, Write};
 
 /// The world around an endpoint. Only `main.rs` knows that these are the process's own; a test or a demo
 /// gives others.
@@ -16,10 +16,12 @@ pub struct World {
     pub close_keyboard: Option<Box<dyn FnOnce() -> bool + Send>>,
     /// Where received messages are shown.
     pub screen: Box<dyn Display>,
+    /// The same for lines that are shown as they are, where it can be written to without blocking.
+    pub screen_now: Option<Box<dyn Write>>,
     /// Where notices and errors are shown; `None` if on the screen, where their order matters.
     pub notices: Option<Box<dyn Display>>,
     /// Where it is recorded what happened, if it is.
-    pub transcript: Option<Box<dyn Record>>,
+    pub transcript: Option<Sink>,
     /// How much is told.
     pub verbosity: Verbosity,
     /// Requests from outside to end.

@@ -15,6 +15,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// The design that has a line editor.
+const DESIGN: &str = "threads";
+
 /// A program at a terminal, and what is seen there.
 struct Terminal {
     child: Child,

@@ -11,6 +11,28 @@ fn say(args: &[&str]) -> String {
 }
 
 #[test]
+fn a_wrong_command_line_is_explained_and_exits_with_2() {
+    for (args, told) in [
+        (&["serve", "host:http"][..], "\"http\" is not a port"),
+        (&["connect", "0"], "nobody can be called on port 0"),
+        (&["serve", "--max-line", "31"], "from 32 to 1048576"),
+        (&["serve", "--on-eof", "never"], "possible values: bye, wait"),
+        (&["connect", "--wait", "0"], "number of seconds above 0"),
+        (&["serve", "-q", "-v"], "cannot be used with"),
+        (&["sevre"], "similar subcommand exists: 'serve'"),
+        (&["serve", "--onec"], "similar argument exists: '--once'"),
+        #[cfg(not(all(feature = "select", unix)))]
+        (&["serve", "--design", "select"], "select cannot be used here"),
+        (&[], "Usage: threadchat"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_threadchat")).args(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(told), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn the_help_teaches_with_examples_and_exit_codes() {
     let help = say(&["--help"]);
     assert!(help.contains("Examples:\n  threadchat serve ") && help.contains("Exit codes:\n  0 "), "{help}");
@@ -18,6 +40,14 @@ fn the_help_teaches_with_examples_and_exit_codes() {
         let help = say(&["help", command]);
         assert!(help.contains("Conversation:") && help.contains("ADDR is HOST, HOST:PORT"), "{help}");
     }
+}
+
+#[cfg(feature = "compare")]
+#[test]
+fn the_help_of_compare_has_examples_and_hides_what_it_starts() {
+    let help = say(&["help", "compare"]);
+    assert!(help.contains("Examples:\n  threadchat compare ") && help.contains("--peers"), "{help}");
+    assert!(!say(&["--help"]).contains("compare-child"));
 }
 
 #[cfg(feature = "generate")]
@@ -32,13 +62,27 @@ fn there_are_completions_for_every_shell() {
 #[test]
 fn the_manual_page_has_every_option_of_every_command() {
     let page = say(&["man"]);
-    for command in ["serve", "connect"] {
+    let mut commands = vec!["serve", "connect"];
+    commands.extend(cfg!(feature = "compare").then_some("compare"));
+    commands.extend(cfg!(feature = "hub").then_some("hub"));
+    for command in commands {
         let help = say(&[command, "--help"]);
-        let section = page.split(".SH \"threadchat ").find(|section| section.starts_with(command)).unwrap();
+        let section = page
+            .split(".SH \"threadchat ")
+            .find(|section| section.starts_with(&format!("{command}\"")))
+            .unwrap();
         let options = help.split_whitespace().filter(|word| word.starts_with("--"));
         for option in options {
             let name = option.trim_matches(|c: char| !c.is_alphanumeric() && c != '-');
             assert!(section.contains(&name.replace('-', "\\-")), "{command} {option}");
         }
     }
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn the_help_of_hub_has_examples_and_tells_what_the_operator_can_do() {
+    let help = say(&["help", "hub"]);
+    assert!(help.contains("Examples:\n  threadchat hub ") && help.contains("/kick NAME"), "{help}");
+    assert!(say(&["--help"]).contains("threadchat hub"));
 }

@@ -1,11 +1,11 @@
 //! Those who call: the listener, and what becomes of a caller while others talk.
 
 use super::event::Event;
-use crate::notice::{BUSY, Notice};
+use crate::endpoint::{CALLERS, CLOSE_WITHIN};
+use crate::notice::Notice;
 use crate::platform;
-use crate::wire::{GOODBYE, PAUSE, Stamp};
+use crate::wire::{GOODBYE, PAUSE};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,35 +13,18 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How many callers are dealt with at a time, beside the conversation; further ones are just closed.
-const MOST: usize = 16;
-
-/// How long a caller is held before it is told that the line is busy. The conversation may just be ending,
-/// and its end be under way to main from another thread.
-const HOLD: Duration = Duration::from_millis(200);
-
-/// How long it may take a caller who is turned away to close.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-
 /// How long to wait before the next attempt when the system is out of something.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
-/// The listener thread, and the callers for whom there is no conversation yet.
+/// The listener thread, and the callers who are being turned away.
 pub(super) struct Callers {
     address: SocketAddr,
     socket: Arc<TcpListener>,
     listener: JoinHandle<()>,
     /// Dropped, it ends the listener.
     running: Option<Sender<Infallible>>,
-    held: VecDeque<Held>,
     /// The threads that turn a caller away, each with its socket, which closes when the thread ends.
     turned_away: Vec<(Weak<TcpStream>, JoinHandle<()>)>,
-}
-
-struct Held {
-    socket: TcpStream,
-    peer: SocketAddr,
-    until: Instant,
 }
 
 impl Callers {
@@ -54,14 +37,7 @@ impl Callers {
         let listener = thread::Builder::new()
             .name("listener".to_owned())
             .spawn(move || listen(&shared, &stop, &to_main))?;
-        Ok(Self {
-            address,
-            socket,
-            listener,
-            running: Some(running),
-            held: VecDeque::new(),
-            turned_away: Vec::new(),
-        })
+        Ok(Self { address, socket, listener, running: Some(running), turned_away: Vec::new() })
     }
 
     /// Where it listens.
@@ -69,51 +45,52 @@ impl Callers {
         self.address
     }
 
-    /// Somebody calls. A notice if that is one too many.
-    pub(super) fn hold(&mut self, socket: TcpStream, peer: SocketAddr, now: Instant) -> Option<Notice> {
+    /// How many are being turned away.
+    pub(super) fn being_turned_away(&mut self) -> usize {
         for (_, thread) in self.turned_away.extract_if(.., |(_, thread)| thread.is_finished()) {
             let _ = thread.join();
         }
-        if self.held.len() + self.turned_away.len() >= MOST {
-            return Some(Notice::Closed(peer));
-        }
-        self.held.push_back(Held { socket, peer, until: now + HOLD });
-        None
+        self.turned_away.len()
     }
 
-    /// The next one who may talk.
-    pub(super) fn next(&mut self) -> Option<(TcpStream, SocketAddr)> {
-        self.held.pop_front().map(|held| (held.socket, held.peer))
-    }
-
-    /// When somebody has been held long enough.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.held.front().map(|held| held.until)
-    }
-
-    /// Turns away whoever has been held longest.
-    pub(super) fn turn_away(&mut self, stamp: Stamp) -> Option<Notice> {
-        let Held { socket, peer, .. } = self.held.pop_front()?;
-        let socket = Arc::new(socket);
-        let shared = Arc::downgrade(&socket);
-        let spawned = thread::Builder::new().name("turn-away".to_owned()).spawn(move || {
+    /// Tells a caller why nobody talks with them, in a line.
+    pub(super) fn turn_away(&mut self, socket: impl Into<Arc<TcpStream>>, line: Vec<u8>) -> io::Result<()> {
+        let socket = socket.into();
+        let (shared, kept) = (Arc::downgrade(&socket), Arc::clone(&socket));
+        // A new connection takes so little at once, where there is such a call: there may be no thread for more.
+        let written = platform::write_now(&socket, &line).unwrap_or(0);
+        let thread = thread::Builder::new().name("turn-away".to_owned()).spawn(move || {
             // An error means that the caller has gone, which is what was wanted of it.
-            let _ = turn_away(&socket, stamp);
+            let _ = turn_away(&socket, &line[written..]);
         });
-        Some(match spawned {
-            Ok(thread) => {
-                self.turned_away.push((shared, thread));
-                Notice::TurnedAway(peer)
-            }
-            Err(error) => Notice::CannotTurnAway(error),
-        })
+        let thread = thread.inspect_err(|_| drop(platform::write_now(&kept, GOODBYE)))?;
+        self.turned_away.push((shared, thread));
+        Ok(())
     }
 
-    /// Ends the listener, and turns away who is left; in a hurry they are just closed.
-    pub(super) fn end(mut self, stamp: Stamp, in_a_hurry: bool) {
+    /// Ends the listener, and turns away who is held or has called by now; in a hurry they are just closed.
+    pub(super) fn end(
+        mut self,
+        mut held: Vec<TcpStream>,
+        events: &Receiver<Event>,
+        line: &[u8],
+        in_a_hurry: bool,
+    ) {
         self.running = None;
-        let began = Instant::now();
-        while !self.listener.is_finished() && began.elapsed() < CLOSE_WITHIN {
+        // The system would reset those whom nobody has accepted.
+        let _ = self.socket.set_nonblocking(true);
+        while held.len() < CALLERS
+            && let Ok((socket, _)) = self.socket.accept()
+        {
+            held.push(socket);
+        }
+        let until = Instant::now() + CLOSE_WITHIN;
+        loop {
+            let ended = self.listener.is_finished() || Instant::now() >= until;
+            held.extend(events.try_iter().filter_map(Event::into_caller));
+            if ended {
+                break;
+            }
             platform::wake_listener(&self.socket, self.address);
             thread::sleep(Duration::from_millis(5));
         }
@@ -121,8 +98,8 @@ impl Callers {
             let sockets = self.turned_away.iter().filter_map(|(socket, _)| socket.upgrade());
             sockets.for_each(|socket| platform::hang_up(&socket));
         } else {
-            while !self.held.is_empty() {
-                self.turn_away(stamp);
+            for socket in held {
+                let _ = self.turn_away(socket, line.to_vec());
             }
         }
         for (_, thread) in self.turned_away {
@@ -162,12 +139,14 @@ fn listen(listener: &TcpListener, stop: &Receiver<Infallible>, to_main: &Sender<
     }
 }
 
-/// Tells a caller that the line is busy, says goodbye, and reads what it sends, so that it gets to read that.
-fn turn_away(mut socket: &TcpStream, stamp: Stamp) -> io::Result<()> {
+/// Tells a caller why, says goodbye, and reads what it sends, so that it gets to read that.
+fn turn_away(mut socket: &TcpStream, line: &[u8]) -> io::Result<()> {
     let until = Instant::now() + CLOSE_WITHIN;
+    // Some systems hand the listener's setting down.
+    socket.set_nonblocking(false)?;
     socket.set_nodelay(true)?;
     socket.set_write_timeout(Some(CLOSE_WITHIN))?;
-    socket.write_all(&[stamp.as_bytes(), BUSY.as_bytes(), b"\n"].concat())?;
+    socket.write_all(line)?;
     thread::sleep(PAUSE);
     socket.write_all(GOODBYE)?;
     socket.shutdown(Shutdown::Write)?;

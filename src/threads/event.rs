@@ -4,6 +4,8 @@ use crate::buffer::Buffer;
 use crate::conversation::Delivery;
 use crate::notice::Notice;
 use crate::platform::Signal;
+#[cfg(feature = "hub")]
+use crate::room::Id;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
@@ -34,6 +36,18 @@ pub(super) enum Event {
     TranscriptFailed(io::Error),
     /// transcript, its last word: all was written.
     TranscriptDone,
+    /// client-reader: a read from this client returned this.
+    #[cfg(feature = "hub")]
+    Heard(Id, Buffer),
+    /// client-reader, its last word: this client sends no more.
+    #[cfg(feature = "hub")]
+    HeardAllOf(Id, io::Result<()>),
+    /// client-writer: so many bytes were written to this client.
+    #[cfg(feature = "hub")]
+    Wrote(Id, usize),
+    /// client-writer: this client cannot be written to any more.
+    #[cfg(feature = "hub")]
+    WriteFailedTo(Id, io::Error),
     /// listener: somebody calls.
     Called(TcpStream, SocketAddr),
     /// connector, its last word: the connection, or a sentence for the user.
@@ -42,4 +56,14 @@ pub(super) enum Event {
     Signal(Signal),
     /// Any thread: this is for the user.
     Tell(Notice),
+}
+
+impl Event {
+    /// Whoever calls, if somebody does.
+    pub(super) fn into_caller(self) -> Option<TcpStream> {
+        match self {
+            Self::Called(socket, _) => Some(socket),
+            _ => None,
+        }
+    }
 }

@@ -10,30 +10,36 @@
 //!
 //! 1. `event.rs`: all that can happen.
 //! 2. `reader.rs`: the two readers, which are one piece of code.
-//! 3. `endpoint.rs`: main. `next_event` waits, `handle` and `settle` decide.
-//! 4. `talk.rs`: what runs for one conversation. Its rules are in [`conversation`](crate::conversation).
+//! 3. `main_loop.rs`: main. `next_event` waits, `handle` passes on what happened, `settle` does what is to be done. The
+//!    rules are in [`endpoint`](crate::endpoint) and [`conversation`](crate::conversation).
+//! 4. `desk.rs`: the keyboard, the screen and the signals. `talk.rs`: what runs for one conversation.
 //! 5. `outbox.rs` and `screen.rs`: the two ways out, and the threads that write.
 //! 6. `transcript.rs`: a third way out, for those who want it on record.
 //! 7. `callers.rs` and `connector.rs`: how two people come together.
+//! 8. `hub/`: many people. The same picture with a reader for each client, and the rules of [`room`](crate::room).
 //!
 //! Nothing here grows: the readers own the [buffers](crate::buffer) in which everything travels.
 
 mod callers;
 mod connector;
-mod endpoint;
+mod desk;
 mod event;
+#[cfg(feature = "hub")]
+mod hub;
+mod main_loop;
 mod outbox;
 mod reader;
 mod screen;
 mod talk;
 mod transcript;
 
-pub use connector::Call;
-
+use crate::call::Call;
 use crate::conversation::Manners;
 use crate::exit::Exit;
+#[cfg(feature = "hub")]
+use crate::room::Rules;
 use crate::world::World;
-use endpoint::Endpoint;
+use main_loop::MainLoop;
 use std::io;
 use std::net::TcpListener;
 
@@ -49,7 +55,16 @@ pub fn serve(
     port_was_chosen: bool,
     once: bool,
 ) -> io::Result<Exit> {
-    Ok(Endpoint::serve(world, manners, listener, port_was_chosen, once)?.run())
+    Ok(MainLoop::serve(world, manners, listener, port_was_chosen, once)?.run())
+}
+
+/// Lets any number of people talk with each other.
+///
+/// # Errors
+/// The system has no thread left for it.
+#[cfg(feature = "hub")]
+pub fn hub(world: World, rules: Rules, listener: TcpListener, port_was_chosen: bool) -> io::Result<Exit> {
+    Ok(hub::HubLoop::start(world, rules, listener, port_was_chosen)?.run())
 }
 
 /// Calls somebody and talks with them.
@@ -57,5 +72,5 @@ pub fn serve(
 /// # Errors
 /// The system has no thread left for it.
 pub fn connect(world: World, manners: Manners, call: Call) -> io::Result<Exit> {
-    Ok(Endpoint::connect(world, manners, call)?.run())
+    Ok(MainLoop::connect(world, manners, call)?.run())
 }

@@ -3,14 +3,13 @@
 use super::event::Event;
 use super::screen::Observer;
 use super::transcript::Recorder;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, LastWrites};
 use crate::conversation::{Delivery, Outgoing};
 use crate::input::ROOM;
 use crate::platform;
 use crate::transcript::Direction;
 use crate::wire::{GOODBYE, PAUSE};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -19,10 +18,6 @@ use std::thread;
 
 /// How many items the outbox holds. When it is half full there is no room for more messages.
 const ITEMS: usize = 1024;
-
-/// How many of the last writes are remembered: more than the system can hold of large ones, and of small ones so
-/// many that a person does not type them in the meantime.
-const LAST_WRITES: usize = 1024;
 
 /// How much is written at once, in bytes. A blocked write shows no progress until it is through.
 const CHUNK: usize = 64 * 1024;
@@ -50,18 +45,13 @@ struct State {
     written: AtomicU64,
     /// Main waits for room, and is to be told.
     awaited: AtomicBool,
-    /// The last writes: how many bytes each was, and how many messages ended in it.
-    last: Mutex<VecDeque<(usize, usize)>>,
+    last: Mutex<LastWrites>,
 }
 
 impl State {
-    /// A batch was written. Only so many of them are kept as the system may hold unconfirmed.
+    /// A batch was written.
     fn wrote(&self, buffer: &Buffer) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.len() == LAST_WRITES {
-            last.pop_front();
-        }
-        last.push_back((buffer.output.len(), buffer.messages_after(0)));
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).add(buffer);
     }
 }
 
@@ -136,19 +126,9 @@ impl Outbox {
         }
     }
 
-    /// In how many messages the last so many bytes were that were written. Of a batch that was written at once
-    /// the share of them is taken.
-    pub(super) fn messages_in_last(&self, mut bytes: usize) -> usize {
-        let last = self.state.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut messages = 0;
-        for (written, ended) in last.iter().rev() {
-            if bytes < *written {
-                return messages + (ended * bytes).div_ceil(*written);
-            }
-            bytes -= written;
-            messages += ended;
-        }
-        messages
+    /// In how many messages the last so many bytes were that were written.
+    pub(super) fn messages_in_last(&self, bytes: usize) -> usize {
+        self.state.last.lock().unwrap_or_else(PoisonError::into_inner).messages_in(bytes)
     }
 
     /// How many bytes the socket has taken since the beginning.

@@ -6,14 +6,16 @@ use super::transcript::{Recorder, Transcript};
 use crate::buffer::Buffer;
 use crate::notice::{Importance, Notice};
 use crate::terminal::{self, Kind};
-use crate::transcript::Record;
+#[cfg(feature = "hub")]
+use crate::transcript::Entry;
+use crate::transcript::Sink;
 use crate::world::Verbosity;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::borrow::Borrow;
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 /// How many items wait for a writer. Messages are few, because they come in the buffers of the
@@ -33,12 +35,20 @@ enum Item {
 }
 
 /// Main's end of the way to the user.
+///
+/// While no message waits, main writes by itself as much as is taken without blocking, where the platform can do that: a
+/// hop through another thread would cost a message tens of microseconds. The screen-writer is for a screen that
+/// is behind.
 pub(super) struct Screen {
+    now: Option<Box<dyn io::Write>>,
     messages: Sender<Item>,
     /// The same as `messages` if both are shown on a terminal, so that they stay in order.
     notices: Sender<Item>,
     /// Messages that are not written yet.
     behind: Arc<AtomicUsize>,
+    /// Main waits until they are, and is to be told.
+    #[cfg_attr(not(feature = "hub"), allow(dead_code, reason = "two people are bounded by their buffers"))]
+    awaited: Arc<AtomicBool>,
     verbosity: Verbosity,
     /// Notices that were dropped.
     lost: usize,
@@ -55,17 +65,20 @@ impl Screen {
     /// writing to a terminal or a pipe.
     pub(super) fn start(
         screen: Box<dyn terminal::Display>,
+        now: Option<Box<dyn io::Write>>,
         notices: Option<Box<dyn terminal::Display>>,
         verbosity: Verbosity,
         to_main: &Sender<Event>,
     ) -> io::Result<Self> {
         let behind = Arc::new(AtomicUsize::new(0));
+        let awaited = Arc::new(AtomicBool::new(false));
         let (messages, queue) = bounded(ITEMS);
         let (for_notices, notice_queue) = bounded(ITEMS);
         let writer = |queue, display, done| Writer {
             queue,
             display,
             behind: Arc::clone(&behind),
+            awaited: Arc::clone(&awaited),
             to_main: to_main.clone(),
             done,
         };
@@ -78,9 +91,11 @@ impl Screen {
             thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())
         };
         Ok(Self {
+            now,
             messages,
             notices,
             behind: Arc::clone(&behind),
+            awaited: Arc::clone(&awaited),
             verbosity,
             lost: 0,
             screen_writer: spawn("screen-writer", screen_writer)?,
@@ -90,25 +105,67 @@ impl Screen {
     }
 
     /// From here on it is recorded what happens.
-    pub(super) fn record(&mut self, to: Box<dyn Record>, to_main: Sender<Event>) -> io::Result<()> {
+    pub(super) fn record(&mut self, to: Sink, to_main: Sender<Event>) -> io::Result<()> {
         self.transcript = Some(Transcript::start(to, to_main, self.observer())?);
         Ok(())
     }
 
     /// Shows messages, which came in the buffers of the socket-reader.
-    pub(super) fn show(&self, buffer: Buffer) {
-        if !buffer.shows_nothing() {
-            self.behind.fetch_add(1, Ordering::Release);
-            let item = match &self.transcript {
-                None => Item::Messages(buffer),
-                Some(transcript) => {
-                    let buffer = Arc::new(buffer);
-                    transcript.recorder().received(Arc::clone(&buffer));
-                    Item::Shared(buffer)
-                }
-            };
-            // It cannot block: those buffers are few, and notices leave room for them.
-            let _ = self.messages.send(item);
+    pub(super) fn show(&mut self, buffer: Buffer) {
+        match &self.transcript {
+            None => self.show_unrecorded(buffer),
+            Some(_) if buffer.next_shown().is_empty() => {}
+            Some(transcript) => {
+                let buffer = Arc::new(buffer);
+                transcript.recorder().received(Arc::clone(&buffer));
+                self.queue(Item::Shared(buffer));
+            }
+        }
+    }
+
+    /// The same of messages that the transcript does not get.
+    pub(super) fn show_unrecorded(&mut self, mut buffer: Buffer) {
+        self.write_now(&mut buffer);
+        if !buffer.next_shown().is_empty() {
+            self.queue(Item::Messages(buffer));
+        }
+    }
+
+    fn queue(&self, messages: Item) {
+        self.behind.fetch_add(1, Ordering::Release);
+        // It cannot block: those buffers are few, and notices leave room for them.
+        let _ = self.messages.send(messages);
+    }
+
+    /// Whether it keeps up with messages that no reader's buffers bound. If not, an [`Event::Room`] tells when it does.
+    #[cfg(feature = "hub")]
+    pub(super) fn has_room(&self) -> bool {
+        let has_room = || self.behind.load(Ordering::SeqCst) == 0;
+        // It is asked again after the wish is known, lest the writer finish in between and nobody tell.
+        has_room() || {
+            self.awaited.store(true, Ordering::SeqCst);
+            has_room()
+        }
+    }
+
+    /// Records what happened, if there is a transcript.
+    #[cfg(feature = "hub")]
+    pub(super) fn record_entry(&self, entry: Entry) {
+        if let Some(transcript) = &self.transcript {
+            transcript.recorder().record_entry(entry);
+        }
+    }
+
+    /// Writes what the screen takes, unless something else waits for it. An error is left to the writer, which meets it
+    /// again.
+    fn write_now(&mut self, buffer: &mut Buffer) {
+        let Some(now) = self.now.as_mut().filter(|_| self.behind.load(Ordering::Acquire) == 0) else {
+            return;
+        };
+        while !buffer.next_shown().is_empty()
+            && let Ok(written @ 1..) = now.write(buffer.next_shown())
+        {
+            buffer.written += written;
         }
     }
 
@@ -226,6 +283,7 @@ struct Writer {
     queue: Receiver<Item>,
     display: Box<dyn terminal::Display>,
     behind: Arc<AtomicUsize>,
+    awaited: Arc<AtomicBool>,
     to_main: Sender<Event>,
     done: Event,
 }
@@ -253,7 +311,10 @@ impl Writer {
     fn show(&mut self, buffer: impl Borrow<Buffer>, works: bool) -> bool {
         let result = if works { self.write(buffer.borrow()) } else { Ok(()) };
         drop(buffer);
-        self.behind.fetch_sub(1, Ordering::Release);
+        self.behind.fetch_sub(1, Ordering::SeqCst);
+        if self.awaited.swap(false, Ordering::SeqCst) {
+            let _ = self.to_main.send(Event::Room);
+        }
         let works = works && result.is_ok();
         if let Err(error) = result {
             let _ = self.to_main.send(Event::ScreenFailed(error));
@@ -262,6 +323,9 @@ impl Writer {
     }
 
     fn write(&mut self, buffer: &Buffer) -> io::Result<()> {
-        buffer.shown().into_iter().try_for_each(|lines| self.display.show(Kind::Message, lines))
+        let [first, rest] = buffer.shown();
+        let written = buffer.written;
+        self.display.show(Kind::Message, &first[written.min(first.len())..])?;
+        self.display.show(Kind::Message, &rest[written.saturating_sub(first.len())..])
     }
 }

@@ -6,23 +6,19 @@ use super::reader::Reader;
 use super::screen::Screen;
 use crate::buffer::{Buffer, Pool};
 use crate::clock::Clock;
-use crate::conversation::{Conversation, Delivery, Manners};
-use crate::input::Input;
+use crate::conversation::{Conversation, Delivery};
+use crate::endpoint::Endpoint;
 use crate::platform;
 use crossbeam_channel::{Sender, bounded};
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How often to look whether the peer's system has vanished, while it has something to answer.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-
-/// A conversation and all that runs for it. It ends when both threads have said their last word.
+/// All that runs for one conversation. It ends when both threads have said their last word.
 pub(super) struct Talk {
-    pub(super) conversation: Conversation,
     socket: Arc<TcpStream>,
     /// None when nothing more can be written.
     outbox: Option<Outbox>,
@@ -33,20 +29,14 @@ pub(super) struct Talk {
     /// The buffer in which the beginning of a message came: what is shown when nothing follows travels in
     /// it, so that a peer without newlines is held up by a stuck screen like any other.
     unfinished: Option<Buffer>,
-    /// How many bytes were read, but for what follows a goodbye.
-    moved: u64,
     /// How many bytes were written.
     written: u64,
-    look_at: Option<Instant>,
 }
 
 impl Talk {
     /// Starts the threads.
     pub(super) fn start(
         socket: TcpStream,
-        peer: SocketAddr,
-        manners: Manners,
-        only_listens: bool,
         pool: &Pool,
         to_main: &Sender<Event>,
         screen: &Screen,
@@ -73,61 +63,60 @@ impl Talk {
         })?;
         let _ = begin.send(());
         Ok(Self {
-            conversation: Conversation::new(peer, Instant::now(), manners, only_listens),
             socket,
             outbox: Some(outbox),
             running: Some(running),
             reader,
             writer,
             unfinished: None,
-            moved: 0,
             written: 0,
-            look_at: None,
         })
     }
 
     /// A read returned this, at that moment.
-    pub(super) fn received(&mut self, mut buffer: Buffer, at: Instant, screen: &Screen) {
-        if !self.conversation.heard_goodbye() {
-            self.moved += buffer.input().len() as u64;
-        }
-        self.conversation.hear(&mut buffer, at);
-        if buffer.shows_nothing() {
-            self.unfinished = Some(buffer);
-        } else {
-            self.unfinished = None;
-            screen.show(buffer);
-        }
+    pub(super) fn received(
+        &mut self,
+        conversation: &mut Conversation,
+        mut buffer: Buffer,
+        at: Instant,
+        screen: &mut Screen,
+    ) {
+        conversation.hear(&mut buffer, at);
+        self.show(buffer, screen);
     }
 
     /// The peer sends no more.
-    pub(super) fn heard_all(&mut self, result: io::Result<()>, screen: &Screen) {
+    pub(super) fn heard_all(
+        &mut self,
+        conversation: &mut Conversation,
+        result: io::Result<()>,
+        screen: &mut Screen,
+    ) {
         let mut buffer = self.unfinished.take().unwrap_or_default();
-        self.conversation.heard_all(result, &mut buffer);
+        conversation.heard_all(result, &mut buffer);
         screen.show(buffer);
     }
 
     /// Nothing more can be written.
-    pub(super) fn write_failed(&mut self, error: io::Error) {
-        self.conversation.write_failed(error);
+    pub(super) fn write_failed(&mut self, conversation: &mut Conversation, error: io::Error) {
+        conversation.write_failed(error);
         self.outbox = None;
     }
 
     /// The writer has ended.
-    pub(super) fn delivered(&mut self, delivery: Delivery) {
-        self.conversation.delivered(delivery);
+    pub(super) fn delivered(&mut self, conversation: &mut Conversation, delivery: Delivery) {
+        conversation.delivered(delivery);
         self.outbox = None;
     }
 
     /// Hands out what there is to send, while there is room for it. (A goodbye needs none.)
-    pub(super) fn send(&mut self, input: &mut Input, clock: &mut Clock) {
-        let stamp = clock.stamp();
+    pub(super) fn send(&self, endpoint: &mut Endpoint<TcpStream>, clock: &mut Clock) {
+        let (now, stamp) = (Instant::now(), clock.stamp());
         while let Some(outbox) =
-            self.outbox.as_ref().filter(|outbox| self.conversation.is_ending() || outbox.has_room())
-            && let Some(outgoing) = self.conversation.next_outgoing(input, &stamp)
+            self.outbox.as_ref().filter(|outbox| endpoint.is_leaving() || outbox.has_room())
+            && let Some(outgoing) = endpoint.next_outgoing(now, &stamp)
         {
             outbox.push(outgoing);
-            self.look_at.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
         }
     }
 
@@ -136,53 +125,52 @@ impl Talk {
         self.outbox.as_ref().is_none_or(Outbox::has_room)
     }
 
-    /// When to call [`tick`](Self::tick).
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.conversation.deadline().into_iter().chain(self.look_at).min()
+    /// Looks at the time, and at what moves. `is_quiet` if nothing that has arrived waits to be heard.
+    pub(super) fn tick(
+        &mut self,
+        conversation: &mut Conversation,
+        now: Instant,
+        is_quiet: bool,
+        screen: &mut Screen,
+    ) {
+        if conversation.deadline().is_some_and(|deadline| deadline <= now) {
+            if is_quiet {
+                let mut buffer = self.unfinished.take().unwrap_or_default();
+                conversation.quiet(now, &mut buffer);
+                self.show(buffer, screen);
+            }
+            self.written = self.outbox.as_ref().map_or(self.written, Outbox::written);
+            let peer = platform::peer_state(&self.socket).unwrap_or_default();
+            conversation.tick(now, self.written, peer, screen.is_behind());
+        }
+        if conversation.is_cut() && self.running.take().is_some() {
+            self.cut(conversation);
+        }
     }
 
-    /// Looks at the time, and at what moves. `is_quiet` if nothing that has arrived waits to be heard.
-    pub(super) fn tick(&mut self, now: Instant, is_quiet: bool, screen: &Screen) {
-        if is_quiet {
-            let mut buffer = self.unfinished.take().unwrap_or_default();
-            self.conversation.quiet(now, &mut buffer);
-            if buffer.shows_nothing() {
-                self.unfinished = Some(buffer);
-            } else {
-                screen.show(buffer);
-            }
-        }
-        let state = platform::peer_state(&self.socket).unwrap_or_default();
-        self.written = self.outbox.as_ref().map_or(self.written, Outbox::written);
-        self.conversation.tick(now, self.moved + self.written + state.confirmed, screen.is_behind());
-        if state.silent >= platform::SILENCE_LIMIT {
-            self.conversation.vanished(state.silent);
-        }
-        if self.look_at.is_some_and(|look_at| look_at <= now) {
-            self.look_at = (state.unconfirmed > 0).then(|| now + LOOK_EVERY);
-        }
-        if self.conversation.is_cut() {
-            self.cut();
+    /// Shows what is to be shown. What is not, yet, keeps its buffer.
+    fn show(&mut self, buffer: Buffer, screen: &mut Screen) {
+        if buffer.shows_nothing() {
+            self.unfinished = Some(buffer);
+        } else {
+            self.unfinished = None;
+            screen.show(buffer);
         }
     }
 
     /// Ends both threads by force.
-    pub(super) fn cut(&mut self) {
-        self.conversation.cut_now();
-        self.look_at = None;
+    fn cut(&mut self, conversation: &mut Conversation) {
         if let Some(outbox) = self.outbox.take() {
             let unconfirmed = platform::peer_state(&self.socket).unwrap_or_default().unconfirmed;
-            self.conversation.unconfirmed(outbox.messages_in_last(unconfirmed));
+            conversation.unconfirmed(outbox.messages_in_last(unconfirmed));
         }
-        self.running = None;
         platform::hang_up(&self.socket);
     }
 
     /// Joins the threads of a conversation that is over.
-    pub(super) fn join(self) -> Conversation {
+    pub(super) fn join(self) {
         // They have said their last word, so this does not wait.
         let _ = self.reader.join();
         let _ = self.writer.join();
-        self.conversation
     }
 }

@@ -8,10 +8,10 @@ use super::event::Event;
 use super::screen::Observer;
 use crate::buffer::Buffer;
 use crate::input::ROOM;
-use crate::notice::{Importance, Notice};
-use crate::transcript::{Direction, Entry, Record, What};
+use crate::notice::Notice;
+use crate::transcript::{Direction, Entry, Format, Sink, Target, What, WholeLines};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -39,7 +39,7 @@ pub(super) struct Recorder {
 }
 
 enum Item {
-    Entry(Entry),
+    Entry(Box<Entry>),
     End,
 }
 
@@ -57,10 +57,11 @@ struct State {
 impl Transcript {
     /// Starts the thread `transcript`. It may be left behind when the program ends: nothing can wake a thread that
     /// is blocked in writing to a pipe.
-    pub(super) fn start(to: Box<dyn Record>, to_main: Sender<Event>, observer: Observer) -> io::Result<Self> {
+    pub(super) fn start(sink: Sink, to_main: Sender<Event>, observer: Observer) -> io::Result<Self> {
         let (queue, entries) = unbounded();
         let state = Arc::new(State::default());
-        let writer = Writer { queue: entries, to, state: Arc::clone(&state), to_main, observer };
+        let (format, to) = (sink.format, WholeLines::new(sink.target));
+        let writer = Writer { queue: entries, format, to, state: Arc::clone(&state), to_main, observer };
         // Named like this because Linux shows no more than 15 characters.
         let writer = thread::Builder::new().name("transcript".to_owned()).spawn(move || writer.run())?;
         Ok(Self { recorder: Recorder { queue, state, peer: None }, lost: 0, writer })
@@ -71,42 +72,29 @@ impl Transcript {
         &self.recorder
     }
 
-    /// Records what the user is told, as far as it belongs into a transcript.
+    /// Records what the user is told, as far as it belongs into a transcript. What can go wrong any number of times
+    /// is counted when there is no room for it.
     pub(super) fn tell(&mut self, notice: &Notice) {
-        match notice {
-            Notice::ConnectedFrom(peer) => self.connected(*peer, Direction::Received),
-            Notice::ConnectedTo(peer) => self.connected(*peer, Direction::Sent),
-            Notice::TheySaidGoodbye | Notice::TheirLastWords => self.recorder.goodbye(Direction::Received),
-            _ if notice.importance() == Importance::Error => self.failed(notice),
-            _ => {}
+        if let Notice::ConnectedFrom(peer) | Notice::ConnectedTo(peer) = notice {
+            self.recorder.peer = Some(*peer);
         }
-    }
-
-    fn connected(&mut self, peer: SocketAddr, direction: Direction) {
-        self.recorder.peer = Some(peer);
-        self.recorder.record(What::Connected(direction));
-    }
-
-    /// Something went wrong. What can go wrong any number of times is counted when there is no room for it.
-    fn failed(&mut self, notice: &Notice) {
-        let has_room = self.recorder.has_room();
-        if !has_room && notice.is_repeatable() {
-            self.lost += 1;
-            return;
+        let Some(what) = What::told(notice) else { return };
+        if matches!(what, What::Error(_)) {
+            let has_room = self.recorder.has_room();
+            if !has_room && notice.is_repeatable() {
+                self.lost += 1;
+                return;
+            }
+            if has_room {
+                self.tell_lost();
+            }
         }
-        if has_room {
-            self.tell_lost();
-        }
-        let text = notice.to_string();
-        let text = text.strip_prefix("threadchat: ").unwrap_or(&text).to_owned();
-        self.recorder.record(What::Error(text));
+        self.recorder.record(what);
     }
 
     fn tell_lost(&mut self) {
         if self.lost > 0 {
-            let lost = std::mem::take(&mut self.lost);
-            let text = format!("{lost} errors were not recorded, because the transcript did not keep up");
-            self.recorder.record(What::Error(text));
+            self.recorder.record(What::lost(std::mem::take(&mut self.lost)));
         }
     }
 
@@ -147,11 +135,15 @@ impl Recorder {
     }
 
     fn record(&self, what: What) {
-        let entry = Entry { time: OffsetDateTime::now_utc(), peer: self.peer, what };
+        self.record_entry(Entry { time: OffsetDateTime::now_utc(), peer: self.peer, what });
+    }
+
+    /// This happened.
+    pub(super) fn record_entry(&self, entry: Entry) {
         self.state.entries.fetch_add(1, Ordering::SeqCst);
         self.state.sent.fetch_add(sent_bytes(&entry), Ordering::SeqCst);
         // It does not block. Refused only if the thread is gone.
-        let _ = self.queue.send(Item::Entry(entry));
+        let _ = self.queue.send(Item::Entry(Box::new(entry)));
     }
 
     /// Whether there is room for entries that no buffer bounds: for lines typed at a terminal, which are copied,
@@ -184,7 +176,8 @@ fn sent_bytes(entry: &Entry) -> usize {
 /// Writes down what happened.
 struct Writer {
     queue: Receiver<Item>,
-    to: Box<dyn Record>,
+    format: Box<dyn Format>,
+    to: WholeLines<Target>,
     state: Arc<State>,
     to_main: Sender<Event>,
     observer: Observer,
@@ -215,7 +208,7 @@ impl Writer {
 
     /// Lines are kept back only while more entries are to come, so that nothing is when nothing happens.
     fn write(&mut self, entry: &Entry) -> io::Result<()> {
-        self.to.record(entry)?;
+        self.format.write(entry, &mut self.to)?;
         if self.state.entries.load(Ordering::SeqCst) == 1 {
             self.to.flush()?;
             self.observer.sees("wrote all that happened so far");

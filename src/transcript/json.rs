@@ -1,70 +1,16 @@
 //! A transcript as JSON, one object a line.
 
-use super::{Direction, Entry, Record, What};
-use crate::platform;
+use super::{Direction, Entry, Format, What};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-/// From how many bytes on lines are written although more are to come.
-const CHUNK: usize = 64 * 1024;
-
-/// Opens a file to which a transcript is appended. It is created if it is missing, for its owner alone.
-///
-/// A named pipe is opened when there is something to write, because that waits until somebody reads it.
-///
-/// # Errors
-/// A sentence for the user.
-pub fn open(path: &Path) -> Result<JsonLines<Target>, String> {
-    if platform::is_named_pipe(path) {
-        return Ok(JsonLines::new(Target::NotOpen(path.to_owned())));
-    }
-    platform::append_to_private(path).map(|file| JsonLines::new(Target::Open(file))).map_err(|error| {
-        format!(
-            "cannot open the transcript {}: {error}; name a file to which you may append, in a directory \
-             that exists",
-            path.display()
-        )
-    })
-}
-
-/// The file of a transcript.
-#[derive(Debug)]
-pub enum Target {
-    /// It is opened when something is to be written.
-    NotOpen(PathBuf),
-    /// Open.
-    Open(File),
-}
-
-impl Write for Target {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match self {
-                Self::Open(file) => return file.write(bytes),
-                Self::NotOpen(path) => *self = Self::Open(File::options().append(true).open(path)?),
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Records entries as JSON, one object a line.
-#[derive(Debug)]
-pub struct JsonLines<W> {
-    to: W,
-    /// Whole lines that are not written yet. They are written together and never in parts, so that another
-    /// program that appends to the same file does not do it in the middle of a line.
-    lines: Vec<u8>,
-}
+/// Entries as JSON, one object a line.
+#[derive(Debug, Default)]
+pub struct JsonLines;
 
 /// One line.
 #[derive(Clone, Copy, Default, Serialize)]
@@ -75,6 +21,10 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     in_order: Option<bool>,
@@ -84,63 +34,56 @@ struct Line<'a> {
     base64: Option<&'a str>,
 }
 
-impl<W: Write> JsonLines<W> {
-    /// They are written there.
-    pub fn new(to: W) -> Self {
-        Self { to, lines: Vec::new() }
+impl Line<'_> {
+    fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        to.write_all(&line)
     }
 
-    fn push(&mut self, line: &Line<'_>) -> io::Result<()> {
-        serde_json::to_writer(&mut self.lines, line)?;
-        self.lines.push(b'\n');
-        if self.lines.len() >= CHUNK { self.write() } else { Ok(()) }
-    }
-
-    fn push_messages<'b>(
-        &mut self,
-        line: Line<'_>,
-        messages: impl Iterator<Item = &'b [u8]>,
-    ) -> io::Result<()> {
+    fn write_each<'b>(self, messages: impl Iterator<Item = &'b [u8]>, to: &mut dyn Write) -> io::Result<()> {
         for message in messages {
             match str::from_utf8(message) {
-                Ok(text) => self.push(&Line { text: Some(text), ..line })?,
-                Err(_) => self.push(&Line { base64: Some(&STANDARD.encode(message)), ..line })?,
+                Ok(text) => Line { text: Some(text), ..self }.write(to)?,
+                Err(_) => Line { base64: Some(&STANDARD.encode(message)), ..self }.write(to)?,
             }
         }
-        Ok(())
-    }
-
-    fn write(&mut self) -> io::Result<()> {
-        self.to.write_all(&self.lines)?;
-        self.lines.clear();
         Ok(())
     }
 }
 
-impl<W: Write + Send> Record for JsonLines<W> {
-    fn record(&mut self, entry: &Entry) -> io::Result<()> {
+impl Format for JsonLines {
+    fn write(&self, entry: &Entry, to: &mut dyn Write) -> io::Result<()> {
         let (time, peer) = (rfc3339(entry.time), entry.peer.map(|peer| peer.to_string()));
         let line = Line { time: &time, peer: peer.as_deref(), ..Line::default() };
         let with = |event, direction| Line { event, direction, ..line };
         match &entry.what {
-            What::Connected(direction) => self.push(&with("connected", Some(name(*direction)))),
-            What::Sent(buffer) => {
-                self.push_messages(with("sent", Some(name(Direction::Sent))), buffer.sent())
-            }
+            What::Connected(direction) => with("connected", Some(name(*direction))).write(to),
+            What::Sent(buffer) => with("sent", Some(name(Direction::Sent))).write_each(buffer.sent(), to),
             What::Received(buffer) => {
-                self.push_messages(with("received", Some(name(Direction::Received))), buffer.received())
+                with("received", Some(name(Direction::Received))).write_each(buffer.received(), to)
             }
-            What::Goodbye(direction) => self.push(&with("goodbye", Some(name(*direction)))),
-            What::Closed { in_order } => {
-                self.push(&Line { in_order: Some(*in_order), ..with("closed", None) })
+            What::Goodbye(direction) => with("goodbye", Some(name(*direction))).write(to),
+            What::Closed { in_order } => Line { in_order: Some(*in_order), ..with("closed", None) }.write(to),
+            #[cfg(feature = "hub")]
+            What::Joined { name, room } => {
+                Line { name: Some(name), room: Some(room), ..with("joined", None) }.write(to)
             }
-            What::Error(text) => self.push(&Line { text: Some(text), ..with("error", None) }),
+            #[cfg(feature = "hub")]
+            What::Left { name, room, why } => {
+                Line { name: Some(name), room: Some(room), text: Some(why), ..with("left", None) }.write(to)
+            }
+            #[cfg(feature = "hub")]
+            What::Renamed { old, new } => {
+                Line { name: Some(old), text: Some(new), ..with("renamed", None) }.write(to)
+            }
+            #[cfg(feature = "hub")]
+            What::Said { name, room, post, acted } => {
+                let event = if *acted { "acted" } else { "said" };
+                Line { name: Some(name), room: Some(room), ..with(event, None) }.write_each(post.texts(), to)
+            }
+            What::Error(text) => Line { text: Some(text), ..with("error", None) }.write(to),
         }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.write()?;
-        self.to.flush()
     }
 }
 
@@ -171,16 +114,15 @@ mod tests {
     /// The lines that are written for this, without their time, of which it is checked that it is that moment.
     fn lines(what: What) -> Vec<String> {
         let moment = datetime!(2026-11-09 06:18:34.25 UTC);
-        let mut json = JsonLines::new(Vec::new());
+        let mut lines = Vec::new();
         let peer = Some(([127, 0, 0, 1], 9).into());
-        json.record(&Entry { time: moment, peer, what }).unwrap();
-        json.flush().unwrap();
+        JsonLines.write(&Entry { time: moment, peer, what }, &mut lines).unwrap();
         let without_time = |line: &str| {
             let (time, rest) = line.strip_prefix("{\"time\":\"").unwrap().split_once("\",").unwrap();
             assert_eq!(OffsetDateTime::parse(time, &Rfc3339).unwrap(), moment);
             rest.to_owned()
         };
-        String::from_utf8(json.to).unwrap().lines().map(without_time).collect()
+        String::from_utf8(lines).unwrap().lines().map(without_time).collect()
     }
 
     #[test]

@@ -2,14 +2,17 @@
 //!
 //! `docs/transcript.md` describes the format of the file that `--transcript FILE` writes.
 
+mod file;
 #[cfg(feature = "transcript")]
 mod json;
 
+pub use file::{Target, WholeLines, open};
 #[cfg(feature = "transcript")]
-pub use json::{JsonLines, open};
+pub use json::JsonLines;
 
 use crate::buffer::Buffer;
-use std::io;
+use crate::notice::{Importance, Notice};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -43,6 +46,44 @@ pub enum What {
     },
     /// Something went wrong: the sentence that the user was told.
     Error(String),
+    /// Somebody came into a room of the hub.
+    #[cfg(feature = "hub")]
+    Joined {
+        /// Their name.
+        name: Arc<str>,
+        /// The room.
+        room: Arc<str>,
+    },
+    /// Somebody left a room of the hub.
+    #[cfg(feature = "hub")]
+    Left {
+        /// Their name.
+        name: Arc<str>,
+        /// The room.
+        room: Arc<str>,
+        /// The way they left, as the others were told.
+        why: String,
+    },
+    /// Somebody has another name.
+    #[cfg(feature = "hub")]
+    Renamed {
+        /// The name they had.
+        old: Arc<str>,
+        /// The name they have.
+        new: Arc<str>,
+    },
+    /// Somebody said something to all in a room, or did it (`/me`).
+    #[cfg(feature = "hub")]
+    Said {
+        /// Their name.
+        name: Arc<str>,
+        /// The room.
+        room: Arc<str>,
+        /// What they said.
+        post: Arc<crate::room::Post>,
+        /// They did it.
+        acted: bool,
+    },
 }
 
 /// Who did it.
@@ -54,17 +95,42 @@ pub enum Direction {
     Received,
 }
 
-/// Where entries are recorded.
-pub trait Record: Send {
-    /// Takes an entry. It may be kept back until [`flush`](Self::flush).
-    ///
-    /// # Errors
-    /// What the system said. Nothing more is to be recorded then.
-    fn record(&mut self, entry: &Entry) -> io::Result<()>;
+impl What {
+    /// What the user is told, as far as it belongs into a transcript.
+    #[must_use]
+    pub fn told(notice: &Notice) -> Option<Self> {
+        match notice {
+            Notice::ConnectedFrom(_) => Some(Self::Connected(Direction::Received)),
+            Notice::ConnectedTo(_) => Some(Self::Connected(Direction::Sent)),
+            Notice::TheySaidGoodbye | Notice::TheirLastWords => Some(Self::Goodbye(Direction::Received)),
+            _ if notice.importance() == Importance::Error => {
+                let text = notice.to_string();
+                Some(Self::Error(text.strip_prefix("threadchat: ").unwrap_or(&text).to_owned()))
+            }
+            _ => None,
+        }
+    }
 
-    /// Writes what was kept back.
+    /// Errors were not recorded because there was no room for them.
+    #[must_use]
+    pub fn lost(errors: usize) -> Self {
+        Self::Error(format!("{errors} errors were not recorded, because the transcript did not keep up"))
+    }
+}
+
+/// How entries are written down.
+pub trait Format: Send {
+    /// Writes an entry: whole lines, each with one call.
     ///
     /// # Errors
-    /// What the system said. Nothing more is to be recorded then.
-    fn flush(&mut self) -> io::Result<()>;
+    /// What writing said.
+    fn write(&self, entry: &Entry, to: &mut dyn Write) -> io::Result<()>;
+}
+
+/// What an endpoint is given to keep a transcript.
+pub struct Sink {
+    /// How.
+    pub format: Box<dyn Format>,
+    /// Where.
+    pub target: Target,
 }

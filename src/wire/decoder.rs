@@ -79,6 +79,12 @@ impl Decoder {
         })
     }
 
+    /// Whether what is heard next is the remainder of a message that had to be cut.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.framer.is_cut()
+    }
+
     /// Whether the peer has shown that it sends newlines.
     #[must_use]
     pub fn is_framed(&self) -> bool {

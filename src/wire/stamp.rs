@@ -33,10 +33,39 @@ impl Stamp {
         Self(stamp)
     }
 
+    /// The text without the stamp that may be in front of it: what looks like one, whatever time it shows.
+    ///
+    /// ```
+    /// # use threadchat::wire::Stamp;
+    /// assert_eq!(Stamp::strip(b"[Mon Nov  9 06:18:34 2026] hello"), b"hello");
+    /// assert_eq!(Stamp::strip(b"[Monday] hello"), b"[Monday] hello");
+    /// ```
+    #[must_use]
+    pub fn strip(text: &[u8]) -> &[u8] {
+        match text.split_at_checked(STAMP_LEN) {
+            Some((stamp, rest)) if stamp.iter().zip(SHAPE).all(|(byte, shape)| has_shape(*byte, *shape)) => {
+                rest
+            }
+            _ => text,
+        }
+    }
+
     /// The bytes as they go over the wire.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; STAMP_LEN] {
         &self.0
+    }
+}
+
+/// A stamp with `a` for a letter, `0` for a digit, and `_` for a digit or a space.
+const SHAPE: &[u8; STAMP_LEN] = b"[aaa aaa _0 00:00:00 0000] ";
+
+fn has_shape(byte: u8, shape: u8) -> bool {
+    match shape {
+        b'a' => byte.is_ascii_alphabetic(),
+        b'0' => byte.is_ascii_digit(),
+        b'_' => byte.is_ascii_digit() || byte == b' ',
+        _ => byte == shape,
     }
 }
 

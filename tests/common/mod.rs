@@ -1,5 +1,6 @@
 //! Real processes, and waiting for what they say. Nothing here depends on the machine being fast: each wait is
-//! for a condition, and fails with everything that was said after a generous limit.
+//! for a condition, and fails with everything that was said after a generous limit. Which design is tested, each test
+//! binary says in its `DESIGN`.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -21,10 +22,27 @@ pub struct Program {
     pub err: Captured,
 }
 
+/// These arguments, and where there is a design to choose and none among them the one that is tested.
+pub fn with_design<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    let may_choose =
+        matches!(args.first(), Some(&("serve" | "connect" | "hub"))) && !args.contains(&"--design");
+    let design: &[&str] = if may_choose { &["--design", crate::DESIGN] } else { &[] };
+    [args, design].concat()
+}
+
 /// `threadchat` with these arguments, to be changed before it is started.
 pub fn threadchat(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_threadchat"));
-    command.args(args);
+    command.args(with_design(args));
+    command
+}
+
+/// The same, started by a shell that does something first.
+#[cfg(unix)]
+pub fn threadchat_after(first: &str, args: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("{first}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_threadchat")]).args(with_design(args));
     command
 }
 
@@ -61,6 +79,19 @@ pub fn be_called(args: &[&str]) -> (Program, TcpStream) {
     be_called_by(|port| Program::start(threadchat(&[&["connect", port], args].concat())))
 }
 
+/// The same for one whose input is a file. Of that it reads much at once: if it cannot get rid of it, there is always
+/// more on its way than the system's buffers happen to take later.
+pub fn be_called_with_file(contents: &[u8], args: &[&str]) -> (Program, TcpStream) {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(contents).unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    be_called_by(|port| {
+        let mut command = threadchat(&[&["connect", port], args].concat());
+        command.stdin(file).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Program::start_as_it_is(command)
+    })
+}
+
 /// The same for a program that is started when the port is known.
 pub fn be_called_by(start: impl FnOnce(&str) -> Program) -> (Program, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -70,6 +101,33 @@ pub fn be_called_by(start: impl FnOnce(&str) -> Program) -> (Program, TcpStream)
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     socket.set_nodelay(true).unwrap();
     (program, socket)
+}
+
+/// A port of this machine at which calls are not answered: its listener accepts none, and no more can wait.
+#[cfg(target_os = "linux")]
+pub struct SilentListener {
+    pub port: String,
+    _listener: rustix::fd::OwnedFd,
+    _waiting: TcpStream,
+}
+
+#[cfg(target_os = "linux")]
+impl SilentListener {
+    pub fn new() -> Self {
+        use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+        let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        listen(&listener, 0).unwrap();
+        let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
+        let waiting = TcpStream::connect(address).unwrap();
+        Self { port: address.port().to_string(), _listener: listener, _waiting: waiting }
+    }
+
+    /// Waits until somebody calls: the system shows a connection to the port that has asked (SYN_SENT) and got no answer.
+    pub fn wait_until_called(&self) {
+        let port = format!(":{:04X} 02 ", self.port.parse::<u16>().unwrap());
+        wait_until("somebody calls", || std::fs::read_to_string("/proc/net/tcp").unwrap().contains(&port));
+    }
 }
 
 /// Reads exactly as many bytes as `expected` has, and compares.
@@ -135,7 +193,7 @@ impl Program {
         pty.resize(pty_process::Size::new(24, 200)).unwrap();
         let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat"));
         // What the terminal can must not depend on where the tests run.
-        let command = command.args(args).env("TERM", "xterm").env("NO_COLOR", "1");
+        let command = command.args(with_design(args)).env("TERM", "xterm").env("NO_COLOR", "1");
         let_signals_through();
         let child = command.spawn(pts).unwrap();
         let keyboard = std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().unwrap();
@@ -210,9 +268,26 @@ impl Program {
     /// The most memory it ever had resident, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> usize {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory it has resident now, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn resident_memory(&self) -> usize {
+        self.memory("VmRSS:")
+    }
+
+    #[cfg(target_os = "linux")]
+    fn memory(&self, which: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(which)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+    }
+
+    /// How many descriptors it has open.
+    #[cfg(target_os = "linux")]
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
     }
 
     /// How many bytes it has read so far, from anywhere.
@@ -222,18 +297,29 @@ impl Program {
         io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 
-    /// Waits until it has not read anything for a while: nothing tells from outside that it never will.
+    /// Waits until it has not read anything for a while although it was never waiting for a processor: nothing tells
+    /// from outside that it never will. The test's own threads get one meanwhile, too: who writes to it is stuck.
     #[cfg(target_os = "linux")]
     #[track_caller]
     pub fn wait_until_it_stops_reading(&self) {
         let mut last = (self.bytes_read(), Instant::now());
         wait_until("it reads no more", || {
             let now = self.bytes_read();
-            if now != last.0 {
+            if now != last.0 || !self.sleeps() {
                 last = (now, Instant::now());
             }
             last.1.elapsed() > Duration::from_millis(500)
         });
+    }
+
+    /// Whether all its threads wait for something.
+    #[cfg(target_os = "linux")]
+    fn sleeps(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        let stat = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).ok();
+        // The state stands behind the name.
+        let sleeps = |stat: String| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'));
+        tasks.filter_map(Result::ok).filter_map(stat).all(sleeps)
     }
 
     /// The names of its threads, sorted; the main thread is called `threadchat`.
@@ -324,6 +410,13 @@ impl Captured {
             said.find(what).is_some_and(|at| said[at..].contains('\n'))
         };
         String::from_utf8_lossy(&self.wait_until(&format!("{what:?}"), complete)).into_owned()
+    }
+
+    /// Waits until it has said this so many times; all it has said then.
+    #[track_caller]
+    pub fn wait_for_times(&self, count: usize, what: &str) -> String {
+        let complete = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches(what).count() >= count;
+        String::from_utf8_lossy(&self.wait_until(&format!("{count} times {what:?}"), complete)).into_owned()
     }
 
     /// Waits until it has said so many lines; their texts, without stamps.

@@ -1,0 +1,53 @@
+//! Medians and quartiles. The mean of a few runs says more about the one that was disturbed than about the others.
+
+use serde::{Deserialize, Serialize};
+
+/// The middle of some values, and between what the middle half of them lies.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Spread {
+    /// Half of the values are below.
+    pub(super) median: f64,
+    /// The first quartile: a quarter of the values is below.
+    pub(super) q1: f64,
+    /// The third quartile: a quarter of the values is above.
+    pub(super) q3: f64,
+}
+
+impl Spread {
+    /// Of at least one value.
+    pub(super) fn of(values: &[f64]) -> Self {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |part: f64| {
+            let position = part * (sorted.len() - 1) as f64;
+            let (below, above) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
+            below + (above - below) * position.fract()
+        };
+        Self { median: at(0.5), q1: at(0.25), q3: at(0.75) }
+    }
+
+    /// Whether the middle halves have nothing in common: less can be due to chance.
+    pub(super) fn differs_from(&self, other: &Self) -> bool {
+        self.q1 > other.q3 || self.q3 < other.q1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_lie_between_the_values_next_to_them() {
+        assert_eq!(Spread::of(&[3.0, 1.0, 2.0, 5.0, 4.0]), Spread { median: 3.0, q1: 2.0, q3: 4.0 });
+        assert_eq!(Spread::of(&[1.0, 2.0]), Spread { median: 1.5, q1: 1.25, q3: 1.75 });
+        assert_eq!(Spread::of(&[7.0]), Spread { median: 7.0, q1: 7.0, q3: 7.0 });
+    }
+
+    #[test]
+    fn what_overlaps_does_not_differ() {
+        let spread = |q1, q3| Spread { median: (q1 + q3) / 2.0, q1, q3 };
+        assert!(spread(1.0, 2.0).differs_from(&spread(3.0, 4.0)));
+        assert!(spread(3.0, 4.0).differs_from(&spread(1.0, 2.0)));
+        assert!(!spread(1.0, 3.0).differs_from(&spread(2.0, 4.0)));
+    }
+}

@@ -1,0 +1,99 @@
+//! One of the two people: what is typed, and what is shown.
+
+use super::side::{Said, Side};
+use crate::buffer::Buffer;
+use crate::clock::Clock;
+use crate::conversation::Manners;
+use crate::exit::Exit;
+use crate::notice::{Importance, Notice};
+use crate::terminal::{Kind, harmless};
+use crate::wire::Encoder;
+use crate::world::{Verbosity, World};
+use std::io::ErrorKind;
+
+/// What lasts longer than one conversation.
+pub(super) struct Endpoint {
+    world: World,
+    pub(super) manners: Manners,
+    clock: Clock,
+    ours: Side,
+    /// Nothing more can be typed or shown.
+    pub(super) is_over: bool,
+    /// The conversation did not end in good order.
+    failed: bool,
+}
+
+impl Endpoint {
+    pub(super) fn new(world: World, manners: Manners) -> Self {
+        let ours = Side::new(Encoder::text_limit(manners.max_line));
+        let mut endpoint = Self { world, manners, clock: Clock::new(), ours, is_over: false, failed: false };
+        endpoint.tell(&Notice::TakingTurns);
+        if endpoint.clock.lacks_local_time() {
+            endpoint.tell(&Notice::NoLocalTime);
+        }
+        endpoint
+    }
+
+    /// A conversation begins.
+    pub(super) fn begin(&mut self, notice: &Notice) {
+        self.failed = false;
+        self.tell(notice);
+    }
+
+    /// Waits for what we say next. What was typed out of turn is there already.
+    pub(super) fn next_typed(&mut self) -> Said {
+        loop {
+            if let Some(said) = self.ours.said.pop_front() {
+                self.is_over |= matches!(said, Said::End(_));
+                return said;
+            }
+            self.ours.read(&mut self.world.keyboard, false);
+        }
+    }
+
+    pub(super) fn encoder(&self) -> Encoder {
+        Encoder::new(self.manners.wire)
+    }
+
+    pub(super) fn message(&mut self, text: &[u8]) -> Buffer {
+        let mut message = Buffer::default();
+        self.encoder().encode(&self.clock.stamp(), text, &mut message);
+        message
+    }
+
+    pub(super) fn show(&mut self, text: &[u8]) -> Result<(), Notice> {
+        let mut line = Vec::new();
+        match self.manners.to_terminal {
+            true => harmless(text, &mut line),
+            false => line.extend_from_slice(text),
+        }
+        line.push(b'\n');
+        let shown = self.world.screen.show(Kind::Message, &line);
+        self.is_over |= shown.is_err();
+        shown.map_err(Notice::CannotWriteScreen)
+    }
+
+    pub(super) fn tell(&mut self, notice: &Notice) {
+        if matches!(notice, Notice::CannotWriteScreen(error) if error.kind() == ErrorKind::BrokenPipe) {
+            // That nobody reads any more is no error.
+            return;
+        }
+        let importance = notice.importance();
+        self.failed |= importance == Importance::Error;
+        if self.world.verbosity > Verbosity::Quiet || importance != Importance::Information {
+            let kind = if importance == Importance::Error { Kind::Error } else { Kind::Notice };
+            let to = self.world.notices.as_mut().unwrap_or(&mut self.world.screen);
+            // If notices cannot be shown, there is nobody left to tell.
+            let _ = to.show(kind, format!("{notice}\n").as_bytes());
+        }
+    }
+
+    /// There is no next conversation, neither for the rest of what was typed, as far as it was read.
+    pub(super) fn end(mut self) -> Exit {
+        let exit = if self.failed { Exit::Failed } else { Exit::InOrder };
+        if self.ours.said.iter().any(|said| !matches!(said, Said::End(_))) {
+            self.tell(&Notice::RestNotSent);
+        }
+        exit
+    }
+}

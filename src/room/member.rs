@@ -1,0 +1,140 @@
+//! One member: what they say and have not been heard of yet, and what is on its way to them.
+
+use super::command::Remainder;
+use super::outbox::Outbox;
+use super::{Id, Name, PAUSE_TO_CLOSE, PAUSE_TO_TAKE};
+use crate::buffer::Buffer;
+use crate::wire::{Decoder, PAUSE};
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One member, from the greeting until the connection is closed.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) name: Name,
+    /// None for the operator.
+    pub(super) peer: Option<SocketAddr>,
+    /// The key of the room they are in, also when they have left it.
+    pub(super) room: Arc<str>,
+    pub(super) speech: Speech,
+    pub(super) outbox: Outbox,
+    /// When something was last taken out of the outbox, or put into it while it was empty.
+    pub(super) took_at: Instant,
+    /// The outbox is full: others in the room wait.
+    pub(super) is_full: bool,
+    /// The outbox is on the list of those in which there is something to be written.
+    pub(super) is_to_be_written: bool,
+    /// Whom they do not want to hear.
+    pub(super) ignores: Vec<Id>,
+    /// Who last wrote to them alone.
+    pub(super) reply_to: Option<Id>,
+    /// Why nothing can be written to them any more.
+    pub(super) broken: Option<io::Error>,
+    /// They have left, and what is on its way is being delivered.
+    pub(super) leaving: Option<Leaving>,
+    /// When the member is next to be looked after, as the hub's list of these times has it.
+    pub(super) timer: Option<Instant>,
+}
+
+/// What is said, from the bytes to the lines that were carried out.
+#[derive(Debug)]
+pub(super) struct Speech {
+    pub(super) decoder: Decoder,
+    /// What was read and has not been looked at.
+    pub(super) input: VecDeque<Buffer>,
+    /// How much of the first of these was, in bytes.
+    pub(super) taken: usize,
+    /// Nothing more will be read, and how that ended.
+    pub(super) ended: Option<io::Result<()>>,
+    /// Whether there ever was a line.
+    pub(super) spoke: bool,
+    pub(super) lines: Lines,
+}
+
+/// The lines that could not be carried out when they came.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// Of a client there is one at most; the operator's commands pass by.
+    pub(super) kept: VecDeque<Kept>,
+    /// What the remainder of the last line is, if it was cut.
+    pub(super) remainder: Option<Remainder>,
+    /// With a rate, when the next line is not early any more.
+    pub(super) on_time_at: Option<Instant>,
+    /// The first of them is early, and until when.
+    pub(super) early_until: Option<Instant>,
+    /// They are on the list of those that wait for somebody's outbox.
+    pub(super) are_held: bool,
+}
+
+impl Speech {
+    pub(super) fn new(max_line: usize) -> Self {
+        Self {
+            decoder: Decoder::new(max_line),
+            input: VecDeque::new(),
+            taken: 0,
+            ended: None,
+            spoke: false,
+            lines: Lines::default(),
+        }
+    }
+
+    /// Whether something that was read waits to be carried out.
+    pub(super) fn waits(&self) -> bool {
+        !self.lines.kept.is_empty() || !self.input.is_empty()
+    }
+}
+
+impl Lines {
+    /// How many bytes of lines are kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.kept.iter().map(|kept| kept.line.len()).sum()
+    }
+}
+
+/// A line that could not be carried out when it came.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) line: Box<[u8]>,
+    /// It is the remainder of one that was cut.
+    pub(super) remainder: Option<Remainder>,
+}
+
+/// The way out of somebody who has left.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) since: Instant,
+    /// When they must have taken it all.
+    pub(super) until: Instant,
+    /// They are still to be told 88.
+    pub(super) goodbye: bool,
+    /// All was written, and our half was closed.
+    pub(super) is_half_closed: bool,
+}
+
+impl Member {
+    /// When to look after this member although nothing happens.
+    pub(super) fn next_timer(&self) -> Option<Instant> {
+        if let Some(leaving) = &self.leaving {
+            let says_goodbye = leaving.goodbye && self.outbox.waiting() == 0;
+            let goodbye_at = says_goodbye.then(|| self.took_at + PAUSE);
+            return goodbye_at.into_iter().chain(self.late_at()).min();
+        }
+        match self.speech.waits() {
+            true => self.speech.lines.early_until,
+            false => self.speech.decoder.quiet_at(),
+        }
+    }
+
+    /// When somebody who has left is hung up on.
+    pub(super) fn late_at(&self) -> Option<Instant> {
+        let leaving = self.leaving.as_ref()?;
+        let moved_at = leaving.since.max(self.took_at);
+        match self.outbox.waiting() {
+            0 => Some(moved_at + PAUSE_TO_CLOSE),
+            _ => Some(leaving.until.min(moved_at + PAUSE_TO_TAKE)),
+        }
+    }
+}

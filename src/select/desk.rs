@@ -1,0 +1,137 @@
+//! The user's side: the keyboard, the screen and the signals, for as long as the program runs.
+
+use super::screen::Screen;
+use super::transcript::Transcript;
+use super::wait::{Interests, Ready};
+use super::world::World;
+use crate::buffer::{Buffer, Pool};
+use crate::endpoint::{Ending, GRACE};
+use crate::exit::Exit;
+use crate::notice::Notice;
+use crate::platform::{Signal, Signals};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+/// How much one read may return, in bytes: as much as a pipe holds.
+pub(super) const READ_SIZE: usize = 64 * 1024;
+
+/// How many buffers the keyboard has, and a socket.
+pub(super) const BUFFERS: usize = 4;
+
+/// What the user types on, and is shown.
+pub(super) struct Desk {
+    pub(super) screen: Screen,
+    pub(super) keyboard_is_terminal: bool,
+    /// None when it has ended.
+    keyboard: Option<OwnedFd>,
+    typed: Pool,
+    signals: Signals,
+}
+
+/// What a read from the keyboard returned.
+pub(super) enum Typed {
+    Input(Buffer),
+    Ended(io::Result<()>),
+}
+
+impl Desk {
+    pub(super) fn new(world: World) -> Self {
+        let transcript = Transcript::new(world.transcript);
+        Self {
+            screen: Screen::new(world.screen, world.notices, world.marked, world.verbosity, transcript),
+            keyboard_is_terminal: world.keyboard_is_terminal,
+            keyboard: world.keyboard,
+            typed: Pool::new(BUFFERS, READ_SIZE),
+            signals: world.signals,
+        }
+    }
+
+    /// Waits for signals, for outputs that are behind, and, if it is to be read, for the keyboard.
+    pub(super) fn add_to<'a>(&'a self, interests: &mut Interests<'a>, reads: bool) {
+        interests.add(self.signals.descriptor(), PollFlags::IN, Ready::Signal);
+        if reads && !self.typed.is_empty() {
+            interests.add(self.keyboard.as_ref().map(AsFd::as_fd), PollFlags::IN, Ready::Keyboard);
+        }
+        self.add_outputs(interests);
+    }
+
+    fn add_outputs<'a>(&'a self, interests: &mut Interests<'a>) {
+        let [messages, notices] = self.screen.descriptors();
+        interests.add(messages, PollFlags::OUT, Ready::Messages);
+        interests.add(notices, PollFlags::OUT, Ready::Notices);
+        interests.add(self.screen.transcript.descriptor(), PollFlags::OUT, Ready::Transcript);
+    }
+
+    /// One of the outputs has become ready.
+    pub(super) fn output_is_ready(&mut self, ready: Ready) {
+        match ready {
+            Ready::Messages => self.screen.messages_are_ready(),
+            Ready::Notices => self.screen.notices_are_ready(),
+            Ready::Transcript => self.screen.transcript.is_ready(),
+            _ => {}
+        }
+    }
+
+    /// A signal that has come, if one has.
+    pub(super) fn take_signal(&mut self) -> Option<Signal> {
+        self.signals.take()
+    }
+
+    /// The keyboard has become readable: reads once.
+    pub(super) fn read_keyboard(&mut self) -> Option<Typed> {
+        let mut buffer = self.typed.try_take()?;
+        let result = match rustix::io::read(self.keyboard.as_ref()?, buffer.space()) {
+            Ok(0) => Ok(()),
+            Ok(bytes) => {
+                self.screen.sees(format_args!("read {bytes} bytes from the keyboard"));
+                buffer.filled(bytes);
+                return Some(Typed::Input(buffer));
+            }
+            // Somebody else who has this terminal was faster.
+            Err(Errno::INTR | Errno::AGAIN) => return None,
+            Err(error) => Err(error.into()),
+        };
+        self.keyboard = None;
+        Some(Typed::Ended(result))
+    }
+
+    /// Waits until the screen has taken all messages and the transcript all entries, as long as that takes, and
+    /// then all notices. After a signal the wait is short, and after a second one it is over.
+    pub(super) fn finish_outputs(&mut self, ending: &mut Ending) {
+        loop {
+            if let Err(error) = self.screen.flush()
+                && error.kind() != io::ErrorKind::BrokenPipe
+            {
+                self.screen.tell(&Notice::CannotWriteScreen(error));
+                ending.exit = Exit::Failed;
+            }
+            if let Err(error) = self.screen.transcript.flush(Instant::now()) {
+                self.screen.tell(&Notice::CannotWriteTranscript(error));
+            }
+            let is_behind = self.screen.has_messages() || self.screen.transcript.is_behind();
+            if !is_behind && !self.screen.has_notices() {
+                return;
+            }
+            if !is_behind {
+                ending.by_force.get_or_insert(Instant::now() + GRACE);
+            }
+            if ending.by_force.is_some_and(|by_force| by_force <= Instant::now()) {
+                return;
+            }
+            let mut interests = Interests::default();
+            interests.add(self.signals.descriptor(), PollFlags::IN, Ready::Signal);
+            self.add_outputs(&mut interests);
+            let ready =
+                interests.wait(ending.by_force.into_iter().chain(self.screen.transcript.deadline()).min());
+            ready.into_iter().for_each(|ready| self.output_is_ready(ready));
+            while let Some(signal) = self.take_signal() {
+                if ending.signalled(signal, Instant::now()) {
+                    return;
+                }
+            }
+        }
+    }
+}

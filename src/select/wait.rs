@@ -1,0 +1,64 @@
+//! The one wait: for everything at once.
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+/// What has become possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ready {
+    Signal,
+    /// To read what was typed.
+    Keyboard,
+    /// To read what the peer sent.
+    Received,
+    /// To write more to the peer.
+    Peer,
+    Caller,
+    /// To go on with somebody who is turned away.
+    TurnedAway,
+    Connected,
+    /// To read from clients of the hub, or to write more to them.
+    #[cfg(feature = "hub")]
+    Clients,
+    /// To write more to these outputs.
+    Messages,
+    Notices,
+    Transcript,
+}
+
+/// What is waited for, and what is then ready.
+#[derive(Default)]
+pub(super) struct Interests<'a> {
+    descriptors: Vec<PollFd<'a>>,
+    ready: Vec<Ready>,
+}
+
+impl<'a> Interests<'a> {
+    /// Waits for this one, too.
+    pub(super) fn add(
+        &mut self,
+        descriptor: impl Into<Option<BorrowedFd<'a>>>,
+        flags: PollFlags,
+        ready: Ready,
+    ) {
+        if let Some(descriptor) = descriptor.into() {
+            self.descriptors.push(PollFd::from_borrowed_fd(descriptor, flags));
+            self.ready.push(ready);
+        }
+    }
+
+    /// Waits until something is ready, or for that moment.
+    pub(super) fn wait(mut self, deadline: Option<Instant>) -> Vec<Ready> {
+        let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        // An error is an interruption: nothing is ready, and it is waited again.
+        if poll(&mut self.descriptors, timeout.as_ref()).is_err() {
+            return Vec::new();
+        }
+        // An error or an end is found by reading or writing.
+        let mut is_ready = self.descriptors.iter().map(|descriptor| !descriptor.revents().is_empty());
+        self.ready.retain(|_| is_ready.next().unwrap_or(false));
+        self.ready
+    }
+}

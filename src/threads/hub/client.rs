@@ -1,0 +1,120 @@
+//! One client: a reader, and a writer if it is ever behind.
+
+use crate::buffer::Pool;
+use crate::room::{Id, Queue};
+use crate::threads::event::Event;
+use crate::threads::reader::Reader;
+use crate::threads::screen::Observer;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::convert::Infallible;
+use std::io::{self, IoSlice, Write};
+use std::net::TcpStream;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+/// How many buffers a client-reader has: while one is with main it reads into the other.
+const BUFFERS: usize = 2;
+
+/// How large they are, in bytes: twice as large as the last read. Ten thousand people who type need little, and
+/// somebody who sends a file is read in few calls.
+const BUFFER_SIZE: RangeInclusive<usize> = 1024..=64 * 1024;
+
+/// How large the stacks of these threads are, in bytes: several times what they use.
+const STACK: usize = 64 * 1024;
+
+/// How much a writer writes with one call, in bytes. A blocked call tells of no progress until it is through: at 64
+/// KiB a second, the slowest client that is never to be cut off, that takes half a second.
+const CHUNK: usize = 32 * 1024;
+
+/// How many posts are written with one call at most.
+pub(super) const SLICES: usize = 32;
+
+/// The connection and its threads.
+pub(super) struct Client {
+    pub(super) socket: Arc<TcpStream>,
+    /// None when it has said its last word.
+    pub(super) reader: Option<JoinHandle<()>>,
+    /// Dropped, it ends the reader also if the client goes on sending, which hanging up does not. None when it is over.
+    pub(super) running: Option<Sender<Infallible>>,
+    writer: Option<Writer>,
+}
+
+/// The thread that writes to a client that is behind. It stays until the client has gone: such a client will be behind again.
+struct Writer {
+    queue: Sender<Queue>,
+    thread: JoinHandle<()>,
+}
+
+impl Client {
+    /// Starts the reader.
+    pub(super) fn start(
+        id: Id,
+        socket: &Arc<TcpStream>,
+        to_main: &Sender<Event>,
+        observer: Observer,
+    ) -> io::Result<Self> {
+        let (socket, input, to_main) = (Arc::clone(socket), Arc::clone(socket), to_main.clone());
+        let (running, stop) = bounded(0);
+        let reader = Reader { pool: Pool::growing(BUFFERS, BUFFER_SIZE), stop, to_main, observer };
+        let reader =
+            thread::Builder::new().name("client-reader".to_owned()).stack_size(STACK).spawn(move || {
+                reader.run(
+                    &*input,
+                    |buffer| Event::Heard(id, buffer),
+                    |result| Event::HeardAllOf(id, result),
+                );
+            })?;
+        Ok(Self { socket, reader: Some(reader), running: Some(running), writer: None })
+    }
+
+    /// The way to the writer, which is started if there is none.
+    pub(super) fn writer(&mut self, id: Id, to_main: &Sender<Event>) -> io::Result<&Sender<Queue>> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => {
+                let (queue, lent) = bounded(1);
+                let (socket, to_main) = (Arc::clone(&self.socket), to_main.clone());
+                let thread = thread::Builder::new()
+                    .name("client-writer".to_owned())
+                    .stack_size(STACK)
+                    .spawn(move || write(id, &socket, &lent, &to_main))?;
+                Writer { queue, thread }
+            }
+        };
+        Ok(&self.writer.insert(writer).queue)
+    }
+
+    /// Lets the writer come to its end; nothing will be lent to it any more.
+    pub(super) fn end_writer(&mut self) -> Option<JoinHandle<()>> {
+        self.writer.take().map(|writer| writer.thread)
+    }
+}
+
+/// The writer: blocks in writing what it is lent, until main has nothing for it any more or an error.
+fn write(id: Id, socket: &TcpStream, lent: &Receiver<Queue>, to_main: &Sender<Event>) {
+    for mut queue in lent {
+        while !queue.is_empty() {
+            let event = match write_chunk(socket, &queue) {
+                Ok(written) => {
+                    queue.advance(written);
+                    Event::Wrote(id, written)
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    let _ = to_main.send(Event::WriteFailedTo(id, error));
+                    return;
+                }
+            };
+            // Refused only if main has gone.
+            if to_main.send(event).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn write_chunk(mut socket: &TcpStream, queue: &Queue) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    socket.write_vectored(queue.fill(&mut slices, CHUNK))
+}

@@ -1,0 +1,252 @@
+//! Main: one loop that takes an event, asks what it means, and hands the outcome to the writers.
+
+use super::callers::Callers;
+use super::connector;
+use super::desk::Desk;
+use super::event::Event;
+use super::reader::{BUFFERS, READ_SIZE};
+use super::talk::Talk;
+use crate::buffer::Pool;
+use crate::call::Call;
+use crate::clock::Clock;
+use crate::conversation::Manners;
+use crate::endpoint::{Action, Behind, Ending, Endpoint};
+use crate::exit::Exit;
+use crate::notice::{Notice, busy};
+use crate::world::World;
+use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
+use std::convert::Infallible;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How many events the channel holds. It is never full for long, because main never blocks.
+const EVENTS: usize = 64;
+
+/// How long main looks out for the next event before it goes to sleep. To be woken costs tens of microseconds, and where
+/// something happens more is about to. Whoever else has something to do is let through each time it looks.
+const AWAKE: Duration = Duration::from_micros(50);
+
+/// All that main knows. Only main touches it.
+pub(super) struct MainLoop {
+    events: Receiver<Event>,
+    to_main: Sender<Event>,
+    endpoint: Endpoint<TcpStream>,
+    source: Source,
+    clock: Clock,
+    desk: Desk,
+    /// The buffers of the socket-reader, the same for all conversations: those that a stuck screen still
+    /// holds from the last one are missing in the next.
+    received: Pool,
+    talk: Option<Talk>,
+}
+
+/// Where connections come from.
+enum Source {
+    Callers(Callers),
+    /// The connector thread ends when this is dropped. It may be left behind when a signal ends the program:
+    /// nothing can wake a thread that waits for the system to look up a name or to reach an address.
+    Connector {
+        _running: Sender<Infallible>,
+    },
+}
+
+impl MainLoop {
+    /// Waits for callers, and talks with one after the other.
+    pub(super) fn serve(
+        world: World,
+        manners: Manners,
+        listener: TcpListener,
+        port_was_chosen: bool,
+        once: bool,
+    ) -> io::Result<Self> {
+        let (to_main, events) = bounded(EVENTS);
+        let callers = Callers::start(listener, to_main.clone())?;
+        let endpoint =
+            Endpoint::serve(manners, world.keyboard_is_terminal, callers.address(), port_was_chosen, once);
+        Self::start(world, endpoint, Source::Callers(callers), to_main, events)
+    }
+
+    /// Calls somebody, and talks with them.
+    pub(super) fn connect(world: World, manners: Manners, call: Call) -> io::Result<Self> {
+        let (to_main, events) = bounded(EVENTS);
+        let (running, stop) = bounded(0);
+        let connected = to_main.clone();
+        thread::Builder::new().name("connector".to_owned()).spawn(move || {
+            let outcome = connector::run(call, &stop, &connected);
+            let _ = connected.send(Event::Connected(outcome));
+        })?;
+        let endpoint = Endpoint::connect(manners, world.keyboard_is_terminal);
+        Self::start(world, endpoint, Source::Connector { _running: running }, to_main, events)
+    }
+
+    fn start(
+        world: World,
+        mut endpoint: Endpoint<TcpStream>,
+        source: Source,
+        to_main: Sender<Event>,
+        events: Receiver<Event>,
+    ) -> io::Result<Self> {
+        let desk = Desk::start(world, &to_main)?;
+        let clock = Clock::new();
+        if clock.lacks_local_time() {
+            endpoint.tell(Notice::NoLocalTime);
+        }
+        Ok(Self {
+            events,
+            to_main,
+            endpoint,
+            source,
+            clock,
+            desk,
+            received: Pool::new(BUFFERS, READ_SIZE),
+            talk: None,
+        })
+    }
+
+    /// The whole life of the endpoint.
+    pub(super) fn run(mut self) -> Exit {
+        loop {
+            if let Some(ending) = self.settle() {
+                return self.end(ending);
+            }
+            if let Some(event) = self.next_event() {
+                self.handle(event);
+            }
+            // Also when events never cease.
+            self.tick(Instant::now());
+        }
+    }
+
+    /// Waits for the next event, or for the next moment at which something is to be done. What has happened
+    /// comes before what is due.
+    fn next_event(&self) -> Option<Event> {
+        let asleep_at = Instant::now() + AWAKE;
+        while Instant::now() < asleep_at {
+            if let Ok(event) = self.events.try_recv() {
+                return Some(event);
+            }
+            thread::yield_now();
+        }
+        let due = self.endpoint.deadline().map_or_else(never, at);
+        select_biased! {
+            // The channel cannot be closed, because we hold a sender of it ourselves.
+            recv(self.events) -> event => event.ok(),
+            recv(due) -> _ => None,
+        }
+    }
+
+    /// Something happened.
+    fn handle(&mut self, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Typed(buffer) => self.endpoint.typed(buffer, self.behind()),
+            Event::InputEnded(result) => self.endpoint.input_ended(result),
+            Event::Called(socket, peer) => {
+                if let Source::Callers(callers) = &mut self.source {
+                    self.endpoint.called(socket, peer, now, callers.being_turned_away());
+                }
+            }
+            Event::Connected(outcome) => self.endpoint.connected(outcome, now),
+            Event::Signal(signal) => self.endpoint.signalled(signal, now),
+            Event::ScreenFailed(error) => self.endpoint.screen_failed(error),
+            Event::TranscriptFailed(error) => self.endpoint.tell(Notice::CannotWriteTranscript(error)),
+            Event::Tell(notice) => self.endpoint.tell(notice),
+            // What there is to do then, `settle` does after every event.
+            Event::Room | Event::ScreenDone | Event::NoticesDone | Event::TranscriptDone => {}
+            // The hub's.
+            #[cfg(feature = "hub")]
+            Event::Heard(..) | Event::HeardAllOf(..) | Event::Wrote(..) | Event::WriteFailedTo(..) => {}
+            Event::Received(..) | Event::HeardAll(_) | Event::WriteFailed(_) | Event::Delivered(_) => {
+                self.handle_talk(event);
+            }
+        }
+    }
+
+    /// Something happened in the conversation.
+    fn handle_talk(&mut self, event: Event) {
+        let (Some(talk), Some(conversation)) = (&mut self.talk, self.endpoint.conversation()) else { return };
+        match event {
+            Event::Received(buffer, at) => talk.received(conversation, buffer, at, &mut self.desk.screen),
+            Event::HeardAll(result) => talk.heard_all(conversation, result, &mut self.desk.screen),
+            Event::WriteFailed(error) => talk.write_failed(conversation, error),
+            Event::Delivered(delivery) => talk.delivered(conversation, delivery),
+            _ => {}
+        }
+    }
+
+    /// Some time has passed.
+    fn tick(&mut self, now: Instant) {
+        self.endpoint.tick(now);
+        if let (Some(talk), Some(conversation)) = (&mut self.talk, self.endpoint.conversation()) {
+            talk.tick(conversation, now, self.events.is_empty(), &mut self.desk.screen);
+        }
+    }
+
+    /// What cannot take more of what is typed.
+    fn behind(&self) -> Option<Behind> {
+        match &self.talk {
+            Some(talk) if !talk.has_room() && self.desk.screen.transcript_has_room() => Some(Behind::Peer),
+            Some(talk) if !talk.has_room() => Some(Behind::Transcript),
+            _ => None,
+        }
+    }
+
+    /// Does all that is to be done after what happened. An ending, if the program is to end.
+    fn settle(&mut self) -> Option<Ending> {
+        loop {
+            if let Some(talk) = &self.talk {
+                talk.send(&mut self.endpoint, &mut self.clock);
+            }
+            // A transcript that does not keep up holds up the next conversation, whose events no buffers bound.
+            let may_begin = self.talk.is_some() || self.desk.screen.transcript_has_room();
+            match self.endpoint.next_action(Instant::now(), may_begin)? {
+                Action::Tell(notice) => self.desk.screen.tell(&notice),
+                Action::Prompt(state) => self.desk.screen.set_prompt(&state),
+                Action::Begin(socket, peer) => {
+                    match Talk::start(socket, &self.received, &self.to_main, &self.desk.screen) {
+                        Ok(talk) => self.talk = Some(talk),
+                        Err(error) => self.endpoint.cannot_talk(peer, error),
+                    }
+                }
+                Action::Close { in_order } => {
+                    if let Some(talk) = self.talk.take() {
+                        talk.join();
+                    }
+                    self.desk.screen.closed(in_order);
+                }
+                Action::TurnAway(socket, peer) => {
+                    if let Source::Callers(callers) = &mut self.source {
+                        let turned_away = callers.turn_away(socket, busy(&self.clock.stamp()));
+                        self.endpoint.tell(match turned_away {
+                            Ok(()) => Notice::TurnedAway(peer),
+                            Err(error) => Notice::CannotTurnAway(error),
+                        });
+                    }
+                }
+                Action::End(ending) => return Some(ending),
+            }
+        }
+    }
+
+    /// Ends all threads, when what is to be shown has been shown.
+    fn end(mut self, mut ending: Ending) -> Exit {
+        self.desk.close_keyboard();
+        let (endpoint, source) = (&mut self.endpoint, &mut self.source);
+        self.desk.finish_outputs(&self.events, &mut ending, |socket, peer| {
+            if let Source::Callers(callers) = source {
+                endpoint.called(socket, peer, Instant::now(), callers.being_turned_away());
+            }
+        });
+        if let Source::Callers(callers) = self.source {
+            let in_a_hurry = matches!(ending.exit, Exit::Signal(_));
+            let held = self.endpoint.take_held().collect();
+            callers.end(held, &self.events, &busy(&self.clock.stamp()), in_a_hurry);
+        }
+        // Whoever waits for us to take an event is woken by this.
+        drop(self.events);
+        self.desk.end();
+        ending.exit
+    }
+}

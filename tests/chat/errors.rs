@@ -1,0 +1,171 @@
+//! What goes wrong, what is said about it, and the exit code.
+
+use crate::common::*;
+use std::net::TcpListener;
+use std::process::Stdio;
+
+/// Runs it with nothing to read; the exit code, and what it said on standard error.
+fn run(args: &[&str]) -> (i32, String) {
+    let mut command = threadchat(args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = Program::start_as_it_is(command);
+    let code = program.status().code().unwrap();
+    (code, program.err.text())
+}
+
+/// A port on which nobody listens.
+fn free_port() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+}
+
+#[test]
+fn a_port_in_use_is_told_with_what_to_do() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (code, told) = run(&["serve", &address]);
+    assert_eq!(code, 1);
+    assert!(told.starts_with(&format!("threadchat: cannot listen on {address}: ")), "{told}");
+    assert!(told.contains("choose another port"), "{told}");
+}
+
+#[test]
+fn a_refused_connection_is_told_with_what_to_do() {
+    let port = free_port();
+    let (code, told) = run(&["connect", &port]);
+    assert_eq!(code, 1);
+    assert!(told.starts_with(&format!("threadchat: cannot connect to 127.0.0.1:{port}: ")), "{told}");
+    assert!(told.contains("threadchat serve") && told.contains("--wait"), "{told}");
+    let (code, told) = run(&["connect", &port, "--wait", "0.5"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("cannot connect to"), "{told}");
+}
+
+#[test]
+fn a_name_that_is_not_found_is_told_with_what_to_do() {
+    for command in ["serve", "connect"] {
+        let (code, told) = run(&[command, "no-such-host.invalid"]);
+        assert_eq!(code, 1);
+        assert!(told.contains("cannot find the address of no-such-host.invalid"), "{told}");
+        assert!(told.contains("check its spelling"), "{told}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_call_that_nobody_answers_is_given_up_after_the_time_for_it() {
+    let silent = SilentListener::new();
+    let (code, told) = run(&["connect", &silent.port, "--timeout", "0.3"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("timed out") && told.contains("no firewall is in between"), "{told}");
+}
+
+#[test]
+fn an_address_of_another_machine_cannot_be_listened_on() {
+    // A documentation address (RFC 5737): no machine has it.
+    let (code, told) = run(&["serve", "192.0.2.1"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("cannot listen on 192.0.2.1:21567") && told.contains("does not have that address"));
+}
+
+#[test]
+fn serve_tells_how_to_let_other_machines_in_while_it_listens_to_this_one_only() {
+    let (mut serve, port) = serve(&[]);
+    assert!(serve.err.text().contains(&format!("threadchat serve 0.0.0.0:{port})")));
+    serve.types("88\n");
+    serve.exits(0);
+    let (mut open, _) = Program::start(threadchat(&["serve", "0.0.0.0:0"])).with_port();
+    assert!(!open.err.text().contains("to let others in"));
+    open.types("88\n");
+    open.exits(0);
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+
+    #[test]
+    fn too_many_open_files_are_told_once_and_the_conversation_goes_on() {
+        let (mut serve, port) = serve_with(threadchat_after("ulimit -n 14", &["serve", "0"]));
+        let mut first = connect(port, &[]);
+        serve.err.wait_for("...connected from");
+        let callers: Vec<_> = (0..20).map(|_| call(port)).collect();
+        serve.err.wait_for("cannot accept a call: ");
+        first.types("still here\n");
+        serve.out.wait_for("still here");
+        drop(callers);
+        first.types("88\n");
+        first.exits(0);
+        assert_eq!(serve.err.text().matches("cannot accept a call").count(), 1);
+        assert!(serve.err.text().contains("ulimit -n"));
+        // And it goes on afterwards.
+        let mut next = connect(port, &[]);
+        next.types("next\n");
+        serve.out.wait_for("next");
+        next.types("88\n");
+        next.exits(0);
+        serve.types("88\n");
+        serve.exits(0);
+    }
+
+    #[cfg(feature = "signals")]
+    #[test]
+    fn a_signal_ends_a_serve_that_has_no_descriptor_left() {
+        // As many as it has when it waits for the first call, and not one more.
+        let mut roomy = Program::start(threadchat(&["serve", "0"]));
+        roomy.err.wait_for("waiting for connection...");
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", roomy.id())).unwrap().count();
+        roomy.kill();
+        let tight = threadchat_after(&format!("ulimit -n {descriptors}"), &["serve", "0"]);
+        let (mut serve, _) = serve_with(tight);
+        serve.signal(rustix::process::Signal::TERM);
+        serve.exits(143);
+    }
+
+    #[test]
+    fn a_closed_output_ends_quietly_in_order() {
+        let (screen, to_screen) = std::io::pipe().unwrap();
+        let (mut connect, mut socket) = be_called_by(|port| {
+            let mut command = threadchat(&["connect", port]);
+            command.stdin(Stdio::piped()).stdout(to_screen).stderr(Stdio::piped());
+            Program::start_as_it_is(command)
+        });
+        drop(screen);
+        socket.write_all(b"nobody reads this\n").unwrap();
+        assert_eq!(read_rest(&socket), b"88");
+        drop(socket);
+        connect.exits(0);
+        assert_eq!(connect.err.text().lines().count(), 1, "{}", connect.err.text());
+    }
+
+    #[test]
+    fn a_full_disk_under_the_output_is_an_error() {
+        let (mut connect, mut socket) = be_called_by(|port| {
+            let mut command = threadchat(&["connect", port]);
+            let full = File::options().write(true).open("/dev/full").unwrap();
+            command.stdin(Stdio::piped()).stdout(full).stderr(Stdio::piped());
+            Program::start_as_it_is(command)
+        });
+        socket.write_all(b"there is no room for this\n").unwrap();
+        assert_eq!(read_rest(&socket), b"88");
+        drop(socket);
+        connect.exits(1);
+        assert!(connect.err.text().contains("cannot write the messages to standard output: No space left"));
+    }
+
+    #[test]
+    fn an_input_that_cannot_be_read_is_told_and_the_conversation_goes_on() {
+        let (mut connect, mut socket) = be_called_by(|port| {
+            let mut command = threadchat(&["connect", port]);
+            command.stdin(File::open("/").unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            Program::start_as_it_is(command)
+        });
+        connect.err.wait_for("cannot read standard input: Is a directory");
+        socket.write_all(b"hello\n88\n").unwrap();
+        connect.out.wait_for("hello");
+        drop(socket);
+        // Not all of the input could be sent.
+        connect.exits(1);
+    }
+}

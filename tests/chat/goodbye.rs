@@ -1,0 +1,234 @@
+//! How a conversation ends, and what breaks in the article's programs at that and does not break here.
+
+use crate::common::*;
+use std::io::Write;
+use std::net::Shutdown;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A `serve --once` and a connection to it.
+fn serve_one(args: &[&str]) -> (Program, std::net::TcpStream) {
+    let (program, port) = serve(&[&["--once"], args].concat());
+    let socket = call(port);
+    program.err.wait_for("...connected from");
+    (program, socket)
+}
+
+#[test]
+fn what_is_sent_is_a_stamped_line_and_the_goodbye_is_88_and_the_end() {
+    let (mut connect, socket) = be_called(&[]);
+    connect.types("hello\n88\n");
+    let line = read_line(&socket);
+    assert_eq!(text(&line), "hello");
+    let form = time::macros::format_description!(
+        "[[[weekday repr:short] [month repr:short] [day padding:space] [hour]:[minute]:[second] [year]] hello"
+    );
+    time::PlainDateTime::parse(&line, &form).unwrap();
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    connect.exits(0);
+}
+
+#[test]
+fn in_the_wire_of_the_article_there_is_no_newline_but_a_pause() {
+    let (mut connect, socket) = be_called(&["--wire", "article"]);
+    let began = Instant::now();
+    connect.types("one\ntwo\n88\n");
+    let (one, two) = ([0_u8; 30], [0_u8; 30]);
+    for (mut message, expected) in [(one, "one"), (two, "two")] {
+        std::io::Read::read_exact(&mut &socket, &mut message).unwrap();
+        assert_eq!(text(std::str::from_utf8(&message).unwrap()), expected);
+    }
+    assert_eq!(read_rest(&socket), b"88");
+    // One pause after each of the two messages.
+    assert!(began.elapsed() >= 2 * threadchat::wire::PAUSE);
+}
+
+#[test]
+fn a_goodbye_may_come_in_one_read_with_the_message_before_it() {
+    let (mut serve, mut socket) = serve_one(&[]);
+    socket.write_all(b"one\ntwo\n88").unwrap();
+    socket.shutdown(Shutdown::Write).unwrap();
+    serve.exits(0);
+    assert_eq!(serve.out.text(), "one\ntwo\n");
+    assert!(serve.err.text().contains("they said 88"));
+}
+
+#[test]
+fn a_goodbye_glued_to_a_message_still_ends_the_chat() {
+    let (mut serve, mut socket) = serve_one(&[]);
+    socket.write_all(b"born in 1988").unwrap();
+    socket.shutdown(Shutdown::Write).unwrap();
+    serve.exits(0);
+    assert_eq!(serve.out.text(), "born in 1988\n");
+}
+
+#[test]
+fn an_88_within_a_text_ends_nothing() {
+    let (mut serve, mut socket) = serve_one(&[]);
+    socket.write_all(b" 88\n1988\n88 \n[Mon Nov  9 06:18:34 2026] 88\n").unwrap();
+    serve.out.wait_for("2026] 88");
+    serve.types("still here\n");
+    assert_eq!(text(&read_line(&socket)), "still here");
+    socket.write_all(b"88\n").unwrap();
+    serve.exits(0);
+}
+
+#[test]
+fn a_peer_that_sends_no_newlines_is_understood_when_it_pauses() {
+    let (mut serve, mut socket) = serve_one(&[]);
+    socket.write_all(b"[Mon Nov  9 06:18:34 2026] hello").unwrap();
+    serve.out.wait_for("hello");
+    socket.write_all(b"88").unwrap();
+    // The stream does not end: the quiet after the two bytes is what makes them the goodbye.
+    serve.err.wait_for("they said 88");
+    drop(socket);
+    serve.exits(0);
+}
+
+#[test]
+fn a_message_longer_than_one_read_is_one_message() {
+    let (mut serve, mut socket) = serve_one(&[]);
+    let long = "x".repeat(60_000);
+    socket.write_all(format!("{long}\n88\n").as_bytes()).unwrap();
+    serve.exits(0);
+    assert_eq!(serve.out.text(), format!("{long}\n"));
+}
+
+#[test]
+fn a_peer_that_drips_one_byte_at_a_time_is_understood() {
+    let (mut serve, mut socket) = serve_one(&[]);
+    // From here on it may take as long as it likes within a line.
+    socket.write_all(b"one\n").unwrap();
+    for byte in b"two\r\nborn in 1988\n88\n" {
+        socket.write_all(&[*byte]).unwrap();
+    }
+    serve.exits(0);
+    assert_eq!(serve.out.text(), "one\ntwo\nborn in 1988\n");
+}
+
+#[test]
+fn a_peer_that_disappears_without_88_is_told_and_exits_with_1() {
+    let (mut serve, socket) = serve_one(&[]);
+    drop(socket);
+    serve.exits(1);
+    assert!(serve.err.text().contains("without 88: their last message may be missing"));
+
+    let (mut connect, mut socket) = be_called(&[]);
+    socket.write_all(b"and then").unwrap();
+    drop(socket);
+    connect.exits(1);
+    assert_eq!(connect.out.text(), "and then\n");
+}
+
+#[test]
+fn a_peer_that_is_killed_is_noticed() {
+    let (mut serve, port) = serve(&["--once"]);
+    let mut connect = connect(port, &[]);
+    connect.types("hello\n");
+    serve.out.wait_for("hello");
+    connect.kill();
+    serve.exits(1);
+}
+
+#[test]
+fn the_end_of_the_input_is_told_to_the_peer() {
+    let (mut serve, socket) = serve_one(&[]);
+    serve.types("last words\n");
+    serve.ends_input();
+    assert_eq!(text(&read_line(&socket)), "last words");
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    serve.exits(0);
+}
+
+#[test]
+fn an_input_that_ends_without_a_line_listens_until_the_peer_ends_it() {
+    let (mut serve, mut socket) = serve_one(&[]);
+    serve.ends_input();
+    socket.write_all(b"one\n").unwrap();
+    serve.out.wait_for("one");
+    socket.write_all(b"two\n88\n").unwrap();
+    assert_eq!(read_rest(&socket), b"", "it has nothing to say");
+    drop(socket);
+    serve.exits(0);
+    assert_eq!(serve.out.text(), "one\ntwo\n");
+}
+
+#[test]
+fn with_wait_an_end_of_stream_is_no_error_and_we_go_on_sending() {
+    let (mut connect, socket) = be_called(&["--on-eof", "wait"]);
+    socket.shutdown(Shutdown::Write).unwrap();
+    connect.err.wait_for("they are done");
+    connect.types("one\n");
+    assert_eq!(text(&read_line(&socket)), "one");
+    connect.ends_input();
+    assert_eq!(read_rest(&socket), b"");
+    drop(socket);
+    connect.exits(0);
+}
+
+#[test]
+fn what_is_on_its_way_after_88_is_delivered_and_shown_as_long_as_it_moves() {
+    const BYTES: usize = 30_000_000;
+    let (mut connect, mut socket) = be_called(&[]);
+    // More than fits anywhere on the way, said before their 88 is read.
+    let line = [&[b'x'; 99][..], b"\n"].concat();
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| socket.write_all(&line.repeat(BYTES / 100)));
+        connect.types("88\n");
+        writer.join().unwrap().unwrap();
+    });
+    socket.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_rest(&socket), b"88");
+    connect.exits(0);
+    assert_eq!(connect.out.bytes().len(), BYTES);
+}
+
+#[test]
+fn what_they_send_after_our_88_does_not_reset_the_connection_before_they_read_it() {
+    let (mut connect, mut socket) = be_called(&[]);
+    connect.types("hello\n88\n");
+    // Unread by anybody when the goodbye is said.
+    socket.write_all(&vec![b'x'; 1_000_000]).unwrap();
+    thread::sleep(threadchat::wire::PAUSE);
+    assert_eq!(text(&read_line(&socket)), "hello");
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    connect.exits(0);
+}
+
+#[test]
+fn a_peer_that_does_not_close_after_the_goodbye_is_not_waited_for_long() {
+    let (mut connect, socket) = be_called(&[]);
+    connect.types("88\n");
+    let began = Instant::now();
+    connect.exits(0);
+    assert!(began.elapsed() >= Duration::from_millis(1900), "it waits for what may still come");
+    drop(socket);
+}
+
+/// 100 MB without a newline: cut into messages, nothing lost, and no memory for it.
+#[test]
+fn an_endless_message_is_cut_and_whole() {
+    const BYTES: usize = 100_000_000;
+    let (mut serve, mut socket) = serve_one(&[]);
+    let digits = b"0123456789".repeat(100_000);
+    // From here on it may take as long as it likes within a line.
+    socket.write_all(b"\n").unwrap();
+    for _ in 0..BYTES / digits.len() {
+        socket.write_all(&digits).unwrap();
+    }
+    socket.write_all(b"\n").unwrap();
+    serve.out.wait_until("all", |said| said.len() == 1 + BYTES + BYTES.div_ceil(65_536));
+    #[cfg(target_os = "linux")]
+    assert!(serve.peak_memory() < 32 << 20, "{} bytes", serve.peak_memory());
+    socket.write_all(b"88\n").unwrap();
+    serve.exits(0);
+    let heard = serve.out.bytes();
+    let mut lines = heard.split(|byte| *byte == b'\n');
+    assert!(lines.all(|line| line.len() <= 65_536));
+    let mut without_ends = heard;
+    without_ends.retain(|byte| *byte != b'\n');
+    assert!(without_ends == digits.repeat(BYTES / digits.len()));
+}

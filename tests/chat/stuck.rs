@@ -1,0 +1,193 @@
+//! A peer that does not read, a screen that does not take, and what neither may hold up.
+
+use crate::common::*;
+use std::io::{Read, Write};
+use std::process::Stdio;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+const LINE: &[u8] = b"sixty-three characters, so that it is 64 bytes with its newline\n";
+
+/// Types lines until nobody takes them any more.
+fn type_endlessly(mut input: Box<dyn Write + Send>) -> JoinHandle<()> {
+    let lines = LINE.repeat(1000);
+    thread::spawn(move || while input.write_all(&lines).is_ok() {})
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_still_heard() {
+    let (mut connect, mut socket) = be_called(&[]);
+    let typing = type_endlessly(connect.stdin.take().unwrap());
+    #[cfg(target_os = "linux")]
+    connect.wait_until_it_stops_reading();
+    socket.write_all(b"I hear nothing, but I speak\n").unwrap();
+    connect.out.wait_for("I hear nothing, but I speak");
+    #[cfg(target_os = "linux")]
+    assert!(connect.peak_memory() < 32 << 20, "{} bytes", connect.peak_memory());
+    connect.kill();
+    typing.join().unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_bounded_also_for_a_peer_that_does_not_read_a_flood_of_empty_lines() {
+    let (mut connect, _socket) = be_called(&[]);
+    let mut input = connect.stdin.take().unwrap();
+    let typing = thread::spawn(move || while input.write_all(&[b'\n'; 65_536]).is_ok() {});
+    connect.wait_until_it_stops_reading();
+    assert!(connect.peak_memory() < 32 << 20, "{} bytes", connect.peak_memory());
+    connect.kill();
+    typing.join().unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_bounded_also_for_a_file_of_empty_lines() {
+    let (connect, mut socket) = be_called_with_file(&[b'\n'; 5_000_000], &[]);
+    let (mut heard, mut part) = (0, vec![0; 1 << 20]);
+    while let read @ 1.. = socket.read(&mut part).unwrap() {
+        heard += read;
+        assert!(heard == 5_000_000 * 28 + 2 || connect.peak_memory() < 32 << 20, "{}", connect.peak_memory());
+    }
+    assert_eq!(heard, 5_000_000 * 28 + 2);
+}
+
+/// Main has always something to do then, and must look at the clock nevertheless.
+#[cfg(feature = "signals")]
+#[test]
+fn a_flood_of_tiny_lines_does_not_keep_a_signal_or_a_second_caller_waiting() {
+    let (mut serve, port) = serve_with({
+        let mut command = threadchat(&["serve", "0", "--max-line", "32"]);
+        command.stdout(Stdio::null());
+        command
+    });
+    let mut first = call(port);
+    let flood = thread::spawn(move || while first.write_all(&b"\r\n".repeat(50_000)).is_ok() {});
+    let second = call(port);
+    assert!(read_line(&second).contains("the line is busy"));
+    serve.signal(rustix::process::Signal::TERM);
+    serve.exits(143);
+    flood.join().unwrap();
+}
+
+#[test]
+fn a_goodbye_to_a_peer_that_does_not_read_ends_with_the_number_of_lines_that_were_not_delivered() {
+    let (mut connect, mut socket) = be_called_with_file(&LINE.repeat(500_000), &[]);
+    #[cfg(target_os = "linux")]
+    connect.wait_until_it_stops_reading();
+    socket.write_all(b"88\n").unwrap();
+    connect.exits(1);
+    let told = connect.err.text();
+    assert!(told.contains("lines were not delivered") && told.contains("your input was cut short"), "{told}");
+}
+
+#[test]
+fn a_peer_that_reads_slowly_gets_all_of_it_after_the_goodbye() {
+    let (mut connect, mut socket) = be_called(&[]);
+    let lines = LINE.repeat(100_000);
+    let mut input = connect.stdin.take().unwrap();
+    let typing = thread::spawn(move || input.write_all(&lines).unwrap());
+    // In 4 s and more, with a pause of nearly 1 s each time.
+    let (mut heard, mut part) = (Vec::new(), vec![0; 2_000_000]);
+    loop {
+        let read = socket.read(&mut part).unwrap();
+        if read == 0 {
+            break;
+        }
+        heard.extend_from_slice(&part[..read]);
+        thread::sleep(Duration::from_millis(if read > 100_000 { 900 } else { 0 }));
+    }
+    drop(socket);
+    typing.join().unwrap();
+    connect.exits(0);
+    assert_eq!(heard.len(), 100_000 * (27 + LINE.len()) + 2);
+    assert!(heard.ends_with(b"88"));
+}
+
+/// A `connect` whose screen is a pipe that is not read yet, and the connection.
+fn be_called_with_a_stuck_screen() -> (Program, std::net::TcpStream, std::io::PipeReader) {
+    let (screen, to_screen) = std::io::pipe().unwrap();
+    let (connect, socket) = be_called_by(|port| {
+        let mut command = threadchat(&["connect", port]);
+        command.stdin(Stdio::piped()).stdout(to_screen).stderr(Stdio::piped());
+        Program::start_as_it_is(command)
+    });
+    (connect, socket, screen)
+}
+
+/// Sends until nobody takes any more. How many bytes that was.
+fn send_until_it_is_stuck(socket: &mut std::net::TcpStream) -> usize {
+    socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let (lines, mut sent) = (LINE.repeat(1000), 0);
+    loop {
+        match socket.write(&lines[sent % LINE.len()..]) {
+            Ok(bytes) => sent += bytes,
+            Err(_) => return sent,
+        }
+    }
+}
+
+#[test]
+fn a_screen_that_is_stuck_does_not_stop_our_lines_and_loses_nothing() {
+    let (mut connect, mut socket, mut screen) = be_called_with_a_stuck_screen();
+    let sent = send_until_it_is_stuck(&mut socket);
+    connect.types("can you hear me?\n");
+    assert_eq!(text(&read_line(&socket)), "can you hear me?");
+    #[cfg(target_os = "linux")]
+    assert!(connect.peak_memory() < 32 << 20, "{} bytes", connect.peak_memory());
+    // The goodbye goes out, too, and the screen has all the time it wants.
+    connect.types("88\n");
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    thread::sleep(Duration::from_millis(2500));
+    assert!(connect.is_running());
+    let mut shown = Vec::new();
+    screen.read_to_end(&mut shown).unwrap();
+    connect.exits(0);
+    let expected: Vec<u8> = LINE.iter().copied().cycle().take(sent).collect();
+    assert_eq!(shown.len() - expected.len(), usize::from(!expected.ends_with(b"\n")));
+    assert!(shown.starts_with(&expected));
+}
+
+#[cfg(feature = "signals")]
+#[test]
+fn a_signal_ends_it_with_a_stuck_screen_and_a_stuck_peer() {
+    let (mut connect, mut socket, screen) = be_called_with_a_stuck_screen();
+    send_until_it_is_stuck(&mut socket);
+    let typing = type_endlessly(connect.stdin.take().unwrap());
+    #[cfg(target_os = "linux")]
+    connect.wait_until_it_stops_reading();
+    connect.signal(rustix::process::Signal::TERM);
+    connect.exits(143);
+    typing.join().unwrap();
+    drop((socket, screen));
+}
+
+#[test]
+fn notices_are_told_while_the_screen_is_stuck() {
+    let (mut connect, mut socket, screen) = be_called_with_a_stuck_screen();
+    send_until_it_is_stuck(&mut socket);
+    connect.types("88\n");
+    connect.err.wait_for("you said 88");
+    drop(screen);
+}
+
+#[test]
+fn a_stuck_standard_error_holds_nothing_up() {
+    let (notices, to_notices) = std::io::pipe().unwrap();
+    let (mut connect, mut socket) = be_called_by(|port| {
+        let mut command = threadchat(&["connect", "-v", port]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(to_notices);
+        Program::start_as_it_is(command)
+    });
+    // With -v each of them is told of several times, which is more than the pipe takes.
+    for n in 0..2000 {
+        connect.types(format!("line {n}\n"));
+        assert_eq!(text(&read_line(&socket)), format!("line {n}"));
+    }
+    socket.write_all(b"all heard\n88\n").unwrap();
+    connect.out.wait_for("all heard");
+    drop(socket);
+    connect.exits(0);
+    drop(notices);
+}

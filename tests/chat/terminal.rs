@@ -1,0 +1,91 @@
+//! At a terminal, with its own line input.
+
+use crate::common::*;
+use std::io::Write;
+
+/// Without the line editor, which may not be there at all.
+const PLAIN: &[&str] = if cfg!(feature = "editor") { &["--plain"] } else { &[] };
+
+/// A `connect` at a terminal, and the connection.
+fn be_called_at_terminal(args: &[&str]) -> (Program, std::net::TcpStream) {
+    be_called_by(|port| Program::start_at_terminal(&[&["connect", port], PLAIN, args].concat()))
+}
+
+#[test]
+fn foreign_text_is_harmless_to_the_terminal() {
+    let (terminal, mut socket) = be_called_at_terminal(&[]);
+    socket.write_all(b"\x1b[31mred\x07 \xff\tend\xe2\x80\xae\n").unwrap();
+    terminal.out.wait_for("< ^[[31mred^G \u{fffd}\tend<U+202E>\r\n");
+}
+
+#[test]
+fn messages_and_notices_are_seen_in_order() {
+    let (mut terminal, mut socket) = be_called_at_terminal(&[]);
+    socket.write_all(b"one\ntwo\n88\n").unwrap();
+    drop(socket);
+    terminal.exits(0);
+    let seen = terminal.out.text();
+    assert!(seen.ends_with("< one\r\n< two\r\n* they said 88\r\n"), "{seen:?}");
+}
+
+#[test]
+fn the_end_of_input_key_says_88_and_ends_the_program() {
+    let (mut terminal, socket) = be_called_at_terminal(&[]);
+    terminal.out.wait_for("...connected to");
+    terminal.types(b"\x04");
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    terminal.exits(0);
+
+    // Also while it waits, or talks and would wait for the next caller afterwards.
+    let mut waiting = Program::start_at_terminal(&[&["serve", "0"], PLAIN].concat());
+    waiting.out.wait_for("waiting for connection...");
+    waiting.types(b"\x04");
+    waiting.exits(0);
+}
+
+#[cfg(feature = "signals")]
+#[test]
+fn the_interrupt_key_says_88_and_exits_with_130() {
+    let (mut terminal, socket) = be_called_at_terminal(&[]);
+    terminal.out.wait_for("...connected to");
+    terminal.types(b"\x03");
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    terminal.exits(130);
+}
+
+#[test]
+fn many_short_lines_kept_for_a_caller_that_does_not_read_do_not_keep_88_from_working() {
+    let mut terminal = Program::start_at_terminal(&[&["serve", "0"], PLAIN].concat());
+    let told = terminal.out.wait_for("waiting for connection...");
+    let port =
+        told.split("listening on 127.0.0.1:").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    terminal.types("x\n".repeat(150_000));
+    let caller = call(port);
+    terminal.out.wait_for("...connected from");
+    terminal.types("88\n");
+    // It ends then. That 88 was said may be among the notices that are lost, if many lines were refused.
+    terminal.out.wait_until("the end of the conversation", |out| {
+        String::from_utf8_lossy(out).matches("waiting for connection...").count() == 2
+    });
+    drop(caller);
+}
+
+#[test]
+fn while_the_peer_is_stuck_typing_is_read_and_refused_when_there_is_no_room_and_88_works() {
+    let (mut terminal, socket) = be_called_at_terminal(&["--max-line", "1024"]);
+    terminal.out.wait_for("...connected to");
+    let lines = [&[b'x'; 900][..], b"\n"].concat().repeat(100);
+    let refused = |terminal: &Program| terminal.out.text().contains("that line was refused");
+    // As fast as the terminal takes it: what is on the way fills up, then the outbox.
+    wait_until("a line is refused", || {
+        terminal.types(&lines);
+        refused(&terminal)
+    });
+    terminal.types("88\n");
+    terminal.out.wait_for("you said 88");
+    terminal.exits(1);
+    assert!(terminal.out.text().contains("lines were not delivered"));
+    drop(socket);
+}

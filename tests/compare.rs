@@ -1,0 +1,339 @@
+//! `threadchat compare`, as it is used: small, because it is not the figures that are tested.
+#![cfg(feature = "compare")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::*;
+use serde_json::Value;
+use std::fs;
+use std::process::{Command, Output};
+
+/// Where a design is not chosen otherwise.
+const DESIGN: &str = "threads";
+
+/// Runs a small comparison, and reads its report.
+fn compare(args: &[&str]) -> (Output, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("report.json");
+    let small = ["compare", "--quick", "--json", json.to_str().unwrap()];
+    let output = threadchat(&[&small, args].concat()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stdout));
+    let report = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    (output, report)
+}
+
+/// What came of each row of the only work.
+fn outcomes(report: &Value) -> Vec<(&str, &str)> {
+    let rows = report["works"][0]["rows"].as_array().unwrap();
+    rows.iter().map(|row| (row["row"].as_str().unwrap(), row["outcome"].as_str().unwrap())).collect()
+}
+
+/// Does a work, and checks that every row that can do it has these figures.
+fn every_row_runs(work: &str, half_duplex: &str, figures: &[&str]) {
+    let (output, report) = compare(&["--work", work, "--rounds", "1"]);
+    let expected = [
+        ("floor", "measured"),
+        ("threads", "measured"),
+        ("select", "measured"),
+        ("half-duplex", half_duplex),
+    ];
+    assert_eq!(outcomes(&report), expected);
+    assert_eq!((report["format"].as_u64(), report["works"][0]["work"].as_str()), (Some(1), Some(work)));
+    for row in
+        report["works"][0]["rows"].as_array().unwrap().iter().filter(|row| row["outcome"] == "measured")
+    {
+        for figure in figures {
+            let figure = &row["figures"][figure];
+            assert!(
+                figure["median"].as_f64().unwrap() > 0.0 && figure["rounds"].as_array().unwrap().len() == 1,
+                "{row}"
+            );
+            assert!(
+                row["row"] == "floor" || figure["to_floor"]["of_medians"].as_f64().unwrap() > 0.0,
+                "{row}"
+            );
+        }
+        #[cfg(target_os = "linux")]
+        for figure in
+            ["threads", "peak_memory_bytes", "cpu_seconds", "voluntary_switches", "involuntary_switches"]
+        {
+            assert!(row["figures"][figure]["median"].is_number(), "{figure}: {row}");
+        }
+    }
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.lines().all(|line| line.chars().count() <= 120), "{table}");
+    assert_eq!(table.contains("not possible"), half_duplex == "absent", "{table}");
+}
+
+#[test]
+fn latency_is_measured() {
+    every_row_runs("latency", "measured", &["p50_microseconds", "p99_microseconds", "p999_microseconds"]);
+}
+
+#[test]
+fn lines_one_way_are_measured() {
+    every_row_runs("one-way", "absent", &["lines_per_second", "megabytes_per_second"]);
+}
+
+#[test]
+fn lines_both_ways_are_measured() {
+    every_row_runs("both-ways", "absent", &["lines_per_second", "megabytes_per_second"]);
+}
+
+#[test]
+fn a_stalled_peer_is_measured_and_the_other_way_moves() {
+    every_row_runs("stalled", "absent", &["taken_bytes", "other_way_lines", "other_way_p50_microseconds"]);
+}
+
+#[test]
+fn start_and_goodbye_are_measured() {
+    every_row_runs("goodbye", "measured", &["connections_per_second"]);
+}
+
+/// Those of the rows of one work that were measured, and the others.
+#[cfg(feature = "hub")]
+fn rows(work: &Value) -> (Vec<&Value>, Vec<&Value>) {
+    work["rows"].as_array().unwrap().iter().partition(|row| row["outcome"] == "measured")
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn a_hub_is_measured_with_each_number_of_clients_beside_another() {
+    let other = format!("other={} hub {{addr}} --no-operator", env!("CARGO_BIN_EXE_threadchat"));
+    let args = ["--work", "hub", "--rounds", "1", "--hub-clients", "5,20", "--hub-peer", &other];
+    let (output, report) = compare(&args);
+    for (work, clients) in report["works"].as_array().unwrap().iter().zip([5, 20]) {
+        assert_eq!((work["clients"].as_u64(), work["senders"].as_u64()), (Some(clients), Some(1)));
+        let (measured, others) = rows(work);
+        let names: Vec<_> = measured.iter().map(|row| row["row"].as_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            if cfg!(all(feature = "select", unix)) {
+                &["threads", "select", "other"][..]
+            } else {
+                &["threads", "other"]
+            }
+        );
+        assert!(others.iter().all(|row| row["outcome"] == "absent"), "{others:?}");
+        for row in &measured {
+            let figure = |name: &str| row["figures"][name]["median"].as_f64().unwrap();
+            // A stamp and a name are before each line of 64 bytes.
+            let bytes_of_a_line =
+                figure("delivered_megabytes_per_second") * 1e6 / figure("deliveries_per_second");
+            assert!((64.0 + 27.0..64.0 + 50.0).contains(&bytes_of_a_line), "{bytes_of_a_line}");
+            assert!(figure("p50_microseconds") > 0.0);
+            #[cfg(target_os = "linux")]
+            assert!(row["row"] == "select" || figure("threads") > clients as f64, "{row}");
+        }
+    }
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("Hub, 20 clients, 1 sender") && table.contains("not possible"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 120), "{table}");
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn what_is_no_hub_has_failed_and_the_others_go_on() {
+    // It talks with one, and says 88 to the others.
+    let other = format!("other={} serve -q {{addr}}", env!("CARGO_BIN_EXE_threadchat"));
+    let args = [
+        "--work",
+        "hub",
+        "--rounds",
+        "1",
+        "--hub-clients",
+        "3",
+        "--designs",
+        "threads",
+        "--hub-peer",
+        &other,
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("report.json");
+    let small = ["compare", "--quick", "--json", json.to_str().unwrap()];
+    let output = threadchat(&[&small[..], &args].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    let (measured, others) = rows(&report["works"][0]);
+    assert_eq!((measured[0]["row"].as_str(), measured.len()), (Some("threads"), 1));
+    assert_eq!((others[0]["row"].as_str(), others[0]["outcome"].as_str()), (Some("other"), Some("failed")));
+    assert!(!others[0]["reason"].as_str().unwrap().is_empty(), "{}", others[0]);
+}
+
+#[test]
+fn designs_and_works_can_be_picked() {
+    let (_, report) = compare(&["--work", "goodbye", "--designs", "select", "--rounds", "1"]);
+    assert_eq!(outcomes(&report), [("floor", "measured"), ("select", "measured")]);
+}
+
+#[test]
+fn what_is_not_installed_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("report.json");
+    let mut command =
+        threadchat(&["compare", "--quick", "--rounds", "1", "--peers", "--work", "goodbye", "--json"]);
+    let output = command.arg(&json).env("PATH", folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("not installed"), "{said}");
+    assert!(
+        said.contains("System calls were not counted here: neither perf nor strace is installed."),
+        "{said}"
+    );
+    let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    assert_eq!(outcomes(&report)[4..], [("ncat", "absent"), ("nc", "absent"), ("socat", "absent")]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_row_whose_lines_are_not_what_was_sent_has_failed_and_the_others_go_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (json, fake) = (folder.path().join("report.json"), folder.path().join("ncat"));
+    // It puts a stamp in front of each line, which ncat does not.
+    let chat = env!("CARGO_BIN_EXE_threadchat");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = -l ] && exec {chat} serve -q --once $2:$3\nexec {chat} connect -q $1:$2\n"
+    );
+    fs::write(&fake, script).unwrap();
+    fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
+
+    let args = [
+        "compare",
+        "--quick",
+        "--rounds",
+        "1",
+        "--peers",
+        "--designs",
+        "threads",
+        "--work",
+        "latency",
+        "--json",
+    ];
+    let output = threadchat(&args).arg(&json).env("PATH", folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("Latency, ncat, failed: warm-up: line h0000000000 is damaged"), "{said}");
+    let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    assert_eq!(outcomes(&report)[..3], [("floor", "measured"), ("threads", "measured"), ("ncat", "failed")]);
+    assert!(report["works"][0]["rows"][2]["figures"].is_null(), "{report}");
+}
+
+#[test]
+fn wrong_usage_is_told_before_anything_runs() {
+    for args in [
+        &["--work", "sleep"][..],
+        &["--designs", "async"],
+        &["--rounds", "0"],
+        &["--rounds", "many"],
+        &["--json"],
+    ] {
+        Program::start(threadchat(&[&["compare"], args].concat())).exits(2);
+    }
+    let mut program = Program::start(threadchat(&["compare", "--json", "/nowhere/report.json"]));
+    program.exits(1);
+    let said = program.err.text();
+    assert!(said.starts_with("threadchat: cannot write to /nowhere/report.json: "), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+mod nothing_is_left_behind {
+    use super::*;
+    use rustix::process::Signal;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+    use std::thread;
+    use std::time::Duration;
+
+    /// Started with a folder of its own in its environment, by which its children, and theirs, are known.
+    struct Comparison {
+        program: Program,
+        mark: tempfile::TempDir,
+    }
+
+    impl Comparison {
+        /// One that runs, with endpoints of this kind of work.
+        fn start(args: &[&str]) -> Self {
+            let mark = tempfile::tempdir().unwrap();
+            let mut command = threadchat(&[&["compare", "--rounds", "1000", "--quick"], args].concat());
+            command.env("THREADCHAT_TEST_MARK", mark.path());
+            let comparison = Self { program: Program::start(command), mark };
+            wait_until("endpoints run", || comparison.processes().len() >= 3);
+            comparison
+        }
+
+        fn processes(&self) -> BTreeSet<u32> {
+            let is_ours = |process: &Path| {
+                let mark = self.mark.path().as_os_str().as_encoded_bytes();
+                let environment = fs::read(process.join("environ")).unwrap_or_default();
+                environment.windows(mark.len()).any(|part| part == mark)
+            };
+            let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+            let ours = processes.filter(|process| is_ours(process));
+            ours.filter_map(|process| process.file_name()?.to_str()?.parse().ok()).collect()
+        }
+    }
+
+    #[test]
+    fn by_a_signal() {
+        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+            let mut comparison = Comparison::start(&["--work", "latency,stalled"]);
+            comparison.program.signal(signal);
+            comparison.program.exits(code);
+            // Killed they are, but the system may take a moment to remove the child of a child.
+            wait_until("nothing is left", || comparison.processes().is_empty());
+        }
+    }
+
+    #[test]
+    fn by_a_kill_at_any_moment() {
+        // At first system calls are counted, so that what counts them stands between it and the endpoints.
+        for moment in [0, 100, 400, 1600] {
+            let mut comparison = Comparison::start(&["--work", "one-way"]);
+            thread::sleep(Duration::from_millis(moment));
+            comparison.program.kill();
+            wait_until("nothing is left", || comparison.processes().is_empty());
+        }
+    }
+}
+
+/// Run it with `cargo test --test compare -- --ignored`.
+#[test]
+#[ignore = "needs chromium"]
+fn the_page_shows_charts_and_explains_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    compare(&["--rounds", "3", "--work", "latency,one-way,stalled", "--html", page.to_str().unwrap()]);
+    let source = fs::read_to_string(&page).unwrap();
+    for outside in ["http://", "https://", "<script", "<link", "src="] {
+        // A name that is no address: SVG's.
+        assert!(!source.replace("http://www.w3.org/2000/svg", "").contains(outside), "{outside}");
+    }
+    let chromium = Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("chromium is installed");
+    let shown = String::from_utf8_lossy(&chromium.stdout);
+    for expected in [
+        "<h2>Latency</h2>",
+        "<h2>One way</h2>",
+        "<h2>Stalled peer</h2>",
+        "Processor",
+        "<figcaption>p50</figcaption>",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    // p50, p99, p99.9; lines/s; taken, memory, p50; and memory and processor time of each.
+    assert_eq!(shown.matches("<svg").count(), 7 + 3 * 2, "{shown}");
+    assert!(
+        shown.contains("not possible in turns") && shown.contains("The other way kept moving"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("as fast as") || shown.contains("no difference that this run can show"),
+        "{shown}"
+    );
+}

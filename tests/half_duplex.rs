@@ -1,0 +1,455 @@
+//! The half-duplex design: strict turns, and what comes of them.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::*;
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+#[cfg(target_os = "linux")]
+use std::process::Stdio;
+
+/// The design that is tested here.
+const DESIGN: &str = "half-duplex";
+
+/// A full-duplex one, to talk with.
+const FULL_DUPLEX: &[&str] = &["--design", "threads"];
+
+/// A `serve` that this test has called.
+fn serve_one() -> (Program, TcpStream) {
+    let (serve, port) = serve(&["--once"]);
+    let socket = call(port);
+    serve.err.wait_for("...connected from");
+    (serve, socket)
+}
+
+/// Checks that nothing arrives, for as long as a message on its way would take at most.
+#[track_caller]
+fn expect_nothing(socket: &TcpStream) {
+    socket.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
+    let read = std::io::Read::read(&mut &*socket, &mut [0]);
+    assert!(read.is_err(), "{read:?}");
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+}
+
+#[test]
+fn connect_speaks_first_and_then_they_take_turns() {
+    let (mut serve, port) = serve(&["--once"]);
+    let mut connect = connect(port, &[]);
+    for round in ["one", "two", "three"] {
+        connect.types(format!("{round}?\n"));
+        serve.out.wait_for(&format!("{round}?"));
+        serve.types(format!("{round}!\n"));
+        connect.out.wait_for(&format!("{round}!"));
+    }
+    connect.types("88\n");
+    connect.exits(0);
+    serve.exits(0);
+    assert_eq!(serve.out.wait_for_texts(3), ["one?", "two?", "three?"]);
+    assert_eq!(connect.out.wait_for_texts(3), ["one!", "two!", "three!"]);
+    assert!(connect.err.text().starts_with("taking turns"), "{}", connect.err.text());
+    assert!(connect.err.text().contains("you said 88") && serve.err.text().contains("they said 88"));
+}
+
+#[test]
+fn what_is_typed_out_of_turn_is_sent_in_turn() {
+    let (mut connect, mut socket) = be_called(&[]);
+    connect.types("one\ntwo\nthree\n");
+    for (said, answer) in [("one", "1\n"), ("two", "2\n"), ("three", "88\n")] {
+        assert_eq!(text(&read_line(&socket)), said);
+        expect_nothing(&socket);
+        socket.write_all(answer.as_bytes()).unwrap();
+    }
+    assert_eq!(read_rest(&socket), b"");
+    drop(socket);
+    connect.exits(0);
+    assert_eq!(connect.out.text(), "1\n2\n");
+}
+
+#[test]
+fn a_peer_that_speaks_three_times_in_a_row_is_heard_one_message_a_turn_and_nothing_is_lost() {
+    let (mut serve, mut socket) = serve_one();
+    socket.write_all(b"one\ntwo\nthr").unwrap();
+    serve.out.wait_for("one");
+    socket.write_all(b"ee\n88\n").unwrap();
+    for (answer, heard) in [("1\n", "one\ntwo\n"), ("2\n", "one\ntwo\nthree\n")] {
+        assert!(!serve.out.text().contains(heard));
+        serve.types(answer);
+        serve.out.wait_for(heard);
+    }
+    serve.types("3\n");
+    serve.exits(0);
+    for answer in ["1", "2", "3"] {
+        assert_eq!(text(&read_line(&socket)), answer);
+    }
+    assert_eq!(read_rest(&socket), b"");
+    assert!(serve.err.text().contains("they said 88"));
+}
+
+#[test]
+fn what_was_not_heard_before_our_goodbye_is_shown_after_it() {
+    let (mut serve, mut socket) = serve_one();
+    socket.write_all(b"one\ntwo\nthree\n").unwrap();
+    serve.out.wait_for("one");
+    serve.types("88\n");
+    assert_eq!(read_rest(&socket), b"88");
+    socket.write_all(b"four").unwrap();
+    drop(socket);
+    serve.exits(0);
+    assert_eq!(serve.out.text(), "one\ntwo\nthree\nfour\n");
+}
+
+#[test]
+fn what_follows_their_goodbye_is_thrown_away() {
+    let (mut serve, mut socket) = serve_one();
+    socket.write_all(b"88\nafterwards\n").unwrap();
+    assert_eq!(read_rest(&socket), b"");
+    socket.write_all(b"long afterwards\n").unwrap();
+    drop(socket);
+    serve.exits(0);
+    assert_eq!(serve.out.text(), "");
+}
+
+#[test]
+fn a_peer_that_goes_on_is_heard_to_its_end_and_not_reset_before_it_has_read_our_goodbye() {
+    let (mut connect, mut socket) = be_called(&[]);
+    socket.write_all(&b"we speak, although it is not our turn\n".repeat(1000)).unwrap();
+    connect.types("88\n");
+    connect.err.wait_for("you said 88");
+    for _ in 0..10 {
+        // A connection that was reset refuses the second of these.
+        socket.write_all(b"still here\n").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    connect.exits(0);
+    assert_eq!(connect.out.text().lines().count(), 1010);
+}
+
+#[test]
+fn a_peer_that_does_not_close_after_the_goodbye_is_not_waited_for_long() {
+    let (mut connect, mut socket) = be_called(&[]);
+    connect.types("88\n");
+    assert_eq!(read_rest(&socket), b"88");
+    // It goes on, which does not make the wait any longer.
+    std::thread::spawn(move || while socket.write_all(b"still here\n").is_ok() {});
+    let began = std::time::Instant::now();
+    connect.exits(0);
+    assert!(began.elapsed().as_secs() < 10);
+}
+
+#[test]
+fn the_end_of_the_input_says_88_in_our_next_turn() {
+    let (mut serve, mut socket) = serve_one();
+    serve.types("one");
+    serve.ends_input();
+    socket.write_all(b"1\n").unwrap();
+    assert_eq!(text(&read_line(&socket)), "one");
+    expect_nothing(&socket);
+    socket.write_all(b"2\n").unwrap();
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    serve.exits(0);
+    assert_eq!(serve.out.text(), "1\n2\n");
+    assert!(serve.err.text().contains("end of input: said 88 for you"));
+}
+
+#[test]
+fn the_rest_of_the_input_for_which_there_was_no_turn_is_told() {
+    let (mut connect, mut socket) = be_called(&[]);
+    connect.types("one\ntwo\n");
+    assert_eq!(text(&read_line(&socket)), "one");
+    socket.write_all(b"88").unwrap();
+    assert_eq!(read_rest(&socket), b"");
+    drop(socket);
+    connect.exits(0);
+    assert!(connect.err.text().contains("the rest was not sent"), "{}", connect.err.text());
+}
+
+#[test]
+fn messages_without_newlines_are_understood_and_sent() {
+    let (mut connect, mut socket) = be_called(&["--wire", "article"]);
+    connect.types("hello\n");
+    let mut message = [0; 32];
+    std::io::Read::read_exact(&mut socket, &mut message).unwrap();
+    assert_eq!(text(&String::from_utf8_lossy(&message)), "hello");
+    expect_nothing(&socket);
+    socket.write_all(b"hi").unwrap();
+    connect.out.wait_for("hi");
+    connect.types("one more\n");
+    std::io::Read::read_exact(&mut socket, &mut [0; 35]).unwrap();
+    socket.write_all(b"88").unwrap();
+    assert_eq!(read_rest(&socket), b"");
+    drop(socket);
+    connect.exits(0);
+}
+
+#[test]
+fn last_words_that_end_in_88_are_shown_and_end_it_in_order() {
+    let (mut serve, mut socket) = serve_one();
+    socket.write_all(b"hello88").unwrap();
+    drop(socket);
+    serve.exits(0);
+    assert_eq!(serve.out.text(), "hello88\n");
+    assert!(serve.err.text().contains("was taken for their goodbye"));
+}
+
+#[test]
+fn a_peer_that_leaves_without_88_or_is_killed_is_an_error() {
+    let (mut serve, mut socket) = serve_one();
+    socket.write_all(b"hello\nlast").unwrap();
+    socket.shutdown(Shutdown::Write).unwrap();
+    serve.types("one\ntwo\n");
+    serve.exits(1);
+    assert_eq!(serve.out.text(), "hello\nlast\n");
+    assert!(serve.err.text().contains("closed the connection without 88"), "{}", serve.err.text());
+
+    let (mut serve, port) = serve_with(threadchat(&["serve", "0", "--once"]));
+    let mut connect = connect(port, &[]);
+    connect.types("hello\n");
+    serve.out.wait_for("hello");
+    connect.kill();
+    serve.types("are you there?\n");
+    serve.exits(1);
+}
+
+#[test]
+fn a_killed_peer_does_not_end_a_serve() {
+    let (serve, port) = serve(&[]);
+    let mut first = connect(port, &[]);
+    serve.err.wait_for("...connected from");
+    first.kill();
+    serve.err.wait_for("closed the connection without 88");
+    let mut next = connect(port, &[]);
+    next.types("hello\n");
+    serve.out.wait_for("hello");
+}
+
+#[test]
+fn serve_serves_the_next_caller_who_has_waited_unseen() {
+    let (mut serve, port) = serve(&[]);
+    let mut first = connect(port, &[]);
+    first.types("from the first\n");
+    serve.out.wait_for("from the first");
+    let mut second = connect(port, &[]);
+    second.types("from the second\n");
+    // One line for the first, and one that nobody has asked for yet.
+    serve.types("to the first\n");
+    first.out.wait_for("to the first");
+    assert_eq!(serve.err.text().matches("...connected from").count(), 1);
+    first.types("88\n");
+    first.exits(0);
+    serve.out.wait_for("from the second");
+    serve.types("to the second\n");
+    second.out.wait_for("to the second");
+    second.types("bye\n");
+    serve.out.wait_for("bye");
+    serve.types("88\n");
+    second.exits(0);
+    // With its input ends a serve that can only take turns.
+    serve.ends_input();
+    let mut third = connect(port, &[]);
+    third.types("hello\n");
+    serve.exits(0);
+    third.exits(0);
+}
+
+#[test]
+fn it_talks_with_a_full_duplex_design() {
+    let (mut turns, port) = serve(&["--once"]);
+    let mut full = connect(port, FULL_DUPLEX);
+    full.types("one\ntwo\n");
+    turns.out.wait_for("one");
+    turns.types("1\n");
+    full.out.wait_for("1");
+    turns.out.wait_for("two");
+    turns.types("88\n");
+    turns.exits(0);
+    full.exits(0);
+
+    let (mut full, port) = serve(&[&["--once"], FULL_DUPLEX].concat());
+    let mut turns = connect(port, &[]);
+    turns.types("one\ntwo\n");
+    full.out.wait_for("one");
+    full.types("1\n88\n");
+    full.out.wait_for("two");
+    full.exits(0);
+    turns.exits(0);
+    assert_eq!(full.out.wait_for_texts(2), ["one", "two"]);
+    assert_eq!(turns.out.wait_for_texts(1), ["1"]);
+}
+
+#[test]
+fn quiet_shows_messages_and_errors_only() {
+    let (mut serve, port) = serve(&["--once", "-q"]);
+    let mut connect = connect(port, &["-q"]);
+    connect.types("hello\n");
+    serve.out.wait_for("hello");
+    serve.types("88\n");
+    serve.exits(0);
+    connect.exits(0);
+    assert_eq!(connect.err.text(), "");
+    assert_eq!(serve.err.text().lines().count(), 1, "{}", serve.err.text());
+}
+
+#[test]
+fn a_long_line_takes_as_many_turns_as_it_has_messages() {
+    let (mut connect, mut socket) = be_called(&["--max-line", "40"]);
+    connect.types("123456789012äb88\n");
+    assert_eq!(text(&read_line(&socket)), "123456789012");
+    socket.write_all(b"go on\n").unwrap();
+    assert_eq!(text(&read_line(&socket)), "äb88");
+}
+
+#[test]
+fn options_that_make_no_sense_in_turns_are_refused() {
+    #[cfg(feature = "transcript")]
+    let refused = [&["--on-eof", "wait"], &["--transcript", "/dev/null"]];
+    #[cfg(not(feature = "transcript"))]
+    let refused = [&["--on-eof", "wait"]];
+    for option in refused {
+        for command in ["serve", "connect"] {
+            let mut program = Program::start(threadchat(&[&[command], &option[..]].concat()));
+            program.exits(2);
+            let told = program.err.text();
+            assert!(told.contains(option[0]) && told.contains("needs a full-duplex design"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn nobody_to_call_is_told_with_what_to_do() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let mut connect = Program::start(threadchat(&["connect", &free]));
+    connect.exits(1);
+    let told = connect.err.text();
+    assert!(told.contains(&format!("threadchat: cannot connect to 127.0.0.1:{free}: ")), "{told}");
+    assert!(told.contains("start threadchat serve first"), "{told}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_nobody_reads_ends_it_in_order_and_a_full_disk_does_not() {
+    let (screen, to_screen) = std::io::pipe().unwrap();
+    drop(screen);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for (output, code, told) in [
+        (Stdio::from(to_screen), 0, ""),
+        (Stdio::from(full), 1, "cannot write the messages to standard output: No space left"),
+    ] {
+        let (mut connect, mut socket) = be_called_by(|port| {
+            let mut command = threadchat(&["connect", port]);
+            command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
+            Program::start_as_it_is(command)
+        });
+        connect.types("hello\n");
+        assert_eq!(text(&read_line(&socket)), "hello");
+        socket.write_all(b"nobody reads this\nnor this\n").unwrap();
+        assert_eq!(read_rest(&socket), b"88");
+        drop(socket);
+        connect.exits(code);
+        let said = connect.err.text();
+        assert!(said.contains(told), "{said}");
+        assert_eq!(said.matches("threadchat: ").count(), usize::try_from(code).unwrap(), "{said}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_input_that_cannot_be_read_says_88_and_is_an_error() {
+    let (mut connect, socket) = be_called_by(|port| {
+        let mut command = threadchat(&["connect", port]);
+        command.stdin(std::fs::File::open("/").unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Program::start_as_it_is(command)
+    });
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    connect.exits(1);
+    assert!(connect.err.text().contains("cannot read standard input: Is a directory"));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_interrupt_signal_just_ends_it() {
+    let (mut connect, socket) = be_called(&[]);
+    connect.err.wait_for("...connected to");
+    connect.signal(rustix::process::Signal::INT);
+    assert_eq!(connect.status().code(), None);
+    assert_eq!(read_rest(&socket), b"");
+}
+
+#[cfg(unix)]
+#[test]
+fn foreign_text_is_harmless_to_the_terminal() {
+    let (mut terminal, mut socket) = be_called_by(|port| Program::start_at_terminal(&["connect", port]));
+    terminal.out.wait_for("...connected to");
+    terminal.types("hello\n");
+    assert_eq!(text(&read_line(&socket)), "hello");
+    socket.write_all(b"\x1b[31mred\x07\n").unwrap();
+    terminal.out.wait_for("< ^[[31mred^G\r\n");
+    terminal.types(b"\x04");
+    assert_eq!(read_rest(&socket), b"88");
+    drop(socket);
+    terminal.exits(0);
+}
+
+/// They are run only when asked for, because they have to be installed.
+mod foreign {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    #[ignore = "needs python3"]
+    fn an_article_client_takes_turns_with_serve() {
+        let (mut serve, port) = serve(&["--once", "--wire", "article"]);
+        let mut command = Command::new("python3");
+        command.args(["tests/peers/article_client.py", &port.to_string()]);
+        let mut client = Program::start(command);
+        for n in ["one", "two"] {
+            client.types(format!("{n}?\n"));
+            serve.out.wait_for(&format!("{n}?"));
+            serve.types(format!("{n}!\n"));
+            client.out.wait_for(&format!("{n}!"));
+        }
+        client.types("88\n");
+        client.exits(0);
+        serve.exits(0);
+        assert_eq!(serve.out.wait_for_texts(2), ["one?", "two?"]);
+    }
+
+    #[test]
+    #[ignore = "needs python3"]
+    fn an_article_client_reads_our_goodbye() {
+        let (mut serve, port) = serve(&["--once"]);
+        let mut command = Command::new("python3");
+        command.args(["tests/peers/article_client.py", &port.to_string()]);
+        let mut client = Program::start(command);
+        client.types("hello\n");
+        serve.out.wait_for("hello");
+        serve.types("hi\n");
+        client.out.wait_for("hi");
+        client.types("bye\n");
+        serve.types("88\n");
+        serve.exits(0);
+        client.exits(0);
+    }
+
+    #[test]
+    #[ignore = "needs nc"]
+    fn nc_takes_turns_with_serve() {
+        let (mut serve, port) = serve(&["--once"]);
+        let mut command = Command::new("nc.openbsd");
+        command.args(["127.0.0.1", &port.to_string()]);
+        let mut nc = Program::start(command);
+        nc.types("one\ntwo\n88\n");
+        serve.out.wait_for("one");
+        serve.types("1\n");
+        serve.out.wait_for("two");
+        serve.types("2\n");
+        nc.ends_input();
+        serve.exits(0);
+        assert_eq!(serve.out.text(), "one\ntwo\n");
+        assert_eq!(nc.out.wait_for_texts(2), ["1", "2"]);
+    }
+}

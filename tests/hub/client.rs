@@ -1,0 +1,277 @@
+//! A client of the hub that is this test: a socket, what is said on it, and what is heard.
+
+use super::{STAMP, from_hub, present};
+use crate::common::text;
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// How long a client waits for a line before its test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many of the last lines are shown when a test fails.
+const RECENT: usize = 20;
+
+/// A client of the hub.
+pub struct Client {
+    pub name: String,
+    /// The lines of its greeting, without stamps, up to the one that tells who is there.
+    pub greeting: Vec<String>,
+    address: SocketAddr,
+    socket: BufReader<TcpStream>,
+    recent: VecDeque<String>,
+}
+
+impl Client {
+    /// Somebody who calls, and has heard nothing yet.
+    #[track_caller]
+    pub fn calls(port: u16) -> Self {
+        Self::on(TcpStream::connect(("127.0.0.1", port)).unwrap())
+    }
+
+    /// The same on a connection that was made.
+    #[track_caller]
+    pub fn on(socket: TcpStream) -> Self {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        let socket = BufReader::with_capacity(64 * 1024, socket);
+        Self { name: String::new(), greeting: Vec::new(), address, socket, recent: VecDeque::new() }
+    }
+
+    /// Somebody who calls and has read the greeting, but not the history behind it.
+    #[track_caller]
+    pub fn joins(port: u16) -> Self {
+        Self::calls(port).greeted()
+    }
+
+    /// The same under a name of their own.
+    #[track_caller]
+    pub fn joins_as(port: u16, name: &str) -> Self {
+        Self::joins(port).calls_themselves(name)
+    }
+
+    /// Reads the greeting.
+    #[track_caller]
+    pub fn greeted(mut self) -> Self {
+        loop {
+            let line = self.hears_a_line();
+            if let Some(welcome) = line.strip_prefix("* hub: welcome to lobby, ") {
+                let (name, rest) = welcome.split_once(';').unwrap();
+                assert_eq!(rest, " 88 leaves, /help tells the rest");
+                self.name = name.to_owned();
+            }
+            let told = present(&line).is_some();
+            self.greeting.push(line);
+            if told {
+                assert!(!self.name.is_empty(), "no welcome: {:?}", self.greeting);
+                return self;
+            }
+        }
+    }
+
+    /// Changes the name, which must work.
+    #[track_caller]
+    pub fn calls_themselves(mut self, name: &str) -> Self {
+        self.says(&format!("/name {name}"));
+        self.hears(&from_hub(&format!("you are now {name}")));
+        self.name = name.to_owned();
+        self
+    }
+
+    /// Waits so long for a line from now on.
+    #[cfg(target_os = "linux")]
+    pub fn waits_for(&self, patience: Duration) {
+        self.socket.get_ref().set_read_timeout(Some(patience)).unwrap();
+    }
+
+    /// The address, as the hub sees it.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Sends this as a line.
+    #[track_caller]
+    pub fn says(&mut self, line: &str) {
+        self.sends(format!("{line}\n"));
+    }
+
+    /// Sends these bytes.
+    #[track_caller]
+    pub fn sends(&mut self, bytes: impl AsRef<[u8]>) {
+        self.socket.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// The same connection, to send on it from another thread.
+    pub fn voice(&self) -> TcpStream {
+        self.socket.get_ref().try_clone().unwrap()
+    }
+
+    /// The next line, with its stamp and without its line end; `None` at the end of the stream. That it has a stamp is
+    /// checked; only the goodbye, which ends the stream, has none.
+    #[track_caller]
+    pub fn stamped_line(&mut self) -> Option<Vec<u8>> {
+        let mut line = Vec::new();
+        if let Err(error) = self.socket.read_until(b'\n', &mut line) {
+            panic!("{error} at {:?} after {:#?}", String::from_utf8_lossy(&line), self.recent);
+        }
+        if line.pop_if(|byte| *byte == b'\n').is_none() {
+            assert!(line.is_empty() || line == b"88", "unfinished: {:?}", String::from_utf8_lossy(&line));
+            self.recent.push_back(format!("(the end, with {:?})", String::from_utf8_lossy(&line)));
+            return None;
+        }
+        check_stamp(&line);
+        self.recent.push_back(String::from_utf8_lossy(&line).into_owned());
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
+        Some(line)
+    }
+
+    /// The next line, without its stamp.
+    #[track_caller]
+    pub fn hears_a_line(&mut self) -> String {
+        let Some(line) = self.stamped_line() else { panic!("it ended after {:#?}", self.recent) };
+        let Ok(line) = String::from_utf8(line) else { panic!("not UTF-8 after {:#?}", self.recent) };
+        text(&line).to_owned()
+    }
+
+    /// Waits until a line of this text comes.
+    #[track_caller]
+    pub fn hears(&mut self, text: &str) {
+        self.hears_until(text);
+    }
+
+    /// The same; the lines before it.
+    #[track_caller]
+    pub fn hears_until(&mut self, text: &str) -> Vec<String> {
+        self.hears_until_one(|line| line == text).0
+    }
+
+    /// Waits until a line comes that is such a one: the lines before it, and that line.
+    #[track_caller]
+    pub fn hears_until_one(&mut self, is_such: impl Fn(&str) -> bool) -> (Vec<String>, String) {
+        let mut before = Vec::new();
+        loop {
+            let line = self.hears_a_line();
+            if is_such(&line) {
+                return (before, line);
+            }
+            before.push(line);
+        }
+    }
+
+    /// The next line is this one.
+    #[track_caller]
+    pub fn hears_next(&mut self, text: &str) {
+        assert_eq!(self.hears_a_line(), text, "{:#?}", self.recent);
+    }
+
+    /// All lines that the hub has sent so far, because it answers after them.
+    #[track_caller]
+    pub fn heard_so_far(&mut self) -> Vec<String> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let sync = format!("sync{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.says(&format!("/{sync}"));
+        self.hears_until(&no_such_command(&sync))
+    }
+
+    /// Reads what has been sent so far.
+    #[track_caller]
+    pub fn catches_up(&mut self) {
+        self.heard_so_far();
+    }
+
+    /// Has been sent this and nothing else.
+    #[track_caller]
+    pub fn has_heard(&mut self, expected: &[&str]) {
+        assert_eq!(self.heard_so_far(), expected);
+    }
+
+    /// Says a command and has the answer, which is the only line that is heard.
+    #[track_caller]
+    pub fn is_answered(&mut self, command: &str, answer: &str) {
+        self.says(command);
+        self.has_heard(&[&from_hub(answer)]);
+    }
+
+    /// Reads until the hub has said goodbye and closed: the lines before that.
+    #[track_caller]
+    pub fn hears_88(self) -> Vec<String> {
+        let (lines, rest) = self.hears_the_rest();
+        assert_eq!(rest, "88", "after {lines:#?}");
+        lines
+    }
+
+    /// Reads to the end of the stream: the lines, and what is no line.
+    #[track_caller]
+    pub fn hears_the_rest(mut self) -> (Vec<String>, String) {
+        let mut rest = String::new();
+        self.socket.read_to_string(&mut rest).unwrap();
+        let end = rest.rfind('\n').map_or(0, |newline| newline + 1);
+        let lines = rest[..end].lines().map(|line| text(line).to_owned()).collect();
+        (lines, rest[end..].to_owned())
+    }
+
+    /// Says 88, and reads what is still to be read.
+    #[track_caller]
+    pub fn leaves(mut self) {
+        self.says("88");
+        self.hears_the_rest();
+    }
+
+    /// Ends its side of the stream without a word, and reads what is still to be read.
+    #[track_caller]
+    pub fn ends_without_88(self) {
+        self.socket.get_ref().shutdown(Shutdown::Write).unwrap();
+        self.hears_the_rest();
+    }
+
+    /// Breaks the connection off.
+    #[cfg(unix)]
+    pub fn resets(self) {
+        reset(self.socket.into_inner());
+    }
+}
+
+/// Closes it so that the other side sees a reset.
+#[cfg(unix)]
+pub fn reset(socket: TcpStream) {
+    rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).unwrap();
+    drop(socket);
+}
+
+/// The answer to a command that there is not.
+pub fn no_such_command(name: &str) -> String {
+    from_hub(&format!("there is no /{name}; /help lists the commands, and //{name} says /{name}"))
+}
+
+/// A stamp is as long as this one, and has digits and punctuation at the same places.
+#[track_caller]
+pub fn check_stamp(line: &[u8]) {
+    let is_alike = |(byte, sample): (&u8, u8)| match sample {
+        b'0'..=b'9' => byte.is_ascii_digit(),
+        b'A'..=b'Z' | b'a'..=b'z' => byte.is_ascii_alphabetic(),
+        // Before a day of one digit; or the first digit of a day of two.
+        b' ' => *byte == b' ' || byte.is_ascii_digit(),
+        _ => *byte == sample,
+    };
+    let has_one = line.len() >= STAMP.len() && line.iter().zip(STAMP.bytes()).all(is_alike);
+    assert!(has_one, "no stamp: {:?}", String::from_utf8_lossy(&line[..line.len().min(200)]));
+}
+
+/// A connection from this address of this machine, with so small a buffer for what is received, if it is to be small.
+#[cfg(target_os = "linux")]
+pub fn call_from(from: [u8; 4], port: u16, receive_buffer: Option<usize>) -> TcpStream {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    if let Some(bytes) = receive_buffer {
+        sockopt::set_socket_recv_buffer_size(&socket, bytes).unwrap();
+    }
+    bind(&socket, &SocketAddr::from((from, 0))).unwrap();
+    connect(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
+    TcpStream::from(socket)
+}

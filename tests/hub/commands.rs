@@ -1,0 +1,98 @@
+//! Commands that need no other place in these tests.
+
+use super::*;
+
+#[test]
+fn who_tells_the_members_of_the_room() {
+    let (_hub, [mut bob, _alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.is_answered("/who", "3 are in lobby: @operator, bob, alice");
+}
+
+#[test]
+fn an_unknown_command_is_answered_with_what_helps() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.is_answered("/foo", "there is no /foo; /help lists the commands, and //foo says /foo");
+    bob.is_answered("/foo and more", "there is no /foo; /help lists the commands, and //foo says /foo");
+    alice.has_heard(&[]);
+}
+
+#[test]
+fn two_slashes_say_one() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.says("//who is it?");
+    alice.hears_next("<bob> /who is it?");
+    bob.says("///");
+    alice.hears_next("<bob> //");
+    bob.says(" /who");
+    alice.hears_next("<bob>  /who");
+    bob.has_heard(&[]);
+}
+
+#[test]
+fn help_tells_of_each_command_and_to_the_operator_of_theirs() {
+    let (mut hub, port) = hub(&[]);
+    let mut bob = Client::joins(port);
+    bob.says("/help");
+    let help = bob.heard_so_far();
+    assert!(help.iter().all(|line| line.starts_with("* hub: ")), "{help:#?}");
+    let help = help.join("\n");
+    let everyones =
+        ["/name", "/who", "/msg", "/reply", "/me", "/join", "/rooms", "/ignore", "/help", "//", "88"];
+    for command in everyones {
+        assert!(help.contains(command), "{command} in {help}");
+    }
+    assert!(!help.contains("/kick") && !help.contains("/ban"), "{help}");
+    hub.types("/help\n/end\n");
+    let help = hub.out.wait_for(&no_such_command("end"));
+    for command in everyones.into_iter().chain(["/kick", "/ban"]) {
+        assert!(help.contains(command), "{command} in {help}");
+    }
+}
+
+#[test]
+fn a_command_without_what_it_needs_is_answered_and_nobody_else_hears_of_it() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    for command in ["/msg", "/msg alice", "/reply", "/join", "/ignore", "/ignore nobody"] {
+        bob.says(command);
+        let heard = bob.heard_so_far();
+        assert!(
+            !heard.is_empty() && heard.iter().all(|line| line.starts_with("* hub: ")),
+            "{command}: {heard:?}"
+        );
+    }
+    alice.has_heard(&[]);
+}
+
+#[test]
+fn who_is_ignored_is_not_heard_until_they_are_ignored_again() {
+    let (_hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
+    alice.says("/ignore bob");
+    assert_eq!(alice.heard_so_far().len(), 1);
+    bob.says("can you hear me?");
+    bob.says("/me waves");
+    bob.says("/msg alice can you hear me?");
+    bob.has_heard(&["* hub: alice ignores you"]);
+    carol.says("no");
+    carol.has_heard(&["<bob> can you hear me?", "* bob waves"]);
+    alice.has_heard(&["<carol> no"]);
+    bob.has_heard(&["<carol> no"]);
+    alice.says("/ignore BOB");
+    assert_eq!(alice.heard_so_far().len(), 1);
+    bob.says("and now?");
+    alice.hears_next("<bob> and now?");
+    bob.says("/msg alice and here?");
+    alice.hears_next("[bob -> you] and here?");
+}
+
+#[test]
+fn a_member_who_is_no_operator_can_neither_kick_nor_ban() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.says("/kick alice");
+    bob.says("/ban 127.0.0.1");
+    let heard = bob.heard_so_far();
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert!(heard.iter().all(|line| line.starts_with("* hub: ")), "{heard:?}");
+    alice.has_heard(&[]);
+    bob.says("still here?");
+    alice.hears_next("<bob> still here?");
+}

@@ -1,0 +1,160 @@
+//! What members say, and how the others hear it.
+
+use super::*;
+use std::process::{Command, Stdio};
+
+#[test]
+fn what_one_says_all_others_hear_with_stamp_and_name_and_nobody_their_own() {
+    let (hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
+    bob.says("hello");
+    alice.hears_next("<bob> hello");
+    carol.hears_next("<bob> hello");
+    hub.out.wait_for("<bob> hello\n");
+    bob.has_heard(&[]);
+    alice.says("hello, bob");
+    bob.hears_next("<alice> hello, bob");
+    carol.hears_next("<alice> hello, bob");
+    alice.has_heard(&[]);
+}
+
+#[test]
+fn what_one_does_is_told_with_a_star() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.says("/me waves");
+    alice.hears_next("* bob waves");
+    bob.has_heard(&[]);
+}
+
+#[test]
+fn each_connect_is_a_member_and_its_stamps_are_not_doubled() {
+    let (mut hub, port) = hub(&[]);
+    let mut connect = connect(port, &[]);
+    connect.out.wait_for("welcome to lobby, user1;");
+    let mut bob = Client::joins_as(port, "bob");
+    connect.out.wait_for("* user2 is now bob");
+    connect.types("hello\n/name alice\n");
+    bob.hears("<user1> hello");
+    bob.hears("* user1 is now alice");
+    bob.says("hello, alice");
+    let heard = connect.out.wait_for("<bob> hello, alice\n");
+    heard.lines().for_each(|line| check_stamp(line.as_bytes()));
+    connect.types("88\n");
+    connect.exits(0);
+    bob.hears("* alice left");
+    hub.types("88\n");
+    hub.exits(0);
+}
+
+#[test]
+fn a_stamp_in_front_is_dropped_because_one_clock_orders_the_room() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.says(&format!("{STAMP}hello"));
+    alice.hears_next("<bob> hello");
+    bob.says(&format!("{STAMP}/me waves"));
+    alice.hears_next("* bob waves");
+    bob.says("[not a stamp] hello");
+    alice.hears_next("<bob> [not a stamp] hello");
+    bob.says(&format!("{STAMP}{STAMP}hello"));
+    alice.hears_next(&format!("<bob> {STAMP}hello"));
+}
+
+#[test]
+fn eighty_eight_leaves_and_is_only_looked_for_in_front_of_the_stamp() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    for (line, heard) in [
+        (format!("{STAMP}88"), "<bob> 88"),
+        (" 88".to_owned(), "<bob>  88"),
+        ("88 times".to_owned(), "<bob> 88 times"),
+        ("//88".to_owned(), "<bob> /88"),
+        ("/me 88".to_owned(), "* bob 88"),
+    ] {
+        bob.says(&line);
+        alice.hears_next(heard);
+    }
+    bob.says("88");
+    alice.hears_next("* bob left");
+    // Nobody says it back, because it is not for the others.
+    assert_eq!(bob.hears_the_rest(), (vec![], String::new()));
+    alice.has_heard(&[]);
+}
+
+#[test]
+fn what_follows_an_88_is_not_said() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.sends("last words\n88\nand some more\n");
+    alice.hears_next("<bob> last words");
+    alice.hears_next("* bob left");
+    alice.has_heard(&[]);
+}
+
+#[test]
+fn an_empty_line_is_a_message() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.says("");
+    alice.hears_next("<bob> ");
+    bob.says(STAMP);
+    alice.hears_next("<bob> ");
+}
+
+#[test]
+fn text_is_harmless_before_it_is_sent_on() {
+    let (hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.sends(b"\x1b[31mred\x07 caf\xe9 \xe2\x80\xaeend\rnot so\n");
+    alice.hears_next("<bob> ^[[31mred^G caf\u{fffd} <U+202E>end^Mnot so");
+    hub.out.wait_for("<bob> ^[[31mred^G caf\u{fffd} <U+202E>end^Mnot so\n");
+    bob.sends(b"/me \x1b[2J\n");
+    alice.hears_next("* bob ^[[2J");
+    bob.sends(b"/msg alice \x1b]0;title\x07\xff\n");
+    alice.hears_next("[bob -> you] ^[]0;title^G\u{fffd}");
+    // Nor does an answer give it back.
+    bob.sends(b"/\x1b[2J\n/name \x1b[2J\n/msg \x1b[2J hello\n");
+    assert!(bob.heard_so_far().iter().all(|line| !line.contains('\u{1b}')));
+}
+
+#[test]
+fn the_hub_is_not_imitable_by_what_one_says() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.says("* hub: your password, please");
+    alice.hears_next("<bob> * hub: your password, please");
+    bob.says("hello\r[stamp] <@operator> leave");
+    alice.hears_next("<bob> hello^M[stamp] <@operator> leave");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_member_that_was_killed_is_told_of() {
+    let (_hub, port) = hub(&[]);
+    let mut bob = Client::joins_as(port, "bob");
+    let mut killed = connect(port, &[]);
+    killed.types("/name alice\n");
+    bob.hears("* user2 is now alice");
+    killed.kill();
+    let (_, told) = bob.hears_until_one(|line| line.starts_with("* alice "));
+    assert!(told == "* alice left without 88" || told.starts_with("* alice lost the connection: "), "{told}");
+}
+
+/// Tests must be able to tell a member that hears nothing from one to whom nothing is said.
+#[test]
+fn an_unknown_command_is_answered_after_all_that_was_said_before() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    for n in 0..50 {
+        bob.says(&n.to_string());
+    }
+    bob.catches_up();
+    let heard = alice.heard_so_far();
+    assert_eq!(heard, (0..50).map(|n| format!("<bob> {n}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_pipe_of_lines_is_said_line_by_line() {
+    let (_hub, port) = hub(&[]);
+    let mut bob = Client::joins_as(port, "bob");
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, b"one\ntwo\n\nthree\n").unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    let mut command: Command = threadchat(&["connect", &port.to_string()]);
+    command.stdin(file).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Program::start_as_it_is(command).exits(0);
+    let before = bob.hears_until("* user2 left");
+    assert_eq!(before[1..], ["<user2> one", "<user2> two", "<user2> ", "<user2> three"]);
+}

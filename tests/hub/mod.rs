@@ -1,0 +1,112 @@
+//! The hub seen from outside: the same for each design, because they differ in how they wait and in nothing that
+//! can be seen.
+
+mod announcements;
+mod callers;
+mod client;
+mod commands;
+#[cfg(unix)]
+mod foreign;
+mod greeting;
+mod lines;
+#[cfg(target_os = "linux")]
+mod load;
+mod long_lines;
+mod names;
+mod newlines;
+mod operator;
+mod options;
+mod order;
+mod private;
+mod rate;
+#[cfg(target_os = "linux")]
+mod resources;
+mod rooms;
+#[cfg(all(unix, feature = "signals"))]
+mod signals;
+#[cfg(unix)]
+mod stalled;
+#[cfg(unix)]
+mod terminal;
+#[cfg(feature = "transcript")]
+mod transcript;
+
+use crate::common::*;
+pub use client::*;
+use std::process::Stdio;
+
+/// A stamp, as a client may send one.
+pub const STAMP: &str = "[Mon Nov  9 06:18:34 2026] ";
+
+/// What `hub` tells of who it cuts off begins with this, behind the name.
+#[cfg(unix)]
+pub const CUT_OFF: &str = "was cut off: took nothing for ";
+
+/// `threadchat hub` on a free port, and that port. Nothing is typed at its keyboard unless the test does.
+pub fn hub(args: &[&str]) -> (Program, u16) {
+    serve_with(threadchat(&[&["hub", "0"], args].concat()))
+}
+
+/// A hub and its members with these names, who know of each other.
+pub fn hub_with<const N: usize>(args: &[&str], names: [&str; N]) -> (Program, [Client; N]) {
+    let (hub, port) = hub(args);
+    let mut members = names.map(|name| Client::joins_as(port, name));
+    members.iter_mut().for_each(Client::catches_up);
+    (hub, members)
+}
+
+/// Runs it with nothing to read until it ends; the exit code, and what it said on standard error.
+pub fn run(args: &[&str]) -> (i32, String) {
+    let mut command = threadchat(&[&["hub"], args].concat());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = Program::start_as_it_is(command);
+    let code = program.status().code().unwrap();
+    (code, program.err.text())
+}
+
+/// What `hub` answers, greets and refuses with.
+pub fn from_hub(text: &str) -> String {
+    format!("* hub: {text}")
+}
+
+/// Who is here, as the greeting and `/who` tell it.
+#[derive(Debug, PartialEq)]
+pub struct Present {
+    pub count: usize,
+    pub names: Vec<String>,
+    pub more: usize,
+}
+
+/// Reads `* hub: 3 are here: @operator, bob, user3`, or `… are in lobby: …`; `None` if it is something else.
+pub fn present(text: &str) -> Option<Present> {
+    let (told, names) = text.strip_prefix("* hub: ")?.split_once(": ")?;
+    let (count, whereabouts) = told.split_once(' ')?;
+    let whereabouts = whereabouts.strip_prefix("are ").or_else(|| whereabouts.strip_prefix("is "))?;
+    assert!(whereabouts == "here" || whereabouts.starts_with("in "), "{text}");
+    let (names, more) = match names.rsplit_once(" and ") {
+        Some((names, more)) => (names, more.strip_suffix(" more").unwrap().parse().unwrap()),
+        None => (names, 0),
+    };
+    let names = names.split(", ").map(str::to_owned).collect();
+    Some(Present { count: count.parse().ok()?, names, more })
+}
+
+/// How many times each is told of in a line that stands for many: joined, left, changed their names. `None` if it is
+/// no such line.
+pub fn in_one_line(text: &str) -> Option<[usize; 3]> {
+    let told = text.strip_prefix("* hub: ")?;
+    let mut counts = [0; 3];
+    for part in told.split(", ") {
+        let (count, what) = part.split_once(' ')?;
+        let which =
+            ["joined", "left", "changed"].iter().position(|event| what.split(' ').next() == Some(event))?;
+        counts[which] = count.parse().ok()?;
+        assert!(counts[which] > 0, "{text}");
+    }
+    Some(counts)
+}
+
+/// A letter for each number, so that texts of any length can be told apart.
+pub fn filler(length: usize) -> String {
+    ('a'..='z').cycle().take(length).collect()
+}

@@ -1,0 +1,199 @@
+//! What a name may be, and that it cannot pass for another's.
+
+use super::*;
+
+const WRONG: &str = "a name has 1 to 32 letters, digits, _ and -";
+
+/// Asks for the name; the answer, behind `* hub: `. Nothing else is heard.
+#[track_caller]
+fn asks_for(client: &mut Client, name: &str) -> String {
+    client.says(&format!("/name {name}"));
+    let heard = client.heard_so_far();
+    assert_eq!(heard.len(), 1, "{heard:#?}");
+    heard[0].strip_prefix("* hub: ").unwrap().to_owned()
+}
+
+#[test]
+fn letters_of_any_script_digits_underscores_and_hyphens_make_a_name() {
+    let (_hub, port) = hub(&[]);
+    let mut alice = Client::joins(port);
+    let mut bob = Client::joins_as(port, "bob");
+    alice.catches_up();
+    // No more than are announced one by one.
+    for name in ["a", "Bob_2-b", "-", "Jürgen", "Ольга", "小明"] {
+        let before = bob.name.clone();
+        bob = bob.calls_themselves(name);
+        alice.hears_next(&format!("* {before} is now {name}"));
+    }
+    bob.says("hello");
+    alice.hears_next(&format!("<{}> hello", bob.name));
+}
+
+#[test]
+fn a_name_has_32_characters_at_most() {
+    let (_hub, port) = hub(&[]);
+    let mut bob = Client::joins(port);
+    for letter in ["a", "ü", "語"] {
+        assert_eq!(asks_for(&mut bob, &letter.repeat(33)), WRONG);
+        assert_eq!(asks_for(&mut bob, &letter.repeat(32)), format!("you are now {}", letter.repeat(32)));
+    }
+    // It is counted as it is compared: a ligature is the letters it stands for.
+    assert_eq!(asks_for(&mut bob, &"ﬁ".repeat(17)), WRONG);
+    assert!(asks_for(&mut bob, &"ﬁ".repeat(16)).starts_with("you are now "));
+}
+
+#[test]
+fn other_characters_are_refused_with_what_a_name_may_have() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    let wrong = [
+        "b.ob",
+        "bob smith",
+        "bob>",
+        "<bob",
+        "[bob",
+        "b]",
+        "*",
+        "* hub",
+        "hub:",
+        "b/ob",
+        "b\tob",
+        "bob,alice",
+        "b\u{1b}[2Job",
+        "@bob",
+        "@operator",
+        "＠operator",
+        "a😀b",
+        "b\u{a0}ob",
+        "\u{301}",
+    ];
+    for name in wrong {
+        assert_eq!(asks_for(&mut bob, name), WRONG, "{name:?}");
+    }
+    bob.sends(b"/name b\xffob\n");
+    bob.has_heard(&[&from_hub(WRONG)]);
+    bob.is_answered("/name", "it is /name NEW");
+    bob.says("still bob");
+    alice.hears_next("<bob> still bob");
+}
+
+/// Some of them count as letters.
+#[test]
+fn letters_that_cannot_be_seen_are_refused() {
+    let (_hub, port) = hub(&[]);
+    let mut bob = Client::joins(port);
+    let invisible = [
+        '\u{3164}',
+        '\u{115f}',
+        '\u{1160}',
+        '\u{ffa0}',
+        '\u{ad}',
+        '\u{200b}',
+        '\u{200c}',
+        '\u{200d}',
+        '\u{200e}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2800}',
+        '\u{feff}',
+        '\u{fe0f}',
+        '\u{180e}',
+        '\u{34f}',
+        '\u{17b4}',
+        '\u{e0061}',
+    ];
+    for letter in invisible {
+        for name in
+            [letter.to_string(), format!("bob{letter}"), format!("{letter}bob"), format!("b{letter}ob")]
+        {
+            assert_eq!(asks_for(&mut bob, &name), WRONG, "{name:?}");
+        }
+    }
+}
+
+#[test]
+fn a_name_is_taken_however_it_is_written() {
+    let (_hub, [mut bob, mut other]) = hub_with(&[], ["bob", "other"]);
+    let taken = [
+        ("bob", &["bob", "Bob", "BOB", "ｂｏｂ", "ＢＯＢ", "𝐛𝐨𝐛"][..]),
+        ("Straße", &["straße", "STRASSE", "strasse", "STRAẞE"]),
+        ("Ångström", &["ångström", "A\u{30a}ngstro\u{308}m", "Ａ\u{30a}ngström", "\u{212b}ngström"]),
+        ("Σίσυφος", &["ΣΊΣΥΦΟΣ", "σίσυφοσ"]),
+    ];
+    for (name, spellings) in taken {
+        if bob.name != name {
+            bob = bob.calls_themselves(name);
+        }
+        other.catches_up();
+        for spelling in spellings {
+            let answer = asks_for(&mut other, spelling);
+            assert!(answer.ends_with(" is taken"), "{spelling}: {answer}");
+        }
+    }
+    bob.catches_up();
+}
+
+#[test]
+fn a_taken_name_is_told_and_a_name_that_was_left_is_free() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    alice.is_answered("/name bob", "bob is taken");
+    bob = bob.calls_themselves("robert");
+    alice = alice.calls_themselves("bob");
+    bob.leaves();
+    alice.hears("* robert left");
+    alice.calls_themselves("robert");
+}
+
+#[test]
+fn one_may_write_the_own_name_otherwise() {
+    let (_hub, [bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    let _bob = bob.calls_themselves("Bob");
+    alice.hears_next("* bob is now Bob");
+}
+
+#[test]
+fn names_are_unique_over_all_rooms() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.says("/join tea");
+    bob.catches_up();
+    alice.catches_up();
+    alice.is_answered("/name bob", "bob is taken");
+}
+
+#[test]
+fn the_names_of_the_hub_the_operator_and_you_are_reserved() {
+    let (_hub, port) = hub(&[]);
+    let mut bob = Client::joins(port);
+    for name in ["hub", "you", "operator", "Hub", "YOU", "Operator", "OPERATOR", "ｈｕｂ", "ｏｐｅｒａｔｏｒ"]
+    {
+        let answer = asks_for(&mut bob, name);
+        assert!(answer.ends_with(" is reserved"), "{name}: {answer}");
+    }
+    assert_eq!(asks_for(&mut bob, "you"), "you is reserved");
+}
+
+#[test]
+fn without_an_operator_nobody_can_be_the_operator_either() {
+    let (_hub, port) = hub(&["--no-operator"]);
+    let mut bob = Client::joins(port);
+    assert_eq!(asks_for(&mut bob, "operator"), "operator is reserved");
+    assert_eq!(asks_for(&mut bob, "@operator"), WRONG);
+}
+
+#[test]
+fn of_ten_who_ask_for_a_name_at_once_one_gets_it() {
+    let (_hub, port) = hub(&[]);
+    let mut crowd: Vec<_> = (0..10).map(|_| Client::joins(port)).collect();
+    crowd.iter_mut().for_each(|client| client.says("/name bob"));
+    let answers: Vec<_> = crowd
+        .iter_mut()
+        .map(|client| {
+            let is_answer = |line: &str| line == "* hub: bob is taken" || line == "* hub: you are now bob";
+            client.hears_until_one(is_answer).1
+        })
+        .collect();
+    assert_eq!(
+        answers.iter().filter(|answer| answer.ends_with("you are now bob")).count(),
+        1,
+        "{answers:#?}"
+    );
+}

@@ -1,0 +1,53 @@
+//! Clients that end their lines otherwise, or not at all.
+
+use super::*;
+
+#[test]
+fn lines_may_end_as_those_of_telnet_do() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.sends("hello\r\n");
+    alice.hears_next("<bob> hello");
+    bob.sends("/name robert\r\n");
+    bob.hears_next("* hub: you are now robert");
+    alice.hears_next("* bob is now robert");
+    bob.sends("88\r\n");
+    alice.hears_next("* robert left");
+}
+
+#[test]
+fn a_client_without_newlines_is_heard_when_it_is_quiet_and_leaves_with_an_88_alone() {
+    let (_hub, port) = hub(&[]);
+    let mut alice = Client::joins_as(port, "alice");
+    let mut article = Client::joins(port);
+    alice.hears("* user2 joined");
+    article.sends(format!("{STAMP}hello"));
+    alice.hears_next("<user2> hello");
+    article.sends(format!("{STAMP}/name bob"));
+    alice.hears_next("* user2 is now bob");
+    article.sends(format!("{STAMP}88"));
+    alice.hears_next("<bob> 88");
+    article.sends("88");
+    alice.hears_next("* bob left");
+    article.hears_the_rest();
+}
+
+#[test]
+fn half_a_line_of_a_client_with_newlines_waits_for_its_other_half() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.sends("half a ");
+    // Longer than the quiet time, which is for those who never send a newline.
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    alice.has_heard(&[]);
+    bob.sends("line\n");
+    alice.hears_next("<bob> half a line");
+}
+
+#[test]
+fn the_unfinished_last_line_is_said_before_the_leaving() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    bob.sends("one\nlast words");
+    bob.ends_without_88();
+    alice.hears_next("<bob> one");
+    alice.hears_next("<bob> last words");
+    alice.hears_next("* bob left without 88");
+}

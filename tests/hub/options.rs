@@ -1,0 +1,99 @@
+//! The command line.
+
+use super::*;
+use std::net::TcpListener;
+
+#[test]
+fn options_that_make_no_sense_are_refused_with_exit_code_2() {
+    for args in [
+        &["--max-clients", "many"][..],
+        &["--max-clients", "-1"],
+        &["--max-per-address", "x"],
+        &["--allow", "nonsense"],
+        &["--allow", "300.1.2.3"],
+        &["--deny", "10.0.0.0/33"],
+        &["--deny", "127.0.0.1,,x"],
+        &["--deny", "::1/129"],
+        &["--history", "x"],
+        &["--rate", "x"],
+        &["--rate", "-1"],
+        &["--outbox", "x"],
+        &["--stall", "0"],
+        &["--stall", "x"],
+        &["--max-line", "5"],
+        &["--max-line", "x"],
+        &["--no-such-option"],
+        &["0", "0"],
+        &["not:a:port"],
+    ] {
+        let (code, told) = run(args);
+        assert_eq!(code, 2, "{args:?}: {told}");
+        assert!(told.starts_with("error: "), "{args:?}: {told}");
+    }
+}
+
+#[test]
+fn what_takes_turns_cannot_be_a_hub() {
+    let (code, told) = run(&["0", "--design", "half-duplex"]);
+    assert_eq!(code, 2);
+    assert!(told.contains("half-duplex"), "{told}");
+}
+
+#[test]
+fn a_port_in_use_is_told_with_what_to_do() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (code, told) = run(&[&address]);
+    assert_eq!(code, 1);
+    assert!(told.starts_with(&format!("threadchat: cannot listen on {address}: ")), "{told}");
+    assert!(told.contains("choose another port"), "{told}");
+}
+
+#[test]
+fn a_message_of_the_day_that_cannot_be_read_is_told_before_anybody_calls() {
+    let (code, told) = run(&["0", "--motd", "/no/such/motd"]);
+    assert!(code == 1 || code == 2, "{code}");
+    assert!(told.contains("/no/such/motd"), "{told}");
+}
+
+#[test]
+fn it_tells_where_it_listens_and_how_to_let_others_in() {
+    let (hub, port) = hub(&[]);
+    assert!(hub.err.text().contains(&format!("listening on 127.0.0.1:{port}")), "{}", hub.err.text());
+    assert!(hub.err.text().contains(&format!("0.0.0.0:{port}")), "{}", hub.err.text());
+}
+
+#[test]
+fn a_quiet_hub_tells_scripts_its_port_and_shows_the_chat() {
+    let (mut hub, port) = hub(&["-q"]);
+    let mut bob = Client::joins_as(port, "bob");
+    bob.says("hello");
+    hub.out.wait_for("<bob> hello\n");
+    hub.types("88\n");
+    hub.exits(0);
+    assert_eq!(hub.err.text().lines().count(), 1, "{}", hub.err.text());
+}
+
+#[test]
+fn help_lists_the_options() {
+    let mut command = threadchat(&["hub", "--help"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = Program::start_as_it_is(command);
+    program.exits(0);
+    for option in [
+        "--design",
+        "--no-operator",
+        "--max-clients",
+        "--max-per-address",
+        "--allow",
+        "--deny",
+        "--motd",
+        "--history",
+        "--rate",
+        "--outbox",
+        "--stall",
+        "--max-line",
+    ] {
+        assert!(program.out.text().contains(option), "{option}");
+    }
+}

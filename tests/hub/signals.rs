@@ -1,0 +1,41 @@
+//! A signal is an orderly end.
+
+use super::*;
+use rustix::process::Signal;
+
+#[test]
+fn a_signal_says_88_to_everyone_and_exits_with_its_number() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+        for args in [&[][..], &["--no-operator"]] {
+            let (mut hub, [mut bob, alice]) = hub_with(args, ["bob", "alice"]);
+            bob.says("last words");
+            bob.catches_up();
+            hub.signal(signal);
+            assert!(alice.hears_88().contains(&"<bob> last words".to_owned()));
+            bob.hears_88();
+            hub.exits(code);
+        }
+    }
+}
+
+#[test]
+fn a_signal_ends_a_hub_that_nobody_has_called() {
+    let (mut hub, _) = hub(&[]);
+    hub.signal(Signal::TERM);
+    hub.exits(143);
+}
+
+#[test]
+fn a_signal_ends_it_also_while_one_floods_and_another_does_not_read() {
+    let (mut hub, [bob, alice]) = hub_with(&["--stall", "60"], ["bob", "alice"]);
+    let mut voice = bob.voice();
+    let lines = format!("{}\n", filler(1000)).repeat(100);
+    let flood =
+        std::thread::spawn(move || while std::io::Write::write_all(&mut voice, lines.as_bytes()).is_ok() {});
+    #[cfg(target_os = "linux")]
+    hub.wait_until_it_stops_reading();
+    hub.signal(Signal::TERM);
+    hub.exits(143);
+    flood.join().unwrap();
+    drop(alice);
+}

@@ -1,0 +1,259 @@
+//! Who does not read, and that the others neither lose anything nor wait for ever.
+
+use super::*;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A flood is more than the system's buffers for a connection hold: so many lines of so many bytes.
+const LINES: usize = 12_000;
+const LINE: usize = 1000;
+
+/// Somebody who joins, and does not read unless the test does: with a small buffer, where that is possible.
+fn joins_and_stops_reading(port: u16) -> Client {
+    #[cfg(target_os = "linux")]
+    let socket = call_from([127, 0, 0, 1], port, Some(4096));
+    #[cfg(not(target_os = "linux"))]
+    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    Client::on(socket).greeted()
+}
+
+/// The text of this line of a flood.
+fn line_of_flood(n: usize) -> String {
+    format!("{n:06} {}", filler(LINE - 8))
+}
+
+/// Says all lines of a flood, as fast as they are taken.
+fn floods(mut voice: TcpStream) {
+    voice.set_write_timeout(Some(LIMIT)).unwrap();
+    for n in 0..LINES {
+        voice.write_all(format!("{}\n", line_of_flood(n)).as_bytes()).unwrap();
+    }
+}
+
+/// Hears all lines of a flood by bob, whole and in order, and does this for each; the other lines.
+fn hears_the_flood(client: &mut Client, mut for_each: impl FnMut(usize)) -> Vec<String> {
+    let (mut next, mut others) = (0, Vec::new());
+    while next < LINES {
+        let line = client.hears_a_line();
+        if let Some(text) = line.strip_prefix("<bob> ") {
+            assert!(text == line_of_flood(next), "{next} was to come: {text}");
+            next += 1;
+            for_each(next);
+        } else {
+            others.push(line);
+        }
+    }
+    others
+}
+
+#[test]
+fn who_never_reads_is_cut_off_and_told_of_and_the_others_hear_everything() {
+    let (hub, port) = hub(&["--stall", "1", "--outbox", "65536"]);
+    let [bob, mut alice, mut carol] = ["bob", "alice", "carol"].map(|name| Client::joins_as(port, name));
+    let stalled = joins_and_stops_reading(port);
+    for client in [&mut alice, &mut carol] {
+        client.hears(&format!("* {} joined", stalled.name));
+    }
+    thread::scope(|scope| {
+        scope.spawn(|| floods(bob.voice()));
+        for client in [&mut alice, &mut carol] {
+            let stalled = &stalled.name;
+            scope.spawn(move || {
+                let others = hears_the_flood(client, |_| {});
+                assert_eq!(others.len(), 1, "{others:?}");
+                assert!(others[0].starts_with(&format!("* {stalled} {CUT_OFF}")), "{others:?}");
+            });
+        }
+    });
+    #[cfg(target_os = "linux")]
+    assert!(hub.peak_memory() < 64 << 20, "{} bytes", hub.peak_memory());
+    let told = hub.out.wait_for(CUT_OFF);
+    assert!(told.contains(&format!("* {} {CUT_OFF}1 s\n", stalled.name)));
+    // It is gone.
+    alice.catches_up();
+    alice.says("/who");
+    let here = present(&alice.heard_so_far()[0]).unwrap();
+    assert!(!here.names.contains(&stalled.name), "{here:?}");
+}
+
+#[test]
+fn who_reads_slowly_is_not_cut_off_and_loses_nothing() {
+    /// Bytes in a second. The room is held for longer than `--stall`, but never without progress.
+    const RATE: usize = 4_000_000;
+    let (hub, port) = hub(&["--stall", "1", "--outbox", "65536"]);
+    let [bob, mut alice] = ["bob", "alice"].map(|name| Client::joins_as(port, name));
+    let mut slow = Client::joins(port);
+    thread::scope(|scope| {
+        scope.spawn(|| floods(bob.voice()));
+        scope.spawn(|| hears_the_flood(&mut alice, |_| {}));
+        let began = Instant::now();
+        hears_the_flood(&mut slow, |count| {
+            let due = Duration::from_secs_f64((count * (LINE + 33)) as f64 / RATE as f64);
+            let early = due.saturating_sub(began.elapsed());
+            if early > Duration::from_millis(5) {
+                thread::sleep(early);
+            }
+        });
+    });
+    slow.says("I have it all");
+    alice.hears(&format!("<{}> I have it all", slow.name));
+    assert!(!hub.out.text().contains(CUT_OFF));
+}
+
+/// A room that is held up: bob floods it, alice reads, and somebody does not.
+struct HeldUp {
+    hub: Program,
+    bob: Client,
+    stalled: Client,
+    /// In another room.
+    tea: [Client; 2],
+    alice: thread::JoinHandle<Vec<String>>,
+    flood: thread::JoinHandle<()>,
+}
+
+/// `alice` does this, and `heard` counts for her.
+fn held_up(alice: impl FnOnce(Client, &AtomicUsize) -> Vec<String> + Send + 'static) -> HeldUp {
+    let (hub, port) = hub(&["--stall", "300", "--outbox", "65536"]);
+    let (bob, reader) = (Client::joins_as(port, "bob"), Client::joins(port));
+    let mut tea = [Client::joins(port), Client::joins(port)];
+    for client in &mut tea {
+        client.says("/join tea");
+        client.catches_up();
+    }
+    tea[0].catches_up();
+    let stalled = joins_and_stops_reading(port);
+    let heard = std::sync::Arc::new(AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&heard);
+    let alice = thread::spawn(move || alice(reader, &count));
+    let mut voice = bob.voice();
+    let flood = thread::spawn(move || {
+        let lines: String = (0..LINES).map(|n| format!("{}\n", line_of_flood(n))).collect();
+        // Where the hub ends, not all of it is taken.
+        let _ = voice.write_all(lines.as_bytes());
+    });
+    let mut last = (0, Instant::now());
+    wait_until("the room is held up", || {
+        let now = heard.load(Ordering::Relaxed);
+        if now != last.0 || now == 0 {
+            last = (now, Instant::now());
+        }
+        last.1.elapsed() > Duration::from_millis(500)
+    });
+    assert!(last.0 < LINES, "nobody had to wait");
+    HeldUp { hub, bob, stalled, tea, alice, flood }
+}
+
+#[test]
+fn the_operator_can_kick_who_holds_the_room_up_and_then_it_goes_on() {
+    let mut room = held_up(|mut alice, heard| {
+        hears_the_flood(&mut alice, |count| heard.store(count, Ordering::Relaxed))
+    });
+    let began = Instant::now();
+    room.hub.types("/who\n");
+    room.hub.out.wait_for("4 are in lobby: @operator, bob (");
+    room.hub.types(format!("/kick {}\n", room.stalled.name));
+    let others = room.alice.join().unwrap();
+    assert!(others.contains(&format!("* {} was kicked", room.stalled.name)), "{others:?}");
+    // And not when the 300 s are over.
+    assert!(began.elapsed() < LIMIT / 2, "{:?}", began.elapsed());
+    room.flood.join().unwrap();
+    #[cfg(target_os = "linux")]
+    assert!(room.hub.peak_memory() < 64 << 20, "{} bytes", room.hub.peak_memory());
+    drop((room.bob, room.stalled, room.tea));
+}
+
+#[test]
+fn who_holds_the_room_up_and_leaves_lets_it_go_on() {
+    let room = held_up(|mut alice, heard| {
+        hears_the_flood(&mut alice, |count| heard.store(count, Ordering::Relaxed))
+    });
+    let told = format!("* {} lost the connection: ", room.stalled.name);
+    room.stalled.resets();
+    let others = room.alice.join().unwrap();
+    assert!(others.iter().any(|line| line.starts_with(&told)), "{others:?}");
+    room.flood.join().unwrap();
+    drop((room.hub, room.bob));
+}
+
+#[test]
+fn who_holds_the_room_up_does_not_hold_up_the_end_of_the_hub() {
+    let mut room = held_up(|mut alice, heard| {
+        while alice.stamped_line().is_some() {
+            heard.fetch_add(1, Ordering::Relaxed);
+        }
+        Vec::new()
+    });
+    let began = Instant::now();
+    room.hub.types("88\n");
+    room.hub.status();
+    assert!(began.elapsed() < LIMIT / 2, "{:?}", began.elapsed());
+    room.alice.join().unwrap();
+    room.flood.join().unwrap();
+    drop((room.bob, room.stalled, room.tea));
+}
+
+#[test]
+fn another_room_does_not_wait() {
+    let room = held_up(|mut alice, heard| {
+        hears_the_flood(&mut alice, |count| heard.store(count, Ordering::Relaxed))
+    });
+    let [mut one, mut other] = room.tea;
+    one.says("it is quiet here");
+    other.hears_next(&format!("<{}> it is quiet here", one.name));
+    other.is_answered("/rooms", "2 rooms: lobby (4), tea (2)");
+    room.stalled.resets();
+    room.alice.join().unwrap();
+    room.flood.join().unwrap();
+    drop(room.hub);
+}
+
+#[test]
+fn a_flood_of_one_does_not_keep_another_from_being_heard() {
+    let (_hub, [bob, mut carol, mut alice]) = hub_with(&[], ["bob", "carol", "alice"]);
+    let (mut voice, mut ears) = (bob.voice(), carol.voice());
+    let enough = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let lines = format!("{}\n", filler(60)).repeat(1000);
+            while !enough.load(Ordering::Relaxed) {
+                voice.write_all(lines.as_bytes()).unwrap();
+            }
+        });
+        // Carol hears it, too: she must not be the one for whom the room waits.
+        scope.spawn(|| std::io::copy(&mut ears, &mut std::io::sink()));
+        let flood = format!("<bob> {}", filler(60));
+        alice.hears(&flood);
+        for n in 0..5 {
+            carol.says(&n.to_string());
+            let before = alice.hears_until(&format!("<carol> {n}"));
+            assert!(before.iter().all(|line| *line == flood));
+        }
+        enough.store(true, Ordering::Relaxed);
+        carol.says("88");
+        alice.hears("* carol left");
+        // Who no longer reads would be waited for.
+        drop(alice);
+    });
+}
+
+#[test]
+fn a_stuck_screen_of_the_operator_does_not_hold_the_room_up_for_ever() {
+    let (screen, to_screen) = std::io::pipe().unwrap();
+    let mut command = threadchat(&["hub", "0", "--stall", "1", "--outbox", "65536"]);
+    command.stdin(Stdio::piped()).stdout(to_screen).stderr(Stdio::piped());
+    let (mut hub, port) = Program::start_as_it_is(command).with_port();
+    let [bob, mut alice] = ["bob", "alice"].map(|name| Client::joins_as(port, name));
+    thread::scope(|scope| {
+        scope.spawn(|| floods(bob.voice()));
+        hears_the_flood(&mut alice, |_| {});
+    });
+    hub.types("/kick bob\nI see nothing\n");
+    alice.hears("* bob was kicked");
+    alice.hears("<@operator> I see nothing");
+    #[cfg(target_os = "linux")]
+    assert!(hub.peak_memory() < 64 << 20, "{} bytes", hub.peak_memory());
+    drop(screen);
+}

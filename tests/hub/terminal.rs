@@ -1,0 +1,51 @@
+//! The operator at a terminal.
+
+use super::*;
+
+/// Without the line editor, which may not be there at all.
+const PLAIN: &[&str] = if cfg!(feature = "editor") { &["--plain"] } else { &[] };
+
+/// A hub at a terminal, and its port.
+fn hub_at_terminal(args: &[&str]) -> (Program, u16) {
+    let hub = Program::start_at_terminal(&[&["hub", "0"], args].concat());
+    let told = hub.out.wait_for("listening on 127.0.0.1:");
+    let digits = told.split("listening on 127.0.0.1:").nth(1).unwrap();
+    let port = digits.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+    (hub, port)
+}
+
+#[test]
+fn the_operator_sees_the_chat_is_heard_and_leaves_with_88() {
+    let (mut hub, port) = hub_at_terminal(PLAIN);
+    let mut bob = Client::joins_as(port, "bob");
+    bob.sends(b"\x1b[31mred\n");
+    hub.out.wait_for("<bob> ^[[31mred\r\n");
+    hub.types("hello\n");
+    bob.hears("<@operator> hello");
+    hub.types("88\n");
+    bob.hears_88();
+    hub.exits(0);
+}
+
+#[test]
+fn the_end_of_input_key_says_88() {
+    let (mut hub, port) = hub_at_terminal(PLAIN);
+    let bob = Client::joins(port);
+    hub.types("hello\n\x04");
+    assert!(bob.hears_88().contains(&"<@operator> hello".to_owned()));
+    hub.exits(0);
+}
+
+#[cfg(feature = "editor")]
+#[test]
+fn what_is_typed_in_the_line_editor_is_heard() {
+    let (mut hub, port) = hub_at_terminal(&[]);
+    let mut bob = Client::joins_as(port, "bob");
+    bob.says("hello");
+    hub.out.wait_until("what bob says", |seen| String::from_utf8_lossy(seen).contains("<bob> hello"));
+    hub.types("hi, bob\r");
+    bob.hears("<@operator> hi, bob");
+    hub.types("88\r");
+    bob.hears_88();
+    hub.exits(0);
+}

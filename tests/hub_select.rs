@@ -1,0 +1,10 @@
+//! The hub in the select design: all that its members can expect.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![cfg(all(feature = "hub", feature = "select", unix))]
+
+mod common;
+#[allow(unreachable_pub, reason = "as in common")]
+mod hub;
+
+/// The design that is tested here.
+const DESIGN: &str = "select";

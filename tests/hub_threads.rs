@@ -1,0 +1,10 @@
+//! The hub in the threads design: all that its members can expect.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![cfg(feature = "hub")]
+
+mod common;
+#[allow(unreachable_pub, reason = "as in common")]
+mod hub;
+
+/// The design that is tested here.
+const DESIGN: &str = "threads";

@@ -1,0 +1,48 @@
+//! The threads design: all that two people can expect, and its threads.
+#![allow(clippy::unwrap_used)]
+
+mod chat;
+mod common;
+
+use common::*;
+
+/// The design that is tested here.
+const DESIGN: &str = "threads";
+
+#[test]
+fn verbose_tells_what_each_thread_does() {
+    let (mut serve, port) = serve(&["--once", "-v"]);
+    let mut connect = connect(port, &["-v"]);
+    connect.types("hello\n88\n");
+    connect.exits(0);
+    serve.exits(0);
+    assert!(connect.err.text().contains("[stdin-reader] read "), "{}", connect.err.text());
+    assert!(serve.err.text().contains("[socket-reader] read 33 bytes"), "{}", serve.err.text());
+}
+
+#[cfg(all(target_os = "linux", feature = "signals"))]
+#[test]
+fn threads_have_names_and_end_with_their_conversation() {
+    let (serve, port) = serve(&[]);
+    let always = ["listener", "notice-writer", "screen-writer", "signals", "stdin-reader", "threadchat"]
+        .map(str::to_owned);
+    wait_until("they run", || serve.threads() == always);
+    let mut connect = connect(port, &[]);
+    let mut talking = [&always[..], &["socket-reader".to_owned(), "socket-writer".to_owned()]].concat();
+    talking.sort();
+    wait_until("it talks", || serve.threads() == talking);
+    connect.types("88\n");
+    connect.exits(0);
+    wait_until("its threads have ended", || serve.threads() == always);
+}
+
+#[cfg(all(target_os = "linux", feature = "transcript"))]
+#[test]
+fn a_transcript_has_a_thread_with_a_name_and_without_one_there_is_none() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (connect, _socket) = be_called(&["--transcript", file.path().to_str().unwrap()]);
+    wait_until("it runs", || connect.threads().contains(&"transcript".to_owned()));
+    let (without, _socket) = be_called(&[]);
+    without.err.wait_for("...connected to");
+    assert!(!without.threads().contains(&"transcript".to_owned()));
+}
