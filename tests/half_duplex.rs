@@ -333,6 +333,7 @@ fn nobody_to_call_is_told_with_what_to_do() {
 fn an_output_that_nobody_reads_ends_it_in_order_and_a_full_disk_does_not() {
     let (screen, to_screen) = std::io::pipe().unwrap();
     drop(screen);
+    wait_until_nobody_reads(&to_screen);
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     for (output, code, told) in [
         (Stdio::from(to_screen), 0, ""),

@@ -194,6 +194,21 @@ pub fn peer_state(socket: &TcpStream) -> Option<PeerState> {
     }
 }
 
+/// What became of a stream that a read found at its end, if we have not ended our half: the other side ended it, or the
+/// connection broke and the thread that writes was told. The system tells an error once, to whoever asks first.
+///
+/// # Errors
+/// The connection broke, where the system can tell.
+#[cfg(feature = "hub")]
+pub fn end_of_stream(socket: &TcpStream) -> io::Result<()> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    if linux::is_gone(socket) {
+        return Err(io::Error::from_raw_os_error(libc::ECONNRESET));
+    }
+    let _ = socket;
+    Ok(())
+}
+
 #[cfg(all(feature = "sockets", target_os = "linux", target_env = "gnu"))]
 mod linux {
     use super::PeerState;
@@ -202,34 +217,49 @@ mod linux {
     use std::os::fd::AsRawFd;
     use std::time::Duration;
 
-    #[allow(unsafe_code, reason = "std and socket2 have no call for TCP_INFO and SIOCOUTQ")]
+    /// `TCP_CLOSE` of `netinet/tcp.h`.
+    #[cfg(feature = "hub")]
+    const CLOSE: u8 = 7;
+
+    /// A connection that both sides have ended, or that broke.
+    #[cfg(feature = "hub")]
+    pub(super) fn is_gone(socket: &TcpStream) -> bool {
+        tcp_info(socket).is_some_and(|info| info.tcpi_state == CLOSE)
+    }
+
     pub(super) fn peer_state(socket: &TcpStream) -> Option<PeerState> {
-        let descriptor = socket.as_raw_fd();
-        let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
-        let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
-        let mut unconfirmed: libc::c_int = 0;
-        // SAFETY: the descriptor is open while `socket` is borrowed. The first call writes at most `len` bytes
-        // to `info`, the second one integer. `tcp_info` is plain integers, of which zero is a valid value
-        // (an older kernel fills in fewer).
-        let info = unsafe {
-            let info_at = info.as_mut_ptr().cast();
-            if libc::getsockopt(descriptor, libc::IPPROTO_TCP, libc::TCP_INFO, info_at, &raw mut len) != 0
-                || libc::ioctl(descriptor, libc::TIOCOUTQ, &raw mut unconfirmed) != 0
-            {
-                return None;
-            }
-            info.assume_init()
-        };
+        let (info, unconfirmed) = (tcp_info(socket)?, unconfirmed(socket)?);
         // Sent again, or probed more than once, without an answer: only then is silence a sign.
         let is_asking = unconfirmed > 0 && (info.tcpi_retransmits > 0 || info.tcpi_probes > 1);
         Some(PeerState {
             confirmed: info.tcpi_bytes_acked,
-            unconfirmed: usize::try_from(unconfirmed).unwrap_or(0),
+            unconfirmed,
             silent: match is_asking {
                 true => Duration::from_millis(info.tcpi_last_ack_recv.into()),
                 false => Duration::ZERO,
             },
         })
+    }
+
+    #[allow(unsafe_code, reason = "std and socket2 have no call for TCP_INFO")]
+    fn tcp_info(socket: &TcpStream) -> Option<libc::tcp_info> {
+        let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+        let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+        // SAFETY: the descriptor is open while `socket` is borrowed, and at most `len` bytes are written to `info`.
+        // That is plain integers, of which zero is a valid value (an older kernel fills in fewer).
+        unsafe {
+            let (level, option, to) = (libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast());
+            let result = libc::getsockopt(socket.as_raw_fd(), level, option, to, &raw mut len);
+            (result == 0).then(|| info.assume_init())
+        }
+    }
+
+    #[allow(unsafe_code, reason = "std and socket2 have no call for SIOCOUTQ")]
+    fn unconfirmed(socket: &TcpStream) -> Option<usize> {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the descriptor is open while `socket` is borrowed, and one integer is written to `bytes`.
+        let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+        (result == 0).then(|| usize::try_from(bytes).unwrap_or(0))
     }
 }
 

@@ -126,12 +126,14 @@ mod linux {
     #[test]
     fn a_closed_output_ends_quietly_in_order() {
         let (screen, to_screen) = std::io::pipe().unwrap();
+        let ours = to_screen.try_clone().unwrap();
         let (mut connect, mut socket) = be_called_by(|port| {
             let mut command = threadchat(&["connect", port]);
             command.stdin(Stdio::piped()).stdout(to_screen).stderr(Stdio::piped());
             Program::start_as_it_is(command)
         });
         drop(screen);
+        wait_until_nobody_reads(&ours);
         socket.write_all(b"nobody reads this\n").unwrap();
         assert_eq!(read_rest(&socket), b"88");
         drop(socket);

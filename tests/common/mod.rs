@@ -454,3 +454,16 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// Waits until the other end of a pipe is closed everywhere: a process that another test is just starting has it, too,
+/// for a moment.
+#[cfg(unix)]
+#[track_caller]
+pub fn wait_until_nobody_reads(pipe: &std::io::PipeWriter) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    wait_until("nobody reads", || {
+        let mut ends = [PollFd::new(pipe, PollFlags::OUT)];
+        poll(&mut ends, Some(&Timespec::default())).unwrap();
+        ends[0].revents().contains(PollFlags::ERR)
+    });
+}

@@ -1,6 +1,7 @@
 //! One client: a reader, and a writer if it is ever behind.
 
 use crate::buffer::Pool;
+use crate::platform;
 use crate::room::{Id, Queue};
 use crate::threads::event::Event;
 use crate::threads::reader::Reader;
@@ -62,7 +63,7 @@ impl Client {
                 reader.run(
                     &*input,
                     |buffer| Event::Heard(id, buffer),
-                    |result| Event::HeardAllOf(id, result),
+                    |result| Event::HeardAllOf(id, result.and_then(|()| platform::end_of_stream(&input))),
                 );
             })?;
         Ok(Self { socket, reader: Some(reader), running: Some(running), writer: None })
