@@ -1,6 +1,8 @@
-//! Counts the lines of code of each design, for `threadchat compare`, and tells it what it is built with.
+//! Decides what the platform has, counts the lines of code of each design, for `threadchat compare`, and tells it what it is
+//! built with.
 #![allow(clippy::print_stdout, reason = "that is how a build script talks to cargo")]
 
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -8,6 +10,8 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=THREADCHAT_PORTABLE");
+    tell_what_the_platform_has();
     for (name, path) in [
         ("THREADS", "src/threads"),
         ("THREADS_HUB", "src/threads/hub"),
@@ -20,11 +24,49 @@ fn main() {
         let lines = lines_of_code(Path::new(path)) - lines_of_code(&Path::new(path).join("hub"));
         println!("cargo::rustc-env=THREADCHAT_LINES_{name}={lines}");
     }
-    let compiler =
-        std::env::var_os("RUSTC").and_then(|rustc| Command::new(rustc).arg("--version").output().ok());
+    let compiler = env::var_os("RUSTC").and_then(|rustc| Command::new(rustc).arg("--version").output().ok());
     let compiler = compiler.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     println!("cargo::rustc-env=THREADCHAT_RUSTC={}", compiler.unwrap_or_default());
-    println!("cargo::rustc-env=THREADCHAT_PROFILE={}", std::env::var("PROFILE").unwrap_or_default());
+    println!("cargo::rustc-env=THREADCHAT_PROFILE={}", env::var("PROFILE").unwrap_or_default());
+}
+
+/// The names by which the source asks what the platform has, as in `#[cfg(poll)]`. In `src/platform/` there is a fall-back
+/// for each; without `poll` there is no select design, and without `line_editor` the terminal's own line input.
+///
+/// With THREADCHAT_PORTABLE in the environment it has nothing, so that the fall-backs can be tested anywhere.
+fn tell_what_the_platform_has() {
+    let is_set = |name: &str| env::var_os(name).is_some();
+    let is_one_of =
+        |name: &str, values: &[&str]| env::var(name).is_ok_and(|is| values.contains(&is.as_str()));
+    let os = |systems: &[&str]| is_one_of("CARGO_CFG_TARGET_OS", systems);
+    let (unix, windows) = (is_set("CARGO_CFG_UNIX"), is_set("CARGO_CFG_WINDOWS"));
+    let [sockets, select, signals, editor] =
+        ["SOCKETS", "SELECT", "SIGNALS", "EDITOR"].map(|name| is_set(&format!("CARGO_FEATURE_{name}")));
+    let portable = is_set("THREADCHAT_PORTABLE");
+    let shutdown_wakes =
+        os(&["linux", "android", "macos", "ios", "freebsd", "netbsd", "openbsd", "dragonfly"])
+            || os(&["illumos", "solaris"]);
+    for (name, has_it) in [
+        // A call that waits for descriptors of all kinds at once.
+        ("poll", select && unix && !portable),
+        // Writing without blocking to what blocks otherwise.
+        ("send_now", sockets && unix && !portable),
+        ("keep_alive", sockets && !portable),
+        // Asking about the other end of a connection.
+        ("tcp_info", sockets && os(&["linux"]) && is_one_of("CARGO_CFG_TARGET_ENV", &["gnu"]) && !portable),
+        // Ending a listening socket wakes the thread that waits for callers.
+        ("shutdown_wakes_accept", sockets && os(&["linux", "android"]) && !portable),
+        // Nothing wakes a thread that is blocked in reading or writing, so that it has to look up from time to time.
+        ("looks_up", portable || !(shutdown_wakes || windows)),
+        ("signals", signals && (unix || windows) && !portable),
+        ("line_editor", editor && unix && !portable),
+        ("portable", portable),
+    ] {
+        println!("cargo::rustc-check-cfg=cfg({name})");
+        if has_it {
+            println!("cargo::rustc-cfg={name}");
+        }
+    }
 }
 
 /// Of a file or of a folder; 0 if it is not there.

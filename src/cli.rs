@@ -31,7 +31,7 @@ impl Cli {
     #[must_use]
     pub fn read() -> Self {
         let cli = Self::parse();
-        #[cfg(not(all(feature = "select", unix)))]
+        #[cfg(not(poll))]
         if cli.command.common().is_some_and(|common| common.design == Design::Select) {
             cannot_select();
         }
@@ -168,7 +168,7 @@ pub enum Command {
 }
 
 impl Command {
-    #[cfg(not(all(feature = "select", unix)))]
+    #[cfg(not(poll))]
     fn common(&self) -> Option<&Common> {
         match self {
             Self::Serve(serve) => Some(&serve.common),
@@ -450,8 +450,8 @@ pub struct Common {
     pub design: Design,
 
     /// Use the terminal's own line input, not the line editor (which only --design threads has)
-    #[cfg(all(feature = "editor", unix))]
     #[arg(long, help_heading = OUTPUT)]
+    #[cfg_attr(not(line_editor), allow(dead_code, reason = "there is nothing else"))]
     pub plain: bool,
 
     /// Whether to use colours at a terminal
@@ -533,8 +533,10 @@ impl Common {
     /// Whether to use colours on this terminal. `NO_COLOR` and `CLICOLOR_FORCE` are honoured.
     #[must_use]
     pub fn color(&self, terminal: &impl anstream::stream::RawStream) -> bool {
+        // A Windows console takes the escape sequences as text until it is told.
+        let works = anstyle_query::windows::enable_ansi_colors().unwrap_or(true);
         match self.color {
-            ColorArg::Auto => anstream::AutoStream::choice(terminal) != anstream::ColorChoice::Never,
+            ColorArg::Auto => anstream::AutoStream::choice(terminal) != anstream::ColorChoice::Never && works,
             ColorArg::Always => true,
             ColorArg::Never => false,
         }
@@ -552,7 +554,7 @@ impl Common {
 }
 
 /// Ends the program with exit code 2, and says why the design `select` is not to be had.
-#[cfg(not(all(feature = "select", unix)))]
+#[cfg(not(poll))]
 pub fn cannot_select() -> ! {
     let why = if cfg!(unix) {
         "this program was built without its feature `select`"

@@ -39,7 +39,7 @@ pub mod notice;
 pub mod platform;
 #[cfg(feature = "hub")]
 pub mod room;
-#[cfg(all(feature = "select", unix))]
+#[cfg(poll)]
 pub mod select;
 pub mod terminal;
 pub mod threads;

@@ -3,9 +3,9 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-#[cfg(all(feature = "sockets", unix))]
+#[cfg(send_now)]
 use std::os::fd::AsFd;
-#[cfg(all(feature = "select", unix))]
+#[cfg(poll)]
 use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 use threadchat::cli::{Cli, Command, Common, Connect, Design, Serve};
@@ -13,11 +13,11 @@ use threadchat::cli::{Cli, Command, Common, Connect, Design, Serve};
 use threadchat::compare;
 use threadchat::exit::Exit;
 use threadchat::half_duplex;
-use threadchat::net::remedy;
-#[cfg(all(feature = "sockets", unix))]
+use threadchat::net::{MORE_THREADS, remedy};
+#[cfg(send_now)]
 use threadchat::platform::Out;
 use threadchat::platform::Signals;
-#[cfg(all(feature = "select", unix))]
+#[cfg(poll)]
 use threadchat::select;
 use threadchat::terminal::{Marked, Plain};
 use threadchat::threads;
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         Exit::Failed
     });
     // Nothing is left to do if the keyboard has done it already.
-    #[cfg(all(feature = "editor", unix))]
+    #[cfg(line_editor)]
     threadchat::terminal::give_back();
     exit.into()
 }
@@ -61,13 +61,13 @@ fn serve(serve: &Serve) -> Result<Exit, String> {
             let (world, to_terminal) = world(common, true)?;
             threads::serve(world, manners(to_terminal), listener, port_was_chosen, once).map_err(no_threads)
         }
-        #[cfg(all(feature = "select", unix))]
+        #[cfg(poll)]
         Design::Select => {
             let (world, to_terminal) = world_to_select(common, true)?;
             select::serve(world, manners(to_terminal), listener, port_was_chosen, once)
                 .map_err(|error| format!("cannot listen on {}: {error}", serve.address))
         }
-        #[cfg(not(all(feature = "select", unix)))]
+        #[cfg(not(poll))]
         Design::Select => threadchat::cli::cannot_select(),
         Design::HalfDuplex => {
             let (world, to_terminal) = world(common, true)?;
@@ -92,13 +92,13 @@ fn hub(hub: &threadchat::cli::Hub) -> Result<Exit, String> {
             let (world, _) = world(common, !hub.no_operator)?;
             threads::hub(world, rules, listener, port_was_chosen).map_err(no_threads)
         }
-        #[cfg(all(feature = "select", unix))]
+        #[cfg(poll)]
         Design::Select => {
             let (world, _) = world_to_select(common, !hub.no_operator)?;
             select::hub(world, rules, listener, port_was_chosen)
                 .map_err(|error| format!("cannot listen on {}: {error}{}", hub.address, remedy(&error)))
         }
-        #[cfg(not(all(feature = "select", unix)))]
+        #[cfg(not(poll))]
         Design::Select => threadchat::cli::cannot_select(),
         // The command line has not let this through.
         Design::HalfDuplex => Err(threadchat::cli::NO_HUB_IN_TURNS.to_owned()),
@@ -112,12 +112,12 @@ fn connect(connect: &Connect) -> Result<Exit, String> {
             let (world, to_terminal) = world(&connect.common, true)?;
             threads::connect(world, manners(to_terminal), connect.call()).map_err(no_threads)
         }
-        #[cfg(all(feature = "select", unix))]
+        #[cfg(poll)]
         Design::Select => {
             let (world, to_terminal) = world_to_select(&connect.common, true)?;
             Ok(select::connect(world, manners(to_terminal), connect.call()))
         }
-        #[cfg(not(all(feature = "select", unix)))]
+        #[cfg(not(poll))]
         Design::Select => threadchat::cli::cannot_select(),
         Design::HalfDuplex => {
             let (world, to_terminal) = world(&connect.common, true)?;
@@ -146,7 +146,7 @@ fn world(common: &Common, with_keyboard: bool) -> Result<(World, bool), String> 
         let color = common.color(&io::stdout());
         world.screen = Box::new(Marked { screen: io::stdout(), notices: io::stderr(), color });
         world.notices = None;
-        #[cfg(all(feature = "editor", unix))]
+        #[cfg(line_editor)]
         if common.design == Design::Threads
             && world.keyboard_is_terminal
             && !common.plain
@@ -161,20 +161,20 @@ fn world(common: &Common, with_keyboard: bool) -> Result<(World, bool), String> 
 }
 
 /// Standard output, to write to it without blocking.
-#[cfg(all(feature = "sockets", unix))]
+#[cfg(send_now)]
 fn screen_now() -> Option<Box<dyn Write>> {
     let screen = io::stdout().as_fd().try_clone_to_owned().ok()?;
     Some(Box::new(Out::new(screen)))
 }
 
 /// Not here.
-#[cfg(not(all(feature = "sockets", unix)))]
+#[cfg(not(send_now))]
 fn screen_now() -> Option<Box<dyn Write>> {
     None
 }
 
 /// The same in descriptors.
-#[cfg(all(feature = "select", unix))]
+#[cfg(poll)]
 fn world_to_select(common: &Common, with_keyboard: bool) -> Result<(select::World, bool), String> {
     let copy = |of: BorrowedFd<'_>| {
         of.try_clone_to_owned()
@@ -214,7 +214,7 @@ fn transcript(_common: &Common) -> Result<Option<Sink>, String> {
 }
 
 /// Lines are typed in a line editor.
-#[cfg(all(feature = "editor", unix))]
+#[cfg(line_editor)]
 fn edit(world: &mut World, color: bool) -> Result<(), String> {
     let (keyboard, screen, close) = threadchat::terminal::editor::open(color)
         .map_err(|error| format!("cannot use the terminal: {error}; try --plain"))?;
@@ -236,7 +236,7 @@ fn edit(world: &mut World, color: bool) -> Result<(), String> {
 
 /// For the test of what a panic leaves behind: in a debug build, panics in a thread when the file appears that the
 /// environment names.
-#[cfg(all(feature = "editor", unix, debug_assertions))]
+#[cfg(all(line_editor, debug_assertions))]
 #[allow(clippy::panic, reason = "that is what it is for")]
 fn panic_when_told() {
     if let Some(file) = std::env::var_os("THREADCHAT_PANIC_WHEN") {
@@ -261,5 +261,5 @@ fn write_out(text: &[u8]) -> Result<Exit, String> {
 }
 
 fn no_threads(error: impl Display) -> String {
-    format!("cannot start a thread: {error}; end other programs, or raise the limit with ulimit -u")
+    format!("cannot start a thread: {error}{MORE_THREADS}")
 }

@@ -138,13 +138,23 @@ pub fn remedy(error: &io::Error) -> &'static str {
             "; this machine does not have that address: 127.0.0.1 is itself, 0.0.0.0 all it has"
         }
         ErrorKind::ConnectionRefused => "; nobody listens there: start threadchat serve first",
+        ErrorKind::PermissionDenied if cfg!(windows) => {
+            "; Windows keeps that port for itself: choose another one"
+        }
         ErrorKind::PermissionDenied => "; ports below 1024 are for the administrator: choose a higher one",
         ErrorKind::TimedOut => "; check that the machine is on and that no firewall is in between",
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "; check the address and the network",
+        _ if is_out_of_descriptors(error) && cfg!(windows) => "; end other programs",
         _ if is_out_of_descriptors(error) => "; end other programs, or raise the limit with ulimit -n",
         _ => "",
     }
 }
+
+/// What to try when no thread can be started, to be put behind the error.
+pub const MORE_THREADS: &str = match cfg!(unix) {
+    true => "; end other programs, or raise the limit with ulimit -u",
+    false => "; end other programs",
+};
 
 /// Whether too many files are open, in this process or in the system: it passes, if some are closed.
 #[must_use]

@@ -212,11 +212,9 @@ impl fmt::Display for Notice {
             Self::CannotTurnAway(error) => write!(f, "cannot tell a caller that the line is busy: {error}"),
             #[cfg(feature = "hub")]
             Self::NotLetIn { peer, refusal } => write!(f, "{peer} was not let in: {refusal}"),
-            Self::CannotTalk { peer, error } => write!(
-                f,
-                "cannot talk with {peer}: no thread can be started: {error}; end other programs, or raise the limit \
-                 with ulimit -u"
-            ),
+            Self::CannotTalk { peer, error } => {
+                write!(f, "cannot talk with {peer}: no thread can be started: {error}{}", net::MORE_THREADS)
+            }
             Self::Failed(what) => f.write_str(what),
             Self::NoticesLost(count) => {
                 write!(f, "{count} notices were not shown, because standard error did not take them")

@@ -1,6 +1,6 @@
 //! Typing in the line editor, seen on the screen of a terminal emulator.
 #![allow(clippy::unwrap_used)]
-#![cfg(all(unix, feature = "editor"))]
+#![cfg(line_editor)]
 
 mod common;
 

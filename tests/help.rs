@@ -21,7 +21,7 @@ fn a_wrong_command_line_is_explained_and_exits_with_2() {
         (&["serve", "-q", "-v"], "cannot be used with"),
         (&["sevre"], "similar subcommand exists: 'serve'"),
         (&["serve", "--onec"], "similar argument exists: '--once'"),
-        #[cfg(not(all(feature = "select", unix)))]
+        #[cfg(not(poll))]
         (&["serve", "--design", "select"], "select cannot be used here"),
         (&[], "Usage: threadchat"),
     ] {

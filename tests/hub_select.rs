@@ -1,6 +1,6 @@
 //! The hub in the select design: all that its members can expect.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
-#![cfg(all(feature = "hub", feature = "select", unix))]
+#![cfg(all(feature = "hub", poll))]
 
 mod common;
 #[allow(unreachable_pub, reason = "as in common")]

@@ -1,6 +1,6 @@
 //! The select design: all that two people can expect.
 #![allow(clippy::unwrap_used)]
-#![cfg(all(feature = "select", unix))]
+#![cfg(poll)]
 
 mod chat;
 mod common;

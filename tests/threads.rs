@@ -20,7 +20,7 @@ fn verbose_tells_what_each_thread_does() {
     assert!(serve.err.text().contains("[socket-reader] read 33 bytes"), "{}", serve.err.text());
 }
 
-#[cfg(all(target_os = "linux", feature = "signals"))]
+#[cfg(all(target_os = "linux", signals))]
 #[test]
 fn threads_have_names_and_end_with_their_conversation() {
     let (serve, port) = serve(&[]);

@@ -102,6 +102,7 @@ impl Row {
         let in_turns = matches!(work, Work::Latency | Work::Goodbye);
         match self {
             Self::Design(Design::HalfDuplex) if !in_turns => Some("not possible in turns"),
+            Self::Design(Design::Select) if cfg!(not(poll)) => Some("not possible here"),
             Self::Peer(peer) => peer.missing(),
             Self::Broker => Peer::Ncat.missing(),
             _ => None,
@@ -192,7 +193,8 @@ impl Peer {
 /// Whether the shell would find it.
 pub(super) fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(&path).any(|folder| folder.join(&file).is_file())
 }
 
 /// There are several programs of that name; only this one can half-close (`-N`) and is told how to listen like this.

@@ -3,7 +3,7 @@
 use super::event::Event;
 use crate::endpoint::{CALLERS, CLOSE_WITHIN};
 use crate::notice::Notice;
-use crate::platform;
+use crate::platform::{self, Connection};
 use crate::wire::{GOODBYE, PAUSE};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::convert::Infallible;
@@ -23,8 +23,8 @@ pub(super) struct Callers {
     listener: JoinHandle<()>,
     /// Dropped, it ends the listener.
     running: Option<Sender<Infallible>>,
-    /// The threads that turn a caller away, each with its socket, which closes when the thread ends.
-    turned_away: Vec<(Weak<TcpStream>, JoinHandle<()>)>,
+    /// The threads that turn a caller away, each with its connection, which closes when the thread ends.
+    turned_away: Vec<(Weak<Connection>, JoinHandle<()>)>,
 }
 
 impl Callers {
@@ -54,16 +54,15 @@ impl Callers {
     }
 
     /// Tells a caller why nobody talks with them, in a line.
-    pub(super) fn turn_away(&mut self, socket: impl Into<Arc<TcpStream>>, line: Vec<u8>) -> io::Result<()> {
-        let socket = socket.into();
-        let (shared, kept) = (Arc::downgrade(&socket), Arc::clone(&socket));
-        // A new connection takes so little at once, where there is such a call: there may be no thread for more.
-        let written = platform::write_now(&socket, &line).unwrap_or(0);
+    pub(super) fn turn_away(&mut self, connection: Arc<Connection>, line: Vec<u8>) -> io::Result<()> {
+        let (shared, kept) = (Arc::downgrade(&connection), Arc::clone(&connection));
+        // There may be no thread for more than that.
+        let written = platform::write_first(&connection.socket, &line).unwrap_or(0);
         let thread = thread::Builder::new().name("turn-away".to_owned()).spawn(move || {
             // An error means that the caller has gone, which is what was wanted of it.
-            let _ = turn_away(&socket, &line[written..]);
+            let _ = turn_away(&connection.socket, &line[written..]);
         });
-        let thread = thread.inspect_err(|_| drop(platform::write_now(&kept, GOODBYE)))?;
+        let thread = thread.inspect_err(|_| drop(platform::write_first(&kept.socket, GOODBYE)))?;
         self.turned_away.push((shared, thread));
         Ok(())
     }
@@ -95,11 +94,11 @@ impl Callers {
             thread::sleep(Duration::from_millis(5));
         }
         if in_a_hurry {
-            let sockets = self.turned_away.iter().filter_map(|(socket, _)| socket.upgrade());
-            sockets.for_each(|socket| platform::hang_up(&socket));
+            let connections = self.turned_away.iter().filter_map(|(connection, _)| connection.upgrade());
+            connections.for_each(|connection| connection.hang_up());
         } else {
             for socket in held {
-                let _ = self.turn_away(socket, line.to_vec());
+                let _ = self.turn_away(Arc::new(Connection::new(socket)), line.to_vec());
             }
         }
         for (_, thread) in self.turned_away {

@@ -13,11 +13,13 @@ use crate::conversation::Manners;
 use crate::endpoint::{Action, Behind, Ending, Endpoint};
 use crate::exit::Exit;
 use crate::notice::{Notice, busy};
+use crate::platform::Connection;
 use crate::world::World;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
 use std::io;
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -218,7 +220,8 @@ impl MainLoop {
                 }
                 Action::TurnAway(socket, peer) => {
                     if let Source::Callers(callers) = &mut self.source {
-                        let turned_away = callers.turn_away(socket, busy(&self.clock.stamp()));
+                        let turned_away =
+                            callers.turn_away(Arc::new(Connection::new(socket)), busy(&self.clock.stamp()));
                         self.endpoint.tell(match turned_away {
                             Ok(()) => Notice::TurnedAway(peer),
                             Err(error) => Notice::CannotTurnAway(error),

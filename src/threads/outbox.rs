@@ -6,12 +6,12 @@ use super::transcript::Recorder;
 use crate::buffer::{Buffer, LastWrites};
 use crate::conversation::{Delivery, Outgoing};
 use crate::input::ROOM;
-use crate::platform;
+use crate::platform::{self, Connection};
 use crate::transcript::Direction;
 use crate::wire::{GOODBYE, PAUSE};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io::{self, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -27,7 +27,7 @@ const CHUNK: usize = 64 * 1024;
 /// While it is empty, main writes to the socket itself as much as that takes without blocking: a hop
 /// through another thread would cost a message tens of microseconds. The writer is for a peer that is behind.
 pub(super) struct Outbox {
-    socket: Arc<TcpStream>,
+    connection: Arc<Connection>,
     queue: Sender<Outgoing>,
     state: Arc<State>,
     recorder: Option<Recorder>,
@@ -57,7 +57,7 @@ impl State {
 
 /// The other end of the outbox, for the socket-writer.
 pub(super) struct Writer {
-    socket: Arc<TcpStream>,
+    connection: Arc<Connection>,
     queue: Receiver<Outgoing>,
     state: Arc<State>,
     to_main: Sender<Event>,
@@ -68,7 +68,7 @@ pub(super) struct Writer {
 impl Outbox {
     /// An outbox, and its other end. What the system has taken goes on to the recorder, if there is one.
     pub(super) fn new(
-        socket: Arc<TcpStream>,
+        connection: Arc<Connection>,
         to_main: Sender<Event>,
         observer: Observer,
         recorder: Option<Recorder>,
@@ -76,14 +76,14 @@ impl Outbox {
         let (queue, handed_out) = bounded(ITEMS);
         let state = Arc::new(State::default());
         let writer = Writer {
-            socket: Arc::clone(&socket),
+            connection: Arc::clone(&connection),
             queue: handed_out,
             state: Arc::clone(&state),
             to_main,
             observer,
             recorder: recorder.clone(),
         };
-        (Self { socket, queue, state, recorder }, writer)
+        (Self { connection, queue, state, recorder }, writer)
     }
 
     /// Sends it, now or when what is in front of it has been sent.
@@ -103,7 +103,7 @@ impl Outbox {
 
     /// Writes what the socket takes. True if that was all. An error is left to the writer, which meets it again.
     fn write_now(&self, buffer: &mut Buffer) -> bool {
-        let written = platform::write_now(&self.socket, buffer.unwritten()).unwrap_or(0);
+        let written = platform::write_now(&self.connection.socket, buffer.unwritten()).unwrap_or(0);
         self.state.written.fetch_add(written as u64, Ordering::Relaxed);
         buffer.written += written;
         let is_all = buffer.unwritten().is_empty();
@@ -196,7 +196,7 @@ impl Writer {
             Outgoing::HalfClose => {}
         }
         // Fails only if the peer has gone, which the reader notices.
-        let _ = self.socket.shutdown(Shutdown::Write);
+        let _ = self.connection.socket.shutdown(Shutdown::Write);
         Ok(true)
     }
 
@@ -216,7 +216,7 @@ impl Writer {
     fn write_all(&self, bytes: &[u8], at: &mut usize) -> io::Result<()> {
         while *at < bytes.len() {
             let chunk = &bytes[*at..bytes.len().min(*at + CHUNK)];
-            match (&*self.socket).write(chunk) {
+            match (&*self.connection).write(chunk) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     *at += written;

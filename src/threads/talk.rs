@@ -8,7 +8,7 @@ use crate::buffer::{Buffer, Pool};
 use crate::clock::Clock;
 use crate::conversation::{Conversation, Delivery};
 use crate::endpoint::Endpoint;
-use crate::platform;
+use crate::platform::{self, Connection};
 use crossbeam_channel::{Sender, bounded};
 use std::convert::Infallible;
 use std::io;
@@ -19,7 +19,7 @@ use std::time::Instant;
 
 /// All that runs for one conversation. It ends when both threads have said their last word.
 pub(super) struct Talk {
-    socket: Arc<TcpStream>,
+    connection: Arc<Connection>,
     /// None when nothing more can be written.
     outbox: Option<Outbox>,
     /// Dropped, it wakes the reader from waiting for a buffer.
@@ -43,11 +43,11 @@ impl Talk {
     ) -> io::Result<Self> {
         // Without keep-alive it can be talked nevertheless.
         let _ = platform::prepare(&socket);
-        let socket = Arc::new(socket);
+        let connection = Arc::new(Connection::new(socket));
         let observer = screen.observer();
         let (running, stop) = bounded(0);
         let (outbox, writer) =
-            Outbox::new(Arc::clone(&socket), to_main.clone(), observer.clone(), screen.recorder());
+            Outbox::new(Arc::clone(&connection), to_main.clone(), observer.clone(), screen.recorder());
         // The writer begins when the reader has been started, too: else it would tell of a conversation that is none.
         let (begin, begins) = bounded::<()>(1);
         let writer = thread::Builder::new().name("socket-writer".to_owned()).spawn(move || {
@@ -56,14 +56,14 @@ impl Talk {
             }
         })?;
         let reader = Reader { pool: pool.clone(), stop, to_main: to_main.clone(), observer };
-        let input = Arc::clone(&socket);
+        let input = Arc::clone(&connection);
         let reader = thread::Builder::new().name("socket-reader".to_owned()).spawn(move || {
             let received = |buffer| Event::Received(buffer, Instant::now());
             reader.run(&*input, received, Event::HeardAll);
         })?;
         let _ = begin.send(());
         Ok(Self {
-            socket,
+            connection,
             outbox: Some(outbox),
             running: Some(running),
             reader,
@@ -140,7 +140,7 @@ impl Talk {
                 self.show(buffer, screen);
             }
             self.written = self.outbox.as_ref().map_or(self.written, Outbox::written);
-            let peer = platform::peer_state(&self.socket).unwrap_or_default();
+            let peer = platform::peer_state(&self.connection.socket).unwrap_or_default();
             conversation.tick(now, self.written, peer, screen.is_behind());
         }
         if conversation.is_cut() && self.running.take().is_some() {
@@ -161,10 +161,10 @@ impl Talk {
     /// Ends both threads by force.
     fn cut(&mut self, conversation: &mut Conversation) {
         if let Some(outbox) = self.outbox.take() {
-            let unconfirmed = platform::peer_state(&self.socket).unwrap_or_default().unconfirmed;
+            let unconfirmed = platform::peer_state(&self.connection.socket).unwrap_or_default().unconfirmed;
             conversation.unconfirmed(outbox.messages_in_last(unconfirmed));
         }
-        platform::hang_up(&self.socket);
+        self.connection.hang_up();
     }
 
     /// Joins the threads of a conversation that is over.

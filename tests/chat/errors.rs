@@ -109,7 +109,7 @@ mod linux {
         serve.exits(0);
     }
 
-    #[cfg(feature = "signals")]
+    #[cfg(signals)]
     #[test]
     fn a_signal_ends_a_serve_that_has_no_descriptor_left() {
         // As many as it has when it waits for the first call, and not one more.

@@ -5,7 +5,7 @@ mod errors;
 mod foreign;
 mod goodbye;
 mod serve;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(all(unix, signals))]
 mod signals;
 #[cfg(unix)]
 mod stuck;

@@ -53,7 +53,7 @@ fn memory_is_bounded_also_for_a_file_of_empty_lines() {
 }
 
 /// Main has always something to do then, and must look at the clock nevertheless.
-#[cfg(feature = "signals")]
+#[cfg(signals)]
 #[test]
 fn a_flood_of_tiny_lines_does_not_keep_a_signal_or_a_second_caller_waiting() {
     let (mut serve, port) = serve_with({
@@ -149,7 +149,7 @@ fn a_screen_that_is_stuck_does_not_stop_our_lines_and_loses_nothing() {
     assert!(shown.starts_with(&expected));
 }
 
-#[cfg(feature = "signals")]
+#[cfg(signals)]
 #[test]
 fn a_signal_ends_it_with_a_stuck_screen_and_a_stuck_peer() {
     let (mut connect, mut socket, screen) = be_called_with_a_stuck_screen();

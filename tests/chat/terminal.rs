@@ -3,12 +3,9 @@
 use crate::common::*;
 use std::io::Write;
 
-/// Without the line editor, which may not be there at all.
-const PLAIN: &[&str] = if cfg!(feature = "editor") { &["--plain"] } else { &[] };
-
 /// A `connect` at a terminal, and the connection.
 fn be_called_at_terminal(args: &[&str]) -> (Program, std::net::TcpStream) {
-    be_called_by(|port| Program::start_at_terminal(&[&["connect", port], PLAIN, args].concat()))
+    be_called_by(|port| Program::start_at_terminal(&[&["connect", port, "--plain"], args].concat()))
 }
 
 #[test]
@@ -38,13 +35,13 @@ fn the_end_of_input_key_says_88_and_ends_the_program() {
     terminal.exits(0);
 
     // Also while it waits, or talks and would wait for the next caller afterwards.
-    let mut waiting = Program::start_at_terminal(&[&["serve", "0"], PLAIN].concat());
+    let mut waiting = Program::start_at_terminal(&["serve", "0", "--plain"]);
     waiting.out.wait_for("waiting for connection...");
     waiting.types(b"\x04");
     waiting.exits(0);
 }
 
-#[cfg(feature = "signals")]
+#[cfg(signals)]
 #[test]
 fn the_interrupt_key_says_88_and_exits_with_130() {
     let (mut terminal, socket) = be_called_at_terminal(&[]);
@@ -57,7 +54,7 @@ fn the_interrupt_key_says_88_and_exits_with_130() {
 
 #[test]
 fn many_short_lines_kept_for_a_caller_that_does_not_read_do_not_keep_88_from_working() {
-    let mut terminal = Program::start_at_terminal(&[&["serve", "0"], PLAIN].concat());
+    let mut terminal = Program::start_at_terminal(&["serve", "0", "--plain"]);
     let told = terminal.out.wait_for("waiting for connection...");
     let port =
         told.split("listening on 127.0.0.1:").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();

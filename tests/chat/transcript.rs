@@ -9,10 +9,6 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The terminal's own line input, whose screen is not drawn by an editor.
-#[cfg(unix)]
-const PLAIN: &[&str] = if cfg!(feature = "editor") { &["--plain"] } else { &[] };
-
 /// A directory of its own, and a file in it that is not there yet.
 fn new_file() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -132,8 +128,7 @@ fn messages_that_are_not_utf_8_are_recorded_as_base64_and_what_is_cut_as_it_was_
 fn at_a_terminal_messages_are_recorded_as_they_came_and_not_as_they_are_shown() {
     let (_directory, file) = new_file();
     let (mut terminal, mut socket) = be_called_by(|port| {
-        let args = ["connect", port, "--transcript", file.to_str().unwrap()];
-        Program::start_at_terminal(&[&args, PLAIN].concat())
+        Program::start_at_terminal(&["connect", port, "--plain", "--transcript", file.to_str().unwrap()])
     });
     terminal.out.wait_for("...connected to");
     socket.write_all(b"\x1b[31mred\ntwo").unwrap();
@@ -317,7 +312,7 @@ mod linux {
     use std::io::Read;
     use std::process::{Command, Stdio};
     use std::thread;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     /// A named pipe that nobody reads.
     fn new_pipe() -> (TempDir, PathBuf) {
@@ -393,7 +388,7 @@ mod linux {
         assert_eq!(in_short(&entries).last().unwrap(), "closed true");
     }
 
-    #[cfg(feature = "signals")]
+    #[cfg(signals)]
     #[test]
     fn a_signal_ends_it_with_a_stuck_transcript() {
         let (_directory, pipe) = new_pipe();
@@ -403,7 +398,7 @@ mod linux {
         socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
         while socket.write(&[b'\n'; 65_536]).is_ok() {}
         connect.wait_until_it_stops_reading();
-        let began = Instant::now();
+        let began = std::time::Instant::now();
         connect.signal(rustix::process::Signal::TERM);
         connect.exits(143);
         // A generous limit for what is 2 s.
@@ -443,8 +438,7 @@ mod linux {
     fn lines_typed_at_a_terminal_are_refused_while_the_transcript_is_stuck_and_88_works() {
         let (_directory, pipe) = new_pipe();
         let (mut terminal, socket) = be_called_by(|port| {
-            let args = ["connect", port, "--transcript", pipe.to_str().unwrap()];
-            Program::start_at_terminal(&[&args, PLAIN].concat())
+            Program::start_at_terminal(&["connect", port, "--plain", "--transcript", pipe.to_str().unwrap()])
         });
         terminal.out.wait_for("...connected to");
         let reading = thread::spawn(move || read_rest(&socket));

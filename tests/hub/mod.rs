@@ -22,7 +22,7 @@ mod rate;
 #[cfg(target_os = "linux")]
 mod resources;
 mod rooms;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(all(unix, signals))]
 mod signals;
 #[cfg(unix)]
 mod stalled;

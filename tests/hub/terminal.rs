@@ -2,9 +2,6 @@
 
 use super::*;
 
-/// Without the line editor, which may not be there at all.
-const PLAIN: &[&str] = if cfg!(feature = "editor") { &["--plain"] } else { &[] };
-
 /// A hub at a terminal, and its port.
 fn hub_at_terminal(args: &[&str]) -> (Program, u16) {
     let hub = Program::start_at_terminal(&[&["hub", "0"], args].concat());
@@ -16,7 +13,7 @@ fn hub_at_terminal(args: &[&str]) -> (Program, u16) {
 
 #[test]
 fn the_operator_sees_the_chat_is_heard_and_leaves_with_88() {
-    let (mut hub, port) = hub_at_terminal(PLAIN);
+    let (mut hub, port) = hub_at_terminal(&["--plain"]);
     let mut bob = Client::joins_as(port, "bob");
     bob.sends(b"\x1b[31mred\n");
     hub.out.wait_for("<bob> ^[[31mred\r\n");
@@ -29,14 +26,14 @@ fn the_operator_sees_the_chat_is_heard_and_leaves_with_88() {
 
 #[test]
 fn the_end_of_input_key_says_88() {
-    let (mut hub, port) = hub_at_terminal(PLAIN);
+    let (mut hub, port) = hub_at_terminal(&["--plain"]);
     let bob = Client::joins(port);
     hub.types("hello\n\x04");
     assert!(bob.hears_88().contains(&"<@operator> hello".to_owned()));
     hub.exits(0);
 }
 
-#[cfg(feature = "editor")]
+#[cfg(line_editor)]
 #[test]
 fn what_is_typed_in_the_line_editor_is_heard() {
     let (mut hub, port) = hub_at_terminal(&[]);

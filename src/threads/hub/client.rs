@@ -1,7 +1,7 @@
 //! One client: a reader, and a writer if it is ever behind.
 
 use crate::buffer::Pool;
-use crate::platform;
+use crate::platform::{self, Connection};
 use crate::room::{Id, Queue};
 use crate::threads::event::Event;
 use crate::threads::reader::Reader;
@@ -9,7 +9,6 @@ use crate::threads::screen::Observer;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::convert::Infallible;
 use std::io::{self, IoSlice, Write};
-use std::net::TcpStream;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -33,7 +32,7 @@ pub(super) const SLICES: usize = 32;
 
 /// The connection and its threads.
 pub(super) struct Client {
-    pub(super) socket: Arc<TcpStream>,
+    pub(super) connection: Arc<Connection>,
     /// None when it has said its last word.
     pub(super) reader: Option<JoinHandle<()>>,
     /// Dropped, it ends the reader also if the client goes on sending, which hanging up does not. None when it is over.
@@ -51,11 +50,11 @@ impl Client {
     /// Starts the reader.
     pub(super) fn start(
         id: Id,
-        socket: &Arc<TcpStream>,
+        connection: &Arc<Connection>,
         to_main: &Sender<Event>,
         observer: Observer,
     ) -> io::Result<Self> {
-        let (socket, input, to_main) = (Arc::clone(socket), Arc::clone(socket), to_main.clone());
+        let (connection, input, to_main) = (Arc::clone(connection), Arc::clone(connection), to_main.clone());
         let (running, stop) = bounded(0);
         let reader = Reader { pool: Pool::growing(BUFFERS, BUFFER_SIZE), stop, to_main, observer };
         let reader =
@@ -63,10 +62,12 @@ impl Client {
                 reader.run(
                     &*input,
                     |buffer| Event::Heard(id, buffer),
-                    |result| Event::HeardAllOf(id, result.and_then(|()| platform::end_of_stream(&input))),
+                    |result| {
+                        Event::HeardAllOf(id, result.and_then(|()| platform::end_of_stream(&input.socket)))
+                    },
                 );
             })?;
-        Ok(Self { socket, reader: Some(reader), running: Some(running), writer: None })
+        Ok(Self { connection, reader: Some(reader), running: Some(running), writer: None })
     }
 
     /// The way to the writer, which is started if there is none.
@@ -75,11 +76,11 @@ impl Client {
             Some(writer) => writer,
             None => {
                 let (queue, lent) = bounded(1);
-                let (socket, to_main) = (Arc::clone(&self.socket), to_main.clone());
+                let (connection, to_main) = (Arc::clone(&self.connection), to_main.clone());
                 let thread = thread::Builder::new()
                     .name("client-writer".to_owned())
                     .stack_size(STACK)
-                    .spawn(move || write(id, &socket, &lent, &to_main))?;
+                    .spawn(move || write(id, &connection, &lent, &to_main))?;
                 Writer { queue, thread }
             }
         };
@@ -93,10 +94,10 @@ impl Client {
 }
 
 /// The writer: blocks in writing what it is lent, until main has nothing for it any more or an error.
-fn write(id: Id, socket: &TcpStream, lent: &Receiver<Queue>, to_main: &Sender<Event>) {
+fn write(id: Id, connection: &Connection, lent: &Receiver<Queue>, to_main: &Sender<Event>) {
     for mut queue in lent {
         while !queue.is_empty() {
-            let event = match write_chunk(socket, &queue) {
+            let event = match write_chunk(connection, &queue) {
                 Ok(written) => {
                     queue.advance(written);
                     Event::Wrote(id, written)
@@ -115,7 +116,7 @@ fn write(id: Id, socket: &TcpStream, lent: &Receiver<Queue>, to_main: &Sender<Ev
     }
 }
 
-fn write_chunk(mut socket: &TcpStream, queue: &Queue) -> io::Result<usize> {
+fn write_chunk(mut connection: &Connection, queue: &Queue) -> io::Result<usize> {
     let mut slices = [IoSlice::new(&[]); SLICES];
-    socket.write_vectored(queue.fill(&mut slices, CHUNK))
+    connection.write_vectored(queue.fill(&mut slices, CHUNK))
 }

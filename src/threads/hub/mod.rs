@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::endpoint::{CALLERS, Ending, GRACE};
 use crate::exit::Exit;
 use crate::notice::Notice;
-use crate::platform;
+use crate::platform::{self, Connection};
 use crate::room::{Action, Hub, Id, Moment, OPERATOR, Refusal, Rules, Trimmer};
 use crate::wire::GOODBYE;
 use crate::world::World;
@@ -163,11 +163,11 @@ impl HubLoop {
 
     /// Somebody calls: they join, or are told why not.
     fn called(&mut self, socket: TcpStream, peer: SocketAddr, at: Moment) {
-        let socket = Arc::new(socket);
+        let connection = Arc::new(Connection::new(socket));
         let admitted = self.hub.admits(peer).and_then(|()| {
-            platform::prepare_client(&socket);
+            platform::prepare_client(&connection.socket);
             let id = self.hub.new_id();
-            let client = Client::start(id, &socket, &self.to_main, self.desk.screen.observer());
+            let client = Client::start(id, &connection, &self.to_main, self.desk.screen.observer());
             client.map(|client| (id, client)).map_err(|_| Refusal::NoResources)
         });
         match admitted {
@@ -181,10 +181,10 @@ impl HubLoop {
                 let line = refusal.line(&at.stamp);
                 if self.callers.being_turned_away() < CALLERS {
                     // If there is no thread for it, it was told at once.
-                    let _ = self.callers.turn_away(socket, line);
+                    let _ = self.callers.turn_away(connection, line);
                 } else {
                     // So many call that nobody waits until this one has read it.
-                    let _ = platform::write_now(&socket, &[&line, GOODBYE].concat());
+                    let _ = platform::write_first(&connection.socket, &[&line, GOODBYE].concat());
                 }
             }
         }
@@ -208,7 +208,10 @@ impl HubLoop {
             match action {
                 // Fails only if the client has gone, which its reader notices.
                 Action::HalfClose(id) => {
-                    let _ = self.clients.get(&id).map(|client| client.socket.shutdown(Shutdown::Write));
+                    let _ = self
+                        .clients
+                        .get(&id)
+                        .map(|client| client.connection.socket.shutdown(Shutdown::Write));
                 }
                 Action::HangUp(id) => self.hang_up(id),
                 Action::Record(entry) => self.desk.screen.record_entry(entry),
@@ -226,7 +229,8 @@ impl HubLoop {
             && let Some(queue) = outbox.queue()
         {
             let mut slices = [IoSlice::new(&[]); SLICES];
-            match platform::write_vectored_now(&client.socket, queue.fill(&mut slices, usize::MAX)) {
+            match platform::write_vectored_now(&client.connection.socket, queue.fill(&mut slices, usize::MAX))
+            {
                 Ok(written) => self.hub.wrote(id, written, at),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -247,7 +251,7 @@ impl HubLoop {
 
     fn write_failed(&mut self, id: Id, error: io::Error, at: Moment) {
         if let Some(client) = self.clients.get(&id) {
-            platform::hang_up(&client.socket);
+            client.connection.hang_up();
         }
         self.hub.write_failed(id, error, at.now);
     }
@@ -267,7 +271,7 @@ impl HubLoop {
     /// It is over with this client: its threads end.
     fn hang_up(&mut self, id: Id) {
         if let Some(client) = self.clients.get_mut(&id) {
-            platform::hang_up(&client.socket);
+            client.connection.hang_up();
             client.running = None;
             self.retired.extend(client.end_writer());
             self.forget_if_over(id);

@@ -1,0 +1,47 @@
+//! Files that hold private talk.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// Opens a file to which private talk is appended: created if it is missing, and then, where files have a mode,
+/// to be read by its owner alone. If a crash or a full disk left its last line unfinished, that is ended.
+///
+/// # Errors
+/// What the system said.
+pub fn append_to_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    // What may be appended to but not read is left as it is.
+    if file.metadata()?.is_file() && ends_within_a_line(path).unwrap_or(false) {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
+}
+
+fn ends_within_a_line(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
+/// Whether it is a named pipe, which cannot be opened for writing until somebody reads it.
+#[must_use]
+pub fn is_named_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    return std::fs::metadata(path)
+        .is_ok_and(|data| std::os::unix::fs::FileTypeExt::is_fifo(&data.file_type()));
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}

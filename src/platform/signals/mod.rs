@@ -1,0 +1,25 @@
+//! Requests from outside to end the program.
+
+#[cfg(all(signals, unix))]
+mod unix;
+#[cfg(all(signals, windows))]
+mod windows;
+
+#[cfg(not(signals))]
+mod none;
+
+#[cfg(not(signals))]
+pub use none::Signals;
+#[cfg(all(signals, unix))]
+pub use unix::Signals;
+#[cfg(all(signals, windows))]
+pub use windows::Signals;
+
+/// A request from outside to end the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal {
+    /// Its name, such as `SIGTERM`.
+    pub name: &'static str,
+    /// Its number; the exit code is this plus 128.
+    pub number: u8,
+}
