@@ -7,7 +7,7 @@ use crate::conversation::{Conversation, Manners, Outgoing, PATIENCE};
 use crate::exit::Exit;
 use crate::input::{self, Input, ROOM};
 use crate::notice::Notice;
-use crate::platform::Signal;
+use crate::platform::{self, Signal};
 use crate::wire::Stamp;
 use std::collections::VecDeque;
 use std::io;
@@ -248,7 +248,7 @@ impl<S> Endpoint<S> {
 
     /// Nobody reads our output any more (`| head`), which is a reason to leave, or it cannot be written.
     pub fn screen_failed(&mut self, error: io::Error) {
-        let is_closed = error.kind() == io::ErrorKind::BrokenPipe;
+        let is_closed = platform::nobody_reads(&error);
         if let Some(conversation) = &mut self.conversation {
             conversation.say_goodbye((!is_closed).then_some(Notice::ScreenFailedGoodbye));
         }

@@ -253,7 +253,7 @@ fn panic_when_told() {
 #[cfg(feature = "generate")]
 fn write_out(text: &[u8]) -> Result<Exit, String> {
     match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+        Err(error) if !threadchat::platform::nobody_reads(&error) => {
             Err(format!("cannot write to standard output: {error}"))
         }
         _ => Ok(Exit::InOrder),

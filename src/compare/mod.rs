@@ -128,7 +128,7 @@ pub fn run(options: &cli::Compare, signals: Signals) -> Result<Exit, String> {
         write(file, &html::render(&report))?;
     }
     match io::stdout().write_all(table::render(&report).as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+        Err(error) if !platform::nobody_reads(&error) => {
             return Err(format!("cannot write to standard output: {error}"));
         }
         _ => (),

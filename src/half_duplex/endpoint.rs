@@ -6,10 +6,10 @@ use crate::clock::Clock;
 use crate::conversation::Manners;
 use crate::exit::Exit;
 use crate::notice::{Importance, Notice};
+use crate::platform;
 use crate::terminal::{Kind, harmless};
 use crate::wire::Encoder;
 use crate::world::{Verbosity, World};
-use std::io::ErrorKind;
 
 /// What lasts longer than one conversation.
 pub(super) struct Endpoint {
@@ -74,7 +74,7 @@ impl Endpoint {
     }
 
     pub(super) fn tell(&mut self, notice: &Notice) {
-        if matches!(notice, Notice::CannotWriteScreen(error) if error.kind() == ErrorKind::BrokenPipe) {
+        if matches!(notice, Notice::CannotWriteScreen(error) if platform::nobody_reads(error)) {
             // That nobody reads any more is no error.
             return;
         }

@@ -8,7 +8,7 @@ use crate::buffer::{Buffer, Pool};
 use crate::endpoint::{Ending, GRACE};
 use crate::exit::Exit;
 use crate::notice::Notice;
-use crate::platform::{Signal, Signals};
+use crate::platform::{self, Signal, Signals};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use std::io;
@@ -103,7 +103,7 @@ impl Desk {
     pub(super) fn finish_outputs(&mut self, ending: &mut Ending) {
         loop {
             if let Err(error) = self.screen.flush()
-                && error.kind() != io::ErrorKind::BrokenPipe
+                && !platform::nobody_reads(&error)
             {
                 self.screen.tell(&Notice::CannotWriteScreen(error));
                 ending.exit = Exit::Failed;

@@ -7,6 +7,7 @@ use crate::buffer::Pool;
 use crate::endpoint::{Ending, GRACE};
 use crate::exit::Exit;
 use crate::notice::Notice;
+use crate::platform;
 use crate::world::World;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
@@ -114,7 +115,7 @@ impl Desk {
                         self.screen.join_transcript();
                         break;
                     }
-                    Some(Event::ScreenFailed(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    Some(Event::ScreenFailed(error)) if !platform::nobody_reads(&error) => {
                         self.screen.tell(&Notice::CannotWriteScreen(error));
                         ending.exit = Exit::Failed;
                     }

@@ -4,6 +4,8 @@ use crate::common::*;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -231,14 +233,17 @@ fn what_was_not_delivered_is_counted_and_not_passed_to_the_next_caller() {
     // More than fits into the system's buffers: some of it is taken and never delivered.
     let line = [&b"for the first"[..], &[b'.'; 1000], b"\n"].concat();
     let mut input = serve.stdin.take().unwrap();
+    let typed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&typed);
     let typing = std::thread::spawn(move || {
         for _ in 0..20_000 {
             input.write_all(&line).unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
         }
         input.write_all(b"for the last\n").unwrap();
         input
     });
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until_it_stands_still("no more is taken", || typed.load(Ordering::Relaxed));
     // With what it has not read: a reset.
     drop(stuck);
     serve.err.wait_for("not delivered");

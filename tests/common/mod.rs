@@ -30,14 +30,33 @@ pub fn with_design<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [args, design].concat()
 }
 
+/// What Wine takes of the memory of a program that it runs, about, in bytes.
+const WINE: usize = 100 << 20;
+
+/// The program that is tested. With `THREADCHAT_WINDOWS` in the environment that is a Windows one of this name, which Wine
+/// runs.
+fn program() -> Command {
+    let Some(windows) = std::env::var_os("THREADCHAT_WINDOWS") else { return native(&[]) };
+    let mut command = Command::new("wine");
+    command.arg(windows);
+    command
+}
+
 /// `threadchat` with these arguments, to be changed before it is started.
 pub fn threadchat(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_threadchat"));
+    let mut command = program();
     command.args(with_design(args));
     command
 }
 
-/// The same, started by a shell that does something first.
+/// `threadchat` as it was built for this machine, whichever is tested.
+pub fn native(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_threadchat"));
+    command.args(args);
+    command
+}
+
+/// The one that is tested, started by a shell that does something first.
 #[cfg(unix)]
 pub fn threadchat_after(first: &str, args: &[&str]) -> Command {
     let mut command = Command::new("sh");
@@ -281,7 +300,8 @@ impl Program {
     fn memory(&self, which: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(which)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+        let wine = if std::env::var_os("THREADCHAT_WINDOWS").is_some() { WINE } else { 0 };
+        (line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024).saturating_sub(wine)
     }
 
     /// How many descriptors it has open.
@@ -443,6 +463,20 @@ impl Captured {
             thread.join().unwrap();
         }
     }
+}
+
+/// Waits until a count that has begun has stood still for a while; the count then.
+#[track_caller]
+pub fn wait_until_it_stands_still(what: &str, count: impl Fn() -> usize) -> usize {
+    let mut last = (0, Instant::now());
+    wait_until(what, || {
+        let now = count();
+        if now != last.0 || now == 0 {
+            last = (now, Instant::now());
+        }
+        last.1.elapsed() > Duration::from_millis(500)
+    });
+    last.0
 }
 
 /// Waits until a condition holds.

@@ -134,15 +134,8 @@ fn held_up(alice: impl FnOnce(Client, &AtomicUsize) -> Vec<String> + Send + 'sta
         // Where the hub ends, not all of it is taken.
         let _ = voice.write_all(lines.as_bytes());
     });
-    let mut last = (0, Instant::now());
-    wait_until("the room is held up", || {
-        let now = heard.load(Ordering::Relaxed);
-        if now != last.0 || now == 0 {
-            last = (now, Instant::now());
-        }
-        last.1.elapsed() > Duration::from_millis(500)
-    });
-    assert!(last.0 < LINES, "nobody had to wait");
+    let heard = wait_until_it_stands_still("the room is held up", || heard.load(Ordering::Relaxed));
+    assert!(heard < LINES, "nobody had to wait");
     HeldUp { hub, bob, stalled, tea, alice, flood }
 }
 

@@ -11,7 +11,7 @@ mod telling;
 use crate::buffer::Buffer;
 use crate::exit::Exit;
 use crate::notice::Notice;
-use crate::platform::Signal;
+use crate::platform::{self, Signal};
 use crate::room::door::{Doorkeeper, Refusal};
 use crate::room::member::{Member, Speech};
 use crate::room::outbox::{Outbox, Outboxes};
@@ -218,7 +218,7 @@ impl Hub {
 
     /// Nobody reads the operator's screen any more (`| head`), which is a reason to end, or it cannot be written.
     pub fn screen_failed(&mut self, error: io::Error, now: Instant) {
-        if error.kind() == io::ErrorKind::BrokenPipe {
+        if platform::nobody_reads(&error) {
             return self.end(Exit::InOrder, now);
         }
         self.actions.push_back(Action::Tell(Notice::CannotWriteScreen(error)));

@@ -1,0 +1,234 @@
+//! The Windows program, run by Wine, and the one for this machine, with each other. `.ci/windows` builds it and runs these
+//! tests; it also has most tests of `tests/chat/` and `tests/hub/` run with the Windows program alone.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::*;
+use rustix::process::Signal;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+/// The only one that Windows has.
+const DESIGN: &str = "threads";
+
+/// The Windows program. (Without this check everything here would be tested with the one for this machine.)
+fn windows(args: &[&str]) -> Command {
+    assert!(
+        std::env::var_os("THREADCHAT_WINDOWS").is_some(),
+        "THREADCHAT_WINDOWS names no program; see .ci/windows"
+    );
+    threadchat(args)
+}
+
+/// One of the two.
+fn either(is_windows: bool, args: &[&str]) -> Command {
+    if is_windows { windows(args) } else { native(args) }
+}
+
+/// A `serve` and a `connect`, one of which is the Windows program.
+fn pair(windows_serves: bool, args: &[&str]) -> (Program, Program) {
+    let serving = either(windows_serves, &[&["serve", "0", "--once"], args].concat());
+    let (serve, port) = Program::start(serving).with_port();
+    let calling = either(!windows_serves, &[&["connect", &port.to_string()], args].concat());
+    let connect = Program::start(calling);
+    connect.err.wait_for("...connected to");
+    (serve, connect)
+}
+
+/// Its input and output are files.
+fn with_files(mut command: Command, input: File, output: File) -> Program {
+    command.stdin(input).stdout(output).stderr(Stdio::piped());
+    Program::start_as_it_is(command)
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn each_talks_with_the_other_whoever_calls_and_whoever_ends_it() {
+    for (windows_serves, caller_ends) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (mut serve, mut connect) = pair(windows_serves, &[]);
+        connect.types("does this arrive?\n");
+        serve.out.wait_for("] does this arrive?");
+        serve.types("it does\n");
+        connect.out.wait_for("] it does");
+        let (leaving, staying) =
+            if caller_ends { (&mut connect, &mut serve) } else { (&mut serve, &mut connect) };
+        leaving.types("88\n");
+        leaving.exits(0);
+        staying.exits(0);
+        assert!(leaving.err.text().contains("you said 88"), "{}", leaving.err.text());
+        assert!(staying.err.text().contains("they said 88"), "{}", staying.err.text());
+    }
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn twenty_megabytes_each_way_at_once_arrive_whole_and_in_order() {
+    const LINES: usize = 312_500;
+    let lines: String = (0..LINES).map(|n| format!("{n:063}\n")).collect();
+    assert_eq!(lines.len(), 20_000_000);
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("input");
+    std::fs::write(&input, lines).unwrap();
+    let outputs = ["one", "other"].map(|name| folder.path().join(name));
+    for windows_serves in [false, true] {
+        let start =
+            |command, output| with_files(command, File::open(&input).unwrap(), File::create(output).unwrap());
+        let serving = either(windows_serves, &["serve", "0", "--once", "--on-eof", "wait"]);
+        let (mut serve, port) = start(serving, &outputs[0]).with_port();
+        let calling = either(!windows_serves, &["connect", &port.to_string(), "--on-eof", "wait"]);
+        let mut connect = start(calling, &outputs[1]);
+        connect.exits(0);
+        serve.exits(0);
+        for output in &outputs {
+            let mut heard = String::new();
+            File::open(output).unwrap().read_to_string(&mut heard).unwrap();
+            assert_eq!(heard.lines().count(), LINES);
+            assert!(heard.lines().enumerate().all(|(n, line)| text(line) == format!("{n:063}")));
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn lines_that_end_as_they_do_on_windows_are_the_same_messages() {
+    let (mut serve, mut connect) = pair(false, &[]);
+    connect.types("one\r\n\r\nthree\r\n88\r\n");
+    connect.exits(0);
+    serve.exits(0);
+    assert_eq!(serve.out.wait_for_texts(3), ["one", "", "three"]);
+    assert!(!serve.out.bytes().contains(&b'\r'));
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn the_end_of_the_input_says_88() {
+    let (mut serve, mut connect) = pair(false, &[]);
+    connect.types("no newline at the end");
+    connect.ends_input();
+    connect.exits(0);
+    serve.exits(0);
+    assert_eq!(serve.out.wait_for_texts(1), ["no newline at the end"]);
+    assert!(connect.err.text().contains("end of input: said 88 for you"), "{}", connect.err.text());
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn one_that_is_killed_is_noticed_by_the_other() {
+    for windows_is_killed in [false, true] {
+        let (serve, connect) = pair(true, &[]);
+        let (mut killed, mut other) = if windows_is_killed { (serve, connect) } else { (connect, serve) };
+        other.types("are you there?\n");
+        killed.out.wait_for("are you there?");
+        killed.kill();
+        other.exits(1);
+        let told = other.err.text();
+        assert!(told.contains("without 88") || told.contains("connection"), "{told}");
+    }
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn ctrl_c_says_88_and_exits_with_130() {
+    for windows_serves in [false, true] {
+        let (serve, connect) = pair(windows_serves, &[]);
+        let (mut windows, mut other) = if windows_serves { (serve, connect) } else { (connect, serve) };
+        windows.types("last words\n");
+        other.out.wait_for("last words");
+        windows.signal(Signal::INT);
+        windows.exits(130);
+        other.exits(0);
+        assert!(windows.err.text().contains("Ctrl-C: said 88 for you"), "{}", windows.err.text());
+        assert!(other.err.text().contains("they said 88"), "{}", other.err.text());
+    }
+    let (mut waiting, _) = Program::start(windows(&["serve", "0"])).with_port();
+    waiting.signal(Signal::INT);
+    waiting.exits(130);
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn what_is_in_the_way_is_told_with_what_to_do() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let fails = |args: &[&str], code: i32, expected: &[&str]| {
+        let mut program = Program::start(windows(args));
+        program.exits(code);
+        let told = program.err.text();
+        assert!(expected.iter().all(|expected| told.contains(expected)), "{told}");
+    };
+    fails(
+        &["serve", &port],
+        1,
+        &[&format!("cannot listen on 127.0.0.1:{port}: "), "; another program listens there"],
+    );
+    drop(listener);
+    fails(
+        &["connect", &port],
+        1,
+        &[&format!("cannot connect to 127.0.0.1:{port}: "), "start threadchat serve first", "--wait SECONDS"],
+    );
+    fails(&["connect", "--nonsense"], 2, &["--nonsense"]);
+    fails(
+        &["serve", "--design", "select"],
+        2,
+        &["the design select cannot be used here", "neither a console nor a pipe", "The design threads"],
+    );
+}
+
+#[test]
+#[ignore = "needs wine and ncat"]
+fn a_hub_there_serves_clients_of_all_kinds_here_and_cuts_off_one_that_stalls() {
+    const LINES: usize = 20_000;
+    let (mut hub, port) =
+        Program::start(windows(&["hub", "0", "--stall", "1", "--outbox", "65536"])).with_port();
+    let port = port.to_string();
+    let mut clients = [
+        Program::start(windows(&["connect", &port])),
+        Program::start(native(&["connect", &port])),
+        Program::start(native(&["connect", &port, "--design", "select"])),
+        Program::start({
+            let mut ncat = Command::new("ncat");
+            ncat.args(["127.0.0.1", &port]);
+            ncat
+        }),
+    ];
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.out.wait_for("/help tells the rest");
+        client.types(format!("/name client{n}\n"));
+        client.out.wait_for(&format!("you are now client{n}"));
+    }
+    // It reads nothing.
+    let stalled = call(port.parse().unwrap());
+    clients[1].out.wait_for("* user5 joined");
+    let mut speaker = Program::start(native(&["connect", "-q", &port]));
+    speaker.types("/name speaker\n");
+    let line = |n: usize| format!("{n} {}", "x".repeat(500));
+    let lines: String = (0..LINES).map(|n| line(n) + "\n").collect();
+    let mut input = speaker.stdin.take().unwrap();
+    let speaking = std::thread::spawn(move || {
+        input.write_all(lines.as_bytes()).unwrap();
+        input
+    });
+    let last = format!("<speaker> {}", line(LINES - 1));
+    for client in &clients {
+        let heard = client.out.wait_for(&last);
+        let heard: Vec<_> = heard.lines().filter_map(|line| text(line).strip_prefix("<speaker> ")).collect();
+        assert!(heard.iter().enumerate().all(|(n, heard)| *heard == line(n)));
+        assert_eq!(heard.len(), LINES);
+        client.out.wait_for("* user5 was cut off: took nothing for 1 s");
+    }
+    drop((stalled, speaking.join().unwrap()));
+    hub.out.wait_for(&last);
+    hub.types("I have seen it all\n88\n");
+    hub.exits(0);
+    for client in &mut clients {
+        client.out.wait_for("<@operator> I have seen it all");
+    }
+    for client in &mut clients[..3] {
+        client.exits(0);
+    }
+}
