@@ -281,11 +281,11 @@ pub struct Hub {
     motd: Option<std::path::PathBuf>,
 
     /// How many clients there may be [default: as many as there are descriptors and threads for]
-    #[arg(long, value_name = "N", help_heading = CLIENTS)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = CLIENTS)]
     max_clients: Option<usize>,
 
     /// How many clients there may be from one address
-    #[arg(long, value_name = "N", help_heading = CLIENTS)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = CLIENTS)]
     max_per_address: Option<usize>,
 
     /// Let in only these addresses and networks, separated by commas, such as 192.0.2.0/24
@@ -330,6 +330,14 @@ impl Hub {
                 .map_err(|error| format!("cannot read the message of the day, {}: {error}", path.display()))
         };
         let motd = self.motd.as_deref().map(read).transpose()?.unwrap_or_default();
+        let motd: Vec<_> = String::from_utf8_lossy(&motd).lines().map(str::to_owned).collect();
+        if motd.len() > room::MOTD_LINES || motd.iter().map(String::len).sum::<usize>() > room::MOTD_BYTES {
+            return Err(format!(
+                "the message of the day is too long: {} lines and {} bytes are the limit",
+                room::MOTD_LINES,
+                room::MOTD_BYTES
+            ));
+        }
         Ok(Rules {
             operator: !self.no_operator,
             max_line: self.max_line,
@@ -337,7 +345,7 @@ impl Hub {
             rate: self.rate,
             outbox: self.outbox,
             stall: self.stall,
-            motd: String::from_utf8_lossy(&motd).lines().map(str::to_owned).collect(),
+            motd,
             door: Door {
                 max_clients: self.max_clients,
                 max_per_address: self.max_per_address,
@@ -636,7 +644,7 @@ const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= LONGEST => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("it must be a number of seconds above 0, such as 10 or 0.5".to_owned()),
+        _ => Err("it must be a number of seconds above 0 and up to a year, such as 10 or 0.5".to_owned()),
     }
 }
 
@@ -666,6 +674,12 @@ fn in_range(text: &str, range: &RangeInclusive<usize>) -> Result<usize, String> 
 #[cfg(feature = "hub")]
 fn hub_max_line(text: &str) -> Result<usize, String> {
     in_range(text, &room::MAX_LINE_RANGE)
+}
+
+#[cfg(feature = "hub")]
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "it must be a number of clients, 1 or more".to_owned())
 }
 
 #[cfg(feature = "hub")]

@@ -181,18 +181,25 @@ fn world_to_select(common: &Common, with_keyboard: bool) -> Result<(select::Worl
             .map_err(|error| format!("cannot use the standard files: {error}{}", remedy(&error)))
     };
     let to_terminal = io::stdout().is_terminal();
-    let on_one_terminal = to_terminal && io::stderr().is_terminal();
+    let at_terminals = to_terminal && io::stderr().is_terminal();
+    let on_one_terminal = at_terminals && is_same_terminal(io::stdout().as_fd(), io::stderr().as_fd());
     let world = select::World {
         keyboard: with_keyboard.then(|| copy(io::stdin().as_fd())).transpose()?,
         keyboard_is_terminal: with_keyboard && io::stdin().is_terminal(),
         screen: copy(io::stdout().as_fd())?,
         notices: if on_one_terminal { None } else { Some(copy(io::stderr().as_fd())?) },
-        marked: on_one_terminal.then(|| common.color(&io::stdout())),
+        marked: at_terminals.then(|| common.color(&io::stdout())),
         transcript: transcript(common)?,
         verbosity: common.verbosity(),
         signals: signals()?,
     };
     Ok((world, to_terminal))
+}
+
+#[cfg(poll)]
+fn is_same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    let device = |terminal| rustix::fs::fstat(terminal).map(|stat| stat.st_rdev);
+    matches!((device(one), device(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn signals() -> Result<Signals, String> {

@@ -432,3 +432,20 @@ fn at_the_end_everybody_gets_what_is_queued_and_then_88() {
     }
     assert!(world.lines(other).contains(&"<user1> last words".to_owned()));
 }
+
+#[test]
+fn messages_without_newlines_that_had_to_wait_stay_apart_and_the_88_behind_them_is_one() {
+    let mut world = World::new(Rules { rate: Some(1.0), ..rules() });
+    let (speaker, other) = (world.joins(), world.joins());
+    world.settles();
+    for said in ["one", "two", "three", "88"] {
+        world.says(speaker, said.as_bytes());
+        world.passes(Duration::from_millis(100));
+    }
+    for _ in 0..40 {
+        world.passes(Duration::from_millis(100));
+        world.settles();
+    }
+    let lines = world.lines(other);
+    assert_eq!(lines[lines.len() - 4..], ["<user1> one", "<user1> two", "<user1> three", "* user1 left"]);
+}

@@ -11,6 +11,9 @@ use super::work::{Material, Task, Work};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+/// How many rounds are done even if time is up: with fewer there would be no spread.
+const ROUNDS: usize = 3;
+
 /// All that stays the same from one work to the next.
 pub(super) struct Comparison {
     bench: Bench,
@@ -35,7 +38,7 @@ enum Runs {
 }
 
 impl Comparison {
-    /// Has each row do this work, round by round, and at least once. The first round does not count: files are read, the
+    /// Has each row do this work, round by round, and at least [`ROUNDS`] times. The first round does not count: files are read, the
     /// processor gets up to speed, and system calls are counted. No round begins after `until`.
     pub(super) fn compare(&self, task: Task, until: Option<Instant>) -> WorkReport {
         let Task { work, clients, senders } = task;
@@ -49,7 +52,7 @@ impl Comparison {
         let mut all: Vec<Runs> = contestants.iter().map(start).collect();
         let mut done = 0;
         for round in 0..=self.rounds {
-            if round > 1 && until.is_some_and(|until| Instant::now() > until) {
+            if round > ROUNDS && until.is_some_and(|until| Instant::now() > until) {
                 self.progress.done((self.rounds - done) * all.len());
                 break;
             }

@@ -144,6 +144,8 @@ struct Row<'a> {
     figures: &'a BTreeMap<Measure, Figure>,
     /// How many lines a round moved or delivered, or how many conversations it held.
     units: f64,
+    /// How many of them came back.
+    back: usize,
 }
 
 fn rows(work: &WorkReport) -> Vec<Row<'_>> {
@@ -151,8 +153,10 @@ fn rows(work: &WorkReport) -> Vec<Row<'_>> {
     let units = (work.forth + work.back * heard_by) as f64;
     let rows = work.rows.iter();
     let name = |key| if key == FLOOR { "the floor" } else { key };
-    rows.filter_map(|row| Some(Row { key: &row.row, name: name(&row.row), figures: row.figures()?, units }))
-        .collect()
+    rows.filter_map(|row| {
+        Some(Row { key: &row.row, name: name(&row.row), figures: row.figures()?, units, back: work.back })
+    })
+    .collect()
 }
 
 impl Row<'_> {
@@ -426,7 +430,7 @@ fn stalled(row: &Row<'_>, rows: &[Row<'_>]) -> String {
     if row.figures.contains_key(&Measure::SenderPeakMemoryBytes) {
         text += &format!("; its memory was {} at most", show(Measure::SenderPeakMemoryBytes));
     }
-    let in_rounds = match stopped(row.figures) {
+    let in_rounds = match stopped(row.figures, row.back) {
         (stopped, all) if stopped < all => format!("in {stopped} of {all} rounds, "),
         _ => String::new(),
     };

@@ -148,7 +148,7 @@ fn table(work: &WorkReport) -> String {
                 .measures()
                 .map(|measure| match figures.get(&measure) {
                     Some(figure) => format!("<td>{}</td>", cell(measure, figure)),
-                    None => format!("<td>{}</td>", missing(measure, figures)),
+                    None => format!("<td>{}</td>", missing(measure, figures, work.back)),
                 })
                 .collect(),
             Outcome::Failed { reason } => {

@@ -68,8 +68,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 use work::Task;
 
-/// How long a quick comparison takes at most, but for the rounds it has to do anyway. Where the machine is busy with
-/// something else it does fewer rounds.
+/// How long a quick comparison takes at most, but for the rounds it has to do anyway; twice as long with peers. Where the
+/// machine is busy with something else it does fewer rounds.
 const QUICK: Duration = Duration::from_secs(24);
 
 /// Compares, and reports on standard output and in the files that were asked for.
@@ -78,13 +78,17 @@ const QUICK: Duration = Duration::from_secs(24);
 /// A file cannot be written, or the system has no thread left. A row that fails is no error: the report tells.
 pub fn run(options: &cli::Compare, signals: Signals) -> Result<Exit, String> {
     // Before the work: it would be a pity to find out afterwards.
+    if options.json.is_some() && options.json == options.html {
+        return Err("--json and --html name the same file: each needs one of its own".to_owned());
+    }
     let json = options.json.as_deref().map(open).transpose()?;
     let html = options.html.as_deref().map(open).transpose()?;
     let works = each_once(options.work.as_deref().unwrap_or(Work::value_variants()));
     let tasks = tasks(&works, options);
     let rows = rows(options);
     // Who asks for a number of rounds gets them.
-    let limit = (options.quick && options.rounds.is_none()).then_some(QUICK);
+    let limit = if options.peers { QUICK * 2 } else { QUICK };
+    let end = (options.quick && options.rounds.is_none()).then(|| Instant::now() + limit);
     let rounds = options.rounds.unwrap_or(if options.quick { 5 } else { 7 });
 
     let bench = Bench::new().map_err(|error| format!("cannot start a thread: {error}"))?;
@@ -93,7 +97,7 @@ pub fn run(options: &cli::Compare, signals: Signals) -> Result<Exit, String> {
     let progress = Progress::of(turns * (rounds + 1) + rows.len());
     end_with_signals(signals, &bench, &progress)?;
     let counter = Counter::find();
-    let (date, began) = (machine::now(), Instant::now());
+    let date = machine::now();
     let comparison = Comparison::prepare(
         bench,
         progress.clone(),
@@ -110,11 +114,13 @@ pub fn run(options: &cli::Compare, signals: Signals) -> Result<Exit, String> {
         options: Chosen { quick: options.quick, rounds, peers: options.peers },
         system_calls_counted_by: counter.as_ref().ok().map(|counter| counter.name().to_owned()),
         system_calls_not_counted: counter.err(),
-        works: (1..)
+        works: (0..)
             .zip(&tasks)
             .map(|(number, task)| {
-                let share = |limit: Duration| began + limit * number / tasks.len() as u32;
-                comparison.compare(*task, limit.map(share))
+                // An equal share of what is left.
+                let now = Instant::now();
+                let left = tasks.len() as u32 - number;
+                comparison.compare(*task, end.map(|end| now + end.saturating_duration_since(now) / left))
             })
             .collect(),
     };

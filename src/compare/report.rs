@@ -185,12 +185,11 @@ impl Report {
     }
 }
 
-/// In how many rounds, and of how many, the other way stopped while a peer was stalled. For some it is a matter of where
+/// In how many rounds, and of how many, the other way stopped while a peer was stalled: fewer than `back` lines came. For some it is a matter of where
 /// in its loop it got stuck.
-pub(super) fn stopped(figures: &BTreeMap<Measure, Figure>) -> (usize, usize) {
+pub(super) fn stopped(figures: &BTreeMap<Measure, Figure>, back: usize) -> (usize, usize) {
     let rounds = figures.get(&Measure::OtherWayLines).map_or(&[][..], |figure| &figure.rounds);
-    let most = rounds.iter().copied().fold(1.0, f64::max);
-    (rounds.iter().filter(|&&lines| lines < most).count(), rounds.len())
+    (rounds.iter().filter(|&&lines| lines < back as f64).count(), rounds.len())
 }
 
 /// The figures of all rounds, beside those of the floor. One that not every round gave is left out.
@@ -262,9 +261,9 @@ mod tests {
     #[test]
     fn the_rounds_in_which_the_other_way_stopped_are_counted() {
         let rounds = |lines: [f64; 3]| lines.map(|lines| Figures::from([(Measure::OtherWayLines, lines)]));
-        assert_eq!(stopped(&summarize(&rounds([0.0; 3]), None)), (3, 3));
-        assert_eq!(stopped(&summarize(&rounds([20.0, 7.0, 20.0]), None)), (1, 3));
-        assert_eq!(stopped(&summarize(&rounds([20.0; 3]), None)), (0, 3));
+        assert_eq!(stopped(&summarize(&rounds([3.0; 3]), None), 20), (3, 3));
+        assert_eq!(stopped(&summarize(&rounds([20.0, 7.0, 20.0]), None), 20), (1, 3));
+        assert_eq!(stopped(&summarize(&rounds([20.0; 3]), None), 20), (0, 3));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn run(bench: &Bench, pair: &mut Pair, material: &Material) -> Result
                 arrived += 1;
             }
             figures.insert(Measure::OtherWayLines, f64::from(arrived));
-            if arrived > 0 {
+            if arrived as usize * LINE >= material.back.len() {
                 figures.insert(Measure::OtherWayP50Microseconds, times.within(0.5));
             }
             if let Some(bytes) = resources::peak_memory(&caller.process) {

@@ -65,7 +65,7 @@ fn table(work: &WorkReport) -> Table {
             Outcome::Measured { figures } => {
                 let cell = |measure| match figures.get(&measure) {
                     Some(figure) => cell(measure, figure, work.work.measures().first() == Some(&measure)),
-                    None => missing(measure, figures),
+                    None => missing(measure, figures, work.back),
                 };
                 cells.extend(work.measures().map(cell));
             }
@@ -105,8 +105,8 @@ fn cell(measure: Measure, figure: &Figure, with_spread: bool) -> String {
 }
 
 /// What stands where there is no figure.
-pub(super) fn missing(measure: Measure, figures: &BTreeMap<Measure, Figure>) -> String {
-    match (measure, stopped(figures)) {
+pub(super) fn missing(measure: Measure, figures: &BTreeMap<Measure, Figure>, back: usize) -> String {
+    match (measure, stopped(figures, back)) {
         (Measure::OtherWayP50Microseconds, (stopped, all)) if stopped < all => {
             format!("stopped\n{stopped} of {all}")
         }

@@ -112,7 +112,7 @@ impl<'a> Talk<'a> {
         }
         // Fails only if they have gone.
         let _ = self.socket.shutdown(Shutdown::Write);
-        self.hear_out(listening);
+        self.hear_out(listening, we_leave);
     }
 
     fn say_goodbye(&mut self) {
@@ -125,7 +125,7 @@ impl<'a> Talk<'a> {
 
     /// Reads the stream to its end, because closing it with unread bytes would reset the connection, and the reset
     /// can overtake the goodbye. What they say is shown if we are still `listening`.
-    fn hear_out(&mut self, mut listening: bool) {
+    fn hear_out(&mut self, mut listening: bool, we_leave: bool) {
         self.until = Some(Instant::now() + PATIENCE);
         loop {
             match self.hear() {
@@ -135,6 +135,8 @@ impl<'a> Talk<'a> {
                 }
                 Said::Text(_) | Said::LastWords(_) => {}
                 Said::Goodbye => listening = false,
+                // They had gone before we said it.
+                Said::End(Err(_)) if we_leave => return self.endpoint.tell(&Notice::GoodbyeNotDelivered),
                 Said::End(_) => return,
             }
         }

@@ -7,8 +7,8 @@ use rustix::net::SendFlags;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// How much may be written without blocking, in bytes, to a pipe or terminal that is ready: what POSIX promises of
-/// a pipe (`_POSIX_PIPE_BUF`).
+/// How much may be written without blocking, in bytes, to a pipe that is ready: what POSIX promises (`_POSIX_PIPE_BUF`). Of a
+/// terminal nobody promises anything: one that cannot be opened again, because it is another user's, and is paused may block.
 const PROMISED: usize = 512;
 
 /// A pipe, terminal, socket or file that is written to without waiting for whoever is at its other end.

@@ -116,6 +116,7 @@ impl<'a> Line<'a> {
             Err(_) => line("\u{fffd}"),
         };
         match command {
+            b"me" if rest.is_empty() => Self::Incomplete("/me TEXT"),
             b"me" => Self::Me(rest),
             b"msg" => match split(rest) {
                 (to, text) if !text.is_empty() => match str::from_utf8(to) {
@@ -141,7 +142,7 @@ impl<'a> Line<'a> {
 
 /// The first word, and what is behind the blanks behind it.
 fn split(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len());
+    let end = text.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(text.len());
     (&text[..end], text[end..].trim_ascii_start())
 }
 
@@ -173,6 +174,8 @@ mod tests {
         assert_eq!(parse("/msg bob"), Line::Incomplete("/msg NAME TEXT"));
         assert_eq!(parse("/name  bob "), Line::Name("bob"));
         assert_eq!(parse("/name"), Line::Incomplete("/name NEW"));
+        assert_eq!(parse("/name\tbob"), Line::Name("bob"));
+        assert_eq!(parse("/me  "), Line::Incomplete("/me TEXT"));
         assert_eq!(parse("/nam"), Line::Unknown(b"nam"));
     }
 

@@ -50,10 +50,10 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full(limit) => {
-                write!(f, "full: {limit} clients is the limit here; please call again later")
+                write!(f, "full: {} is the limit here; please call again later", clients(*limit))
             }
             Self::FullForAddress(limit) => {
-                write!(f, "full: {limit} clients from one address is the limit here")
+                write!(f, "full: {} from one address is the limit here", clients(*limit))
             }
             Self::NotAllowed => f.write_str("your address is not allowed here"),
             Self::NoResources => f.write_str("out of threads or file descriptors; please call again later"),
@@ -61,6 +61,10 @@ impl fmt::Display for Refusal {
             Self::Ending => f.write_str("the hub is about to end"),
         }
     }
+}
+
+fn clients(count: usize) -> String {
+    format!("{count} client{}", if count == 1 { "" } else { "s" })
 }
 
 /// The clients that are present, by their addresses.
@@ -126,11 +130,23 @@ impl Doorkeeper {
 /// # Errors
 /// A sentence.
 pub fn parse_net(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
     let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
     address
-        .or_else(|_| text.parse::<IpNet>())
+        .or_else(|_| text.parse::<IpNet>().map(canonical))
         .map(|net| net.trunc())
         .map_err(|_| format!("{text} is not an address or network, such as 192.0.2.7 or 192.0.2.0/24"))
+}
+
+/// A network of IPv4 addresses in the clothes of IPv6, as the addresses themselves are compared.
+fn canonical(net: IpNet) -> IpNet {
+    let bits = net.prefix_len().checked_sub(96);
+    match (net.addr().to_canonical(), bits) {
+        (address @ IpAddr::V4(_), Some(bits)) if net.addr().is_ipv6() => {
+            IpNet::new(address, bits).unwrap_or(net)
+        }
+        _ => net,
+    }
 }
 
 #[cfg(test)]
@@ -151,7 +167,7 @@ mod tests {
         assert_eq!(admits(&keeper, "::ffff:10.200.0.1"), Ok(()));
         assert_eq!(admits(&keeper, "10.9.9.9"), Err(Refusal::NotAllowed));
         assert_eq!(admits(&keeper, "127.0.0.1"), Err(Refusal::NotAllowed));
-        keeper.ban(net("10.200.0.0/16"));
+        keeper.ban(net("::ffff:10.200.0.0/112"));
         assert_eq!(admits(&keeper, "10.200.0.1"), Err(Refusal::NotAllowed));
     }
 

@@ -2,7 +2,7 @@
 
 use super::command::Remainder;
 use super::outbox::Outbox;
-use super::{Id, Name, PAUSE_TO_CLOSE, PAUSE_TO_TAKE};
+use super::{Id, Name, OPERATOR, PAUSE_TO_CLOSE, PAUSE_TO_TAKE};
 use crate::buffer::Buffer;
 use crate::wire::{Decoder, PAUSE};
 use std::collections::VecDeque;
@@ -44,7 +44,8 @@ pub(super) struct Member {
 pub(super) struct Speech {
     pub(super) decoder: Decoder,
     /// What was read and has not been looked at.
-    pub(super) input: VecDeque<Buffer>,
+    /// Each with the moment at which that was.
+    pub(super) input: VecDeque<(Buffer, Instant)>,
     /// How much of the first of these was, in bytes.
     pub(super) taken: usize,
     /// Nothing more will be read, and how that ended.
@@ -58,7 +59,9 @@ pub(super) struct Speech {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     /// Of a client there is one at most; the operator's commands pass by.
-    pub(super) kept: VecDeque<Kept>,
+    kept: VecDeque<Kept>,
+    /// How much memory they take, in bytes.
+    bytes: usize,
     /// What the remainder of the last line is, if it was cut.
     pub(super) remainder: Option<Remainder>,
     /// With a rate, when the next line is not early any more.
@@ -81,16 +84,50 @@ impl Speech {
         }
     }
 
+    /// Whether what came without a newline is a line by now. A person may pause within one at the hub's keyboard.
+    pub(super) fn is_quiet(&self, id: Id, now: Instant) -> bool {
+        id != OPERATOR && self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= now)
+    }
+
     /// Whether something that was read waits to be carried out.
     pub(super) fn waits(&self) -> bool {
-        !self.lines.kept.is_empty() || !self.input.is_empty()
+        !self.lines.is_empty() || !self.input.is_empty()
     }
 }
 
 impl Lines {
-    /// How many bytes of lines are kept.
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// How much memory they take, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.kept.iter().map(|kept| kept.line.len()).sum()
+        self.bytes
+    }
+
+    /// Keeps a line behind the others.
+    pub(super) fn keep(&mut self, kept: Kept) {
+        self.bytes += kept.size();
+        self.kept.push_back(kept);
+    }
+
+    /// The first that was kept.
+    pub(super) fn take(&mut self) -> Option<Kept> {
+        let kept = self.kept.pop_front()?;
+        self.bytes -= kept.size();
+        Some(kept)
+    }
+
+    /// It has to wait longer.
+    pub(super) fn put_back(&mut self, kept: Kept) {
+        self.bytes += kept.size();
+        self.kept.push_front(kept);
+    }
+
+    /// Forgets them.
+    pub(super) fn clear(&mut self) {
+        self.kept.clear();
+        self.bytes = 0;
     }
 }
 
@@ -100,6 +137,12 @@ pub(super) struct Kept {
     pub(super) line: Box<[u8]>,
     /// It is the remainder of one that was cut.
     pub(super) remainder: Option<Remainder>,
+}
+
+impl Kept {
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.line.len()
+    }
 }
 
 /// The way out of somebody who has left.

@@ -53,6 +53,11 @@ pub const MAX_LINE_RANGE: RangeInclusive<usize> = 256..=1024 * 1024;
 /// What `--outbox` may be, in bytes. The smallest has room for what a newcomer is told.
 pub const OUTBOX_RANGE: RangeInclusive<usize> = 64 * 1024..=1024 * 1024 * 1024;
 
+/// How long a message of the day may be, in lines and in bytes, so that a newcomer has room for it.
+pub const MOTD_LINES: usize = 100;
+/// See [`MOTD_LINES`].
+pub const MOTD_BYTES: usize = 16 * 1024;
+
 /// The default of `--outbox`, in bytes.
 pub const DEFAULT_OUTBOX: usize = 1024 * 1024;
 

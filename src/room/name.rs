@@ -2,15 +2,20 @@
 
 use caseless::default_case_fold_str;
 use std::sync::Arc;
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use unicode_security::GeneralSecurityProfile;
 
 /// The longest name, in characters.
 pub const LONGEST: usize = 32;
 
 /// What nobody may be called: the hub's own words, and those it uses for others.
-const RESERVED: [&str; 3] = ["hub", "operator", "you"];
+const RESERVED: [&str; 3] = ["hub", OPERATORS_NAME, "you"];
 
-/// A name: letters, digits, `_` and `-`, at most [`LONGEST`] of them. Nothing the hub says begins with such a word and a
+/// What the operator is called at first.
+pub(super) const OPERATORS_NAME: &str = "operator";
+
+/// A name: letters, digits, `_` and `-`, at most [`LONGEST`] of them. Letters are those that Unicode Technical Standard #39 allows
+/// in identifiers. Nothing the hub says begins with such a word and a
 /// blank but what its bearer does, and the operator's name is shown with an `@`, so that no name passes for either.
 ///
 /// Two names are the same if they differ only in case or in compatible forms of letters:
@@ -41,8 +46,9 @@ impl Name {
         // So that not much is normalised: no character becomes more than 18.
         let name = Self::of(text.chars().take(LONGEST + 1).nfkc().collect());
         let length = name.shown.chars().count();
-        if text.chars().count() > LONGEST || length == 0 || length > LONGEST || !name.shown.chars().all(fits)
-        {
+        let begins_with_mark = name.shown.chars().next().is_some_and(is_combining_mark);
+        let fits = !begins_with_mark && name.shown.chars().all(fits);
+        if text.chars().count() > LONGEST || length == 0 || length > LONGEST || !fits {
             return Err(NoName(format!("a name has 1 to {LONGEST} letters, digits, _ and -")));
         }
         if RESERVED.contains(&&*name.key) {
@@ -77,9 +83,8 @@ impl Name {
 }
 
 fn fits(character: char) -> bool {
-    // The Hangul fillers are letters that nobody sees.
-    let is_seen = !matches!(character, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}');
-    (character.is_alphanumeric() && is_seen) || matches!(character, '_' | '-')
+    // Unicode has letters that nobody sees, that look like a colon, or that nobody has used for a thousand years.
+    (character.is_alphanumeric() && character.identifier_allowed()) || matches!(character, '_' | '-')
 }
 
 #[cfg(test)]
@@ -91,7 +96,20 @@ mod tests {
         for name in ["bob", "Zoë", "漢字", "x_9-", "用户1", "नमन"] {
             assert_eq!(Name::parse(name).map(|name| name.shown.to_string()), Ok(name.to_owned()));
         }
-        for name in ["", "two words", "@bob", "a>b", "a\u{202e}b", "\u{3164}", "a\u{200b}", "½", "\x1b[1m"] {
+        for name in [
+            "",
+            "two words",
+            "@bob",
+            "a>b",
+            "a\u{202e}b",
+            "\u{3164}",
+            "a\u{200b}",
+            "½",
+            "\x1b[1m",
+            "hub\u{2d0}",
+            "\u{13441}",
+            "\u{902}",
+        ] {
             assert!(Name::parse(name).is_err(), "{name:?}");
         }
     }

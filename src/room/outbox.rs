@@ -154,10 +154,14 @@ impl Outbox {
         self.closed
     }
 
-    /// Drops what is queued; how many lines that were.
+    /// Drops what is queued behind the first post, which may have been taken in part; how many lines that were.
     pub(super) fn clear(&mut self) -> usize {
-        let queue = std::mem::take(&mut self.queue);
-        queue.posts.iter().map(|post| post.count()).sum()
+        let first = self.queue.posts.len().min(1);
+        let dropped = self.queue.posts.drain(first..);
+        let (lines, bytes) =
+            dropped.fold((0, 0), |(lines, bytes), post| (lines + post.count(), bytes + post.lines.len()));
+        self.queue.bytes -= bytes;
+        lines
     }
 }
 
@@ -276,7 +280,8 @@ impl Outboxes {
         stalled.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// The operator's screen cannot be hung up on: what it does not take is counted from now on.
+    /// The operator's screen cannot be hung up on: what it does not take is counted from now on. What comes next stays: that
+    /// it is taken tells that the screen takes something again.
     pub(super) fn begin_to_lose(&mut self, operator: &mut Member) {
         self.release(operator, OPERATOR);
         self.lost = Some(operator.outbox.clear());

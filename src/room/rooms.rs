@@ -42,7 +42,8 @@ impl Room {
 pub(super) struct History {
     /// How many are kept.
     most: usize,
-    lines: VecDeque<Box<[u8]>>,
+    /// Each with its author.
+    lines: VecDeque<(Option<Id>, Box<[u8]>)>,
     bytes: usize,
 }
 
@@ -60,16 +61,18 @@ impl History {
         }
         for line in last.into_iter().rev() {
             self.bytes += line.len();
-            self.lines.push_back(line.into());
+            self.lines.push_back((post.author, line.into()));
         }
         while self.lines.len() > self.most || self.bytes > HISTORY_BYTES {
-            self.bytes -= self.lines.pop_front().map_or(0, |line| line.len());
+            self.bytes -= self.lines.pop_front().map_or(0, |(_, line)| line.len());
         }
     }
 
-    /// The lines, oldest first.
-    pub(super) fn lines(&self) -> Vec<u8> {
-        self.lines.iter().flat_map(|line| line.iter().copied()).collect()
+    /// The lines of all but these, oldest first.
+    pub(super) fn lines(&self, ignored: &[Id]) -> Vec<u8> {
+        let is_heard = |author: &Option<Id>| author.is_none_or(|author| !ignored.contains(&author));
+        let lines = self.lines.iter().filter(|(author, _)| is_heard(author));
+        lines.flat_map(|(_, line)| line.iter().copied()).collect()
     }
 }
 
@@ -144,12 +147,12 @@ mod tests {
         for lines in ["1\n", "2\n3\n", "4\n"] {
             history.add(&Post::of_hub(lines.into()));
         }
-        assert_eq!(history.lines(), b"2\n3\n4\n");
+        assert_eq!(history.lines(&[]), b"2\n3\n4\n");
         history.add(&Post::of_hub("5\n6\n7\n8\n".into()));
-        assert_eq!(history.lines(), b"6\n7\n8\n");
+        assert_eq!(history.lines(&[]), b"6\n7\n8\n");
         let mut none = History::default();
         none.add(&Post::of_hub("1\n".into()));
-        assert_eq!(none.lines(), b"");
+        assert_eq!(none.lines(&[]), b"");
     }
 
     #[test]
@@ -159,7 +162,7 @@ mod tests {
         for _ in 0..100 {
             history.add(&Post::of_hub(line.clone()));
         }
-        assert_eq!(history.lines().len(), HISTORY_BYTES / 1000 * 1000);
+        assert_eq!(history.lines(&[]).len(), HISTORY_BYTES / 1000 * 1000);
     }
 
     #[test]

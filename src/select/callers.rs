@@ -63,6 +63,8 @@ impl Callers {
                     io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
                 ) =>
             {
+                // Whoever could not be accepted has gone.
+                self.failing = None;
                 Ok(None)
             }
             Err(error) => match self.failing.replace(now + RETRY_AFTER) {

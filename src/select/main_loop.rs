@@ -130,7 +130,11 @@ impl MainLoop {
             }
             Ready::Keyboard => match self.desk.read_keyboard() {
                 Some(Typed::Input(buffer)) => self.endpoint.typed(buffer, self.behind()),
-                Some(Typed::Ended(result)) => self.endpoint.input_ended(result),
+                Some(Typed::Ended(result)) => {
+                    // A terminal that is closed ends its input and sends a signal, which tells why.
+                    self.handle(Ready::Signal);
+                    self.endpoint.input_ended(result);
+                }
                 None => {}
             },
             Ready::Received => {

@@ -18,7 +18,8 @@
 //! 6. `callers.rs` and `connector.rs`: how two people come together.
 //! 7. `hub/`: many people, with one more poller for their connections, and the rules of [`room`](crate::room).
 //!
-//! Nothing blocks but the look-up of a name, for which systems have no other call; and nothing grows: what is
+//! Nothing blocks but the look-up of a name, for which systems have no other call, and writing to a terminal of another user that is
+//! paused; and nothing grows: what is
 //! read travels in the same few [buffers](crate::buffer) until it has been written.
 //!
 //! `poll` and not `epoll`, because the latter refuses regular files. Where `poll` knows nothing but sockets, as on

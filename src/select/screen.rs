@@ -108,7 +108,12 @@ impl Screen {
     }
 
     fn try_notice(&mut self, kind: Kind, text: &dyn Display) -> bool {
-        let output = self.notices.as_mut().unwrap_or(&mut self.messages);
+        let output = match &mut self.notices {
+            Some(notices) => notices,
+            // On a terminal that is gone, there is nobody left to tell.
+            None if !self.works => return true,
+            None => &mut self.messages,
+        };
         let has_room = output.queue.len() < NOTICES;
         if has_room {
             let line = format!("{text}\n").into_bytes();

@@ -86,3 +86,21 @@ fn while_the_peer_is_stuck_typing_is_read_and_refused_when_there_is_no_room_and_
     assert!(terminal.out.text().contains("lines were not delivered"));
     drop(socket);
 }
+
+/// Also if a message comes that cannot be shown any more.
+#[test]
+fn a_terminal_that_is_gone_ends_the_program() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let (terminal, pts) = pty_process::blocking::open().unwrap();
+    let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat"));
+    let_signals_through();
+    let command = command.args(with_design(&["connect", &port, "--plain"]));
+    let mut connect = command.spawn(pts).unwrap();
+    let (mut socket, _) = listener.accept().unwrap();
+    socket.write_all(b"hello\n").unwrap();
+    drop(terminal);
+    // It may have closed already.
+    let _ = socket.write_all(b"is anybody there?\n");
+    wait_until("it has ended", || connect.try_wait().unwrap().is_some());
+}

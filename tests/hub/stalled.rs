@@ -233,8 +233,8 @@ fn a_flood_of_one_does_not_keep_another_from_being_heard() {
 }
 
 #[test]
-fn a_stuck_screen_of_the_operator_does_not_hold_the_room_up_for_ever() {
-    let (screen, to_screen) = std::io::pipe().unwrap();
+fn a_stuck_screen_of_the_operator_does_not_hold_the_room_up_for_ever_and_goes_on_later() {
+    let (mut screen, to_screen) = std::io::pipe().unwrap();
     let mut command = threadchat(&["hub", "0", "--stall", "1", "--outbox", "65536"]);
     command.stdin(Stdio::piped()).stdout(to_screen).stderr(Stdio::piped());
     let (mut hub, port) = Program::start_as_it_is(command).with_port();
@@ -248,5 +248,54 @@ fn a_stuck_screen_of_the_operator_does_not_hold_the_room_up_for_ever() {
     alice.hears("<@operator> I see nothing");
     #[cfg(target_os = "linux")]
     assert!(hub.peak_memory() < 64 << 20, "{} bytes", hub.peak_memory());
-    drop(screen);
+    // It is told what it missed, and shown what comes next.
+    let mut shown = String::new();
+    let mut read_until = |expected: &str| {
+        while !shown.contains(expected) {
+            let mut bytes = [0; 4096];
+            let read = std::io::Read::read(&mut screen, &mut bytes).unwrap();
+            assert!(read > 0, "it ended without {expected:?}");
+            shown.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+        }
+    };
+    read_until(" lines were not shown, because the screen did not take them\n");
+    alice.says("can you hear me?");
+    read_until("<alice> can you hear me?\n");
+    assert!(shown.lines().all(|line| text(line).starts_with(['<', '*'])), "a line was cut");
+}
+
+#[test]
+fn what_the_operator_said_before_88_is_heard_while_somebody_holds_the_room_up() {
+    let mut room = held_up(|mut alice, heard| {
+        let mut lines = Vec::new();
+        while let Some(line) = alice.stamped_line() {
+            heard.fetch_add(1, Ordering::Relaxed);
+            lines.push(String::from_utf8(line).unwrap());
+        }
+        lines
+    });
+    let began = Instant::now();
+    room.hub.types("good night\n88\n");
+    room.hub.exits(0);
+    assert!(began.elapsed() < LIMIT / 2, "{:?}", began.elapsed());
+    let heard = room.alice.join().unwrap();
+    assert_eq!(heard.last().map(|line| text(line)), Some("<@operator> good night"));
+    room.flood.join().unwrap();
+    drop((room.bob, room.stalled, room.tea));
+}
+
+#[test]
+fn many_short_lines_of_the_operator_are_said_in_no_time() {
+    const LINES: usize = 200_000;
+    let (mut hub, [mut alice]) = hub_with(&[], ["alice"]);
+    let mut input = hub.stdin.take().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            input.write_all("x\n".repeat(LINES).as_bytes()).unwrap();
+            input
+        });
+        for _ in 0..LINES {
+            alice.hears_next("<@operator> x");
+        }
+    });
 }

@@ -4,6 +4,7 @@ use super::Hub;
 use crate::room::door::parse_net;
 use crate::room::lines;
 use crate::room::member::Member;
+use crate::room::name::OPERATORS_NAME;
 use crate::room::outbox::Post;
 use crate::room::rooms::{Announcement, Room};
 use crate::room::{Id, LOBBY, LONGEST, Moment, Name, NoName, OPERATOR};
@@ -16,11 +17,13 @@ const GREETED_WITH: usize = 20;
 pub(super) const LISTED: usize = 200;
 
 impl Hub {
-    /// Who is called that, with the operator's `@` or without.
+    /// Who is called that, the operator with the `@` or without.
     pub(super) fn find(&self, name: &str) -> Option<Id> {
+        let operator = name.strip_prefix('@');
         // No name is longer.
-        let name = name.trim_start_matches('@').chars().take(LONGEST + 1).collect();
-        self.names.get(Name::of(name).key()).copied()
+        let name = operator.unwrap_or(name).chars().take(LONGEST + 1).collect();
+        let id = self.names.get(Name::of(name).key()).copied();
+        id.filter(|id| operator.is_none() || *id == OPERATOR)
     }
 
     pub(super) fn is_present(&self, id: Id) -> bool {
@@ -46,6 +49,10 @@ impl Hub {
     pub(super) fn rename(&mut self, id: Id, name: &str, at: Moment) {
         let name = match Name::parse(name) {
             Ok(name) if id == OPERATOR => name.of_operator(),
+            // Reserved for whom it is reserved.
+            Err(_) if id == OPERATOR && name.trim_start_matches('@') == OPERATORS_NAME => {
+                Name::of(OPERATORS_NAME.to_owned()).of_operator()
+            }
             Ok(name) => name,
             Err(NoName(why)) => return self.tell(id, &why, at),
         };
@@ -90,7 +97,8 @@ impl Hub {
     pub(super) fn welcome(&mut self, id: Id, at: Moment) {
         let Some(member) = self.members.get(&id) else { return };
         let Some(room) = self.rooms.get(&member.room) else { return };
-        let (room_name, name, history) = (room.name.shown(), member.name.shown(), room.history.lines());
+        let (room_name, name, history) =
+            (room.name.shown(), member.name.shown(), room.history.lines(&member.ignores));
         let welcome = format!("welcome to {room_name}, {name}; 88 leaves, /help tells the rest");
         let who = self.who(id, "here", GREETED_WITH);
         self.tell(id, &welcome, at);

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// About how many bytes of lines become one post. Between two of them it is looked whether somebody's outbox is full.
 const POST: usize = 32 * 1024;
 
-/// How many bytes of the operator's lines are kept while somebody's outbox is full. His commands pass by.
+/// How much memory the operator's lines may take, in bytes, that are kept while somebody's outbox is full. His commands pass by.
 const KEPT: usize = 1024 * 1024;
 
 /// With a rate, how late a line may be without those behind it being so, too: as late as a timer may be.
@@ -46,7 +46,8 @@ impl Hub {
             if id == OPERATOR {
                 speech.ended = Some(Ok(()));
             }
-        } else if speech.waits() && speech.lines.early_until.is_none() && !speech.lines.are_held {
+        }
+        if speech.waits() && speech.lines.early_until.is_none() && !speech.lines.are_held {
             speech.lines.are_held = true;
             self.held.push_back(id);
         }
@@ -68,31 +69,51 @@ impl Hub {
         at: Moment,
     ) -> ControlFlow<Stop> {
         self.carry_out_kept(id, &mut speech.lines, said, at)?;
-        while let Some(buffer) = speech.input.pop_front() {
+        while let Some((buffer, came)) = speech.input.pop_front() {
             let mut bytes = &buffer.input()[speech.taken..];
-            let mut flow = ControlFlow::Continue(());
+            // What came before a pause is a line by itself, however late it is looked at.
+            let mut flow = match speech.taken == 0 && speech.is_quiet(id, came) {
+                true => self.carry_out_rest(id, speech, said, at),
+                false => ControlFlow::Continue(()),
+            };
             while flow.is_continue() {
                 let goes_on = speech.decoder.goes_on();
-                let Some(heard) = speech.decoder.next(&mut bytes, at.now) else { break };
+                let Some(heard) = speech.decoder.next(&mut bytes, came) else { break };
                 speech.spoke = true;
                 flow = self.carry_out_heard(id, heard, goes_on, &mut speech.lines, said, at);
             }
             speech.taken = if bytes.is_empty() { 0 } else { buffer.input().len() - bytes.len() };
-            if speech.taken > 0 {
-                speech.input.push_front(buffer);
+            if !bytes.is_empty() {
+                speech.input.push_front((buffer, came));
             }
             flow?;
         }
-        // A person may pause within a line at a keyboard.
-        let is_quiet = speech.decoder.quiet_at().is_some_and(|quiet_at| id != OPERATOR && quiet_at <= at.now);
-        while is_quiet || speech.ended.is_some() {
+        match speech.ended.is_some() || speech.is_quiet(id, at.now) {
+            true => self.carry_out_rest(id, speech, said, at),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    /// What came without a newline and is a line nevertheless, because nothing follows, or not for a while.
+    fn carry_out_rest(
+        &mut self,
+        id: Id,
+        speech: &mut Speech,
+        said: &mut Vec<u8>,
+        at: Moment,
+    ) -> ControlFlow<Stop> {
+        let is_end = speech.ended.is_some() && speech.input.is_empty();
+        let mut flow = ControlFlow::Continue(());
+        while flow != ControlFlow::Break(Stop::Left) {
             let goes_on = speech.decoder.goes_on();
-            let rest = if speech.ended.is_some() { speech.decoder.end() } else { speech.decoder.quiet() };
+            let rest = if is_end { speech.decoder.end() } else { speech.decoder.quiet() };
+            // To its end, so that what comes next is not taken for a remainder.
             let Some(heard) = rest else { break };
             speech.spoke = true;
-            self.carry_out_heard(id, heard, goes_on, &mut speech.lines, said, at)?;
+            let heard = self.carry_out_heard(id, heard, goes_on, &mut speech.lines, said, at);
+            flow = if heard.is_break() { heard } else { flow };
         }
-        ControlFlow::Continue(())
+        flow
     }
 
     /// The lines that had to wait.
@@ -103,10 +124,10 @@ impl Hub {
         said: &mut Vec<u8>,
         at: Moment,
     ) -> ControlFlow<Stop> {
-        while let Some(kept) = lines.kept.pop_front() {
+        while let Some(kept) = lines.take() {
             let line = Line::of(&kept.line, kept.remainder.as_ref(), id == OPERATOR);
             if let ControlFlow::Break(stop) = self.carry_out_in_time(id, line, lines, said, at) {
-                lines.kept.push_front(kept);
+                lines.put_back(kept);
                 // Behind the operator's texts there may be commands.
                 if id == OPERATOR && lines.bytes() < KEPT {
                     break;
@@ -128,13 +149,16 @@ impl Hub {
         at: Moment,
     ) -> ControlFlow<Stop> {
         let bytes = match heard {
-            Heard::Goodbye => return self.said_goodbye(id, said, at),
+            Heard::Goodbye => {
+                self.say_kept(id, lines, said, at);
+                return self.said_goodbye(id, said, at);
+            }
             Heard::Text(line) | Heard::LastWords(line) => line,
         };
         let remainder = lines.remainder.take().filter(|_| goes_on);
         let line = Line::of(bytes, remainder.as_ref(), id == OPERATOR);
         lines.remainder = Some(line.remainder());
-        let is_overtaking = !lines.kept.is_empty() && line.is_text();
+        let is_overtaking = !lines.is_empty() && line.is_text();
         let flow = match is_overtaking {
             true => ControlFlow::Break(Stop::Waits),
             false => self.carry_out_in_time(id, line, lines, said, at),
@@ -142,7 +166,7 @@ impl Hub {
         if flow != ControlFlow::Break(Stop::Waits) {
             return flow;
         }
-        lines.kept.push_back(Kept { line: bytes.into(), remainder });
+        lines.keep(Kept { line: bytes.into(), remainder });
         match id == OPERATOR && lines.bytes() < KEPT {
             true => ControlFlow::Continue(()),
             false => flow,
@@ -254,6 +278,18 @@ impl Hub {
             _ => None,
         };
         id == OPERATOR || !(self.is_paused || is_full(id) || to.is_some_and(is_full))
+    }
+
+    /// The lines of the operator that had to wait, before a goodbye: nothing will be said after them for which there should be
+    /// room.
+    fn say_kept(&self, id: Id, lines: &mut Lines, said: &mut Vec<u8>, at: Moment) {
+        while let Some(kept) = lines.take() {
+            match Line::of(&kept.line, kept.remainder.as_ref(), id == OPERATOR) {
+                Line::Text(text) => self.add_lines(id, Manner::Says, text, said, at),
+                Line::Me(text) => self.add_lines(id, Manner::Does, text, said, at),
+                _ => {}
+            }
+        }
     }
 
     /// 88, after which nothing counts.

@@ -42,7 +42,7 @@ impl Hub {
             let until = now + PAUSE_TO_TAKE + needs;
             // What they say is read on and dropped: whoever cannot write might not read the goodbye either.
             member.speech.input.clear();
-            member.speech.lines.kept.clear();
+            member.speech.lines.clear();
             member.leaving = Some(Leaving { since: now, until, goodbye, is_half_closed: false });
             self.go_on_leaving(id, now);
         }

@@ -13,8 +13,10 @@ use crate::exit::Exit;
 use crate::notice::Notice;
 use crate::platform::{self, Signal};
 use crate::room::door::{Doorkeeper, Refusal};
+use crate::room::lines;
 use crate::room::member::{Member, Speech};
-use crate::room::outbox::{Outbox, Outboxes};
+use crate::room::name::OPERATORS_NAME;
+use crate::room::outbox::{Outbox, Outboxes, Post};
 use crate::room::rooms::{Announcement, Room};
 use crate::room::{Action, Id, LOBBY, Moment, Name, OPERATOR, Rules};
 use crate::transcript::What;
@@ -73,7 +75,7 @@ impl Hub {
             rules,
         };
         if hub.rules.operator {
-            hub.add(OPERATOR, Name::of("operator".to_owned()).of_operator(), None, now);
+            hub.add(OPERATOR, Name::of(OPERATORS_NAME.to_owned()).of_operator(), None, now);
         }
         hub
     }
@@ -108,9 +110,10 @@ impl Hub {
         self.door.came(peer.ip());
         let shown = Arc::clone(name.shown());
         self.add(id, name, Some(peer), at.now);
-        for line in self.rules.motd.clone() {
-            self.tell(id, &line, at);
-        }
+        let motd = self.rules.motd.iter();
+        let motd = motd.flat_map(|line| lines::of_hub(&at.stamp, "* hub: ", line, self.rules.max_line));
+        let motd = Post::of_hub(motd.collect());
+        self.post(id, &motd, at.now);
         self.welcome(id, at);
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), at);
         self.record(id, |name, room| What::Joined { name, room });
@@ -145,7 +148,7 @@ impl Hub {
         let is_heard = |member: &&mut Member| member.leaving.is_none() && member.speech.ended.is_none();
         let Some(member) = self.members.get_mut(&id).filter(is_heard) else { return };
         let had_to_wait = member.speech.waits();
-        member.speech.input.push_back(buffer);
+        member.speech.input.push_back((buffer, at.now));
         if !had_to_wait || id == OPERATOR {
             self.carry_out(id, at);
         }
@@ -236,6 +239,7 @@ impl Hub {
     fn say_goodbye(&mut self, now: Instant) {
         let present = self.members.iter().filter(|(id, member)| **id != OPERATOR && member.leaving.is_none());
         for id in present.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.record(id, |name, room| What::Left { name, room, why: "the hub ended".into() });
             self.leave(id, true, now);
         }
         self.end_if_empty();
