@@ -102,13 +102,11 @@ impl Hub {
         said: &mut Vec<u8>,
         at: Moment,
     ) -> ControlFlow<Stop> {
-        let is_end = speech.ended.is_some() && speech.input.is_empty();
         let mut flow = ControlFlow::Continue(());
         while flow != ControlFlow::Break(Stop::Left) {
             let goes_on = speech.decoder.goes_on();
-            let rest = if is_end { speech.decoder.end() } else { speech.decoder.quiet() };
             // To its end, so that what comes next is not taken for a remainder.
-            let Some(heard) = rest else { break };
+            let Some(heard) = speech.decoder.quiet() else { break };
             speech.spoke = true;
             let heard = self.carry_out_heard(id, heard, goes_on, &mut speech.lines, said, at);
             flow = if heard.is_break() { heard } else { flow };
@@ -220,11 +218,7 @@ impl Hub {
         }
         match line {
             Line::Text(_) | Line::Nothing => {}
-            Line::Me(text) => {
-                let mut lines = Vec::new();
-                self.add_lines(id, Manner::Does, text, &mut lines, at);
-                self.publish(id, Manner::Does, lines, at);
-            }
+            Line::Me(text) => self.act(id, text, at),
             Line::Message { to, text } => match self.find(to) {
                 Some(to) => self.message(id, to, text, at),
                 None => self.tell_nobody(id, to, at),
@@ -282,14 +276,24 @@ impl Hub {
 
     /// The lines of the operator that had to wait, before a goodbye: nothing will be said after them for which there should be
     /// room.
-    fn say_kept(&self, id: Id, lines: &mut Lines, said: &mut Vec<u8>, at: Moment) {
+    fn say_kept(&mut self, id: Id, lines: &mut Lines, said: &mut Vec<u8>, at: Moment) {
         while let Some(kept) = lines.take() {
             match Line::of(&kept.line, kept.remainder.as_ref(), id == OPERATOR) {
                 Line::Text(text) => self.add_lines(id, Manner::Says, text, said, at),
-                Line::Me(text) => self.add_lines(id, Manner::Does, text, said, at),
+                Line::Me(text) => {
+                    self.publish(id, Manner::Says, std::mem::take(said), at);
+                    self.act(id, text, at);
+                }
                 _ => {}
             }
         }
+    }
+
+    /// What a member does.
+    fn act(&mut self, id: Id, text: &[u8], at: Moment) {
+        let mut lines = Vec::new();
+        self.add_lines(id, Manner::Does, text, &mut lines, at);
+        self.publish(id, Manner::Does, lines, at);
     }
 
     /// 88, after which nothing counts.
