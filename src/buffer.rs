@@ -5,6 +5,7 @@
 //! that is written, too. Dropped, the buffer is back with its reader. A reader without a buffer waits, so an
 //! output that is stuck stops the reader that feeds it, and nothing else: not the other reader, and not main.
 
+use crate::observer::Messages;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use memchr::memchr_iter;
 use std::collections::VecDeque;
@@ -25,6 +26,8 @@ pub struct Buffer {
     pub ends: Vec<usize>,
     /// How much of `output` has been written, in bytes.
     pub written: usize,
+    /// Which messages are in it: those that are sent with it, or if somebody watches, those that were read.
+    pub messages: Messages,
     space: Vec<u8>,
     filled: usize,
     home: Option<Home>,
@@ -100,6 +103,7 @@ impl Buffer {
     pub fn swap_output(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.output, &mut other.output);
         std::mem::swap(&mut self.ends, &mut other.ends);
+        std::mem::swap(&mut self.messages, &mut other.messages);
     }
 
     /// What is still to be written.
@@ -176,6 +180,7 @@ impl Drop for Buffer {
                 self.space = vec![0; size];
             }
             (self.written, self.filled, self.verbatim) = (0, 0, 0..0);
+            self.messages = Messages::NONE;
             // Refused only if the reader is gone, and then nobody misses the buffer.
             let _ = home.way.try_send(std::mem::take(self));
         }
@@ -196,7 +201,7 @@ impl LastWrites {
         if self.0.len() == LAST_WRITES {
             self.0.pop_front();
         }
-        self.0.push_back((buffer.output.len(), buffer.messages_after(0)));
+        self.0.push_back((buffer.output.len(), buffer.messages.count as usize));
     }
 
     /// In how many messages the last so many bytes were that were written. Of a batch that was written at once

@@ -3,7 +3,7 @@
 use crate::call::Call;
 #[cfg(feature = "compare")]
 use crate::compare::{Crowd, HubPeer, Work};
-use crate::conversation::{Manners, OnEof};
+use crate::conversation::{Manners, OnEof, PATIENCE};
 use crate::net::Address;
 #[cfg(feature = "hub")]
 use crate::room::{self, DEFAULT_OUTBOX, Door, Rules, parse_net};
@@ -133,6 +133,18 @@ pub enum Design {
     Select,
     /// Strict turns, as before there was either
     HalfDuplex,
+}
+
+impl Design {
+    /// As it is called everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Threads => "threads",
+            Self::Select => "select",
+            Self::HalfDuplex => "half-duplex",
+        }
+    }
 }
 
 /// The commands.
@@ -471,11 +483,16 @@ pub struct Common {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
     pub transcript: Option<std::path::PathBuf>,
 
+    /// Record what each thread does, and when, in FILE, which Perfetto and `threadchat timeline` can show
+    #[cfg(feature = "trace")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    pub trace: Option<std::path::PathBuf>,
+
     /// Show messages and errors only
     #[arg(short, long, conflicts_with = "verbose", help_heading = OUTPUT)]
     quiet: bool,
 
-    /// Show what each thread reads and writes, too
+    /// Show what each thread does, too
     #[arg(short, long, help_heading = OUTPUT)]
     verbose: bool,
 }
@@ -525,6 +542,7 @@ impl Talking {
             },
             to_terminal,
             transcribed: common.is_transcribed(),
+            patience: PATIENCE,
         }
     }
 }

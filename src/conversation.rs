@@ -13,6 +13,7 @@
 use crate::buffer::Buffer;
 use crate::input::{Input, Taken};
 use crate::notice::Notice;
+use crate::observer::{Counter, Decision, Messages};
 use crate::platform::{PeerState, SILENCE_LIMIT};
 use crate::terminal::harmless;
 use crate::wire::{Decoder, Encoder, Heard, Stamp, Wire};
@@ -52,6 +53,8 @@ pub struct Manners {
     pub to_terminal: bool,
     /// There is a transcript: what a terminal shows altered is kept as it came, too.
     pub transcribed: bool,
+    /// How long an end may take during which nothing moves: [`PATIENCE`], unless the threads are being slowed down.
+    pub patience: Duration,
 }
 
 /// What goes to the peer next, in this order and none before the one before it has been written.
@@ -67,6 +70,20 @@ pub enum Outgoing {
     },
     /// The end of the writing half.
     HalfClose,
+}
+
+impl Outgoing {
+    /// What was decided with it. Its messages get their numbers.
+    pub fn decided(&mut self, sent: &mut Counter) -> (Decision, Messages) {
+        match self {
+            Self::Messages(buffer) => {
+                buffer.messages = sent.next(buffer.messages.count);
+                (Decision::Send, buffer.messages)
+            }
+            Self::Goodbye { .. } => (Decision::Leave, Messages::NONE),
+            Self::HalfClose => (Decision::Finish, Messages::NONE),
+        }
+    }
 }
 
 /// Where our half of the conversation is.
@@ -290,7 +307,7 @@ impl Conversation {
                 (patience.moved, patience.moved_at) = (moved, now);
             }
             patience.look_at = now + LOOK_EVERY;
-            if now >= patience.moved_at + PATIENCE {
+            if now >= patience.moved_at + self.manners.patience {
                 self.cut_now();
             }
         }
@@ -469,8 +486,14 @@ mod tests {
 
     impl Side {
         fn new(on_eof: OnEof) -> Self {
-            let manners =
-                Manners { wire: Wire::Lines, max_line: 1000, on_eof, to_terminal: false, transcribed: false };
+            let manners = Manners {
+                wire: Wire::Lines,
+                max_line: 1000,
+                on_eof,
+                to_terminal: false,
+                transcribed: false,
+                patience: PATIENCE,
+            };
             let now = Instant::now();
             Self {
                 conversation: Conversation::new(([127, 0, 0, 1], 9).into(), now, manners, false),

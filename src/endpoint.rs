@@ -7,6 +7,7 @@ use crate::conversation::{Conversation, Manners, Outgoing, PATIENCE};
 use crate::exit::Exit;
 use crate::input::{self, Input, ROOM};
 use crate::notice::Notice;
+use crate::observer::Messages;
 use crate::platform::{self, Signal};
 use crate::wire::Stamp;
 use std::collections::VecDeque;
@@ -164,6 +165,11 @@ impl<S> Endpoint<S> {
     /// What to send next in the conversation, if anything.
     pub fn next_outgoing(&mut self, now: Instant, stamp: &Stamp) -> Option<Outgoing> {
         self.conversation.as_mut()?.next_outgoing(&mut self.input, now, stamp)
+    }
+
+    /// Which lines of the input are dealt with by what [`next_outgoing`](Self::next_outgoing) returned.
+    pub fn take_typed(&mut self) -> Messages {
+        self.input.take_typed()
     }
 
     /// The conversation, while there is one.

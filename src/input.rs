@@ -1,6 +1,7 @@
 //! What was typed and nobody has taken yet. No I/O.
 
 use crate::buffer::Buffer;
+use crate::observer::{Messages, Stream};
 use crate::wire::{Encoder, Framer, GOODBYE, Stamp};
 use std::collections::VecDeque;
 
@@ -25,6 +26,9 @@ pub struct Input {
     /// How many bytes in the queue have not.
     waiting: usize,
     framer: Framer,
+    /// How many lines have been taken, and of how many of them [`take_typed`](Self::take_typed) has told.
+    lines: u64,
+    told: u64,
     /// Whether there has ever been a line.
     spoke: bool,
     ended: bool,
@@ -65,6 +69,8 @@ impl Input {
             taken: 0,
             waiting: 0,
             framer: Framer::new(Encoder::text_limit(max_line)),
+            lines: 0,
+            told: 0,
             spoke: false,
             ended: false,
             end_taken: false,
@@ -95,6 +101,7 @@ impl Input {
         let Some(mut front) = self.queue.pop_front() else { return self.take_end(encoder, stamp) };
         let mut out = Buffer::default();
         out.swap_output(&mut front);
+        out.messages = Messages::NONE;
         let mut goodbye = false;
         while !goodbye && self.taken < front.input().len() && out.output.len() < FULL {
             let rest = &front.input()[self.taken..];
@@ -127,10 +134,13 @@ impl Input {
     ) -> usize {
         loop {
             let lines = self.framer.next_lines(&mut step);
+            let before = out.messages.count;
             encoder.encode_lines(stamp, lines, out);
+            self.lines += out.messages.count - before;
             self.spoke |= !lines.is_empty();
             let Some(frame) = self.framer.next(&mut step) else { return 0 };
             self.spoke = true;
+            self.lines += u64::from(frame.ends_line);
             if frame.starts_line && frame.ends_line && frame.text == GOODBYE {
                 *goodbye = true;
                 return step.len();
@@ -147,6 +157,7 @@ impl Input {
         let mut out = Buffer::default();
         while let Some(frame) = self.framer.finish() {
             self.spoke = true;
+            self.lines += u64::from(frame.starts_line);
             if frame.starts_line && frame.text == GOODBYE {
                 return Taken::Goodbye(out);
             }
@@ -157,6 +168,13 @@ impl Input {
         }
         self.end_taken = true;
         Taken::End { spoke: self.spoke }
+    }
+
+    /// Which lines have been taken since this was last asked.
+    pub fn take_typed(&mut self) -> Messages {
+        let first = self.told + 1;
+        let count = self.lines - std::mem::replace(&mut self.told, self.lines);
+        Messages { stream: Stream::KEYBOARD, first, count }
     }
 
     /// How many bytes wait to be taken.

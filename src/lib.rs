@@ -22,6 +22,7 @@
 //! - `room`: the rules of many people talking, without any I/O; `threads::hub` is how they are waited for.
 //! - `select`: the same rules in one thread, which polls.
 //! - [`half_duplex`]: what both of them replace.
+//! - [`observer`]: how all of them can be watched.
 
 pub mod buffer;
 pub mod call;
@@ -36,6 +37,7 @@ pub mod half_duplex;
 pub mod input;
 pub mod net;
 pub mod notice;
+pub mod observer;
 pub mod platform;
 #[cfg(feature = "hub")]
 pub mod room;
@@ -43,6 +45,8 @@ pub mod room;
 pub mod select;
 pub mod terminal;
 pub mod threads;
+#[cfg(feature = "trace")]
+pub mod trace;
 pub mod transcript;
 pub mod wire;
 pub mod world;

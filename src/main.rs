@@ -14,6 +14,7 @@ use threadchat::compare;
 use threadchat::exit::Exit;
 use threadchat::half_duplex;
 use threadchat::net::{MORE_THREADS, remedy};
+use threadchat::observer::Observer;
 #[cfg(send_now)]
 use threadchat::platform::Out;
 use threadchat::platform::Signals;
@@ -21,6 +22,8 @@ use threadchat::platform::Signals;
 use threadchat::select;
 use threadchat::terminal::{Marked, Plain};
 use threadchat::threads;
+#[cfg(feature = "trace")]
+use threadchat::trace::{About, Trace};
 use threadchat::transcript::Sink;
 #[cfg(feature = "transcript")]
 use threadchat::transcript::{self, JsonLines};
@@ -28,10 +31,12 @@ use threadchat::world::World;
 
 fn main() -> ExitCode {
     let outcome = match Cli::read().command {
-        Command::Serve(serve) => self::serve(&serve),
-        Command::Connect(connect) => self::connect(&connect),
+        Command::Serve(serve) => traced(&serve.common, "serve", |observer| self::serve(&serve, observer)),
+        Command::Connect(connect) => {
+            traced(&connect.common, "connect", |observer| self::connect(&connect, observer))
+        }
         #[cfg(feature = "hub")]
-        Command::Hub(hub) => self::hub(&hub),
+        Command::Hub(hub) => traced(&hub.common, "hub", |observer| self::hub(&hub, observer)),
         #[cfg(feature = "compare")]
         Command::Compare(options) => signals().and_then(|signals| compare::run(&options, signals)),
         #[cfg(feature = "compare")]
@@ -52,25 +57,51 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-fn serve(serve: &Serve) -> Result<Exit, String> {
+/// Runs it with whoever watches: nobody, unless a trace is to be recorded.
+#[cfg(feature = "trace")]
+fn traced(
+    common: &Common,
+    command: &'static str,
+    run: impl FnOnce(Observer) -> Result<Exit, String>,
+) -> Result<Exit, String> {
+    let Some(path) = &common.trace else { return run(Observer::default()) };
+    let trace = Trace::start(path, &About { command, design: common.design.name() })?;
+    let outcome = run(Observer::default().and(trace.observer()));
+    if let Err(error) = trace.end() {
+        let _ = writeln!(io::stderr(), "threadchat: {error}");
+    }
+    outcome
+}
+
+/// Nobody watches.
+#[cfg(not(feature = "trace"))]
+fn traced(
+    _common: &Common,
+    _command: &'static str,
+    run: impl FnOnce(Observer) -> Result<Exit, String>,
+) -> Result<Exit, String> {
+    run(Observer::default())
+}
+
+fn serve(serve: &Serve, observer: Observer) -> Result<Exit, String> {
     let (common, once, port_was_chosen) = (&serve.common, serve.once, serve.address.port() != 0);
     let manners = |to_terminal| serve.talking.manners(common, to_terminal);
     let listener = serve.address.listen()?;
     match common.design {
         Design::Threads => {
-            let (world, to_terminal) = world(common, true)?;
+            let (world, to_terminal) = world(common, true, observer)?;
             threads::serve(world, manners(to_terminal), listener, port_was_chosen, once).map_err(no_threads)
         }
         #[cfg(poll)]
         Design::Select => {
-            let (world, to_terminal) = world_to_select(common, true)?;
+            let (world, to_terminal) = world_to_select(common, true, observer)?;
             select::serve(world, manners(to_terminal), listener, port_was_chosen, once)
                 .map_err(|error| format!("cannot listen on {}: {error}", serve.address))
         }
         #[cfg(not(poll))]
         Design::Select => threadchat::cli::cannot_select(),
         Design::HalfDuplex => {
-            let (world, to_terminal) = world(common, true)?;
+            let (world, to_terminal) = world(common, true, observer)?;
             Ok(half_duplex::serve(world, manners(to_terminal), &listener, port_was_chosen, once))
         }
     }
@@ -81,7 +112,7 @@ fn serve(serve: &Serve) -> Result<Exit, String> {
 const OTHER_DESCRIPTORS: usize = 32;
 
 #[cfg(feature = "hub")]
-fn hub(hub: &threadchat::cli::Hub) -> Result<Exit, String> {
+fn hub(hub: &threadchat::cli::Hub, observer: Observer) -> Result<Exit, String> {
     let (common, port_was_chosen, mut rules) = (&hub.common, hub.address.port() != 0, hub.rules()?);
     let descriptors = threadchat::platform::raise_descriptor_limit();
     rules.door.descriptors = descriptors.map(|limit| limit.saturating_sub(OTHER_DESCRIPTORS));
@@ -89,12 +120,12 @@ fn hub(hub: &threadchat::cli::Hub) -> Result<Exit, String> {
     threadchat::platform::widen_backlog(&listener);
     match common.design {
         Design::Threads => {
-            let (world, _) = world(common, !hub.no_operator)?;
+            let (world, _) = world(common, !hub.no_operator, observer)?;
             threads::hub(world, rules, listener, port_was_chosen).map_err(no_threads)
         }
         #[cfg(poll)]
         Design::Select => {
-            let (world, _) = world_to_select(common, !hub.no_operator)?;
+            let (world, _) = world_to_select(common, !hub.no_operator, observer)?;
             select::hub(world, rules, listener, port_was_chosen)
                 .map_err(|error| format!("cannot listen on {}: {error}{}", hub.address, remedy(&error)))
         }
@@ -105,29 +136,29 @@ fn hub(hub: &threadchat::cli::Hub) -> Result<Exit, String> {
     }
 }
 
-fn connect(connect: &Connect) -> Result<Exit, String> {
+fn connect(connect: &Connect, observer: Observer) -> Result<Exit, String> {
     let manners = |to_terminal| connect.talking.manners(&connect.common, to_terminal);
     match connect.common.design {
         Design::Threads => {
-            let (world, to_terminal) = world(&connect.common, true)?;
+            let (world, to_terminal) = world(&connect.common, true, observer)?;
             threads::connect(world, manners(to_terminal), connect.call()).map_err(no_threads)
         }
         #[cfg(poll)]
         Design::Select => {
-            let (world, to_terminal) = world_to_select(&connect.common, true)?;
+            let (world, to_terminal) = world_to_select(&connect.common, true, observer)?;
             Ok(select::connect(world, manners(to_terminal), connect.call()))
         }
         #[cfg(not(poll))]
         Design::Select => threadchat::cli::cannot_select(),
         Design::HalfDuplex => {
-            let (world, to_terminal) = world(&connect.common, true)?;
+            let (world, to_terminal) = world(&connect.common, true, observer)?;
             half_duplex::connect(world, manners(to_terminal), connect.call())
         }
     }
 }
 
 /// This process's keyboard, screen and signals, and whether the screen is a terminal.
-fn world(common: &Common, with_keyboard: bool) -> Result<(World, bool), String> {
+fn world(common: &Common, with_keyboard: bool, observer: Observer) -> Result<(World, bool), String> {
     // Who takes turns cannot wait for signals, too.
     let signals = if common.design == Design::HalfDuplex { Signals::none() } else { signals()? };
     let to_terminal = io::stdout().is_terminal();
@@ -140,6 +171,7 @@ fn world(common: &Common, with_keyboard: bool) -> Result<(World, bool), String> 
         notices: Some(Box::new(Plain(io::stderr()))),
         transcript: transcript(common)?,
         verbosity: common.verbosity(),
+        observer,
         signals,
     };
     if to_terminal && io::stderr().is_terminal() {
@@ -175,7 +207,11 @@ fn screen_now() -> Option<Box<dyn Write>> {
 
 /// The same in descriptors.
 #[cfg(poll)]
-fn world_to_select(common: &Common, with_keyboard: bool) -> Result<(select::World, bool), String> {
+fn world_to_select(
+    common: &Common,
+    with_keyboard: bool,
+    observer: Observer,
+) -> Result<(select::World, bool), String> {
     let copy = |of: BorrowedFd<'_>| {
         of.try_clone_to_owned()
             .map_err(|error| format!("cannot use the standard files: {error}{}", remedy(&error)))
@@ -191,6 +227,7 @@ fn world_to_select(common: &Common, with_keyboard: bool) -> Result<(select::Worl
         marked: at_terminals.then(|| common.color(&io::stdout())),
         transcript: transcript(common)?,
         verbosity: common.verbosity(),
+        observer,
         signals: signals()?,
     };
     Ok((world, to_terminal))

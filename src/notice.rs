@@ -223,6 +223,14 @@ impl fmt::Display for Notice {
     }
 }
 
+impl Notice {
+    /// Whether this is that the other side has said goodbye.
+    #[must_use]
+    pub fn is_goodbye_heard(&self) -> bool {
+        matches!(self, Self::TheySaidGoodbye | Self::TheirLastWords)
+    }
+}
+
 /// The line for somebody who calls while others talk.
 #[must_use]
 pub fn busy(stamp: &Stamp) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! What an endpoint is given.
 
+use crate::observer::Observer;
 use crate::platform::Signals;
 use crate::terminal::Display;
 use crate::transcript::Sink;
@@ -24,6 +25,8 @@ pub struct World {
     pub transcript: Option<Sink>,
     /// How much is told.
     pub verbosity: Verbosity,
+    /// Whoever watches what the threads do.
+    pub observer: Observer,
     /// Requests from outside to end.
     pub signals: Signals,
 }

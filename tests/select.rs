@@ -59,6 +59,14 @@ fn verbose_tells_what_the_thread_does() {
     connect.types("hello\n88\n");
     connect.exits(0);
     serve.exits(0);
-    assert!(connect.err.text().contains("[main] read 9 bytes from the keyboard"), "{}", connect.err.text());
-    assert!(serve.err.text().contains("[main] read 33 bytes from the socket"), "{}", serve.err.text());
+    assert!(
+        connect.err.text().contains("[main] read 9 bytes (messages 1 to 2) from the keyboard"),
+        "{}",
+        connect.err.text()
+    );
+    assert!(
+        serve.err.text().contains("[main] read 33 bytes (message 1) from the socket"),
+        "{}",
+        serve.err.text()
+    );
 }

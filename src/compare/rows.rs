@@ -63,9 +63,7 @@ impl Row {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
-            Self::Design(Design::Threads) => "threads",
-            Self::Design(Design::Select) => "select",
-            Self::Design(Design::HalfDuplex) => "half-duplex",
+            Self::Design(design) => design.name(),
             Self::Peer(Peer::Ncat) => "ncat",
             Self::Peer(Peer::Nc) => "nc",
             Self::Peer(Peer::Socat) => "socat",

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::conversation::Manners;
 use crate::exit::Exit;
 use crate::notice::{Importance, Notice};
+use crate::observer::{Counter, Decision, Goodbye, Messages, Observer, Place, Step, Stream};
 use crate::platform;
 use crate::terminal::{Kind, harmless};
 use crate::wire::Encoder;
@@ -17,6 +18,9 @@ pub(super) struct Endpoint {
     pub(super) manners: Manners,
     clock: Clock,
     ours: Side,
+    /// Numbers what is typed.
+    lines: Counter,
+    pub(super) observer: Observer,
     /// Nothing more can be typed or shown.
     pub(super) is_over: bool,
     /// The conversation did not end in good order.
@@ -25,8 +29,18 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn new(world: World, manners: Manners) -> Self {
-        let ours = Side::new(Encoder::text_limit(manners.max_line));
-        let mut endpoint = Self { world, manners, clock: Clock::new(), ours, is_over: false, failed: false };
+        let observer = world.observer.clone();
+        let max_line = Encoder::text_limit(manners.max_line);
+        let mut endpoint = Self {
+            world,
+            manners,
+            clock: Clock::new(),
+            ours: Side::new(Place::Keyboard, Stream::KEYBOARD, max_line, observer.clone()),
+            lines: Counter::new(Stream::KEYBOARD),
+            observer,
+            is_over: false,
+            failed: false,
+        };
         endpoint.tell(&Notice::TakingTurns);
         if endpoint.clock.lacks_local_time() {
             endpoint.tell(&Notice::NoLocalTime);
@@ -51,6 +65,12 @@ impl Endpoint {
         }
     }
 
+    /// It has been decided what becomes of the next line that was typed.
+    pub(super) fn decides(&mut self, decision: Decision, messages: Messages) {
+        let typed = self.lines.next(1);
+        self.observer.sees(|| Step::Decides { decision, typed, messages });
+    }
+
     pub(super) fn encoder(&self) -> Encoder {
         Encoder::new(self.manners.wire)
     }
@@ -61,14 +81,18 @@ impl Endpoint {
         message
     }
 
-    pub(super) fn show(&mut self, text: &[u8]) -> Result<(), Notice> {
+    pub(super) fn show(&mut self, text: &[u8], messages: Messages) -> Result<(), Notice> {
+        self.observer.sees(|| Step::Decides { decision: Decision::Show, typed: Messages::NONE, messages });
         let mut line = Vec::new();
         match self.manners.to_terminal {
             true => harmless(text, &mut line),
             false => line.extend_from_slice(text),
         }
         line.push(b'\n');
+        let (to, bytes) = (Place::Screen, line.len());
+        self.observer.sees(|| Step::Writes { to, bytes });
         let shown = self.world.screen.show(Kind::Message, &line);
+        self.observer.sees(|| Step::Wrote { to, bytes, messages });
         self.is_over |= shown.is_err();
         shown.map_err(Notice::CannotWriteScreen)
     }
@@ -78,6 +102,10 @@ impl Endpoint {
             // That nobody reads any more is no error.
             return;
         }
+        if notice.is_goodbye_heard() {
+            self.observer.sees(|| Step::Goodbye(Goodbye::Heard));
+        }
+        self.observer.sees(|| Step::Tells(notice.to_string()));
         let importance = notice.importance();
         self.failed |= importance == Importance::Error;
         if self.world.verbosity > Verbosity::Quiet || importance != Importance::Information {

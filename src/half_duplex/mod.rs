@@ -9,9 +9,10 @@ mod endpoint;
 mod side;
 
 use crate::call::{Attempts, Call, RETRY_AFTER};
-use crate::conversation::{Manners, PATIENCE};
+use crate::conversation::Manners;
 use crate::exit::Exit;
 use crate::notice::Notice;
+use crate::observer::{Counter, Decision, For, Goodbye, Messages, Place, Step};
 use crate::platform;
 use crate::wire::{GOODBYE, PAUSE};
 use crate::world::World;
@@ -28,6 +29,9 @@ struct Talk<'a> {
     socket: TcpStream,
     peer: SocketAddr,
     theirs: Side,
+    /// Number what is sent and what is shown.
+    sent: Counter,
+    shown: Counter,
     /// Until when they are waited for, after a goodbye.
     until: Option<Instant>,
 }
@@ -36,8 +40,11 @@ impl<'a> Talk<'a> {
     fn new(endpoint: &'a mut Endpoint, socket: TcpStream, peer: SocketAddr) -> Self {
         // Without keep-alive it can be talked nevertheless.
         let _ = platform::prepare(&socket);
-        let theirs = Side::new(endpoint.manners.max_line);
-        Self { endpoint, socket, peer, theirs, until: None }
+        let observer = endpoint.observer.clone();
+        let streams = observer.begins(&socket);
+        let theirs = Side::new(Place::Peer, streams.received, endpoint.manners.max_line, observer);
+        let (sent, shown) = (Counter::new(streams.sent), Counter::new(streams.received));
+        Self { endpoint, socket, peer, theirs, sent, shown, until: None }
     }
 
     /// The whole design: turns, until somebody leaves.
@@ -57,12 +64,19 @@ impl<'a> Talk<'a> {
         let text = match self.endpoint.next_typed() {
             // Typed here, words that end in 88 are words.
             Said::Text(text) | Said::LastWords(text) => text,
-            Said::Goodbye => return Err(Notice::YouSaidGoodbye),
+            Said::Goodbye => {
+                self.endpoint.decides(Decision::Leave, Messages::NONE);
+                return Err(Notice::YouSaidGoodbye);
+            }
             Said::End(Ok(())) => return Err(Notice::InputEndedGoodbye),
             Said::End(Err(error)) => return Err(Notice::CannotReadInput(error)),
         };
         let message = self.endpoint.message(&text);
+        let (to, bytes, messages) = (Place::Peer, message.output.len(), self.sent.next(1));
+        self.endpoint.decides(Decision::Send, messages);
+        self.endpoint.observer.sees(|| Step::Writes { to, bytes });
         self.socket.write_all(&message.output).map_err(|error| Notice::Broke { peer: self.peer, error })?;
+        self.endpoint.observer.sees(|| Step::Wrote { to, bytes, messages });
         if !message.ends.is_empty() {
             // Nothing but time tells it from what comes next.
             thread::sleep(PAUSE);
@@ -73,12 +87,16 @@ impl<'a> Talk<'a> {
     /// Their turn: waits for a message and shows it, and nothing is sent meanwhile.
     fn listen(&mut self) -> Result<(), Notice> {
         match self.hear() {
-            Said::Text(text) => self.endpoint.show(&text),
-            Said::LastWords(text) => self.endpoint.show(&text).and(Err(Notice::TheirLastWords)),
+            Said::Text(text) => self.show(&text),
+            Said::LastWords(text) => self.show(&text).and(Err(Notice::TheirLastWords)),
             Said::Goodbye => Err(Notice::TheySaidGoodbye),
             Said::End(Ok(())) => Err(Notice::ClosedWithoutGoodbye(self.peer)),
             Said::End(Err(error)) => Err(Notice::Broke { peer: self.peer, error }),
         }
+    }
+
+    fn show(&mut self, text: &[u8]) -> Result<(), Notice> {
+        self.endpoint.show(text, self.shown.next(1))
     }
 
     /// Waits for what they say next.
@@ -118,19 +136,20 @@ impl<'a> Talk<'a> {
     fn say_goodbye(&mut self) {
         let pause = self.endpoint.encoder().pause_before_goodbye(self.theirs.decoder.is_framed());
         thread::sleep(pause.unwrap_or_default());
-        if self.socket.write_all(GOODBYE).is_err() {
-            self.endpoint.tell(&Notice::GoodbyeNotDelivered);
+        match self.socket.write_all(GOODBYE) {
+            Ok(()) => self.endpoint.observer.sees(|| Step::Goodbye(Goodbye::Written)),
+            Err(_) => self.endpoint.tell(&Notice::GoodbyeNotDelivered),
         }
     }
 
     /// Reads the stream to its end, because closing it with unread bytes would reset the connection, and the reset
     /// can overtake the goodbye. What they say is shown if we are still `listening`.
     fn hear_out(&mut self, mut listening: bool, we_leave: bool) {
-        self.until = Some(Instant::now() + PATIENCE);
+        self.until = Some(Instant::now() + self.endpoint.manners.patience);
         loop {
             match self.hear() {
                 Said::Text(text) | Said::LastWords(text) if listening => {
-                    let shown = self.endpoint.show(&text).map_err(|notice| self.endpoint.tell(&notice));
+                    let shown = self.show(&text).map_err(|notice| self.endpoint.tell(&notice));
                     listening = shown.is_ok();
                 }
                 Said::Text(_) | Said::LastWords(_) => {}
@@ -153,12 +172,17 @@ pub fn serve(
     port_was_chosen: bool,
     once: bool,
 ) -> Exit {
-    let mut endpoint = Endpoint::new(world, manners);
+    let observer = world.observer.clone();
+    observer.watch(|| serve_all(Endpoint::new(world, manners), listener, port_was_chosen, once))
+}
+
+fn serve_all(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bool, once: bool) -> Exit {
     if let Ok(at) = listener.local_addr() {
         endpoint.tell(&Notice::Listening { at, port_was_chosen, command: "serve" });
     }
     loop {
         endpoint.tell(&Notice::Waiting);
+        endpoint.observer.sees(|| Step::Waits(For::Caller));
         match listener.accept() {
             Ok((socket, peer)) => {
                 endpoint.begin(&Notice::ConnectedFrom(peer));
@@ -180,14 +204,18 @@ pub fn serve(
 /// # Errors
 /// A sentence for the user: nobody could be reached.
 pub fn connect(world: World, manners: Manners, call: Call) -> Result<Exit, String> {
-    let mut endpoint = Endpoint::new(world, manners);
-    let (socket, peer) = reach(call, &mut endpoint)?;
-    endpoint.begin(&Notice::ConnectedTo(peer));
-    Talk::new(&mut endpoint, socket, peer).run(true);
-    Ok(endpoint.end())
+    let observer = world.observer.clone();
+    observer.watch(|| {
+        let mut endpoint = Endpoint::new(world, manners);
+        let (socket, peer) = reach(call, &mut endpoint)?;
+        endpoint.begin(&Notice::ConnectedTo(peer));
+        Talk::new(&mut endpoint, socket, peer).run(true);
+        Ok(endpoint.end())
+    })
 }
 
 fn reach(call: Call, endpoint: &mut Endpoint) -> Result<(TcpStream, SocketAddr), String> {
+    endpoint.observer.sees(|| Step::Waits(For::Connection));
     let mut attempts = Attempts::new(call, Instant::now());
     loop {
         if let Some(connected) = attempts.try_once() {

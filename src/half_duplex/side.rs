@@ -1,5 +1,6 @@
 //! Bytes to turns: what one side says, a message at a time.
 
+use crate::observer::{Counter, For, Observer, Place, Step, Stream};
 use crate::wire::{Decoder, Heard};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
@@ -29,24 +30,32 @@ impl From<Heard<'_>> for Said {
 
 /// One of the two, whichever it is: what it says, a message at a time.
 pub(super) struct Side {
+    place: Place,
+    counter: Counter,
+    observer: Observer,
     pub(super) decoder: Decoder,
     /// Came in one read, and waits for its turn.
     pub(super) said: VecDeque<Said>,
 }
 
 impl Side {
-    pub(super) fn new(max_line: usize) -> Self {
-        Self { decoder: Decoder::new(max_line), said: VecDeque::new() }
+    /// What comes from there, in this stream.
+    pub(super) fn new(place: Place, stream: Stream, max_line: usize, observer: Observer) -> Self {
+        let counter = Counter::new(stream);
+        Self { place, counter, observer, decoder: Decoder::new(max_line), said: VecDeque::new() }
     }
 
     /// Reads once, which takes as long as it takes, or until the read times out if it `may_time_out`.
     pub(super) fn read(&mut self, from: &mut impl Read, may_time_out: bool) {
         let mut space = [0; 8192];
+        self.observer.sees(|| Step::Waits(For::Input(self.place)));
         let read = from.read(&mut space);
         let now = Instant::now();
         match read {
             Ok(read @ 1..) => {
                 let mut bytes = &space[..read];
+                let messages = self.observer.count(&mut self.counter, bytes);
+                self.observer.sees(|| Step::Read { from: self.place, bytes: read, messages });
                 self.said.extend(from_fn(|| self.decoder.next(&mut bytes, now).map(Said::from)));
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -67,6 +76,10 @@ impl Side {
 mod tests {
     use super::*;
 
+    fn side() -> Side {
+        Side::new(Place::Peer, Stream(1), 99, Observer::default())
+    }
+
     /// What it says, in words, when it is read from these bytes to their end.
     fn says(side: &mut Side, mut bytes: &[u8]) -> Vec<String> {
         while !matches!(side.said.back(), Some(Said::End(_))) {
@@ -83,13 +96,13 @@ mod tests {
 
     #[test]
     fn what_comes_in_one_read_waits_for_its_turn() {
-        let mut side = Side::new(99);
+        let mut side = side();
         assert_eq!(says(&mut side, b"one\ntwo\r\n88\nthree"), ["one", "two", "goodbye", "three", "end"]);
     }
 
     #[test]
     fn last_words_may_be_a_goodbye() {
-        assert_eq!(says(&mut Side::new(99), b"hello88"), ["hello88, goodbye", "end"]);
+        assert_eq!(says(&mut side(), b"hello88"), ["hello88, goodbye", "end"]);
     }
 
     #[test]
@@ -100,7 +113,7 @@ mod tests {
                 Err(ErrorKind::WouldBlock.into())
             }
         }
-        let mut side = Side::new(99);
+        let mut side = side();
         side.read(&mut &b"88"[..], true);
         assert!(side.said.is_empty());
         side.read(&mut TimedOut, true);

@@ -58,6 +58,18 @@ impl Queue {
         self.posts.is_empty()
     }
 
+    /// How many bytes are to be written.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many lines end in the next so many bytes that are to be written.
+    #[must_use]
+    pub fn lines_in(&self, bytes: usize) -> usize {
+        memchr_iter(b'\n', &self.copy(bytes)).count()
+    }
+
     /// What is to be written next, at most so many bytes, as far as there is room for it in `slices`.
     pub fn fill<'a, 'b>(&'a self, slices: &'b mut [IoSlice<'a>], mut most: usize) -> &'b [IoSlice<'a>] {
         let (mut start, mut filled) = (self.written, 0);

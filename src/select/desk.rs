@@ -8,6 +8,7 @@ use crate::buffer::{Buffer, Pool};
 use crate::endpoint::{Ending, GRACE};
 use crate::exit::Exit;
 use crate::notice::Notice;
+use crate::observer::{Counter, Observer, Place, Step, Stream};
 use crate::platform::{self, Signal, Signals};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -28,7 +29,9 @@ pub(super) struct Desk {
     /// None when it has ended.
     keyboard: Option<OwnedFd>,
     typed: Pool,
+    lines: Counter,
     signals: Signals,
+    pub(super) observer: Observer,
 }
 
 /// What a read from the keyboard returned.
@@ -40,11 +43,21 @@ pub(super) enum Typed {
 impl Desk {
     pub(super) fn new(world: World) -> Self {
         let transcript = Transcript::new(world.transcript);
+        let screen = Screen::new(
+            world.screen,
+            world.notices,
+            world.marked,
+            world.verbosity,
+            world.observer,
+            transcript,
+        );
         Self {
-            screen: Screen::new(world.screen, world.notices, world.marked, world.verbosity, transcript),
+            observer: screen.observer(),
+            screen,
             keyboard_is_terminal: world.keyboard_is_terminal,
             keyboard: world.keyboard,
             typed: Pool::new(BUFFERS, READ_SIZE),
+            lines: Counter::new(Stream::KEYBOARD),
             signals: world.signals,
         }
     }
@@ -86,8 +99,10 @@ impl Desk {
         let result = match rustix::io::read(self.keyboard.as_ref()?, buffer.space()) {
             Ok(0) => Ok(()),
             Ok(bytes) => {
-                self.screen.sees(format_args!("read {bytes} bytes from the keyboard"));
                 buffer.filled(bytes);
+                let messages = self.observer.count(&mut self.lines, buffer.input());
+                buffer.messages = messages;
+                self.observer.sees(|| Step::Read { from: Place::Keyboard, bytes, messages });
                 return Some(Typed::Input(buffer));
             }
             // Somebody else who has this terminal was faster.

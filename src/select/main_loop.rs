@@ -13,6 +13,7 @@ use crate::conversation::Manners;
 use crate::endpoint::{Action, Behind, Ending, Endpoint};
 use crate::exit::Exit;
 use crate::notice::{Notice, busy};
+use crate::observer::{For, Step};
 use rustix::event::PollFlags;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -88,6 +89,7 @@ impl MainLoop {
     /// Waits until something has become possible, or for the next moment at which something is to be done. What
     /// nobody could take is not read.
     fn wait(&self) -> Vec<Ready> {
+        self.desk.observer.sees(|| Step::Waits(For::Anything));
         let mut interests = Interests::default();
         let has_room = self.desk.screen.transcript.has_room();
         // At a terminal typing is always read, if only to be refused.
@@ -216,7 +218,7 @@ impl MainLoop {
                 Action::Tell(notice) => self.desk.screen.tell(&notice),
                 // Ordinary line input has none.
                 Action::Prompt(_) => {}
-                Action::Begin(socket, peer) => match Talk::start(socket) {
+                Action::Begin(socket, peer) => match Talk::start(socket, self.desk.observer.clone()) {
                     Ok(talk) => self.talk = Some(talk),
                     Err(error) => self.endpoint.cannot_talk(peer, error),
                 },

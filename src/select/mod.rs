@@ -61,7 +61,8 @@ pub fn serve(
     port_was_chosen: bool,
     once: bool,
 ) -> io::Result<Exit> {
-    Ok(MainLoop::serve(world, manners, listener, port_was_chosen, once)?.run())
+    let observer = world.observer.clone();
+    observer.watch(|| Ok(MainLoop::serve(world, manners, listener, port_was_chosen, once)?.run()))
 }
 
 /// Lets any number of people talk with each other.
@@ -70,11 +71,13 @@ pub fn serve(
 /// The system lets us neither set nor ask what is needed about the listening socket, or gives us no poller.
 #[cfg(feature = "hub")]
 pub fn hub(world: World, rules: Rules, listener: TcpListener, port_was_chosen: bool) -> io::Result<Exit> {
-    Ok(hub::HubLoop::start(world, rules, listener, port_was_chosen)?.run())
+    let observer = world.observer.clone();
+    observer.watch(|| Ok(hub::HubLoop::start(world, rules, listener, port_was_chosen)?.run()))
 }
 
 /// Calls somebody and talks with them.
 #[must_use]
 pub fn connect(world: World, manners: Manners, call: Call) -> Exit {
-    MainLoop::connect(world, manners, call).run()
+    let observer = world.observer.clone();
+    observer.watch(|| MainLoop::connect(world, manners, call).run())
 }

@@ -4,6 +4,7 @@ use super::transcript::Transcript;
 use crate::buffer::LastWrites;
 use crate::conversation::{Delivery, Outgoing};
 use crate::input::ROOM;
+use crate::observer::{Goodbye, Messages, Observer, Place, Step};
 use crate::transcript::{Direction, What};
 use crate::wire::{GOODBYE, PAUSE};
 use std::collections::VecDeque;
@@ -69,6 +70,7 @@ impl Outbox {
         mut socket: &TcpStream,
         now: Instant,
         transcript: &mut Transcript,
+        observer: &Observer,
     ) -> io::Result<Flushed> {
         loop {
             if self.until.is_some_and(|until| now < until) {
@@ -86,6 +88,7 @@ impl Outbox {
                 Some(Outgoing::Goodbye { pause: None }) => &GOODBYE[self.said..],
                 Some(Outgoing::Messages(buffer)) => buffer.next_write(),
             };
+            observer.sees(|| Step::Writes { to: Place::Peer, bytes: bytes.len() });
             let written = match socket.write(bytes) {
                 Ok(written) => written,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -100,11 +103,15 @@ impl Outbox {
                     self.bytes -= written;
                     // Nothing but time tells messages apart that are written one by one.
                     self.until = Some(now + PAUSE).filter(|_| is_all && !buffer.ends.is_empty());
-                    if buffer.unwritten().is_empty() {
+                    let is_done = buffer.unwritten().is_empty();
+                    let messages = if is_done { buffer.messages } else { Messages::NONE };
+                    observer.sees(|| Step::Wrote { to: Place::Peer, bytes: written, messages });
+                    if is_done {
                         self.written_all(transcript);
                     }
                 }
                 _ if is_all => {
+                    observer.sees(|| Step::Goodbye(Goodbye::Written));
                     transcript.record(What::Goodbye(Direction::Sent));
                     return Ok(self.end(socket));
                 }

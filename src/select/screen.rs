@@ -3,6 +3,7 @@
 use super::transcript::Transcript;
 use crate::buffer::Buffer;
 use crate::notice::{Importance, Notice};
+use crate::observer::{Goodbye, Messages, Observe, Observer, Place, Step};
 use crate::platform::Out;
 use crate::terminal::{Kind, mark};
 use crate::transcript::What;
@@ -11,7 +12,7 @@ use std::collections::VecDeque;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// From how many items on notices are dropped and counted. Messages are few, because they come in the buffers of the
 /// socket.
@@ -24,6 +25,9 @@ pub(super) struct Screen {
     notices: Option<Output>,
     marked: Option<bool>,
     verbosity: Verbosity,
+    /// Whoever watches, with `-v` the user, too, and what the user is to be shown of it.
+    observer: Observer,
+    told: Option<Arc<Told>>,
     /// Messages can be shown.
     works: bool,
     /// Notices that were dropped.
@@ -35,6 +39,7 @@ pub(super) struct Screen {
 /// Something to write to, and what waits to be written there.
 struct Output {
     out: Out,
+    place: Place,
     queue: VecDeque<Buffer>,
     is_full: bool,
 }
@@ -46,11 +51,16 @@ impl Screen {
         notices: Option<OwnedFd>,
         marked: Option<bool>,
         verbosity: Verbosity,
+        observer: Observer,
         transcript: Transcript,
     ) -> Self {
+        let told = (verbosity == Verbosity::Verbose).then(Arc::<Told>::default);
+        let observer = told.iter().fold(observer, |observer, told| observer.and(Arc::clone(told) as _));
         Self {
-            messages: Output::new(screen),
-            notices: notices.map(Output::new),
+            messages: Output::new(screen, Place::Screen),
+            notices: notices.map(|notices| Output::new(notices, Place::Notices)),
+            observer,
+            told,
             marked,
             verbosity,
             works: true,
@@ -85,6 +95,11 @@ impl Screen {
 
     /// Shows a notice, if it is important enough.
     pub(super) fn tell(&mut self, notice: &Notice) {
+        if notice.is_goodbye_heard() {
+            self.observer.sees(|| Step::Goodbye(Goodbye::Heard));
+        }
+        self.observer.sees(|| Step::Tells(notice.to_string()));
+        self.show_told();
         self.transcript.tell(notice);
         let importance = notice.importance();
         if self.verbosity == Verbosity::Quiet && importance == Importance::Information {
@@ -99,11 +114,17 @@ impl Screen {
         }
     }
 
-    /// Tells, with `-v`, what the thread does. Without, it costs nothing.
-    pub(super) fn sees(&mut self, what: impl Display) {
-        if self.verbosity == Verbosity::Verbose {
+    /// Whoever watches, with `-v` the user, too.
+    pub(super) fn observer(&self) -> Observer {
+        self.observer.clone()
+    }
+
+    /// Shows what the user has seen with `-v` since this was last done.
+    fn show_told(&mut self) {
+        let told = self.told.as_ref().map(|told| told.take()).unwrap_or_default();
+        for line in told {
             // Not counted if it is dropped: what is told must not hold up what it is told of.
-            self.try_notice(Kind::Notice, &format_args!("[main] {what}"));
+            self.try_notice(Kind::Notice, &line);
         }
     }
 
@@ -155,19 +176,47 @@ impl Screen {
 
     /// Writes as much as is taken. After an error messages are dropped.
     pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.show_told();
         if let Some(notices) = &mut self.notices {
             // If notices cannot be written, there is nobody left to tell.
-            let _ = notices.flush();
+            let _ = notices.flush(&self.observer);
         }
-        let result = self.messages.flush();
+        let result = self.messages.flush(&self.observer);
         self.works &= result.is_ok();
         result
     }
 }
 
+/// `-v`: the user watches. What they see is kept until it can be shown.
+#[derive(Default)]
+struct Told(Mutex<Vec<String>>);
+
+impl Told {
+    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.lines())
+    }
+}
+
+impl Observe for Told {
+    fn sees(&self, step: &Step) {
+        let mut lines = self.lines();
+        // What the user is told, and is shown, is there to be seen.
+        let is_seen =
+            matches!(step, Step::Tells(_) | Step::Writes { to: Place::Screen | Place::Notices, .. })
+                || matches!(step, Step::Wrote { to: Place::Screen | Place::Notices, .. });
+        if !is_seen && lines.len() < NOTICES {
+            lines.push(format!("[main] {step}"));
+        }
+    }
+}
+
 impl Output {
-    fn new(to: OwnedFd) -> Self {
-        Self { out: Out::new(to), queue: VecDeque::new(), is_full: false }
+    fn new(to: OwnedFd, place: Place) -> Self {
+        Self { out: Out::new(to), place, queue: VecDeque::new(), is_full: false }
     }
 
     fn is_behind(&self) -> bool {
@@ -179,12 +228,19 @@ impl Output {
     }
 
     /// After an error what waits is dropped.
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self, observer: &Observer) -> io::Result<()> {
         while !self.is_full
             && let Some(buffer) = self.queue.front_mut()
         {
+            let bytes = buffer.next_shown().len();
+            observer.sees(|| Step::Writes { to: self.place, bytes });
             match self.out.write(buffer.next_shown()) {
-                Ok(written) => buffer.written += written,
+                Ok(written) => {
+                    buffer.written += written;
+                    let messages =
+                        if buffer.next_shown().is_empty() { buffer.messages } else { Messages::NONE };
+                    observer.sees(|| Step::Wrote { to: self.place, bytes: written, messages });
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_full = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {

@@ -6,6 +6,7 @@ use crate::buffer::{Buffer, Pool};
 use crate::clock::Clock;
 use crate::conversation::{Conversation, Delivery};
 use crate::endpoint::Endpoint;
+use crate::observer::{Counter, Decision, Messages, Observer, Place, Step};
 use crate::platform;
 use std::io::{self, Read};
 use std::net::TcpStream;
@@ -26,15 +27,20 @@ pub(super) struct Talk {
     /// The buffer in which the beginning of a message came: what is shown when nothing follows travels in
     /// it, so that a peer without newlines is held up by a stuck screen like any other.
     unfinished: Option<Buffer>,
+    /// Number what is sent and what is received.
+    sent: Counter,
+    received: Counter,
+    observer: Observer,
 }
 
 impl Talk {
     /// Begins to talk.
-    pub(super) fn start(socket: TcpStream) -> io::Result<Self> {
+    pub(super) fn start(socket: TcpStream, observer: Observer) -> io::Result<Self> {
         // Without keep-alive it can be talked nevertheless.
         let _ = platform::prepare(&socket);
         // Nobody shares this socket.
         socket.set_nonblocking(true)?;
+        let streams = observer.begins(&socket);
         Ok(Self {
             socket,
             reads: true,
@@ -42,6 +48,9 @@ impl Talk {
             is_full: false,
             written: 0,
             unfinished: None,
+            sent: Counter::new(streams.sent),
+            received: Counter::new(streams.received),
+            observer,
         })
     }
 
@@ -66,8 +75,10 @@ impl Talk {
         match self.socket.read(buffer.space()) {
             Ok(0) => self.heard_all(conversation, Ok(()), screen),
             Ok(bytes) => {
-                screen.sees(format_args!("read {bytes} bytes from the socket"));
                 buffer.filled(bytes);
+                let messages = self.observer.count(&mut self.received, buffer.input());
+                buffer.messages = messages;
+                self.observer.sees(|| Step::Read { from: Place::Peer, bytes, messages });
                 conversation.hear(&mut buffer, Instant::now());
                 self.show(buffer, screen);
             }
@@ -97,7 +108,9 @@ impl Talk {
             // A goodbye needs no room.
             let may_add = endpoint.is_leaving() || self.has_room() && screen.transcript.has_room();
             let Some(outbox) = self.outbox.as_mut().filter(|_| may_add) else { return };
-            let Some(outgoing) = endpoint.next_outgoing(now, &stamp) else { return };
+            let Some(mut outgoing) = endpoint.next_outgoing(now, &stamp) else { return };
+            let (decision, messages) = outgoing.decided(&mut self.sent);
+            self.observer.sees(|| Step::Decides { decision, typed: endpoint.take_typed(), messages });
             outbox.push(outgoing);
         }
     }
@@ -105,12 +118,8 @@ impl Talk {
     fn flush(&mut self, endpoint: &mut Endpoint<TcpStream>, now: Instant, screen: &mut Screen) {
         let Some(conversation) = endpoint.conversation() else { return };
         let Some(outbox) = self.outbox.as_mut().filter(|_| !self.is_full) else { return };
-        let flushed = outbox.flush(&self.socket, now, &mut screen.transcript);
-        let written = outbox.written() - self.written;
-        if written > 0 {
-            self.written += written;
-            screen.sees(format_args!("wrote {written} bytes to the socket"));
-        }
+        let flushed = outbox.flush(&self.socket, now, &mut screen.transcript, &self.observer);
+        self.written = outbox.written();
         match flushed {
             Ok(Flushed::Empty) => {}
             Ok(Flushed::Waits) => self.is_full = outbox.waits_for_socket(),
@@ -156,6 +165,12 @@ impl Talk {
             self.unfinished = Some(buffer);
         } else {
             self.unfinished = None;
+            let messages = buffer.messages;
+            self.observer.sees(|| Step::Decides {
+                decision: Decision::Show,
+                typed: Messages::NONE,
+                messages,
+            });
             screen.show(buffer);
         }
     }

@@ -1,5 +1,6 @@
 //! What an endpoint is given.
 
+use crate::observer::Observer;
 use crate::platform::Signals;
 use crate::transcript::Sink;
 use crate::world::Verbosity;
@@ -22,6 +23,8 @@ pub struct World {
     pub transcript: Option<Sink>,
     /// How much is told.
     pub verbosity: Verbosity,
+    /// Whoever watches what the thread does.
+    pub observer: Observer,
     /// Requests from outside to end.
     pub signals: Signals,
 }

@@ -1,8 +1,10 @@
 //! Those who call: the listener, and what becomes of a caller while others talk.
 
-use super::event::Event;
+use super::event::{Event, ToMain};
+use super::spawn;
 use crate::endpoint::{CALLERS, CLOSE_WITHIN};
 use crate::notice::Notice;
+use crate::observer::{For, Observer, Step};
 use crate::platform::{self, Connection};
 use crate::wire::{GOODBYE, PAUSE};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -23,21 +25,21 @@ pub(super) struct Callers {
     listener: JoinHandle<()>,
     /// Dropped, it ends the listener.
     running: Option<Sender<Infallible>>,
+    observer: Observer,
     /// The threads that turn a caller away, each with its connection, which closes when the thread ends.
     turned_away: Vec<(Weak<Connection>, JoinHandle<()>)>,
 }
 
 impl Callers {
     /// Starts the listener.
-    pub(super) fn start(listener: TcpListener, to_main: Sender<Event>) -> io::Result<Self> {
+    pub(super) fn start(listener: TcpListener, to_main: ToMain) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (running, stop) = bounded(0);
         let socket = Arc::new(listener);
         let shared = Arc::clone(&socket);
-        let listener = thread::Builder::new()
-            .name("listener".to_owned())
-            .spawn(move || listen(&shared, &stop, &to_main))?;
-        Ok(Self { address, socket, listener, running: Some(running), turned_away: Vec::new() })
+        let observer = to_main.observer.clone();
+        let listener = spawn("listener", &observer, move || listen(&shared, &stop, &to_main))?;
+        Ok(Self { address, socket, listener, running: Some(running), observer, turned_away: Vec::new() })
     }
 
     /// Where it listens.
@@ -58,7 +60,7 @@ impl Callers {
         let (shared, kept) = (Arc::downgrade(&connection), Arc::clone(&connection));
         // There may be no thread for more than that.
         let written = platform::write_first(&connection.socket, &line).unwrap_or(0);
-        let thread = thread::Builder::new().name("turn-away".to_owned()).spawn(move || {
+        let thread = spawn("turn-away", &self.observer, move || {
             // An error means that the caller has gone, which is what was wanted of it.
             let _ = turn_away(&connection.socket, &line[written..]);
         });
@@ -112,10 +114,11 @@ impl Callers {
 }
 
 /// The listener: blocks until somebody calls.
-fn listen(listener: &TcpListener, stop: &Receiver<Infallible>, to_main: &Sender<Event>) {
+fn listen(listener: &TcpListener, stop: &Receiver<Infallible>, to_main: &ToMain) {
     // What is in the way, too many open files for instance, is said once, until it has passed.
     let mut failing = false;
     loop {
+        to_main.observer.sees(|| Step::Waits(For::Caller));
         let event = match listener.accept() {
             Ok((socket, peer)) => {
                 failing = false;
@@ -128,7 +131,7 @@ fn listen(listener: &TcpListener, stop: &Receiver<Infallible>, to_main: &Sender<
                 (!said).then(|| Event::Tell(Notice::CannotAccept(error)))
             }
         };
-        if event.is_some_and(|event| to_main.send(event).is_err()) {
+        if event.is_some_and(|event| !to_main.send(event)) {
             return;
         }
         let pause = if failing { RETRY_AFTER } else { Duration::ZERO };

@@ -1,8 +1,8 @@
 //! The connector: looks up a name and calls, both of which can take long.
 
-use super::event::Event;
+use super::event::{Event, ToMain};
 use crate::call::{Attempts, Call, RETRY_AFTER};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
@@ -12,7 +12,7 @@ use std::time::Instant;
 pub(super) fn run(
     call: Call,
     stop: &Receiver<Infallible>,
-    to_main: &Sender<Event>,
+    to_main: &ToMain,
 ) -> Result<(TcpStream, SocketAddr), String> {
     let mut attempts = Attempts::new(call, Instant::now());
     loop {
@@ -20,7 +20,7 @@ pub(super) fn run(
             return Ok(connected);
         }
         if let Some(notice) = attempts.next(Instant::now())? {
-            let _ = to_main.send(Event::Tell(notice));
+            to_main.send(Event::Tell(notice));
         }
         if stop.recv_timeout(RETRY_AFTER) == Err(RecvTimeoutError::Disconnected) {
             return Err("not connected".to_owned());

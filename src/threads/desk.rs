@@ -1,12 +1,14 @@
 //! The user's side: the keyboard, the screen and the signals, for as long as the program runs.
 
-use super::event::Event;
+use super::event::{Event, ToMain};
 use super::reader::{BUFFERS, READ_SIZE, Reader};
 use super::screen::Screen;
+use super::spawn;
 use crate::buffer::Pool;
 use crate::endpoint::{Ending, GRACE};
 use crate::exit::Exit;
 use crate::notice::Notice;
+use crate::observer::{For, Observer, Place, Step, Stream};
 use crate::platform;
 use crate::world::World;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
@@ -19,6 +21,8 @@ use std::time::{Duration, Instant};
 /// The threads of the keyboard and of the signals, and the screen with its own.
 pub(super) struct Desk {
     pub(super) screen: Screen,
+    /// For all threads but those of the screen.
+    pub(super) to_main: ToMain,
     stdin_reader: JoinHandle<()>,
     /// Dropped, it wakes the stdin-reader from waiting for a buffer.
     typing: Sender<Infallible>,
@@ -39,32 +43,33 @@ enum Output {
 }
 
 impl Desk {
-    pub(super) fn start(world: World, to_main: &Sender<Event>) -> io::Result<Self> {
-        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            thread::Builder::new().name(name.to_owned()).spawn(run)
-        };
+    pub(super) fn start(world: World, to_main: &ToMain) -> io::Result<Self> {
         let mut screen =
             Screen::start(world.screen, world.screen_now, world.notices, world.verbosity, to_main)?;
+        let to_main = to_main.watched_by(screen.observer());
+        let observer = &to_main.observer;
         if let Some(transcript) = world.transcript {
             screen.record(transcript, to_main.clone())?;
         }
         let close_signals = Box::new(world.signals.closer());
         let came = to_main.clone();
-        let signals = spawn(
-            "signals",
-            Box::new(move || world.signals.for_each(|signal| came.send(Event::Signal(signal)).is_ok())),
-        )?;
+        let signals = spawn("signals", observer, move || {
+            came.observer.sees(|| Step::Waits(For::Signal));
+            world.signals.for_each(|signal| came.send(Event::Signal(signal)));
+        })?;
         let (typing, stop) = bounded(0);
         let reader = Reader {
             pool: Pool::new(BUFFERS, READ_SIZE),
             stop,
             to_main: to_main.clone(),
-            observer: screen.observer(),
+            place: Place::Keyboard,
+            stream: Stream::KEYBOARD,
         };
         let keyboard = world.keyboard;
         let stdin_reader =
-            spawn("stdin-reader", Box::new(move || reader.run(keyboard, Event::Typed, Event::InputEnded)))?;
+            spawn("stdin-reader", observer, move || reader.run(keyboard, Event::Typed, Event::InputEnded))?;
         Ok(Self {
+            to_main,
             screen,
             stdin_reader,
             typing,
@@ -73,6 +78,11 @@ impl Desk {
             signals,
             close_signals,
         })
+    }
+
+    /// Whoever watches.
+    pub(super) fn observer(&self) -> &Observer {
+        &self.to_main.observer
     }
 
     /// Nothing more is to be typed.

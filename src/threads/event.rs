@@ -3,9 +3,11 @@
 use crate::buffer::Buffer;
 use crate::conversation::Delivery;
 use crate::notice::Notice;
+use crate::observer::{Messages, Observer, Step};
 use crate::platform::Signal;
 #[cfg(feature = "hub")]
 use crate::room::Id;
+use crossbeam_channel::Sender;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
@@ -59,11 +61,82 @@ pub(super) enum Event {
 }
 
 impl Event {
+    /// What a watcher calls it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Typed(_) => "Typed",
+            Self::InputEnded(_) => "InputEnded",
+            Self::Received(..) => "Received",
+            Self::HeardAll(_) => "HeardAll",
+            Self::Room => "Room",
+            Self::WriteFailed(_) => "WriteFailed",
+            Self::Delivered(_) => "Delivered",
+            Self::ScreenFailed(_) => "ScreenFailed",
+            Self::ScreenDone => "ScreenDone",
+            Self::NoticesDone => "NoticesDone",
+            Self::TranscriptFailed(_) => "TranscriptFailed",
+            Self::TranscriptDone => "TranscriptDone",
+            #[cfg(feature = "hub")]
+            Self::Heard(..) => "Heard",
+            #[cfg(feature = "hub")]
+            Self::HeardAllOf(..) => "HeardAllOf",
+            #[cfg(feature = "hub")]
+            Self::Wrote(..) => "Wrote",
+            #[cfg(feature = "hub")]
+            Self::WriteFailedTo(..) => "WriteFailedTo",
+            Self::Called(..) => "Called",
+            Self::Connected(_) => "Connected",
+            Self::Signal(_) => "Signal",
+            Self::Tell(_) => "Tell",
+        }
+    }
+
+    /// The messages in it, if somebody watches.
+    fn messages(&self) -> Messages {
+        match self {
+            Self::Typed(buffer) | Self::Received(buffer, _) => buffer.messages,
+            #[cfg(feature = "hub")]
+            Self::Heard(_, buffer) => buffer.messages,
+            _ => Messages::NONE,
+        }
+    }
+
+    /// Main has taken it, and so many others are left.
+    pub(super) fn taken(self, left: usize, observer: &Observer) -> Self {
+        observer.sees(|| Step::Takes { event: self.name(), waiting: left, messages: self.messages() });
+        self
+    }
+
     /// Whoever calls, if somebody does.
     pub(super) fn into_caller(self) -> Option<TcpStream> {
         match self {
             Self::Called(socket, _) => Some(socket),
             _ => None,
         }
+    }
+}
+
+/// The way into the channel, for every thread but main.
+#[derive(Clone)]
+pub(super) struct ToMain {
+    channel: Sender<Event>,
+    pub(super) observer: Observer,
+}
+
+impl ToMain {
+    pub(super) fn new(channel: Sender<Event>, observer: Observer) -> Self {
+        Self { channel, observer }
+    }
+
+    /// The same, watched by others.
+    pub(super) fn watched_by(&self, observer: Observer) -> Self {
+        Self { channel: self.channel.clone(), observer }
+    }
+
+    /// Tells main. False if main has gone.
+    pub(super) fn send(&self, event: Event) -> bool {
+        let name = event.name();
+        self.observer.sees(|| Step::Sends { event: name, waiting: self.channel.len() });
+        self.channel.send(event).is_ok()
     }
 }

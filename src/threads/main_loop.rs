@@ -3,8 +3,9 @@
 use super::callers::Callers;
 use super::connector;
 use super::desk::Desk;
-use super::event::Event;
+use super::event::{Event, ToMain};
 use super::reader::{BUFFERS, READ_SIZE};
+use super::spawn;
 use super::talk::Talk;
 use crate::buffer::Pool;
 use crate::call::Call;
@@ -13,6 +14,7 @@ use crate::conversation::Manners;
 use crate::endpoint::{Action, Behind, Ending, Endpoint};
 use crate::exit::Exit;
 use crate::notice::{Notice, busy};
+use crate::observer::{For, Step};
 use crate::platform::Connection;
 use crate::world::World;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
@@ -33,7 +35,6 @@ const AWAKE: Duration = Duration::from_micros(50);
 /// All that main knows. Only main touches it.
 pub(super) struct MainLoop {
     events: Receiver<Event>,
-    to_main: Sender<Event>,
     endpoint: Endpoint<TcpStream>,
     source: Source,
     clock: Clock,
@@ -63,48 +64,41 @@ impl MainLoop {
         port_was_chosen: bool,
         once: bool,
     ) -> io::Result<Self> {
-        let (to_main, events) = bounded(EVENTS);
-        let callers = Callers::start(listener, to_main.clone())?;
+        let keyboard_is_terminal = world.keyboard_is_terminal;
+        let (desk, events) = Self::desk(world)?;
+        let callers = Callers::start(listener, desk.to_main.clone())?;
         let endpoint =
-            Endpoint::serve(manners, world.keyboard_is_terminal, callers.address(), port_was_chosen, once);
-        Self::start(world, endpoint, Source::Callers(callers), to_main, events)
+            Endpoint::serve(manners, keyboard_is_terminal, callers.address(), port_was_chosen, once);
+        Ok(Self::new(endpoint, Source::Callers(callers), desk, events))
     }
 
     /// Calls somebody, and talks with them.
     pub(super) fn connect(world: World, manners: Manners, call: Call) -> io::Result<Self> {
-        let (to_main, events) = bounded(EVENTS);
-        let (running, stop) = bounded(0);
-        let connected = to_main.clone();
-        thread::Builder::new().name("connector".to_owned()).spawn(move || {
-            let outcome = connector::run(call, &stop, &connected);
-            let _ = connected.send(Event::Connected(outcome));
-        })?;
         let endpoint = Endpoint::connect(manners, world.keyboard_is_terminal);
-        Self::start(world, endpoint, Source::Connector { _running: running }, to_main, events)
+        let (desk, events) = Self::desk(world)?;
+        let (running, stop) = bounded(0);
+        let to_main = desk.to_main.clone();
+        spawn("connector", desk.observer(), move || {
+            to_main.observer.sees(|| Step::Waits(For::Connection));
+            let outcome = connector::run(call, &stop, &to_main);
+            to_main.send(Event::Connected(outcome));
+        })?;
+        Ok(Self::new(endpoint, Source::Connector { _running: running }, desk, events))
     }
 
-    fn start(
-        world: World,
-        mut endpoint: Endpoint<TcpStream>,
-        source: Source,
-        to_main: Sender<Event>,
-        events: Receiver<Event>,
-    ) -> io::Result<Self> {
-        let desk = Desk::start(world, &to_main)?;
+    /// The channel, and those who send into it for as long as the program runs.
+    fn desk(world: World) -> io::Result<(Desk, Receiver<Event>)> {
+        let (channel, events) = bounded(EVENTS);
+        let to_main = ToMain::new(channel, world.observer.clone());
+        Ok((Desk::start(world, &to_main)?, events))
+    }
+
+    fn new(mut endpoint: Endpoint<TcpStream>, source: Source, desk: Desk, events: Receiver<Event>) -> Self {
         let clock = Clock::new();
         if clock.lacks_local_time() {
             endpoint.tell(Notice::NoLocalTime);
         }
-        Ok(Self {
-            events,
-            to_main,
-            endpoint,
-            source,
-            clock,
-            desk,
-            received: Pool::new(BUFFERS, READ_SIZE),
-            talk: None,
-        })
+        Self { events, endpoint, source, clock, desk, received: Pool::new(BUFFERS, READ_SIZE), talk: None }
     }
 
     /// The whole life of the endpoint.
@@ -124,12 +118,20 @@ impl MainLoop {
     /// Waits for the next event, or for the next moment at which something is to be done. What has happened
     /// comes before what is due.
     fn next_event(&self) -> Option<Event> {
+        let event = self.events.try_recv().ok().or_else(|| {
+            self.desk.observer().sees(|| Step::Waits(For::Event));
+            self.wait()
+        });
+        event.map(|event| event.taken(self.events.len(), self.desk.observer()))
+    }
+
+    fn wait(&self) -> Option<Event> {
         let asleep_at = Instant::now() + AWAKE;
         while Instant::now() < asleep_at {
+            thread::yield_now();
             if let Ok(event) = self.events.try_recv() {
                 return Some(event);
             }
-            thread::yield_now();
         }
         let due = self.endpoint.deadline().map_or_else(never, at);
         select_biased! {
@@ -198,7 +200,7 @@ impl MainLoop {
     /// Does all that is to be done after what happened. An ending, if the program is to end.
     fn settle(&mut self) -> Option<Ending> {
         loop {
-            if let Some(talk) = &self.talk {
+            if let Some(talk) = &mut self.talk {
                 talk.send(&mut self.endpoint, &mut self.clock);
             }
             // A transcript that does not keep up holds up the next conversation, whose events no buffers bound.
@@ -207,7 +209,7 @@ impl MainLoop {
                 Action::Tell(notice) => self.desk.screen.tell(&notice),
                 Action::Prompt(state) => self.desk.screen.set_prompt(&state),
                 Action::Begin(socket, peer) => {
-                    match Talk::start(socket, &self.received, &self.to_main, &self.desk.screen) {
+                    match Talk::start(socket, &self.received, &self.desk.to_main, &self.desk.screen) {
                         Ok(talk) => self.talk = Some(talk),
                         Err(error) => self.endpoint.cannot_talk(peer, error),
                     }

@@ -36,12 +36,14 @@ mod transcript;
 use crate::call::Call;
 use crate::conversation::Manners;
 use crate::exit::Exit;
+use crate::observer::Observer;
 #[cfg(feature = "hub")]
 use crate::room::Rules;
 use crate::world::World;
 use main_loop::MainLoop;
 use std::io;
 use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
 
 /// Waits for callers and talks with them, one at a time; after the first one it ends if that is all it is to
 /// do (`once`). Where it listens is always told unless the user has chosen the port.
@@ -55,7 +57,8 @@ pub fn serve(
     port_was_chosen: bool,
     once: bool,
 ) -> io::Result<Exit> {
-    Ok(MainLoop::serve(world, manners, listener, port_was_chosen, once)?.run())
+    let observer = world.observer.clone();
+    observer.watch(|| Ok(MainLoop::serve(world, manners, listener, port_was_chosen, once)?.run()))
 }
 
 /// Lets any number of people talk with each other.
@@ -64,7 +67,8 @@ pub fn serve(
 /// The system has no thread left for it.
 #[cfg(feature = "hub")]
 pub fn hub(world: World, rules: Rules, listener: TcpListener, port_was_chosen: bool) -> io::Result<Exit> {
-    Ok(hub::HubLoop::start(world, rules, listener, port_was_chosen)?.run())
+    let observer = world.observer.clone();
+    observer.watch(|| Ok(hub::HubLoop::start(world, rules, listener, port_was_chosen)?.run()))
 }
 
 /// Calls somebody and talks with them.
@@ -72,5 +76,21 @@ pub fn hub(world: World, rules: Rules, listener: TcpListener, port_was_chosen: b
 /// # Errors
 /// The system has no thread left for it.
 pub fn connect(world: World, manners: Manners, call: Call) -> io::Result<Exit> {
-    Ok(MainLoop::connect(world, manners, call)?.run())
+    let observer = world.observer.clone();
+    observer.watch(|| Ok(MainLoop::connect(world, manners, call)?.run()))
+}
+
+/// Starts a thread. Every thread has a name, and its life is observed from its start to its end.
+fn spawn(name: &str, observer: &Observer, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    spawn_as(thread::Builder::new().name(name.to_owned()), observer, run)
+}
+
+/// The same with a stack of another size.
+fn spawn_as(
+    thread: thread::Builder,
+    observer: &Observer,
+    run: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let observer = observer.clone();
+    thread.spawn(move || observer.watch(run))
 }

@@ -1,11 +1,11 @@
 //! The way to the peer: an outbox, and the socket-writer that drains it.
 
-use super::event::Event;
-use super::screen::Observer;
+use super::event::{Event, ToMain};
 use super::transcript::Recorder;
 use crate::buffer::{Buffer, LastWrites};
 use crate::conversation::{Delivery, Outgoing};
 use crate::input::ROOM;
+use crate::observer::{For, Goodbye, Messages, Observer, Place, Step};
 use crate::platform::{self, Connection};
 use crate::transcript::Direction;
 use crate::wire::{GOODBYE, PAUSE};
@@ -30,6 +30,7 @@ pub(super) struct Outbox {
     connection: Arc<Connection>,
     queue: Sender<Outgoing>,
     state: Arc<State>,
+    observer: Observer,
     recorder: Option<Recorder>,
 }
 
@@ -60,8 +61,7 @@ pub(super) struct Writer {
     connection: Arc<Connection>,
     queue: Receiver<Outgoing>,
     state: Arc<State>,
-    to_main: Sender<Event>,
-    observer: Observer,
+    to_main: ToMain,
     recorder: Option<Recorder>,
 }
 
@@ -69,21 +69,20 @@ impl Outbox {
     /// An outbox, and its other end. What the system has taken goes on to the recorder, if there is one.
     pub(super) fn new(
         connection: Arc<Connection>,
-        to_main: Sender<Event>,
-        observer: Observer,
+        to_main: ToMain,
         recorder: Option<Recorder>,
     ) -> (Self, Writer) {
         let (queue, handed_out) = bounded(ITEMS);
         let state = Arc::new(State::default());
+        let observer = to_main.observer.clone();
         let writer = Writer {
             connection: Arc::clone(&connection),
             queue: handed_out,
             state: Arc::clone(&state),
             to_main,
-            observer,
             recorder: recorder.clone(),
         };
-        (Self { connection, queue, state, recorder }, writer)
+        (Self { connection, queue, state, observer, recorder }, writer)
     }
 
     /// Sends it, now or when what is in front of it has been sent.
@@ -93,6 +92,7 @@ impl Outbox {
             if writer_is_idle && buffer.ends.is_empty() && self.write_now(&mut buffer) {
                 return record(self.recorder.as_ref(), buffer);
             }
+            self.observer.sees(|| Step::HandsOut { to: Place::Peer, messages: buffer.messages });
             self.state.bytes.fetch_add(buffer.unwritten().len(), Ordering::Relaxed);
             outgoing = Outgoing::Messages(buffer);
         }
@@ -103,10 +103,14 @@ impl Outbox {
 
     /// Writes what the socket takes. True if that was all. An error is left to the writer, which meets it again.
     fn write_now(&self, buffer: &mut Buffer) -> bool {
+        let bytes = buffer.unwritten().len();
+        self.observer.sees(|| Step::Writes { to: Place::Peer, bytes });
         let written = platform::write_now(&self.connection.socket, buffer.unwritten()).unwrap_or(0);
         self.state.written.fetch_add(written as u64, Ordering::Relaxed);
         buffer.written += written;
-        let is_all = buffer.unwritten().is_empty();
+        let is_all = written == bytes;
+        let messages = if is_all { buffer.messages } else { Messages::NONE };
+        self.observer.sees(|| Step::Wrote { to: Place::Peer, bytes: written, messages });
         if is_all {
             self.state.wrote(buffer);
         }
@@ -142,7 +146,7 @@ impl Writer {
     /// main drops the outbox.
     pub(super) fn run(self) {
         let mut delivery = Delivery { complete: false, undelivered: 0 };
-        while let Ok(outgoing) = self.queue.recv() {
+        while let Some(outgoing) = self.next() {
             match self.write(outgoing) {
                 Ok(true) => {
                     delivery.complete = true;
@@ -151,21 +155,24 @@ impl Writer {
                 Ok(false) => {
                     self.state.items.fetch_sub(1, Ordering::Release);
                     if self.state.awaited.swap(false, Ordering::SeqCst) {
-                        let _ = self.to_main.send(Event::Room);
+                        self.to_main.send(Event::Room);
                     }
                 }
                 Err((error, undelivered)) => {
-                    self.observer.sees(format_args!("cannot write: {error}"));
-                    let _ = self.to_main.send(Event::WriteFailed(error));
+                    self.to_main.send(Event::WriteFailed(error));
                     let rest: usize = self.queue.iter().map(|outgoing| messages(&outgoing)).sum();
                     delivery.undelivered = undelivered + rest;
                     break;
                 }
             }
         }
-        self.observer.sees("ends");
         // Refused only if main has gone.
-        let _ = self.to_main.send(Event::Delivered(delivery));
+        self.to_main.send(Event::Delivered(delivery));
+    }
+
+    fn next(&self) -> Option<Outgoing> {
+        self.to_main.observer.sees(|| Step::Waits(For::Work));
+        self.queue.recv().ok()
     }
 
     /// True if that was the last. An error comes with the number of messages in it that were not delivered.
@@ -175,6 +182,8 @@ impl Writer {
                 let (unwritten, mut at) = (buffer.unwritten().len(), buffer.written);
                 let result = self.write_messages(&buffer, &mut at);
                 if result.is_ok() {
+                    let (bytes, messages) = (unwritten, buffer.messages);
+                    self.to_main.observer.sees(|| Step::Wrote { to: Place::Peer, bytes, messages });
                     self.state.wrote(&buffer);
                 }
                 let result = result.map(|()| false).map_err(|error| (error, buffer.messages_after(at)));
@@ -188,7 +197,7 @@ impl Writer {
                     thread::sleep(pause);
                 }
                 self.write_all(GOODBYE, &mut 0).map_err(|error| (error, 0))?;
-                self.observer.sees("wrote the goodbye");
+                self.to_main.observer.sees(|| Step::Goodbye(Goodbye::Written));
                 if let Some(recorder) = &self.recorder {
                     recorder.goodbye(Direction::Sent);
                 }
@@ -216,12 +225,12 @@ impl Writer {
     fn write_all(&self, bytes: &[u8], at: &mut usize) -> io::Result<()> {
         while *at < bytes.len() {
             let chunk = &bytes[*at..bytes.len().min(*at + CHUNK)];
+            self.to_main.observer.sees(|| Step::Writes { to: Place::Peer, bytes: chunk.len() });
             match (&*self.connection).write(chunk) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     *at += written;
                     self.state.written.fetch_add(written as u64, Ordering::Relaxed);
-                    self.observer.sees(format_args!("wrote {written} bytes"));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -1,9 +1,9 @@
 //! stdin-reader and socket-reader: block on input, and do nothing else.
 
-use super::event::Event;
-use super::screen::Observer;
+use super::event::{Event, ToMain};
 use crate::buffer::{Buffer, Pool};
-use crossbeam_channel::{Receiver, Sender};
+use crate::observer::{Counter, For, Place, Step, Stream};
+use crossbeam_channel::Receiver;
 use std::convert::Infallible;
 use std::io::{self, Read};
 
@@ -23,8 +23,10 @@ pub(super) struct Reader {
     pub(super) pool: Pool,
     /// Wakes it from that wait when its sender is dropped. (From a blocked read, hanging up does.)
     pub(super) stop: Receiver<Infallible>,
-    pub(super) to_main: Sender<Event>,
-    pub(super) observer: Observer,
+    pub(super) to_main: ToMain,
+    /// Where it reads from, and what its messages are counted in.
+    pub(super) place: Place,
+    pub(super) stream: Stream,
 }
 
 impl Reader {
@@ -35,15 +37,21 @@ impl Reader {
         batch: impl Fn(Buffer) -> Event,
         end: impl FnOnce(io::Result<()>) -> Event,
     ) {
+        let mut counter = Counter::new(self.stream);
         let result = loop {
-            self.observer.sees("waits for a buffer, then for input");
-            let Some(mut buffer) = self.pool.take(&self.stop) else { break Ok(()) };
+            let Some(mut buffer) = self.next_buffer() else { break Ok(()) };
+            self.to_main.observer.sees(|| Step::Waits(For::Input(self.place)));
             match input.read(buffer.space()) {
                 Ok(0) => break Ok(()),
                 Ok(bytes) => {
-                    self.observer.sees(format_args!("read {bytes} bytes"));
                     buffer.filled(bytes);
-                    if self.to_main.send(batch(buffer)).is_err() {
+                    buffer.messages = self.to_main.observer.count(&mut counter, buffer.input());
+                    self.to_main.observer.sees(|| Step::Read {
+                        from: self.place,
+                        bytes,
+                        messages: buffer.messages,
+                    });
+                    if !self.to_main.send(batch(buffer)) {
                         return;
                     }
                 }
@@ -51,8 +59,15 @@ impl Reader {
                 Err(error) => break Err(error),
             }
         };
-        self.observer.sees("ends");
         // Refused only if main has gone.
-        let _ = self.to_main.send(end(result));
+        self.to_main.send(end(result));
+    }
+
+    /// Waits for a buffer, if none is there. `None` if it is to end.
+    fn next_buffer(&self) -> Option<Buffer> {
+        self.pool.try_take().or_else(|| {
+            self.to_main.observer.sees(|| Step::Waits(For::Buffer));
+            self.pool.take(&self.stop)
+        })
     }
 }

@@ -1,10 +1,12 @@
 //! The way to the user: messages to standard output, notices to standard error, each written by a thread,
 //! so that main is not blocked by a screen that has stopped.
 
-use super::event::Event;
+use super::event::{Event, ToMain};
+use super::spawn;
 use super::transcript::{Recorder, Transcript};
 use crate::buffer::Buffer;
 use crate::notice::{Importance, Notice};
+use crate::observer::{For, Goodbye, Messages, Observe, Observer, Place, Step, current_thread_name};
 use crate::terminal::{self, Kind};
 #[cfg(feature = "hub")]
 use crate::transcript::Entry;
@@ -16,7 +18,7 @@ use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 /// How many items wait for a writer. Messages are few, because they come in the buffers of the
 /// socket-reader; notices are dropped and counted when there is no room.
@@ -50,6 +52,8 @@ pub(super) struct Screen {
     #[cfg_attr(not(feature = "hub"), allow(dead_code, reason = "two people are bounded by their buffers"))]
     awaited: Arc<AtomicBool>,
     verbosity: Verbosity,
+    /// Whoever watches, with `-v` the user, too.
+    observer: Observer,
     /// Notices that were dropped.
     lost: usize,
     screen_writer: JoinHandle<()>,
@@ -68,28 +72,30 @@ impl Screen {
         now: Option<Box<dyn io::Write>>,
         notices: Option<Box<dyn terminal::Display>>,
         verbosity: Verbosity,
-        to_main: &Sender<Event>,
+        to_main: &ToMain,
     ) -> io::Result<Self> {
         let behind = Arc::new(AtomicUsize::new(0));
         let awaited = Arc::new(AtomicBool::new(false));
         let (messages, queue) = bounded(ITEMS);
         let (for_notices, notice_queue) = bounded(ITEMS);
-        let writer = |queue, display, done| Writer {
+        let writer = |queue, display, place, done| Writer {
             queue,
             display,
+            place,
             behind: Arc::clone(&behind),
             awaited: Arc::clone(&awaited),
             to_main: to_main.clone(),
             done,
         };
-        let screen_writer = writer(queue, screen, Event::ScreenDone);
+        let screen_writer = writer(queue, screen, Place::Screen, Event::ScreenDone);
         let (notices, notice_writer) = match notices {
-            Some(display) => (for_notices, Some(writer(notice_queue, display, Event::NoticesDone))),
+            Some(display) => {
+                (for_notices, Some(writer(notice_queue, display, Place::Notices, Event::NoticesDone)))
+            }
             None => (messages.clone(), None),
         };
-        let spawn = |name: &str, writer: Writer| {
-            thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())
-        };
+        let told = notices.clone();
+        let spawn = |name, writer: Writer| spawn(name, &to_main.observer, move || writer.run());
         Ok(Self {
             now,
             messages,
@@ -101,12 +107,17 @@ impl Screen {
             screen_writer: spawn("screen-writer", screen_writer)?,
             notice_writer: notice_writer.map(|writer| spawn("notice-writer", writer)).transpose()?,
             transcript: None,
+            observer: match verbosity {
+                // Not those two: they would tell that they tell.
+                Verbosity::Verbose => to_main.observer.clone().and(Arc::new(Told(told))),
+                _ => to_main.observer.clone(),
+            },
         })
     }
 
     /// From here on it is recorded what happens.
-    pub(super) fn record(&mut self, to: Sink, to_main: Sender<Event>) -> io::Result<()> {
-        self.transcript = Some(Transcript::start(to, to_main, self.observer())?);
+    pub(super) fn record(&mut self, to: Sink, to_main: ToMain) -> io::Result<()> {
+        self.transcript = Some(Transcript::start(to, to_main)?);
         Ok(())
     }
 
@@ -132,6 +143,12 @@ impl Screen {
     }
 
     fn queue(&self, messages: Item) {
+        let carried = match &messages {
+            Item::Messages(buffer) => buffer.messages,
+            Item::Shared(buffer) => buffer.messages,
+            _ => Messages::NONE,
+        };
+        self.observer.sees(|| Step::HandsOut { to: Place::Screen, messages: carried });
         self.behind.fetch_add(1, Ordering::Release);
         // It cannot block: those buffers are few, and notices leave room for them.
         let _ = self.messages.send(messages);
@@ -162,15 +179,22 @@ impl Screen {
         let Some(now) = self.now.as_mut().filter(|_| self.behind.load(Ordering::Acquire) == 0) else {
             return;
         };
-        while !buffer.next_shown().is_empty()
-            && let Ok(written @ 1..) = now.write(buffer.next_shown())
-        {
+        while !buffer.next_shown().is_empty() {
+            let bytes = buffer.next_shown().len();
+            self.observer.sees(|| Step::Writes { to: Place::Screen, bytes });
+            let Ok(written @ 1..) = now.write(buffer.next_shown()) else { return };
             buffer.written += written;
+            let messages = if buffer.next_shown().is_empty() { buffer.messages } else { Messages::NONE };
+            self.observer.sees(|| Step::Wrote { to: Place::Screen, bytes: written, messages });
         }
     }
 
     /// Shows a notice, if it is important enough.
     pub(super) fn tell(&mut self, notice: &Notice) {
+        if notice.is_goodbye_heard() {
+            self.observer.sees(|| Step::Goodbye(Goodbye::Heard));
+        }
+        self.observer.sees(|| Step::Tells(notice.to_string()));
         if let Some(transcript) = &mut self.transcript {
             transcript.tell(notice);
         }
@@ -217,7 +241,7 @@ impl Screen {
 
     /// For the threads that tell what they do.
     pub(super) fn observer(&self) -> Observer {
-        Observer((self.verbosity == Verbosity::Verbose).then(|| self.notices.clone()))
+        self.observer.clone()
     }
 
     /// Whether notices have a thread of their own.
@@ -262,18 +286,16 @@ fn try_notice(queue: &Sender<Item>, kind: Kind, text: &dyn Display) -> bool {
     queue.len() < ITEMS - ROOM_FOR_MESSAGES && queue.try_send(Item::Notice(kind, format!("{text}\n"))).is_ok()
 }
 
-/// Tells, with `-v`, what a thread does. Without, it costs nothing.
-#[derive(Clone)]
-pub(super) struct Observer(Option<Sender<Item>>);
+/// `-v`: the user watches.
+struct Told(Sender<Item>);
 
-impl Observer {
-    /// The current thread does this.
-    pub(super) fn sees(&self, what: impl Display) {
-        if let Some(queue) = &self.0 {
-            let thread = thread::current();
-            let name = thread.name().unwrap_or("?");
+impl Observe for Told {
+    fn sees(&self, step: &Step) {
+        // What the user is told is there to be seen.
+        if !matches!(step, Step::Tells(_)) {
+            let name = current_thread_name();
             // Not waited for: what is told must not hold up what it is told of.
-            try_notice(queue, Kind::Notice, &format_args!("[{name}] {what}"));
+            try_notice(&self.0, Kind::Notice, &format_args!("[{name}] {step}"));
         }
     }
 }
@@ -282,21 +304,23 @@ impl Observer {
 struct Writer {
     queue: Receiver<Item>,
     display: Box<dyn terminal::Display>,
+    place: Place,
     behind: Arc<AtomicUsize>,
     awaited: Arc<AtomicBool>,
-    to_main: Sender<Event>,
+    to_main: ToMain,
     done: Event,
 }
 
 impl Writer {
     fn run(mut self) {
         let mut works = true;
-        while let Ok(item) = self.queue.recv() {
+        while let Some(item) = self.next() {
             match item {
                 Item::Messages(buffer) => works = self.show(buffer, works),
                 Item::Shared(buffer) => works = self.show(buffer, works),
                 // If notices cannot be written, there is nobody left to tell.
                 Item::Notice(kind, lines) => {
+                    self.to_main.observer.sees(|| Step::Writes { to: self.place, bytes: lines.len() });
                     let _ = self.display.show(kind, lines.as_bytes());
                 }
                 Item::Prompt(state) => self.display.set_prompt(&state),
@@ -304,7 +328,12 @@ impl Writer {
             }
         }
         // Refused only if main has gone.
-        let _ = self.to_main.send(self.done);
+        self.to_main.send(self.done);
+    }
+
+    fn next(&self) -> Option<Item> {
+        self.to_main.observer.sees(|| Step::Waits(For::Work));
+        self.queue.recv().ok()
     }
 
     /// Shows messages if it `works`; whether it still does.
@@ -313,11 +342,11 @@ impl Writer {
         drop(buffer);
         self.behind.fetch_sub(1, Ordering::SeqCst);
         if self.awaited.swap(false, Ordering::SeqCst) {
-            let _ = self.to_main.send(Event::Room);
+            self.to_main.send(Event::Room);
         }
         let works = works && result.is_ok();
         if let Err(error) = result {
-            let _ = self.to_main.send(Event::ScreenFailed(error));
+            self.to_main.send(Event::ScreenFailed(error));
         }
         works
     }
@@ -325,7 +354,11 @@ impl Writer {
     fn write(&mut self, buffer: &Buffer) -> io::Result<()> {
         let [first, rest] = buffer.shown();
         let written = buffer.written;
+        let bytes = first.len() + rest.len() - written;
+        self.to_main.observer.sees(|| Step::Writes { to: self.place, bytes });
         self.display.show(Kind::Message, &first[written.min(first.len())..])?;
-        self.display.show(Kind::Message, &rest[written.saturating_sub(first.len())..])
+        self.display.show(Kind::Message, &rest[written.saturating_sub(first.len())..])?;
+        self.to_main.observer.sees(|| Step::Wrote { to: self.place, bytes, messages: buffer.messages });
+        Ok(())
     }
 }

@@ -1,20 +1,22 @@
 //! The threads of one conversation: a socket-reader and a socket-writer.
 
-use super::event::Event;
+use super::event::{Event, ToMain};
 use super::outbox::Outbox;
 use super::reader::Reader;
 use super::screen::Screen;
+use super::spawn;
 use crate::buffer::{Buffer, Pool};
 use crate::clock::Clock;
 use crate::conversation::{Conversation, Delivery};
 use crate::endpoint::Endpoint;
+use crate::observer::{Counter, Decision, Messages, Observer, Place, Step};
 use crate::platform::{self, Connection};
 use crossbeam_channel::{Sender, bounded};
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 /// All that runs for one conversation. It ends when both threads have said their last word.
@@ -31,6 +33,9 @@ pub(super) struct Talk {
     unfinished: Option<Buffer>,
     /// How many bytes were written.
     written: u64,
+    /// Numbers what is sent.
+    sent: Counter,
+    observer: Observer,
 }
 
 impl Talk {
@@ -38,26 +43,32 @@ impl Talk {
     pub(super) fn start(
         socket: TcpStream,
         pool: &Pool,
-        to_main: &Sender<Event>,
+        to_main: &ToMain,
         screen: &Screen,
     ) -> io::Result<Self> {
         // Without keep-alive it can be talked nevertheless.
         let _ = platform::prepare(&socket);
+        let observer = to_main.observer.clone();
+        let streams = observer.begins(&socket);
         let connection = Arc::new(Connection::new(socket));
-        let observer = screen.observer();
         let (running, stop) = bounded(0);
-        let (outbox, writer) =
-            Outbox::new(Arc::clone(&connection), to_main.clone(), observer.clone(), screen.recorder());
+        let (outbox, writer) = Outbox::new(Arc::clone(&connection), to_main.clone(), screen.recorder());
         // The writer begins when the reader has been started, too: else it would tell of a conversation that is none.
         let (begin, begins) = bounded::<()>(1);
-        let writer = thread::Builder::new().name("socket-writer".to_owned()).spawn(move || {
+        let writer = spawn("socket-writer", &observer, move || {
             if begins.recv().is_ok() {
                 writer.run();
             }
         })?;
-        let reader = Reader { pool: pool.clone(), stop, to_main: to_main.clone(), observer };
+        let reader = Reader {
+            pool: pool.clone(),
+            stop,
+            to_main: to_main.clone(),
+            place: Place::Peer,
+            stream: streams.received,
+        };
         let input = Arc::clone(&connection);
-        let reader = thread::Builder::new().name("socket-reader".to_owned()).spawn(move || {
+        let reader = spawn("socket-reader", &observer, move || {
             let received = |buffer| Event::Received(buffer, Instant::now());
             reader.run(&*input, received, Event::HeardAll);
         })?;
@@ -70,6 +81,8 @@ impl Talk {
             writer,
             unfinished: None,
             written: 0,
+            sent: Counter::new(streams.sent),
+            observer,
         })
     }
 
@@ -110,12 +123,14 @@ impl Talk {
     }
 
     /// Hands out what there is to send, while there is room for it. (A goodbye needs none.)
-    pub(super) fn send(&self, endpoint: &mut Endpoint<TcpStream>, clock: &mut Clock) {
+    pub(super) fn send(&mut self, endpoint: &mut Endpoint<TcpStream>, clock: &mut Clock) {
         let (now, stamp) = (Instant::now(), clock.stamp());
         while let Some(outbox) =
             self.outbox.as_ref().filter(|outbox| endpoint.is_leaving() || outbox.has_room())
-            && let Some(outgoing) = endpoint.next_outgoing(now, &stamp)
+            && let Some(mut outgoing) = endpoint.next_outgoing(now, &stamp)
         {
+            let (decision, messages) = outgoing.decided(&mut self.sent);
+            self.observer.sees(|| Step::Decides { decision, typed: endpoint.take_typed(), messages });
             outbox.push(outgoing);
         }
     }
@@ -154,6 +169,12 @@ impl Talk {
             self.unfinished = Some(buffer);
         } else {
             self.unfinished = None;
+            let messages = buffer.messages;
+            self.observer.sees(|| Step::Decides {
+                decision: Decision::Show,
+                typed: Messages::NONE,
+                messages,
+            });
             screen.show(buffer);
         }
     }

@@ -4,18 +4,19 @@
 //! keeps its buffer until it has been written. That is also why the channel needs no bound. Where no buffer
 //! bounds the entries, [`Recorder::has_room`] is asked first.
 
-use super::event::Event;
-use super::screen::Observer;
+use super::event::{Event, ToMain};
+use super::spawn;
 use crate::buffer::Buffer;
 use crate::input::ROOM;
 use crate::notice::Notice;
+use crate::observer::{For, Place, Step};
 use crate::transcript::{Direction, Entry, Format, Sink, Target, What, WholeLines};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use time::OffsetDateTime;
 
 /// From how many entries on there is no room for more.
@@ -57,13 +58,14 @@ struct State {
 impl Transcript {
     /// Starts the thread `transcript`. It may be left behind when the program ends: nothing can wake a thread that
     /// is blocked in writing to a pipe.
-    pub(super) fn start(sink: Sink, to_main: Sender<Event>, observer: Observer) -> io::Result<Self> {
+    pub(super) fn start(sink: Sink, to_main: ToMain) -> io::Result<Self> {
         let (queue, entries) = unbounded();
         let state = Arc::new(State::default());
         let (format, to) = (sink.format, WholeLines::new(sink.target));
-        let writer = Writer { queue: entries, format, to, state: Arc::clone(&state), to_main, observer };
+        let observer = to_main.observer.clone();
+        let writer = Writer { queue: entries, format, to, state: Arc::clone(&state), to_main };
         // Named like this because Linux shows no more than 15 characters.
-        let writer = thread::Builder::new().name("transcript".to_owned()).spawn(move || writer.run())?;
+        let writer = spawn("transcript", &observer, move || writer.run())?;
         Ok(Self { recorder: Recorder { queue, state, peer: None }, lost: 0, writer })
     }
 
@@ -179,39 +181,45 @@ struct Writer {
     format: Box<dyn Format>,
     to: WholeLines<Target>,
     state: Arc<State>,
-    to_main: Sender<Event>,
-    observer: Observer,
+    to_main: ToMain,
 }
 
 impl Writer {
     /// Writes until the end. After an error it drops what it is given, so that the chat goes on.
     fn run(mut self) {
         let mut works = true;
-        while let Ok(Item::Entry(entry)) = self.queue.recv() {
+        while let Some(entry) = self.next() {
             let result = if works { self.write(&entry) } else { Ok(()) };
             if let Err(error) = result {
                 works = false;
-                let _ = self.to_main.send(Event::TranscriptFailed(error));
+                self.to_main.send(Event::TranscriptFailed(error));
             }
             let sent = sent_bytes(&entry);
             drop(entry);
             self.state.sent.fetch_sub(sent, Ordering::SeqCst);
             self.state.entries.fetch_sub(1, Ordering::SeqCst);
             if self.state.awaited.swap(false, Ordering::SeqCst) {
-                let _ = self.to_main.send(Event::Room);
+                self.to_main.send(Event::Room);
             }
         }
-        self.observer.sees("ends");
         // Refused only if main has gone.
-        let _ = self.to_main.send(Event::TranscriptDone);
+        self.to_main.send(Event::TranscriptDone);
+    }
+
+    fn next(&self) -> Option<Entry> {
+        self.to_main.observer.sees(|| Step::Waits(For::Work));
+        match self.queue.recv() {
+            Ok(Item::Entry(entry)) => Some(*entry),
+            _ => None,
+        }
     }
 
     /// Lines are kept back only while more entries are to come, so that nothing is when nothing happens.
     fn write(&mut self, entry: &Entry) -> io::Result<()> {
         self.format.write(entry, &mut self.to)?;
         if self.state.entries.load(Ordering::SeqCst) == 1 {
+            self.to_main.observer.sees(|| Step::Writes { to: Place::Transcript, bytes: 0 });
             self.to.flush()?;
-            self.observer.sees("wrote all that happened so far");
         }
         Ok(())
     }

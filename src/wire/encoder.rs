@@ -39,6 +39,7 @@ impl Encoder {
     pub fn encode(&self, stamp: &Stamp, text: &[u8], to: &mut Buffer) {
         to.output.extend_from_slice(stamp.as_bytes());
         to.output.extend_from_slice(text);
+        to.messages.count += 1;
         match self.wire {
             Wire::Lines => to.output.push(b'\n'),
             Wire::Article => to.ends.push(to.output.len()),
@@ -53,6 +54,7 @@ impl Encoder {
                 Wire::Lines => {
                     to.output.extend_from_slice(stamp.as_bytes());
                     to.output.extend_from_slice(line);
+                    to.messages.count += 1;
                 }
                 Wire::Article => self.encode(stamp, &line[..newline], to),
             }

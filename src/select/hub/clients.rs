@@ -4,6 +4,7 @@
 //! the system has for many (epoll, kqueue), which is one more descriptor to wait for.
 
 use crate::buffer::{Buffer, Pool};
+use crate::observer::{Counter, Observer, Place, Step};
 use crate::room::{Id, Queue};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -31,6 +32,7 @@ pub(super) struct Clients {
     clients: HashMap<Id, Client>,
     /// Those from which something can be read.
     readable: Vec<Id>,
+    observer: Observer,
 }
 
 /// One connection. The system tells once when it has become readable or writable, so that is remembered until a read or
@@ -45,6 +47,9 @@ struct Client {
     is_closed: bool,
     /// It takes no more for now.
     is_full: bool,
+    /// Number what it is sent and what it sends, if anybody watches.
+    sent: Counter,
+    received: Counter,
 }
 
 /// What a read returned.
@@ -54,9 +59,9 @@ pub(super) enum Taken {
 }
 
 impl Clients {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(super) fn new(observer: Observer) -> io::Result<Self> {
         let (poll, events) = (Poll::new()?, Events::with_capacity(EVENTS));
-        Ok(Self { poll, events, clients: HashMap::new(), readable: Vec::new() })
+        Ok(Self { poll, events, clients: HashMap::new(), readable: Vec::new(), observer })
     }
 
     /// A new one. It is given back if the system cannot watch it.
@@ -71,7 +76,16 @@ impl Clients {
             return Err(socket);
         }
         let pool = Pool::growing(1, BUFFER_SIZE);
-        let client = Client { socket, pool, is_readable: false, is_closed: false, is_full: false };
+        let streams = self.observer.begins(&socket);
+        let client = Client {
+            socket,
+            pool,
+            is_readable: false,
+            is_closed: false,
+            is_full: false,
+            sent: Counter::new(streams.sent),
+            received: Counter::new(streams.received),
+        };
         self.clients.insert(id, client);
         Ok(())
     }
@@ -134,7 +148,7 @@ impl Clients {
     /// Reads once, if the buffer is there and the socket has something.
     pub(super) fn read(&mut self, id: Id) -> Option<io::Result<Taken>> {
         let client = self.clients.get_mut(&id)?;
-        let result = client.read();
+        let result = client.read(&self.observer);
         if client.is_readable {
             self.readable.push(id);
         }
@@ -147,20 +161,28 @@ impl Clients {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let slices = queue.fill(&mut slices, usize::MAX);
         loop {
+            self.observer.sees(|| Step::Writes { to: Place::Client, bytes: queue.bytes() });
             match client.socket.write_vectored(slices) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     client.is_full = true;
                     return None;
                 }
-                result => return Some(result),
+                Ok(written) => {
+                    let (to, bytes) = (Place::Client, written);
+                    let sent = &mut client.sent;
+                    let mut messages = || sent.next(queue.lines_in(written) as u64);
+                    self.observer.sees(|| Step::Wrote { to, bytes, messages: messages() });
+                    return Some(Ok(written));
+                }
+                Err(error) => return Some(Err(error)),
             }
         }
     }
 }
 
 impl Client {
-    fn read(&mut self) -> Option<io::Result<Taken>> {
+    fn read(&mut self, observer: &Observer) -> Option<io::Result<Taken>> {
         let mut buffer = self.pool.try_take()?;
         match self.socket.read(buffer.space()) {
             Ok(0) => {
@@ -169,6 +191,9 @@ impl Client {
             }
             Ok(bytes) => {
                 buffer.filled(bytes);
+                let messages = observer.count(&mut self.received, buffer.input());
+                buffer.messages = messages;
+                observer.sees(|| Step::Read { from: Place::Client, bytes, messages });
                 // That was all there was, and what comes later is told of again.
                 self.is_readable = self.is_closed || bytes == buffer.space().len();
                 Some(Ok(Taken::Input(buffer)))

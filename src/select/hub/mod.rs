@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::endpoint::{CALLERS, Ending, GRACE};
 use crate::exit::Exit;
 use crate::notice::Notice;
+use crate::observer::{Decision, For, Messages, Step};
 use crate::platform;
 use crate::room::{Action, Hub, Id, Moment, OPERATOR, Refusal, Rules, Trimmer};
 use crate::wire::GOODBYE;
@@ -57,8 +58,8 @@ impl HubLoop {
     ) -> io::Result<Self> {
         let at = listener.local_addr()?;
         let callers = Callers::new(listener)?;
-        let clients = Clients::new()?;
         let mut desk = Desk::new(world);
+        let clients = Clients::new(desk.observer.clone())?;
         let clock = Clock::new();
         if clock.lacks_local_time() {
             desk.screen.tell(&Notice::NoLocalTime);
@@ -90,6 +91,7 @@ impl HubLoop {
 
     /// Waits until something has become possible, or for the next moment at which something is to be done.
     fn wait(&self) -> Vec<Ready> {
+        self.desk.observer.sees(|| Step::Waits(For::Anything));
         let now = Instant::now();
         let mut interests = Interests::default();
         self.desk.add_to(&mut interests, true);
@@ -110,7 +112,10 @@ impl HubLoop {
                 }
             }
             Ready::Keyboard => match self.desk.read_keyboard() {
-                Some(Typed::Input(buffer)) => self.hub.heard(OPERATOR, buffer, at),
+                Some(Typed::Input(buffer)) => {
+                    self.relays(buffer.messages, Messages::NONE);
+                    self.hub.heard(OPERATOR, buffer, at);
+                }
                 Some(Typed::Ended(result)) => self.hub.heard_all(OPERATOR, result, at),
                 None => {}
             },
@@ -165,13 +170,16 @@ impl HubLoop {
         }
     }
 
+    fn relays(&self, typed: Messages, messages: Messages) {
+        self.desk.observer.sees(|| Step::Decides { decision: Decision::Relay, typed, messages });
+    }
+
     /// Reads once from each client that has sent something, unless what it sent before still waits.
     fn read_clients(&mut self, at: Moment) {
         for id in self.clients.take_readable() {
             match self.clients.read(id) {
                 Some(Ok(Taken::Input(buffer))) => {
-                    let bytes = buffer.input().len();
-                    self.desk.screen.sees(format_args!("read {bytes} bytes from a client"));
+                    self.relays(Messages::NONE, buffer.messages);
                     self.hub.heard(id, buffer, at);
                 }
                 Some(Ok(Taken::End)) => self.hub.heard_all(id, Ok(()), at),

@@ -1,11 +1,12 @@
 //! One client: a reader, and a writer if it is ever behind.
 
 use crate::buffer::Pool;
+use crate::observer::{Counter, For, Observer, Place, Step, Streams};
 use crate::platform::{self, Connection};
 use crate::room::{Id, Queue};
-use crate::threads::event::Event;
+use crate::threads::event::{Event, ToMain};
 use crate::threads::reader::Reader;
-use crate::threads::screen::Observer;
+use crate::threads::spawn_as;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::convert::Infallible;
 use std::io::{self, IoSlice, Write};
@@ -38,27 +39,42 @@ pub(super) struct Client {
     /// Dropped, it ends the reader also if the client goes on sending, which hanging up does not. None when it is over.
     pub(super) running: Option<Sender<Infallible>>,
     writer: Option<Writer>,
+    /// Numbers the lines that it is sent, if anybody watches.
+    pub(super) sent: Counter,
+    observer: Observer,
 }
 
 /// The thread that writes to a client that is behind. It stays until the client has gone: such a client will be behind again.
 struct Writer {
-    queue: Sender<Queue>,
+    queue: Sender<Lent>,
     thread: JoinHandle<()>,
 }
+
+/// What a writer is to write, and the number of its first line.
+pub(super) type Lent = (Queue, Counter);
 
 impl Client {
     /// Starts the reader.
     pub(super) fn start(
         id: Id,
         connection: &Arc<Connection>,
-        to_main: &Sender<Event>,
-        observer: Observer,
+        to_main: &ToMain,
+        streams: Streams,
     ) -> io::Result<Self> {
+        let observer = to_main.observer.clone();
         let (connection, input, to_main) = (Arc::clone(connection), Arc::clone(connection), to_main.clone());
         let (running, stop) = bounded(0);
-        let reader = Reader { pool: Pool::growing(BUFFERS, BUFFER_SIZE), stop, to_main, observer };
-        let reader =
-            thread::Builder::new().name("client-reader".to_owned()).stack_size(STACK).spawn(move || {
+        let reader = Reader {
+            pool: Pool::growing(BUFFERS, BUFFER_SIZE),
+            stop,
+            to_main,
+            place: Place::Client,
+            stream: streams.received,
+        };
+        let reader = spawn_as(
+            thread::Builder::new().name("client-reader".to_owned()).stack_size(STACK),
+            &observer,
+            move || {
                 reader.run(
                     &*input,
                     |buffer| Event::Heard(id, buffer),
@@ -66,25 +82,36 @@ impl Client {
                         Event::HeardAllOf(id, result.and_then(|()| platform::end_of_stream(&input.socket)))
                     },
                 );
-            })?;
-        Ok(Self { connection, reader: Some(reader), running: Some(running), writer: None })
+            },
+        )?;
+        let sent = Counter::new(streams.sent);
+        Ok(Self { connection, reader: Some(reader), running: Some(running), writer: None, sent, observer })
     }
 
     /// The way to the writer, which is started if there is none.
-    pub(super) fn writer(&mut self, id: Id, to_main: &Sender<Event>) -> io::Result<&Sender<Queue>> {
+    pub(super) fn writer(&mut self, id: Id, to_main: &ToMain) -> io::Result<&Sender<Lent>> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
             None => {
                 let (queue, lent) = bounded(1);
                 let (connection, to_main) = (Arc::clone(&self.connection), to_main.clone());
-                let thread = thread::Builder::new()
-                    .name("client-writer".to_owned())
-                    .stack_size(STACK)
-                    .spawn(move || write(id, &connection, &lent, &to_main))?;
+                let thread = thread::Builder::new().name("client-writer".to_owned()).stack_size(STACK);
+                let thread = spawn_as(thread, &self.observer, move || {
+                    write(id, &connection, &lent, &to_main);
+                })?;
                 Writer { queue, thread }
             }
         };
         Ok(&self.writer.insert(writer).queue)
+    }
+
+    /// Numbers the lines that are to be lent, if anybody watches.
+    pub(super) fn count_lent(&mut self, queue: &Queue) -> Counter {
+        let first = self.sent;
+        if self.observer.watches() {
+            self.sent.next(queue.lines_in(usize::MAX) as u64);
+        }
+        first
     }
 
     /// Lets the writer come to its end; nothing will be lent to it any more.
@@ -94,22 +121,33 @@ impl Client {
 }
 
 /// The writer: blocks in writing what it is lent, until main has nothing for it any more or an error.
-fn write(id: Id, connection: &Connection, lent: &Receiver<Queue>, to_main: &Sender<Event>) {
-    for mut queue in lent {
+fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMain) {
+    let observer = &to_main.observer;
+    let next = || {
+        observer.sees(|| Step::Waits(For::Work));
+        lent.recv().ok()
+    };
+    while let Some((mut queue, mut counter)) = next() {
         while !queue.is_empty() {
+            observer.sees(|| Step::Writes { to: Place::Client, bytes: CHUNK.min(queue.bytes()) });
             let event = match write_chunk(connection, &queue) {
                 Ok(written) => {
+                    observer.sees(|| Step::Wrote {
+                        to: Place::Client,
+                        bytes: written,
+                        messages: counter.next(queue.lines_in(written) as u64),
+                    });
                     queue.advance(written);
                     Event::Wrote(id, written)
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    let _ = to_main.send(Event::WriteFailedTo(id, error));
+                    to_main.send(Event::WriteFailedTo(id, error));
                     return;
                 }
             };
             // Refused only if main has gone.
-            if to_main.send(event).is_err() {
+            if !to_main.send(event) {
                 return;
             }
         }

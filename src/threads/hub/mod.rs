@@ -13,18 +13,19 @@ mod client;
 
 use super::callers::Callers;
 use super::desk::Desk;
-use super::event::Event;
+use super::event::{Event, ToMain};
 use crate::buffer::Buffer;
 use crate::clock::Clock;
 use crate::endpoint::{CALLERS, Ending, GRACE};
 use crate::exit::Exit;
 use crate::notice::Notice;
+use crate::observer::{Decision, For, Messages, Place, Step};
 use crate::platform::{self, Connection};
 use crate::room::{Action, Hub, Id, Moment, OPERATOR, Refusal, Rules, Trimmer};
 use crate::wire::GOODBYE;
 use crate::world::World;
 use client::{Client, SLICES};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, bounded};
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -47,7 +48,6 @@ const RETRY_AFTER: Duration = Duration::from_millis(10);
 /// All that main knows. Only main touches it.
 pub(super) struct HubLoop {
     events: Receiver<Event>,
-    to_main: Sender<Event>,
     hub: Hub,
     callers: Callers,
     clients: HashMap<Id, Client>,
@@ -69,9 +69,10 @@ impl HubLoop {
         listener: TcpListener,
         port_was_chosen: bool,
     ) -> io::Result<Self> {
-        let (to_main, events) = bounded(EVENTS);
-        let callers = Callers::start(listener, to_main.clone())?;
+        let (channel, events) = bounded(EVENTS);
+        let to_main = ToMain::new(channel, world.observer.clone());
         let mut desk = Desk::start(world, &to_main)?;
+        let callers = Callers::start(listener, desk.to_main.clone())?;
         let clock = Clock::new();
         if clock.lacks_local_time() {
             desk.screen.tell(&Notice::NoLocalTime);
@@ -81,7 +82,6 @@ impl HubLoop {
         Ok(Self {
             hub: Hub::new(rules, Instant::now()),
             events,
-            to_main,
             callers,
             clients: HashMap::new(),
             trimmer: Trimmer::default(),
@@ -116,21 +116,29 @@ impl HubLoop {
 
     /// Waits for the next event, or for the next moment at which something is to be done.
     fn next_event(&self) -> Option<Event> {
-        match self.hub.deadline(Instant::now()).into_iter().chain(self.retry_at).min() {
-            Some(deadline) => self.events.recv_deadline(deadline).ok(),
-            None => self.events.recv().ok(),
-        }
+        let event = self.events.try_recv().ok().or_else(|| {
+            self.desk.observer().sees(|| Step::Waits(For::Event));
+            match self.hub.deadline(Instant::now()).into_iter().chain(self.retry_at).min() {
+                Some(deadline) => self.events.recv_deadline(deadline).ok(),
+                None => self.events.recv().ok(),
+            }
+        });
+        event.map(|event| event.taken(self.events.len(), self.desk.observer()))
     }
 
     /// What has happened meanwhile, without waiting.
     fn more_events(&self) -> Vec<Event> {
-        self.events.try_iter().take(BATCH - 1).collect()
+        let more = self.events.try_iter().take(BATCH - 1);
+        more.map(|event| event.taken(self.events.len(), self.desk.observer())).collect()
     }
 
     /// Something happened.
     fn handle(&mut self, event: Event, at: Moment) {
         match event {
-            Event::Heard(id, buffer) => self.hub.heard(id, buffer, at),
+            Event::Heard(id, buffer) => {
+                self.relays(Messages::NONE, buffer.messages);
+                self.hub.heard(id, buffer, at);
+            }
             Event::HeardAllOf(id, result) => {
                 self.hub.heard_all(id, result, at);
                 if let Some(client) = self.clients.get_mut(&id) {
@@ -144,7 +152,10 @@ impl HubLoop {
             }
             Event::WriteFailedTo(id, error) => self.write_failed(id, error, at),
             Event::Called(socket, peer) => self.called(socket, peer, at),
-            Event::Typed(buffer) => self.hub.heard(OPERATOR, buffer, at),
+            Event::Typed(buffer) => {
+                self.relays(buffer.messages, Messages::NONE);
+                self.hub.heard(OPERATOR, buffer, at);
+            }
             Event::InputEnded(result) => self.hub.heard_all(OPERATOR, result, at),
             Event::Signal(signal) => self.hub.signalled(signal, at.now),
             Event::ScreenFailed(error) => self.hub.screen_failed(error, at.now),
@@ -161,13 +172,18 @@ impl HubLoop {
         }
     }
 
+    fn relays(&self, typed: Messages, messages: Messages) {
+        self.desk.observer().sees(|| Step::Decides { decision: Decision::Relay, typed, messages });
+    }
+
     /// Somebody calls: they join, or are told why not.
     fn called(&mut self, socket: TcpStream, peer: SocketAddr, at: Moment) {
         let connection = Arc::new(Connection::new(socket));
         let admitted = self.hub.admits(peer).and_then(|()| {
             platform::prepare_client(&connection.socket);
             let id = self.hub.new_id();
-            let client = Client::start(id, &connection, &self.to_main, self.desk.screen.observer());
+            let streams = self.desk.observer().begins(&connection.socket);
+            let client = Client::start(id, &connection, &self.desk.to_main, streams);
             client.map(|client| (id, client)).map_err(|_| Refusal::NoResources)
         });
         match admitted {
@@ -229,15 +245,25 @@ impl HubLoop {
             && let Some(queue) = outbox.queue()
         {
             let mut slices = [IoSlice::new(&[]); SLICES];
+            self.desk.observer().sees(|| Step::Writes { to: Place::Client, bytes: queue.bytes() });
             match platform::write_vectored_now(&client.connection.socket, queue.fill(&mut slices, usize::MAX))
             {
-                Ok(written) => self.hub.wrote(id, written, at),
+                Ok(written) => {
+                    self.desk.observer().sees(|| Step::Wrote {
+                        to: Place::Client,
+                        bytes: written,
+                        messages: client.sent.next(queue.lines_in(written) as u64),
+                    });
+                    self.hub.wrote(id, written, at);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    match client.writer(id, &self.to_main) {
+                    let first = client.count_lent(queue);
+                    match client.writer(id, &self.desk.to_main) {
                         // It has nothing to write, or the outbox would not have shown its queue.
-                        Ok(writer) => drop(writer.send(outbox.lend())),
+                        Ok(writer) => drop(writer.send((outbox.lend(), first))),
                         Err(_) => {
+                            client.sent = first;
                             self.unserved.push(id);
                             self.retry_at.get_or_insert(at.now + RETRY_AFTER);
                         }

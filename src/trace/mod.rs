@@ -1,0 +1,192 @@
+//! `--trace FILE`: records what each thread does and when, in Chrome's Trace Event Format (`docs/trace.md`).
+//!
+//! 1. `mod.rs`: the threads hand each step, with its time, to the trace-writer, and never wait for it.
+//! 2. `lanes.rs`: steps become slices on the lane of their thread, and messages become arrows between slices.
+//! 3. `event.rs`: one line of the file.
+
+mod event;
+mod lanes;
+
+use crate::observer::{Observe, Step, current_thread, current_thread_name};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use lanes::Lanes;
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How many steps wait to be written. What does not find room is counted and not recorded: a disk that is slow must not
+/// slow down the chat.
+const STEPS: usize = 32 * 1024;
+
+/// How often they are written. To wake the writer for each step would cost the thread that is watched a system call,
+/// and a crash loses no more than this.
+const WRITE_EVERY: Duration = Duration::from_millis(20);
+
+/// How long the end of the program waits for a trace that cannot be written.
+const END_WITHIN: Duration = Duration::from_secs(2);
+
+/// A trace that is being recorded.
+pub struct Trace {
+    path: PathBuf,
+    recorder: Arc<Recorder>,
+    running: Sender<Infallible>,
+    writer: JoinHandle<io::Result<()>>,
+    ended: Receiver<Infallible>,
+}
+
+/// What is recorded of a process.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// `serve`, `connect`, `hub` or `demo`.
+    pub command: &'static str,
+    /// How it waits.
+    pub design: &'static str,
+}
+
+struct Recorder {
+    steps: Sender<Record>,
+    lost: AtomicU64,
+}
+
+/// A step of a thread.
+struct Record {
+    at: Instant,
+    thread: u32,
+    /// With its first step.
+    name: Option<String>,
+    step: Step,
+}
+
+impl Trace {
+    /// Begins to record into this file, which is overwritten.
+    ///
+    /// # Errors
+    /// The file cannot be written or no thread be started, in a sentence for the user.
+    pub fn start(path: &Path, about: &About) -> Result<Self, String> {
+        let cannot = |error| format!("cannot write the trace {}: {error}", path.display());
+        let file = File::create(path).map_err(cannot)?;
+        let (steps, taken) = bounded(STEPS);
+        let (running, stop) = bounded(0);
+        let (writing, ended) = bounded(0);
+        let recorder = Arc::new(Recorder { steps, lost: AtomicU64::new(0) });
+        let mut writer = Writer {
+            steps: taken,
+            stop,
+            lanes: Lanes::new(BufWriter::new(file), Clock::start()),
+            recorder: Arc::clone(&recorder),
+            _writing: writing,
+        };
+        writer.lanes.begin(about).and_then(|()| writer.lanes.flush()).map_err(cannot)?;
+        let writer = thread::Builder::new().name("trace-writer".to_owned()).spawn(move || writer.run());
+        let writer = writer.map_err(cannot)?;
+        Ok(Self { path: path.to_owned(), recorder, running, writer, ended })
+    }
+
+    /// What is to watch the threads.
+    #[must_use]
+    pub fn observer(&self) -> Arc<dyn Observe> {
+        Arc::clone(&self.recorder) as _
+    }
+
+    /// Ends the trace. Threads that still run are said to be left behind.
+    ///
+    /// # Errors
+    /// Something is missing in the file, in a sentence for the user.
+    pub fn end(self) -> Result<(), String> {
+        let cannot = |error: &dyn std::fmt::Display| {
+            format!("cannot write the trace {}: {error}", self.path.display())
+        };
+        drop(self.running);
+        if self.ended.recv_timeout(END_WITHIN) == Err(RecvTimeoutError::Timeout) {
+            return Err(cannot(&format_args!("it is not taken within {} s", END_WITHIN.as_secs())));
+        }
+        match self.writer.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(cannot(&error)),
+            Err(_) => return Err(cannot(&"its thread has ended")),
+        }
+        match self.recorder.lost.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            lost => Err(format!(
+                "{lost} steps are missing in the trace {}: too many at once",
+                self.path.display()
+            )),
+        }
+    }
+}
+
+impl Observe for Recorder {
+    fn sees(&self, step: &Step) {
+        let at = Instant::now();
+        let name = (*step == Step::Starts).then(current_thread_name);
+        if self.steps.try_send(Record { at, thread: current_thread(), name, step: step.clone() }).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The trace-writer.
+struct Writer {
+    steps: Receiver<Record>,
+    stop: Receiver<Infallible>,
+    lanes: Lanes<BufWriter<File>>,
+    recorder: Arc<Recorder>,
+    /// Dropped with the rest: it has ended.
+    _writing: Sender<Infallible>,
+}
+
+impl Writer {
+    fn run(mut self) -> io::Result<()> {
+        loop {
+            let is_last = self.stop.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Disconnected);
+            // Those that are there now: others come meanwhile.
+            for record in self.steps.try_iter().take(STEPS) {
+                self.lanes.add(record)?;
+            }
+            if is_last {
+                return self.lanes.end(self.recorder.lost.load(Ordering::Relaxed));
+            }
+            self.lanes.write_open()?;
+            self.lanes.flush()?;
+        }
+    }
+}
+
+/// The time axis of a trace: it begins with the day on which the trace does (UTC), so that traces of the same day have
+/// the same axis and a nanosecond still fits into a number of JSON.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    /// The same moment on both clocks. Afterwards only the one that never jumps is looked at.
+    anchor: Instant,
+    since_epoch: Duration,
+}
+
+/// In seconds. (A day with a leap second has as many in Unix time.)
+const DAY: u64 = 24 * 60 * 60;
+
+impl Clock {
+    fn start() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { anchor: Instant::now(), since_epoch }
+    }
+
+    /// The second since 1970 at which the axis begins.
+    fn origin(self) -> u64 {
+        self.since_epoch.as_secs() / DAY * DAY
+    }
+
+    /// In nanoseconds on the axis. Threads may have begun before the trace, not more than the day.
+    fn at(self, at: Instant) -> u64 {
+        let anchor = self.since_epoch - Duration::from_secs(self.origin());
+        let at = match at.checked_duration_since(self.anchor) {
+            Some(after) => anchor + after,
+            None => anchor.saturating_sub(self.anchor.duration_since(at)),
+        };
+        u64::try_from(at.as_nanos()).unwrap_or(u64::MAX)
+    }
+}

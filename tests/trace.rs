@@ -1,0 +1,271 @@
+//! `--trace`: what it holds of real conversations, in every design.
+#![cfg(feature = "trace")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::*;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// That of the sides that do not matter.
+const DESIGN: &str = "threads";
+
+const DESIGNS: &[&str] =
+    if cfg!(poll) { &["threads", "select", "half-duplex"] } else { &["threads", "half-duplex"] };
+
+/// A trace, as whoever opens it reads it.
+struct Trace {
+    events: Vec<Value>,
+}
+
+impl Trace {
+    /// The closing bracket may be missing, and so may the end of the last line.
+    fn open(path: &PathBuf) -> Self {
+        let text = std::fs::read_to_string(path).unwrap();
+        let lines = text.strip_prefix("[\n").unwrap().lines().filter(|line| *line != "]");
+        let events: Vec<_> =
+            lines.map_while(|line| serde_json::from_str(line.trim_end_matches(',')).ok()).collect();
+        assert!(events.len() > 2, "{text}");
+        Self { events }
+    }
+
+    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.events.iter().filter(move |event| event["name"] == name)
+    }
+
+    /// The name of each thread, and its steps.
+    fn lanes(&self) -> Vec<(String, Vec<&Value>)> {
+        let lane = |name: &Value| {
+            let is_its = |event: &&Value| {
+                event["tid"] == name["tid"] && (event["cat"] == "step" || event["name"] == "left behind")
+            };
+            let name = name["args"]["name"].as_str().unwrap().to_owned();
+            (name, self.events.iter().filter(is_its).collect())
+        };
+        self.named("thread_name").map(lane).collect()
+    }
+
+    /// The last step that is known of the thread of this name.
+    fn last_step(&self, name: &str) -> Option<&Value> {
+        let lane = self.lanes().into_iter().find(|lane| lane.0 == name)?;
+        lane.1.last().copied()
+    }
+
+    /// Where an arrow of this kind starts, passes and ends, for each message.
+    fn arrows(&self, kind: &str) -> HashMap<String, String> {
+        let mut arrows = HashMap::<_, String>::new();
+        for event in self.events.iter().filter(|event| event["cat"] == kind) {
+            *arrows.entry(event["id"].as_str().unwrap().to_owned()).or_default() +=
+                event["ph"].as_str().unwrap();
+        }
+        arrows
+    }
+
+    /// Times do not run backwards within a thread, and each thread has an end.
+    fn is_well_formed(&self) {
+        for (name, steps) in self.lanes() {
+            let mut last = 0.0;
+            for step in &steps {
+                let at = step["ts"].as_f64().unwrap();
+                assert!(at >= last, "{name}: {step} after {last}");
+                last = at;
+            }
+            assert_eq!(steps[0]["name"], "starts", "{name}");
+            let end = steps[steps.len() - 1]["name"].as_str().unwrap();
+            assert!(["ends", "left behind"].contains(&end), "{name}: {end}");
+        }
+        let mut open = HashSet::new();
+        for event in &self.events {
+            match event["ph"].as_str().unwrap() {
+                "B" => assert!(open.insert(&event["tid"])),
+                "E" => assert!(open.remove(&event["tid"])),
+                _ => {}
+            }
+        }
+        assert!(open.is_empty());
+    }
+}
+
+/// A conversation of three lines each, and the traces of both sides.
+fn converse(design: &str, files: &TempDir) -> [Trace; 2] {
+    let [a, b] = ["a.json", "b.json"].map(|name| files.path().join(name));
+    let options = |path| ["--design", design, "--trace", path];
+    let listening = options(a.to_str().unwrap());
+    let (mut serve, port) = serve_with(threadchat(&[&["serve", "0", "--once"], &listening[..]].concat()));
+    let mut connect = connect(port, &options(b.to_str().unwrap()));
+    for line in ["one", "two", "three"] {
+        connect.types(format!("{line} from B\n"));
+        serve.out.wait_for(&format!("{line} from B\n"));
+        serve.types(format!("{line} from A\n"));
+        connect.out.wait_for(&format!("{line} from A\n"));
+    }
+    connect.types("88\n");
+    connect.exits(0);
+    serve.exits(0);
+    [Trace::open(&a), Trace::open(&b)]
+}
+
+#[test]
+fn every_message_can_be_followed_from_the_keyboard_to_the_other_screen() {
+    for design in DESIGNS {
+        let files = TempDir::new().unwrap();
+        let [a, b] = converse(design, &files);
+        for (from, to) in [(&a, &b), (&b, &a)] {
+            from.is_well_formed();
+            let sent = from.arrows("sent");
+            assert_eq!(sent.len(), 3, "{design}");
+            for (id, course) in sent {
+                assert!(course.starts_with('s') && course.ends_with('f'), "{design}: {course}");
+                assert_eq!(from.arrows("wire")[&id], "s", "{design}");
+                assert_eq!(to.arrows("wire")[&id], "f", "{design}");
+                let received = &to.arrows("received")[&id];
+                assert!(received.starts_with('s') && received.ends_with('f'), "{design}: {received}");
+            }
+            let typed = from.arrows("typed");
+            assert!((3..=4).contains(&typed.len()), "{design}");
+            assert!(
+                typed.values().all(|course| course.starts_with('s') && course.ends_with('f')),
+                "{design}: {typed:?}"
+            );
+        }
+        assert_eq!(
+            b.named("decides").filter(|event| event["args"]["what"] == "leave").count(),
+            1,
+            "{design}"
+        );
+        assert_eq!(
+            b.named("goodbye").filter(|event| event["args"]["what"] == "written").count(),
+            1,
+            "{design}"
+        );
+        assert_eq!(
+            a.named("goodbye").filter(|event| event["args"]["what"] == "heard").count(),
+            1,
+            "{design}"
+        );
+    }
+}
+
+#[test]
+fn each_thread_of_a_design_has_a_lane_of_its_own() {
+    for design in DESIGNS {
+        let files = TempDir::new().unwrap();
+        let [a, _] = converse(design, &files);
+        let mut lanes: Vec<_> = a.lanes().into_iter().map(|lane| lane.0).collect();
+        lanes.sort();
+        let expected: &[&str] = match *design {
+            "threads" => &[
+                "listener",
+                "main",
+                "notice-writer",
+                "screen-writer",
+                "signals",
+                "socket-reader",
+                "socket-writer",
+                "stdin-reader",
+            ],
+            _ => &["main"],
+        };
+        assert_eq!(lanes, expected, "{design}");
+    }
+}
+
+#[test]
+fn two_traces_are_on_one_time_axis() {
+    let files = TempDir::new().unwrap();
+    let [a, b] = converse("threads", &files);
+    let origin =
+        |trace: &Trace| trace.named("threadchat").next().unwrap()["args"]["origin"].as_u64().unwrap();
+    let time = |trace: &Trace, kind: &str, id: &str| {
+        let event = trace.events.iter().find(|event| event["cat"] == kind && event["id"] == id).unwrap();
+        event["ts"].as_f64().unwrap() + origin(trace) as f64 * 1e6
+    };
+    for (from, to) in [(&a, &b), (&b, &a)] {
+        for id in from.arrows("wire").keys().filter(|id| to.arrows("received").contains_key(*id)) {
+            let travelled = time(to, "received", id) - time(from, "sent", id);
+            // The clocks are looked at once by each process, between which something may happen.
+            assert!((-5e3..60e6).contains(&travelled), "{travelled} µs");
+        }
+    }
+}
+
+#[test]
+fn a_large_batch_has_one_arrow_with_its_count() {
+    let files = TempDir::new().unwrap();
+    let [a, b] = ["a.json", "b.json"].map(|name| files.path().join(name));
+    let (mut serve, port) = serve(&["--once", "--trace", a.to_str().unwrap()]);
+    let mut connect = connect(port, &["--trace", b.to_str().unwrap()]);
+    connect.types("a line\n".repeat(1000));
+    connect.types("88\n");
+    connect.exits(0);
+    serve.exits(0);
+    let (a, b) = (Trace::open(&a), Trace::open(&b));
+    for (trace, kind) in [(&b, "sent"), (&a, "received")] {
+        trace.is_well_formed();
+        let starts = trace.events.iter().filter(|event| event["cat"] == kind && event["ph"] == "s");
+        let counts: Vec<u64> = starts.map(|event| event["args"]["count"].as_u64().unwrap_or(1)).collect();
+        assert_eq!(counts.iter().sum::<u64>(), 1000, "{kind}: {counts:?}");
+        assert!(counts.len() < 100, "{kind}: {counts:?}");
+    }
+}
+
+#[test]
+fn a_trace_that_is_cut_short_by_a_kill_still_opens_and_tells_what_each_thread_was_doing() {
+    let files = TempDir::new().unwrap();
+    let path = files.path().join("a.json");
+    let (mut serve, port) = serve(&["--trace", path.to_str().unwrap()]);
+    let mut connect = connect(port, &[]);
+    connect.types("hello\n");
+    serve.out.wait_for("hello\n");
+    let is_waiting = |trace: &Trace| {
+        let waits = |lane| trace.last_step(lane).is_some_and(|step| step["name"] == "waits");
+        trace.named("wrote").any(|event| event["args"]["what"] == "screen")
+            && waits("main")
+            && waits("socket-reader")
+    };
+    wait_until("it is written", || is_waiting(&Trace::open(&path)));
+    serve.kill();
+    let trace = Trace::open(&path);
+    assert!(is_waiting(&trace));
+    assert_eq!(trace.named("end").count(), 0);
+    assert_eq!(trace.last_step("socket-reader").unwrap()["ph"], "B");
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn a_hub_is_followed_through_from_one_client_to_the_others() {
+    for design in &DESIGNS[..DESIGNS.len() - 1] {
+        let files = TempDir::new().unwrap();
+        let path = files.path().join("hub.json");
+        let hub = threadchat(&["hub", "0", "--design", design, "--trace", path.to_str().unwrap()]);
+        let (mut hub, port) = serve_with(hub);
+        let alice = connect(port, &[]);
+        alice.out.wait_for("help");
+        let mut bob = connect(port, &[]);
+        alice.out.wait_for("joined");
+        bob.types("hello\n");
+        alice.out.wait_for("> hello\n");
+        hub.types("88\n");
+        hub.exits(0);
+        let trace = Trace::open(&path);
+        trace.is_well_formed();
+        assert_eq!(trace.named("begins").count(), 2, "{design}");
+        let received: Vec<_> = trace.arrows("received").into_values().collect();
+        assert_eq!(received.len(), 1, "{design}: {received:?}");
+        assert!(received[0].starts_with('s') && received[0].ends_with('f'), "{design}: {received:?}");
+        let written = trace.named("wrote").filter(|event| event["args"]["what"] == "client");
+        assert!(written.count() >= 3, "{design}");
+        drop((alice, bob));
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_an_error_at_once() {
+    let output = threadchat(&["serve", "0", "--trace", "/nowhere/a.json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.starts_with("threadchat: cannot write the trace /nowhere/a.json: "), "{said}");
+}
