@@ -133,7 +133,7 @@ impl Buffer {
     #[must_use]
     pub fn messages_after(&self, written: usize) -> usize {
         if self.ends.is_empty() {
-            memchr_iter(b'\n', &self.output[written..]).count()
+            bytecount::count(&self.output[written..], b'\n')
         } else {
             self.ends.iter().filter(|end| **end > written).count()
         }

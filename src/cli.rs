@@ -394,6 +394,10 @@ pub struct Compare {
     #[arg(long = "hub-peer", value_name = "NAME[,names]=COMMAND")]
     pub hub_peers: Vec<HubPeer>,
 
+    /// Have each design do it once more while it records what its threads do, to see what that costs
+    #[arg(long)]
+    pub trace: bool,
+
     /// Less of everything, in less than 30 seconds
     #[arg(long)]
     pub quick: bool,

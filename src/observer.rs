@@ -5,7 +5,6 @@
 //! When nobody watches, nothing is paid but a look whether somebody does.
 
 use crate::wire::GOODBYE;
-use memchr::memchr_iter;
 use std::cell::OnceCell;
 use std::fmt::{self, Display, Formatter};
 use std::net::{SocketAddr, TcpStream};
@@ -233,7 +232,7 @@ impl Counter {
     /// Those that end in what a read has returned: each ends with its newline. While there has never been one, what a
     /// read returns is a message, as in the programs of the article, unless it is the goodbye.
     pub fn read(&mut self, bytes: &[u8]) -> Messages {
-        let newlines = memchr_iter(b'\n', bytes).count() as u64;
+        let newlines = bytecount::count(bytes, b'\n') as u64;
         if newlines > 0 && !std::mem::replace(&mut self.framed, true) {
             self.counted = 0;
         }

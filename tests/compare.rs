@@ -72,6 +72,23 @@ fn latency_is_measured() {
 }
 
 #[test]
+fn what_it_costs_to_record_a_trace_is_measured_and_the_traces_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("report.json");
+    let mut compare =
+        threadchat(&["compare", "--quick", "--rounds", "1", "--work", "one-way,hub", "--trace"]);
+    compare.args(["--designs", "threads", "--hub-clients", "10", "--json", json.to_str().unwrap()]);
+    let output = compare.env("TMPDIR", folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    let rows = [("floor", "measured"), ("threads", "measured"), ("threads, traced", "measured")];
+    assert_eq!(outcomes(&report), rows);
+    let hub = report["works"][1]["rows"].as_array().unwrap();
+    assert!(hub.iter().all(|row| row["outcome"] == "measured"), "{hub:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn lines_one_way_are_measured() {
     every_row_runs("one-way", "absent", &["lines_per_second", "megabytes_per_second"]);
 }

@@ -40,7 +40,8 @@ impl Trace {
     fn lanes(&self) -> Vec<(String, Vec<&Value>)> {
         let lane = |name: &Value| {
             let is_its = |event: &&Value| {
-                event["tid"] == name["tid"] && (event["cat"] == "step" || event["name"] == "left behind")
+                event["tid"] == name["tid"]
+                    && (["X", "B"].iter().any(|ph| event["ph"] == *ph) || event["name"] == "left behind")
             };
             let name = name["args"]["name"].as_str().unwrap().to_owned();
             (name, self.events.iter().filter(is_its).collect())

@@ -17,6 +17,7 @@ const AWAKE: f64 = 3.0;
 const WORTH_TELLING: f64 = 1.05;
 const FLOOR: &str = "floor";
 const BROKER: &str = "ncat --broker";
+const TRACED: &str = ", traced";
 const DESIGNS: [&str; 3] = ["threads", "select", "half-duplex"];
 
 /// Paragraphs on one work.
@@ -28,6 +29,7 @@ pub(super) fn explain(report: &Report, work: &WorkReport) -> Vec<String> {
     } else {
         paragraphs.extend(differences(work.work, &rows));
     }
+    paragraphs.extend(traced(work.work, &rows));
     match work.work {
         Work::Latency => {
             paragraphs.extend(placement(&rows));
@@ -229,6 +231,23 @@ fn difference(work: Work, one: &Row<'_>, other: &Row<'_>) -> Option<String> {
         told(of_slow),
         cause(work, fast, slow)
     ))
+}
+
+/// What it costs a design to record a trace.
+fn traced(work: Work, rows: &[Row<'_>]) -> Vec<String> {
+    let cost = |row: &Row<'_>| {
+        let measure = *work.measures().first()?;
+        let plain = rows.iter().find(|plain| row.key.strip_suffix(TRACED) == Some(plain.key))?;
+        let (with, without) = (row.figures.get(&measure)?, plain.figures.get(&measure)?);
+        let percent = (with.spread.median / without.spread.median - 1.0) * 100.0;
+        let certain = if with.differs_from(without) { "" } else { ", which may be chance" };
+        let (with, without) = (measure.in_text(with.spread.median), measure.in_text(without.spread.median));
+        Some(format!(
+            "{} while it recorded a trace: {with}, and {without} without: {percent:+.1} %{certain}.",
+            plain.name
+        ))
+    };
+    rows.iter().filter_map(cost).collect()
 }
 
 /// What the slower one needs more of: what differs most, and what that means, comes first.
@@ -527,6 +546,16 @@ mod tests {
         let text = text(&report(Work::Latency, &[("threads", &threads), ("select", &select)]));
         assert!(text.contains("threads made a system call 40.0 times a line (select 6.0 times"), "{text}");
         assert!(text.contains("stays awake") && !text.contains("tell why"), "{text}");
+    }
+
+    #[test]
+    fn what_a_trace_costs_is_told_beside_the_same_design_without() {
+        let lines = Measure::LinesPerSecond;
+        let (threads, traced) = ([(lines, 2e6)], [(lines, 1.9e6)]);
+        let report = report(Work::OneWay, &[("threads", &threads), ("threads, traced", &traced)]);
+        let text = text(&report);
+        let told = "threads while it recorded a trace: 1.90 M lines/s, and 2.00 M lines/s without: -5.0 %.";
+        assert!(text.contains(told), "{text}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn work(bench: &Bench, row: Row, end: &mut End, port: u16, conversations: usize)
     }
     let seconds = began.elapsed().as_secs_f64();
     // A design of ours takes it for a goodbye, and the others for something to show.
-    if !matches!(row, Row::Design(_)) {
+    if !row.is_ours() {
         end.screen.expect_bytes(&GOODBYE.repeat(conversations))?;
     }
     let mut figures = Figures::from([(Measure::ConnectionsPerSecond, conversations as f64 / seconds)]);

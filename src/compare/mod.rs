@@ -58,7 +58,7 @@ use counter::Counter;
 use machine::Machine;
 use progress::Progress;
 use report::{Chosen, Report};
-use rows::{PEERS, Row};
+use rows::{PEERS, Row, remove_traces};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -125,6 +125,7 @@ pub fn run(options: &cli::Compare, signals: Signals) -> Result<Exit, String> {
             .collect(),
     };
     progress.remove();
+    remove_traces();
 
     if let Some(file) = json {
         let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
@@ -147,7 +148,9 @@ fn rows(options: &cli::Compare) -> Vec<Row> {
     let designs = each_once(options.designs.as_deref().unwrap_or(Design::value_variants()));
     let peers = PEERS.map(Row::Peer).into_iter().chain([Row::Broker]).filter(|_| options.peers);
     let hubs = options.hub_peers.iter().map(|peer| Row::HubPeer(Box::leak(Box::new(peer.clone()))));
-    [Row::Floor].into_iter().chain(designs.into_iter().map(Row::Design)).chain(peers).chain(hubs).collect()
+    let traced =
+        |design| [Row::Design(design), Row::Traced(design)].into_iter().take(1 + usize::from(options.trace));
+    [Row::Floor].into_iter().chain(designs.into_iter().flat_map(traced)).chain(peers).chain(hubs).collect()
 }
 
 /// Each work, and that of a hub with each number of clients and of senders.
@@ -179,6 +182,7 @@ fn end_with_signals(signals: Signals, bench: &Bench, progress: &Progress) -> Res
         signals.for_each(|signal| {
             children.close();
             progress.remove();
+            remove_traces();
             #[allow(clippy::exit, reason = "main may be anywhere, and there is nothing to go back to")]
             process::exit(Exit::Signal(signal).code().into());
         });

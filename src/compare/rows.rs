@@ -2,9 +2,11 @@
 
 use super::work::Work;
 use crate::cli::Design;
+use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{self, Command, Stdio};
 use std::str::FromStr;
 
 /// One of those that do the work.
@@ -14,6 +16,8 @@ pub(super) enum Row {
     Floor,
     /// One of ours.
     Design(Design),
+    /// The same, recording what its threads do.
+    Traced(Design),
     /// Somebody else's.
     Peer(Peer),
     /// `ncat` as a hub.
@@ -64,12 +68,30 @@ impl Row {
         match self {
             Self::Floor => "floor",
             Self::Design(design) => design.name(),
+            Self::Traced(Design::Threads) => "threads, traced",
+            Self::Traced(Design::Select) => "select, traced",
+            Self::Traced(Design::HalfDuplex) => "half-duplex, traced",
             Self::Peer(Peer::Ncat) => "ncat",
             Self::Peer(Peer::Nc) => "nc",
             Self::Peer(Peer::Socat) => "socat",
             Self::Broker => "ncat --broker",
             Self::HubPeer(peer) => &peer.name,
         }
+    }
+
+    /// One of ours, and how it is started: on which side it is, its command, and further words.
+    fn ours(self, side: &str, command: &str) -> Option<Vec<OsString>> {
+        let (Self::Design(design) | Self::Traced(design)) = self else { return None };
+        let mut words = words_of(&format!("{{}} {command} -q --design {}", design.name()));
+        if let Self::Traced(_) = self {
+            words.extend(["--trace".into(), trace_file(side).into()]);
+        }
+        Some(words)
+    }
+
+    /// Whether it is a design of ours.
+    pub(super) fn is_ours(self) -> bool {
+        matches!(self, Self::Design(_) | Self::Traced(_))
     }
 
     /// How many lines of code of ours do this work. (A hub has a folder of its own in that of its design.)
@@ -81,6 +103,8 @@ impl Row {
             Self::Design(Design::Threads) => env!("THREADCHAT_LINES_THREADS"),
             Self::Design(Design::Select) => env!("THREADCHAT_LINES_SELECT"),
             Self::Design(Design::HalfDuplex) => env!("THREADCHAT_LINES_HALF_DUPLEX"),
+            // The trace is no part of a design.
+            Self::Traced(design) => return Self::Design(design).lines_of_code(work),
             Self::Peer(_) | Self::Broker | Self::HubPeer(_) => return None,
         };
         counted.parse().ok().filter(|&lines| lines > 0)
@@ -91,7 +115,7 @@ impl Row {
         match self {
             Self::Peer(_) | Self::Floor => work != Work::Hub,
             Self::Broker | Self::HubPeer(_) => work == Work::Hub,
-            Self::Design(_) => true,
+            Self::Design(_) | Self::Traced(_) => true,
         }
     }
 
@@ -99,8 +123,12 @@ impl Row {
     pub(super) fn cannot(self, work: Work) -> Option<&'static str> {
         let in_turns = matches!(work, Work::Latency | Work::Goodbye);
         match self {
-            Self::Design(Design::HalfDuplex) if !in_turns => Some("not possible in turns"),
-            Self::Design(Design::Select) if cfg!(not(poll)) => Some("not possible here"),
+            Self::Design(Design::HalfDuplex) | Self::Traced(Design::HalfDuplex) if !in_turns => {
+                Some("not possible in turns")
+            }
+            Self::Design(Design::Select) | Self::Traced(Design::Select) if cfg!(not(poll)) => {
+                Some("not possible here")
+            }
             Self::Peer(peer) => peer.missing(),
             Self::Broker => Peer::Ncat.missing(),
             _ => None,
@@ -110,23 +138,25 @@ impl Row {
     /// How many bytes it shows before each line.
     pub(super) fn stamp(self) -> usize {
         match self {
-            Self::Design(_) => crate::wire::STAMP_LEN,
+            _ if self.is_ours() => crate::wire::STAMP_LEN,
             _ => 0,
         }
     }
 
     /// Whether it says on which free port it listens. If not, it has to be given one.
     pub(super) fn tells_its_port(self) -> bool {
-        matches!(self, Self::Floor | Self::Design(_))
+        self == Self::Floor || self.is_ours()
     }
 
     /// How to start the side of two that listens, for one conversation or for many, one after the other.
     pub(super) fn listener(self, port: u16, once: bool) -> Vec<OsString> {
+        let ours = if once { "serve 0 --once" } else { "serve 0" };
+        if let Some(words) = self.ours("listener", ours) {
+            return words;
+        }
         let words = match (self, once) {
             (Self::Floor, true) => "{} compare-child serve --once".to_owned(),
             (Self::Floor, false) => "{} compare-child serve".to_owned(),
-            (Self::Design(_), true) => format!("{{}} serve 0 --once -q --design {}", self.name()),
-            (Self::Design(_), false) => format!("{{}} serve 0 -q --design {}", self.name()),
             (Self::Peer(Peer::Ncat), true) => format!("ncat -l 127.0.0.1 {port}"),
             (Self::Peer(Peer::Ncat), false) => format!("ncat -l -k 127.0.0.1 {port}"),
             (Self::Peer(Peer::Nc), true) => format!("nc -N -l 127.0.0.1 {port}"),
@@ -136,20 +166,23 @@ impl Row {
             (Self::Peer(Peer::Socat), false) => {
                 format!("socat -u TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork -")
             }
-            (Self::Broker | Self::HubPeer(_), _) => return Vec::new(),
+            _ => return Vec::new(),
         };
         words_of(&words)
     }
 
     /// How to start a hub.
     pub(super) fn hub(self, port: u16) -> Vec<OsString> {
+        if let Some(words) = self.ours("hub", &format!("hub 127.0.0.1:{port} --no-operator")) {
+            return words;
+        }
         words_of(&match self {
             Self::Broker => format!("ncat -l --broker -m 2000 127.0.0.1 {port}"),
             Self::HubPeer(peer) => peer
                 .command
                 .replace("{port}", &port.to_string())
                 .replace("{addr}", &format!("127.0.0.1:{port}")),
-            _ => format!("{{}} hub 127.0.0.1:{port} --no-operator -q --design {}", self.name()),
+            _ => return Vec::new(),
         })
     }
 
@@ -160,20 +193,34 @@ impl Row {
 
     /// How to start the side that calls.
     pub(super) fn caller(self, port: u16) -> Vec<OsString> {
+        if let Some(words) = self.ours("caller", &format!("connect 127.0.0.1:{port}")) {
+            return words;
+        }
         words_of(&match self {
             Self::Floor => format!("{{}} compare-child connect 127.0.0.1:{port}"),
-            Self::Design(_) => format!("{{}} connect 127.0.0.1:{port} -q --design {}", self.name()),
             Self::Peer(Peer::Ncat) => format!("ncat 127.0.0.1 {port}"),
             Self::Peer(Peer::Nc) => format!("nc -N 127.0.0.1 {port}"),
             Self::Peer(Peer::Socat) => format!("socat - TCP:127.0.0.1:{port}"),
-            Self::Broker | Self::HubPeer(_) => return Vec::new(),
+            _ => return Vec::new(),
         })
+    }
+}
+
+/// Where a side records its trace, which nobody reads.
+fn trace_file(side: &str) -> PathBuf {
+    env::temp_dir().join(format!("threadchat-compare-{}-{side}.json", process::id()))
+}
+
+/// Removes the traces. They are there only if some were recorded.
+pub(super) fn remove_traces() {
+    for side in ["listener", "caller", "hub"] {
+        let _ = fs::remove_file(trace_file(side));
     }
 }
 
 /// The words of a command line, in which `{}` stands for this program.
 pub(super) fn words_of(line: &str) -> Vec<OsString> {
-    let this = || std::env::current_exe().unwrap_or_else(|_| PathBuf::from("threadchat")).into();
+    let this = || env::current_exe().unwrap_or_else(|_| PathBuf::from("threadchat")).into();
     line.split_whitespace().map(|word| if word == "{}" { this() } else { word.into() }).collect()
 }
 
@@ -190,9 +237,9 @@ impl Peer {
 
 /// Whether the shell would find it.
 pub(super) fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(&path).any(|folder| folder.join(&file).is_file())
+    let path = env::var_os("PATH").unwrap_or_default();
+    let file = format!("{program}{}", env::consts::EXE_SUFFIX);
+    env::split_paths(&path).any(|folder| folder.join(&file).is_file())
 }
 
 /// There are several programs of that name; only this one can half-close (`-N`) and is told how to listen like this.

@@ -8,7 +8,7 @@
 mod files;
 #[cfg(send_now)]
 mod out;
-#[cfg(any(feature = "hub", feature = "compare"))]
+#[cfg(any(feature = "hub", feature = "compare", feature = "trace"))]
 mod processes;
 mod signals;
 mod sockets;
@@ -16,7 +16,7 @@ mod sockets;
 pub use files::*;
 #[cfg(send_now)]
 pub use out::Out;
-#[cfg(any(feature = "hub", feature = "compare"))]
+#[cfg(any(feature = "hub", feature = "compare", feature = "trace"))]
 pub use processes::*;
 pub use signals::{Signal, Signals};
 pub use sockets::*;

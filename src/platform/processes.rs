@@ -19,6 +19,18 @@ pub fn give_memory_back() {
     }
 }
 
+/// Lets the other threads have the processor first, where a thread can be told that it is less urgent than they. (On other
+/// systems than Linux niceness is that of the process, and is left alone.)
+#[cfg(feature = "trace")]
+pub fn give_way() {
+    /// Gets about a tenth of a processor for which it has to compete, which is more than it needs.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const NICENESS: i32 = 10;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // Fails only if it is as nice already.
+    let _ = rustix::process::nice(NICENESS);
+}
+
 /// Raises the limit of open files as far as that is allowed. The limit then, if there is one and the system tells.
 #[cfg(any(feature = "hub", feature = "compare"))]
 pub fn raise_descriptor_limit() -> Option<usize> {

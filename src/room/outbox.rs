@@ -27,7 +27,7 @@ impl Post {
 
     /// How many lines it has.
     fn count(&self) -> usize {
-        memchr_iter(b'\n', &self.lines).count()
+        bytecount::count(&self.lines, b'\n')
     }
 
     /// The text of each line, without what is in front of it.
@@ -67,7 +67,7 @@ impl Queue {
     /// How many lines end in the next so many bytes that are to be written.
     #[must_use]
     pub fn lines_in(&self, bytes: usize) -> usize {
-        memchr_iter(b'\n', &self.copy(bytes)).count()
+        bytecount::count(&self.copy(bytes), b'\n')
     }
 
     /// What is to be written next, at most so many bytes, as far as there is room for it in `slices`.

@@ -1,7 +1,7 @@
 //! Steps to slices, and messages to arrows between them.
 
-use super::event::{self, Args, Event, Numbers};
-use super::{About, Clock, Record};
+use super::event::{Event, key};
+use super::{About, Clock, Record, WRITE_EVERY};
 use crate::observer::{Decision, For, Goodbye, Messages, Place, Step, Stream};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use std::process;
 use std::time::Instant;
 
 /// The version of the format.
-const FORMAT: u32 = 1;
+const FORMAT: u64 = 1;
 
 /// Up to how many messages of a batch have an arrow each. With more the batch has one.
 const SINGLE: u64 = 8;
@@ -20,11 +20,10 @@ const SINGLE: u64 = 8;
 /// before it has ended, so that after a crash the file tells what each thread was doing.
 pub(super) struct Lanes<W> {
     to: W,
+    event: Event,
     clock: Clock,
     pid: u32,
     lanes: HashMap<u32, Lane>,
-    /// Those with a new step since they were last looked at.
-    moved: Vec<u32>,
 }
 
 /// What a thread is doing.
@@ -45,79 +44,86 @@ enum Flow {
 
 impl<W: Write> Lanes<W> {
     pub(super) fn new(to: W, clock: Clock) -> Self {
-        Self { to, clock, pid: process::id(), lanes: HashMap::new(), moved: Vec::new() }
+        Self { to, event: Event::default(), clock, pid: process::id(), lanes: HashMap::new() }
     }
 
     /// What the trace is about. The list of events is never closed unless all goes well, which the format allows.
     pub(super) fn begin(&mut self, about: &About) -> io::Result<()> {
         self.to.write_all(b"[\n")?;
-        let trace = event::About {
-            format: FORMAT,
-            program: concat!("threadchat ", env!("CARGO_PKG_VERSION")),
-            command: about.command,
-            design: about.design,
-            origin: self.clock.origin(),
-        };
-        self.metadata("threadchat", 0, Args { trace: Some(trace), ..Args::default() })?;
-        let name = format!("{} ({})", about.command, about.design);
-        self.metadata("process_name", 0, Args { name: Some(&name), ..Args::default() })
+        let origin = self.clock.origin();
+        self.write("threadchat", "M", 0, |event| {
+            event
+                .open(key!("args"))
+                .number(key!("format"), FORMAT)
+                .word(key!("program"), concat!("threadchat ", env!("CARGO_PKG_VERSION")))
+                .word(key!("command"), about.command)
+                .word(key!("design"), about.design)
+                .number(key!("origin"), origin)
+                .close();
+        })?;
+        self.name("process_name", 0, &format!("{} ({})", about.command, about.design))
     }
 
     /// A thread has done a step.
     pub(super) fn add(&mut self, record: Record) -> io::Result<()> {
-        let Record { at, thread, name, step } = record;
-        if let Some(name) = name {
-            self.metadata("thread_name", thread, Args { name: Some(&name), ..Args::default() })?;
-            let sort_index = Some(place_of(&name));
-            self.metadata("thread_sort_index", thread, Args { sort_index, ..Args::default() })?;
+        match record {
+            Record::Name { thread, name } => {
+                self.name("thread_name", thread, &name)?;
+                self.write("thread_sort_index", "M", thread, |event| {
+                    event.open(key!("args")).number(key!("sort_index"), place_of(&name)).close();
+                })
+            }
+            Record::Step { thread, at, step } => {
+                let lane = Lane { since: at, step, is_begun: false };
+                if lane.step == Step::Ends {
+                    let last = self.lanes.remove(&thread);
+                    self.end_slice(thread, last, at)?;
+                    return self.slice(thread, &lane, Some(at));
+                }
+                let last = self.lanes.insert(thread, lane);
+                self.end_slice(thread, last, at)
+            }
         }
-        self.end_slice(thread, at)?;
-        let lane = Lane { since: at, step, is_begun: false };
-        if lane.step == Step::Ends {
-            return self.slice(thread, &lane, Some(at));
-        }
-        self.lanes.insert(thread, lane);
-        self.moved.push(thread);
-        Ok(())
     }
 
-    /// Begins the slices of what has been going on since this was last called.
+    /// Begins the slices of what goes on for so long that it was going on when this was last called.
     pub(super) fn write_open(&mut self) -> io::Result<()> {
-        let moved = std::mem::take(&mut self.moved);
-        let mut again = Vec::new();
-        for thread in moved {
-            let Some(mut lane) = self.lanes.remove(&thread) else { continue };
-            if !lane.is_begun {
-                if lane.since.elapsed() < super::WRITE_EVERY {
-                    again.push(thread);
-                } else {
-                    self.slice(thread, &lane, None)?;
-                    lane.is_begun = true;
-                }
-            }
-            self.lanes.insert(thread, lane);
+        let Some(before) = Instant::now().checked_sub(WRITE_EVERY) else { return Ok(()) };
+        let mut lanes = std::mem::take(&mut self.lanes);
+        for (thread, lane) in lanes.iter_mut().filter(|(_, lane)| !lane.is_begun && lane.since < before) {
+            self.slice(*thread, lane, None)?;
+            lane.is_begun = true;
         }
-        again.dedup();
-        self.moved = again;
+        self.lanes = lanes;
         Ok(())
     }
 
     /// No more is recorded. So many steps were not.
     pub(super) fn end(&mut self, lost: u64) -> io::Result<()> {
         let now = Instant::now();
-        let mut left: Vec<u32> = self.lanes.keys().copied().collect();
-        left.sort_unstable();
-        for thread in left {
-            self.end_slice(thread, now)?;
-            self.instant("left behind", thread, now, Args::default())?;
+        let ts = self.clock.at(now);
+        let mut left: Vec<_> = std::mem::take(&mut self.lanes).into_iter().collect();
+        left.sort_unstable_by_key(|(thread, _)| *thread);
+        for (thread, lane) in left {
+            self.end_slice(thread, Some(lane), now)?;
+            self.write("left behind", "i", thread, |event| {
+                event.micros(key!("ts"), ts).word(key!("s"), "t");
+            })?;
         }
         if lost > 0 {
-            let text = format!("{lost} steps are missing");
-            self.instant("lost", 0, now, Args { text: Some(&text), ..Args::default() })?;
+            self.write("lost", "i", 0, |event| {
+                event
+                    .micros(key!("ts"), ts)
+                    .word(key!("s"), "p")
+                    .open(key!("args"))
+                    .number(key!("count"), lost)
+                    .close();
+            })?;
         }
-        let ts = micros(self.clock.at(now));
-        let event = Event { name: "end", ph: "i", pid: self.pid, ts, s: Some("p"), ..Event::default() };
-        serde_json::to_writer(&mut self.to, &event)?;
+        // The last one has no comma behind it.
+        let last =
+            self.event.begin("end", "i", self.pid, 0).micros(key!("ts"), ts).word(key!("s"), "p").end();
+        self.to.write_all(last.strip_suffix(b",\n").unwrap_or(last))?;
         self.to.write_all(b"\n]\n")?;
         self.to.flush()
     }
@@ -126,11 +132,13 @@ impl<W: Write> Lanes<W> {
         self.to.flush()
     }
 
-    fn end_slice(&mut self, thread: u32, at: Instant) -> io::Result<()> {
-        match self.lanes.remove(&thread) {
+    fn end_slice(&mut self, thread: u32, last: Option<Lane>, at: Instant) -> io::Result<()> {
+        match last {
             Some(lane) if lane.is_begun => {
-                let ts = micros(self.clock.at(at));
-                self.write(&Event { name: "", ph: "E", pid: self.pid, tid: thread, ts, ..Event::default() })
+                let ts = self.clock.at(at);
+                self.write("", "E", thread, |event| {
+                    event.micros(key!("ts"), ts);
+                })
             }
             Some(lane) => self.slice(thread, &lane, Some(at)),
             None => Ok(()),
@@ -139,73 +147,77 @@ impl<W: Write> Lanes<W> {
 
     /// A slice, whole or only its beginning, and the arrows that touch it.
     fn slice(&mut self, thread: u32, lane: &Lane, until: Option<Instant>) -> io::Result<()> {
-        let since = self.clock.at(lane.since);
-        let dur = until.map(|until| micros(self.clock.at(until).saturating_sub(since)));
-        let ph = if dur.is_some() { "X" } else { "B" };
-        let (name, args) = describe(&lane.step);
-        let ts = micros(since);
-        self.write(&Event {
-            name,
-            cat: "step",
-            ph,
-            pid: self.pid,
-            tid: thread,
-            ts,
-            dur,
-            args: Some(args),
-            ..Event::default()
+        let ts = self.clock.at(lane.since);
+        let dur = until.map(|until| self.clock.at(until).saturating_sub(ts));
+        self.write(name_of(&lane.step), if dur.is_some() { "X" } else { "B" }, thread, |event| {
+            event.micros(key!("ts"), ts);
+            if let Some(dur) = dur {
+                event.micros(key!("dur"), dur);
+            }
+            describe(&lane.step, event);
         })?;
-        for (flow, cat, messages) in arrows(&lane.step) {
-            self.flow(flow, cat, messages, thread, ts)?;
-        }
-        Ok(())
+        arrows(&lane.step, |flow, cat, messages| self.flow(flow, cat, messages, thread, ts))
     }
 
-    fn flow(&mut self, flow: Flow, cat: &str, messages: Messages, tid: u32, ts: f64) -> io::Result<()> {
+    fn flow(
+        &mut self,
+        flow: Flow,
+        cat: &'static str,
+        messages: Messages,
+        tid: u32,
+        ts: u64,
+    ) -> io::Result<()> {
         // What is typed goes from one thread of this process to another.
         let stream = if messages.stream == Stream::KEYBOARD { self.pid } else { messages.stream.0 };
-        let (arrows, count) = match messages.count {
-            count @ 0..=SINGLE => (count, None),
-            count => (1, Some(count)),
+        let (name, arrows) = match messages.count {
+            count @ 0..=SINGLE => ("message", count),
+            // There are many of these, and the two sides cut a stream into other batches.
+            _ if matches!(flow, Flow::Step) || cat == "wire" => return Ok(()),
+            _ => ("batch", 1),
+        };
+        let ph = match flow {
+            Flow::Start => "s",
+            Flow::Step => "t",
+            Flow::End => "f",
         };
         for number in messages.first..messages.first + arrows {
-            let (ph, bp) = match flow {
-                Flow::Start => ("s", None),
-                Flow::Step => ("t", Some("e")),
-                Flow::End => ("f", Some("e")),
-            };
-            // The format wants them in hexadecimal: half for the stream, half for the number.
-            let id = Some(format!("0x{stream:08x}{:08x}", number & 0xffff_ffff));
-            let args = count.map(|count| Args { count: Some(count), ..Args::default() });
-            let name = if count.is_some() { "batch" } else { "message" };
-            self.write(&Event { name, cat, ph, pid: self.pid, tid, ts, id, bp, args, ..Event::default() })?;
+            self.write(name, ph, tid, |event| {
+                event.micros(key!("ts"), ts).word(key!("cat"), cat);
+                // Half for the stream, half for the number.
+                event.id(u64::from(stream) << 32 | (number & 0xffff_ffff));
+                if !matches!(flow, Flow::Start) {
+                    // It touches the slice around it, not the next.
+                    event.word(key!("bp"), "e");
+                }
+                if messages.count > SINGLE {
+                    event.open(key!("args")).number(key!("count"), messages.count).close();
+                }
+            })?;
         }
         Ok(())
     }
 
-    fn instant(&mut self, name: &str, tid: u32, at: Instant, args: Args<'_>) -> io::Result<()> {
-        let (ts, s) = (micros(self.clock.at(at)), Some(if tid == 0 { "p" } else { "t" }));
-        self.write(&Event { name, ph: "i", pid: self.pid, tid, ts, s, args: Some(args), ..Event::default() })
+    /// Names a thread, or the process.
+    fn name(&mut self, kind: &'static str, tid: u32, name: &str) -> io::Result<()> {
+        self.write(kind, "M", tid, |event| {
+            event.open(key!("args")).text(key!("name"), name).close();
+        })
     }
 
-    fn metadata(&mut self, name: &str, tid: u32, args: Args<'_>) -> io::Result<()> {
-        self.write(&Event { name, ph: "M", pid: self.pid, tid, args: Some(args), ..Event::default() })
+    fn write(
+        &mut self,
+        name: &'static str,
+        ph: &'static str,
+        tid: u32,
+        more: impl FnOnce(&mut Event),
+    ) -> io::Result<()> {
+        more(self.event.begin(name, ph, self.pid, tid));
+        self.to.write_all(self.event.end())
     }
-
-    fn write(&mut self, event: &Event<'_>) -> io::Result<()> {
-        serde_json::to_writer(&mut self.to, event)?;
-        self.to.write_all(b",\n")
-    }
-}
-
-/// In the unit of the format.
-fn micros(nanos: u64) -> f64 {
-    // A day has fewer nanoseconds than what fits without a loss.
-    nanos as f64 / 1000.0
 }
 
 /// In which order lanes are drawn: the way of a message, as in the picture.
-fn place_of(thread: &str) -> u32 {
+fn place_of(thread: &str) -> u64 {
     let order = [
         "stdin-reader",
         "socket-reader",
@@ -215,59 +227,97 @@ fn place_of(thread: &str) -> u32 {
         "client-writer",
         "screen-writer",
     ];
-    order.iter().position(|name| *name == thread).unwrap_or(order.len()) as u32
+    order.iter().position(|name| *name == thread).unwrap_or(order.len()) as u64
 }
 
-/// How a step is called in the file, and what is said about it.
-fn describe(step: &Step) -> (&'static str, Args<'_>) {
-    let none = Args::default();
+/// How a step is called in the file.
+fn name_of(step: &Step) -> &'static str {
     match step {
-        Step::Starts => ("starts", none),
-        Step::Waits(what) => ("waits", Args { what: waited_for(*what), ..none }),
-        Step::Read { from, bytes, messages } => {
-            ("read", Args { what: place(*from), bytes: Some(*bytes), messages: numbers(*messages), ..none })
-        }
-        Step::Sends { event, waiting } => ("sends", Args { what: event, waiting: Some(*waiting), ..none }),
-        Step::Takes { event, waiting, messages } => {
-            ("takes", Args { what: event, waiting: Some(*waiting), messages: numbers(*messages), ..none })
-        }
-        Step::Begins { streams, local, peer } => (
-            "begins",
-            Args {
-                local: Some(local.to_string()),
-                peer: Some(peer.to_string()),
-                sent: Some(streams.sent.0),
-                received: Some(streams.received.0),
-                ..none
-            },
-        ),
-        Step::Decides { decision, typed, messages } => {
-            let what = match decision {
-                Decision::Send => "send",
-                Decision::Show => "show",
-                Decision::Relay => "relay",
-                Decision::Leave => "leave",
-                Decision::Finish => "finish",
-            };
-            ("decides", Args { what, typed: numbers(*typed), messages: numbers(*messages), ..none })
-        }
-        Step::Tells(notice) => ("tells", Args { text: Some(notice), ..none }),
-        Step::Goodbye(Goodbye::Written) => ("goodbye", Args { what: "written", ..none }),
-        Step::Goodbye(Goodbye::Heard) => ("goodbye", Args { what: "heard", ..none }),
-        Step::HandsOut { to, messages } => {
-            ("hands out", Args { what: place(*to), messages: numbers(*messages), ..none })
-        }
-        Step::Writes { to, bytes } => ("writes", Args { what: place(*to), bytes: Some(*bytes), ..none }),
-        Step::Wrote { to, bytes, messages } => {
-            ("wrote", Args { what: place(*to), bytes: Some(*bytes), messages: numbers(*messages), ..none })
-        }
-        Step::Ends => ("ends", none),
+        Step::Starts => "starts",
+        Step::Waits(_) => "waits",
+        Step::Read { .. } => "read",
+        Step::Sends { .. } => "sends",
+        Step::Takes { .. } => "takes",
+        Step::Begins { .. } => "begins",
+        Step::Decides { .. } => "decides",
+        Step::Tells(_) => "tells",
+        Step::Goodbye(_) => "goodbye",
+        Step::HandsOut { .. } => "hands out",
+        Step::Writes { .. } => "writes",
+        Step::Wrote { .. } => "wrote",
+        Step::Ends => "ends",
     }
 }
 
-fn numbers(messages: Messages) -> Option<Numbers> {
+/// What else there is to say about it.
+fn describe(step: &Step, event: &mut Event) {
+    event.open(key!("args"));
+    match step {
+        Step::Starts | Step::Ends => {}
+        Step::Waits(what) => {
+            event.word(key!("what"), waited_for(*what));
+        }
+        Step::Read { from: at, bytes, messages } | Step::Wrote { to: at, bytes, messages } => {
+            event.word(key!("what"), place(*at)).number(key!("bytes"), *bytes as u64);
+            numbers(event, key!("messages"), *messages);
+        }
+        Step::Sends { event: what, waiting } => {
+            event.word(key!("what"), what).number(key!("waiting"), *waiting as u64);
+        }
+        Step::Takes { event: what, waiting, messages } => {
+            event.word(key!("what"), what).number(key!("waiting"), *waiting as u64);
+            numbers(event, key!("messages"), *messages);
+        }
+        Step::Begins { streams, local, peer } => {
+            event.text(key!("local"), &local.to_string()).text(key!("peer"), &peer.to_string());
+            event.number(key!("sent"), streams.sent.0.into());
+            event.number(key!("received"), streams.received.0.into());
+        }
+        Step::Decides { decision, typed, messages } => {
+            event.word(key!("what"), decided(*decision));
+            numbers(event, key!("typed"), *typed);
+            numbers(event, key!("messages"), *messages);
+        }
+        Step::Tells(notice) => {
+            event.text(key!("text"), notice);
+        }
+        Step::Goodbye(Goodbye::Written) => {
+            event.word(key!("what"), "written");
+        }
+        Step::Goodbye(Goodbye::Heard) => {
+            event.word(key!("what"), "heard");
+        }
+        Step::HandsOut { to, messages } => {
+            event.word(key!("what"), place(*to));
+            numbers(event, key!("messages"), *messages);
+        }
+        Step::Writes { to, bytes } => {
+            event.word(key!("what"), place(*to)).number(key!("bytes"), *bytes as u64);
+        }
+    }
+    event.close();
+}
+
+fn numbers(event: &mut Event, key: &'static str, messages: Messages) {
     let Messages { stream, first, count } = messages;
-    (count > 0).then_some(Numbers { stream: stream.0, first, count })
+    if count > 0 {
+        event
+            .open(key)
+            .number(key!("stream"), stream.0.into())
+            .number(key!("first"), first)
+            .number(key!("count"), count)
+            .close();
+    }
+}
+
+fn decided(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Send => "send",
+        Decision::Show => "show",
+        Decision::Relay => "relay",
+        Decision::Leave => "leave",
+        Decision::Finish => "finish",
+    }
 }
 
 fn place(place: Place) -> &'static str {
@@ -296,30 +346,37 @@ fn waited_for(what: For) -> &'static str {
 
 /// Which arrows touch the slice of this step. A message has one from the keyboard to the decision, one from there to the
 /// socket, one over the network, and one from the other socket to the screen.
-fn arrows(step: &Step) -> Vec<(Flow, &'static str, Messages)> {
+fn arrows(
+    step: &Step,
+    mut arrow: impl FnMut(Flow, &'static str, Messages) -> io::Result<()>,
+) -> io::Result<()> {
+    use Flow::{End, Start, Step as Pass};
     match *step {
-        Step::Read { from: Place::Keyboard, messages, .. } => vec![(Flow::Start, "typed", messages)],
+        Step::Read { from: Place::Keyboard, messages, .. } => arrow(Start, "typed", messages),
         Step::Read { messages, .. } => {
-            vec![(Flow::End, "wire", messages), (Flow::Start, "received", messages)]
+            arrow(End, "wire", messages)?;
+            arrow(Start, "received", messages)
         }
-        Step::Takes { messages, .. } if messages.stream == Stream::KEYBOARD => {
-            vec![(Flow::Step, "typed", messages)]
+        Step::Takes { messages, .. } if messages.stream == Stream::KEYBOARD => arrow(Pass, "typed", messages),
+        Step::Takes { messages, .. } | Step::Decides { decision: Decision::Show, messages, .. } => {
+            arrow(Pass, "received", messages)
         }
-        Step::Takes { messages, .. } => vec![(Flow::Step, "received", messages)],
-        Step::Decides { decision: Decision::Show, messages, .. } => vec![(Flow::Step, "received", messages)],
         Step::Decides { decision: Decision::Relay, typed, messages } => {
-            vec![(Flow::End, "typed", typed), (Flow::End, "received", messages)]
+            arrow(End, "typed", typed)?;
+            arrow(End, "received", messages)
         }
         Step::Decides { typed, messages, .. } => {
-            vec![(Flow::End, "typed", typed), (Flow::Start, "sent", messages)]
+            arrow(End, "typed", typed)?;
+            arrow(Start, "sent", messages)
         }
-        Step::HandsOut { to: Place::Peer, messages } => vec![(Flow::Step, "sent", messages)],
-        Step::HandsOut { messages, .. } => vec![(Flow::Step, "received", messages)],
+        Step::HandsOut { to: Place::Peer, messages } => arrow(Pass, "sent", messages),
+        Step::HandsOut { messages, .. } => arrow(Pass, "received", messages),
         Step::Wrote { to: Place::Peer, messages, .. } => {
-            vec![(Flow::End, "sent", messages), (Flow::Start, "wire", messages)]
+            arrow(End, "sent", messages)?;
+            arrow(Start, "wire", messages)
         }
-        Step::Wrote { to: Place::Client, messages, .. } => vec![(Flow::Start, "wire", messages)],
-        Step::Wrote { messages, .. } => vec![(Flow::End, "received", messages)],
-        _ => Vec::new(),
+        Step::Wrote { to: Place::Client, messages, .. } => arrow(Start, "wire", messages),
+        Step::Wrote { messages, .. } => arrow(End, "received", messages),
+        _ => Ok(()),
     }
 }

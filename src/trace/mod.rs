@@ -8,6 +8,7 @@ mod event;
 mod lanes;
 
 use crate::observer::{Observe, Step, current_thread, current_thread_name};
+use crate::platform;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use lanes::Lanes;
 use std::convert::Infallible;
@@ -21,11 +22,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How many steps wait to be written. What does not find room is counted and not recorded: a disk that is slow must not
 /// slow down the chat.
-const STEPS: usize = 32 * 1024;
+const STEPS: usize = 16 * 1024;
 
 /// How often they are written. To wake the writer for each step would cost the thread that is watched a system call,
 /// and a crash loses no more than this.
-const WRITE_EVERY: Duration = Duration::from_millis(20);
+const WRITE_EVERY: Duration = Duration::from_millis(10);
 
 /// How long the end of the program waits for a trace that cannot be written.
 const END_WITHIN: Duration = Duration::from_secs(2);
@@ -53,14 +54,16 @@ struct Recorder {
     lost: AtomicU64,
 }
 
-/// A step of a thread.
-struct Record {
-    at: Instant,
-    thread: u32,
-    /// With its first step.
-    name: Option<String>,
-    step: Step,
+/// What the trace-writer is told.
+enum Record {
+    /// A thread has this name.
+    Name { thread: u32, name: String },
+    /// It does this.
+    Step { thread: u32, at: Instant, step: Step },
 }
+
+/// How much is written to the file at once, in bytes.
+const CHUNK: usize = 64 * 1024;
 
 impl Trace {
     /// Begins to record into this file, which is overwritten.
@@ -77,7 +80,7 @@ impl Trace {
         let mut writer = Writer {
             steps: taken,
             stop,
-            lanes: Lanes::new(BufWriter::new(file), Clock::start()),
+            lanes: Lanes::new(BufWriter::with_capacity(CHUNK, file), Clock::start()),
             recorder: Arc::clone(&recorder),
             _writing: writing,
         };
@@ -120,13 +123,22 @@ impl Trace {
     }
 }
 
+impl Recorder {
+    fn record(&self, record: Record) {
+        if self.steps.try_send(record).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Observe for Recorder {
     fn sees(&self, step: &Step) {
         let at = Instant::now();
-        let name = (*step == Step::Starts).then(current_thread_name);
-        if self.steps.try_send(Record { at, thread: current_thread(), name, step: step.clone() }).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        let thread = current_thread();
+        if *step == Step::Starts {
+            self.record(Record::Name { thread, name: current_thread_name() });
         }
+        self.record(Record::Step { thread, at, step: step.clone() });
     }
 }
 
@@ -142,6 +154,7 @@ struct Writer {
 
 impl Writer {
     fn run(mut self) -> io::Result<()> {
+        platform::give_way();
         loop {
             let is_last = self.stop.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Disconnected);
             // Those that are there now: others come meanwhile.
