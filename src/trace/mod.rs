@@ -9,7 +9,7 @@ mod lanes;
 
 use crate::observer::{Observe, Step, current_thread, current_thread_name};
 use crate::platform;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use lanes::Lanes;
 use std::convert::Infallible;
 use std::fs::File;
@@ -115,17 +115,18 @@ impl Trace {
         }
         match self.recorder.lost.load(Ordering::Relaxed) {
             0 => Ok(()),
-            lost => Err(format!(
-                "{lost} steps are missing in the trace {}: too many at once",
-                self.path.display()
-            )),
+            lost => {
+                let path = self.path.display();
+                Err(format!("the trace {path} lacks {lost} of the steps: there were too many at once"))
+            }
         }
     }
 }
 
 impl Recorder {
     fn record(&self, record: Record) {
-        if self.steps.try_send(record).is_err() {
+        // What is done when the trace has ended is not missing in it.
+        if let Err(TrySendError::Full(_)) = self.steps.try_send(record) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
