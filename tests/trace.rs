@@ -28,7 +28,7 @@ impl Trace {
         let lines = text.strip_prefix("[\n").unwrap().lines().filter(|line| *line != "]");
         let events: Vec<_> =
             lines.map_while(|line| serde_json::from_str(line.trim_end_matches(',')).ok()).collect();
-        assert!(events.len() > 2, "{text}");
+        assert!(!events.is_empty(), "{text}");
         Self { events }
     }
 
