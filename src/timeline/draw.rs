@@ -16,7 +16,7 @@ use std::fmt::Write;
 const LETTER: f64 = 8.0;
 
 /// What a label has at its sides.
-const MARGIN: f64 = 5.0;
+const MARGIN: f64 = 4.0;
 
 /// How far apart times are written at the axis at least.
 const TICKS: f64 = 96.0;
@@ -183,9 +183,9 @@ impl Pen<'_> {
         for endpoint in &self.timeline.endpoints {
             for step in endpoint.steps() {
                 let what = match (step.kind, step.what.as_str()) {
-                    (Kind::Decides, "leave") => "decides to say 88",
-                    (Kind::Goodbye, "heard") => "has heard 88",
-                    (Kind::Goodbye, _) => "has written 88",
+                    (Kind::Decides, "leave") => "decides: 88",
+                    (Kind::Goodbye, "heard") => "heard 88",
+                    (Kind::Goodbye, _) => "wrote 88",
                     _ => continue,
                 };
                 marks.push((step.at, format!("{} {what}", endpoint.letter)));
@@ -193,7 +193,7 @@ impl Pen<'_> {
         }
         marks.sort();
         for (number, (at, text)) in marks.iter().enumerate() {
-            let (a, x, top) = (self.index(*at), self.x(*at), (number % 3) as f64 * 18.0);
+            let (a, x, top) = (self.index(*at), self.x(*at), (number % 2) as f64 * 18.0);
             // Towards the left, where there is room: after the goodbye comes the end.
             self.add(format_args!(
                 "<g class=\"goodbye\" data-a=\"{a}\" transform=\"translate({x:.1},0)\">\
@@ -315,7 +315,7 @@ impl Pen<'_> {
             let class = arrow.class;
             self.add(format_args!(
                 "<line class=\"arrow {class} {kind}\" data-a=\"{a}\" data-b=\"{b}\" data-m=\"{ids}\" \
-                 x1=\"{x1:.1}\" y1=\"{y1}\" x2=\"{x2:.1}\" y2=\"{y2}\" marker-end=\"url(#{kind})\">\
+                 x1=\"{x1:.1}\" y1=\"{y1}\" x2=\"{x2:.1}\" y2=\"{y2}\" marker-end=\"url(#head-{kind})\">\
                  <title>{}</title></line>\n",
                 escaped(&title)
             ));

@@ -4,7 +4,7 @@
 //! all steps are laid over each other, and where none of them begins or ends, the messages have gone the same way.
 
 use super::model::{At, Endpoint, Kind, Numbers, Step, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Up to how many messages that went the same way have a journey each. With more they share one.
 const SINGLE: u64 = 8;
@@ -21,6 +21,8 @@ pub(super) struct Journey {
     pub(super) count: u64,
     /// In the order in which they are passed.
     pub(super) stations: Vec<Station>,
+    /// The journey of the message that a hub says on with this one, by its place in the list.
+    pub(super) cause: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +77,24 @@ pub(super) fn find(endpoints: &[Endpoint]) -> Vec<Journey> {
         streams.into_iter().flat_map(|(stream, visits)| overlay(stream, &visits)).collect();
     journeys.extend(goodbyes(endpoints));
     journeys.sort_by_key(|journey| journey.stations.first().map(|first| step(endpoints, first.at).at));
+    find_causes(endpoints, &mut journeys);
     journeys
+}
+
+/// What a hub writes to its clients comes from one of them: from the message it has decided about just before.
+fn find_causes(endpoints: &[Endpoint], journeys: &mut [Journey]) {
+    let numbers = |(place, journey): (usize, &Journey)| ((journey.stream, journey.first), place);
+    let places: HashMap<_, _> = journeys.iter().enumerate().map(numbers).collect();
+    for journey in journeys.iter_mut().filter(|journey| journey.at(Stage::ToSend).is_none()) {
+        let Some(at) = journey.at(Stage::HandedToWriter).or(journey.at(Stage::Written)) else { continue };
+        let before = endpoints[at.endpoint].lanes[at.lane].steps[..at.step].iter().rev();
+        let mut before =
+            before.skip_while(|step| matches!(step.kind, Kind::Writes | Kind::Wrote | Kind::HandsOut));
+        let decided = before.next().filter(|step| step.kind == Kind::Decides).and_then(|step| step.messages);
+        // Of several it is not known which.
+        let decided = decided.filter(|messages| messages.count == 1);
+        journey.cause = decided.and_then(|of| places.get(&(of.stream, of.first)).copied());
+    }
 }
 
 /// Where a step lies on the way of the messages it tells of. Those that were typed have no stream yet.
@@ -187,7 +206,7 @@ fn overlay(stream: u32, visits: &[Visit]) -> Vec<Journey> {
         }
         stations.sort_unstable();
         stations.dedup();
-        let whole = Journey { stream, first: range[0], count: range[1] - range[0], stations };
+        let whole = Journey { stream, first: range[0], count: range[1] - range[0], stations, cause: None };
         if whole.count > SINGLE {
             journeys.push(whole);
         } else {
@@ -223,7 +242,7 @@ fn goodbyes(endpoints: &[Endpoint]) -> Vec<Journey> {
             }
             stations.push(Station { stage: Stage::Written, at: written });
             stations.extend(heard(endpoints, connection.sent));
-            journeys.push(Journey { stream: connection.sent, first: 0, count: 1, stations });
+            journeys.push(Journey { stream: connection.sent, first: 0, count: 1, stations, cause: None });
         }
     }
     journeys
@@ -237,19 +256,26 @@ fn heard(endpoints: &[Endpoint], stream: u32) -> Vec<Station> {
         };
         let is_heard =
             |step: &Step| step.kind == Kind::Goodbye && step.what == "heard" && step.at >= connection.at;
-        let Some((heard, when)) = steps(number, endpoint).find(|(_, step)| is_heard(step)) else {
-            return Vec::new();
+        let heard = steps(number, endpoint).find(|(_, step)| is_heard(step));
+        // A hub, which hears so many, has no step for it: there it is the last that was read of this client.
+        let lane_of = |at: At| &endpoint.lanes[at.lane];
+        let has_read = |step: &Step| step.messages.is_some_and(|messages| messages.stream == stream);
+        let is_read = |at: At, step: &Step| match heard {
+            Some((_, heard)) => step.what == "socket" && step.at <= heard.at,
+            None => {
+                step.what == "client" && step.messages.is_none() && lane_of(at).steps.iter().any(has_read)
+            }
         };
-        let is_read = |step: &Step| {
-            step.kind == Kind::Read && step.what == "socket" && step.bytes > Some(0) && step.at <= when.at
-        };
-        let read = steps(number, endpoint).filter(|(_, step)| is_read(step)).max_by_key(|(_, step)| step.at);
-        let read = read.map(|(at, _)| at);
-        let mut stations: Vec<_> = read.iter().map(|at| Station { stage: Stage::Read, at: *at }).collect();
+        let reads = steps(number, endpoint)
+            .filter(|(at, step)| step.kind == Kind::Read && step.bytes > Some(0) && is_read(*at, step));
+        let read = reads.max_by_key(|(_, step)| step.at).map(|(at, _)| at);
         let sends = read.and_then(|at| sends(endpoint, at));
-        stations.extend(sends.map(|at| Station { stage: Stage::ReadSent, at }));
-        stations.push(Station { stage: Stage::ToShow, at: heard });
-        return stations;
+        let stations = [
+            read.map(|at| Station { stage: Stage::Read, at }),
+            sends.map(|at| Station { stage: Stage::ReadSent, at }),
+            heard.map(|(at, _)| Station { stage: Stage::ToShow, at }),
+        ];
+        return stations.into_iter().flatten().collect();
     }
     Vec::new()
 }
@@ -283,10 +309,16 @@ impl Journey {
         (at(self.stations.first()), at(self.stations.last()))
     }
 
-    /// How long it took from the keyboard to the other screen, if it is known from end to end.
-    pub(super) fn took(&self, endpoints: &[Endpoint]) -> Option<Time> {
-        let (typed, shown) = (self.at(Stage::Typed)?, self.at(Stage::Shown)?);
+    /// How long it took from the keyboard, over the hub if there is one, to the other screen; if it is known from end to end.
+    pub(super) fn took(&self, journeys: &[Self], endpoints: &[Endpoint]) -> Option<Time> {
+        let (typed, shown) = (self.typed(journeys)?, self.at(Stage::Shown)?);
         Some(step(endpoints, shown).at - step(endpoints, typed).at)
+    }
+
+    /// Where it was typed.
+    pub(super) fn typed(&self, journeys: &[Self]) -> Option<At> {
+        let cause = self.cause.map(|cause| &journeys[cause]);
+        self.at(Stage::Typed).or_else(|| cause?.at(Stage::Typed))
     }
 
     /// When it left: while it was being written. The other side may have read it before the writer knows that it has been
@@ -357,7 +389,7 @@ pub(super) mod tests {
         use Stage::*;
         assert_eq!(stages(&journeys[0]), [Typed, TypedTaken, ToSend, Written, Read, ToShow, Shown]);
         assert_eq!((journeys[0].from(), journeys[0].to()), (Some(0), Some(1)));
-        assert_eq!(journeys[0].took(&endpoints), Some(6));
+        assert_eq!(journeys[0].took(&journeys, &endpoints), Some(6));
     }
 
     #[test]
@@ -391,6 +423,22 @@ pub(super) mod tests {
         let typed_by: Vec<_> =
             journeys.iter().map(|journey| journey.at(Stage::Typed).unwrap().step).collect();
         assert_eq!(typed_by, [0, 1]);
+    }
+
+    #[test]
+    fn what_a_hub_says_on_comes_from_the_message_before() {
+        let hub = endpoint(vec![
+            doing(1, Kind::Read, "client", (7, 1, 1)),
+            doing(2, Kind::Decides, "relay", (7, 1, 1)),
+            doing(3, Kind::Writes, "client", (0, 0, 0)),
+            doing(4, Kind::Wrote, "client", (8, 5, 1)),
+            doing(5, Kind::Writes, "client", (0, 0, 0)),
+            doing(6, Kind::Wrote, "client", (9, 2, 1)),
+            doing(7, Kind::Waits, "event", (0, 0, 0)),
+            doing(8, Kind::Wrote, "client", (9, 3, 1)),
+        ]);
+        let causes: Vec<_> = find(&[hub]).iter().map(|journey| (journey.stream, journey.cause)).collect();
+        assert_eq!(causes, [(7, None), (8, Some(0)), (9, Some(0)), (9, None)]);
     }
 
     #[test]

@@ -5,14 +5,14 @@ use super::journey::{Journey, Stage};
 use super::model::Endpoint;
 
 /// The heights of what there is, in pixels.
-pub(super) const LANE: f64 = 34.0;
-pub(super) const THIN: f64 = 26.0;
-const HEAD: f64 = 34.0;
-const BETWEEN: f64 = 16.0;
+pub(super) const LANE: f64 = 32.0;
+pub(super) const THIN: f64 = 24.0;
+const HEAD: f64 = 32.0;
+const BETWEEN: f64 = 8.0;
 
 /// Where the axis is, above which are the names of the moments of the goodbye.
-pub(super) const AXIS: f64 = 62.0;
-const TOP: f64 = AXIS + 46.0;
+pub(super) const AXIS: f64 = 42.0;
+const TOP: f64 = AXIS + 44.0;
 
 /// How wide the names of the lanes are.
 pub(super) const NAMES: f64 = 150.0;
@@ -90,6 +90,7 @@ fn frame(y: &mut f64, number: usize, endpoint: &Endpoint, journeys: &[Journey]) 
         journeys.iter().any(at)
     };
     let is_open = |journey: &Journey| match (journey.from(), journey.to()) {
+        _ if journey.is_goodbye() => false,
         (Some(from), None) => from == number && journey.at(Stage::Written).is_some(),
         (None, Some(to)) => to == number,
         _ => false,

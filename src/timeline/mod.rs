@@ -49,11 +49,13 @@ pub fn run(options: &cli::Timeline) -> Result<Exit, String> {
         return Err("-o and --svg name the same file: each needs one of its own".to_owned());
     }
     let timeline = timeline(read::files(&options.traces, STEPS)?, STEPS);
-    for note in &timeline.notes {
+    let drawing = Drawing::of(&timeline);
+    let cut = options.svg.is_some() && svg::is_cut(&drawing);
+    let cut = cut.then(|| "the picture has only the first rows of the drawing: the page has all".to_owned());
+    for note in timeline.notes.iter().chain(&cut) {
         // Nothing else runs that could be held up by it.
         let _ = writeln!(io::stderr(), "threadchat: {note}");
     }
-    let drawing = Drawing::of(&timeline);
     if let Some(path) = &options.output {
         write(path, &page::render(&timeline, &drawing))?;
     }

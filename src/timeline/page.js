@@ -72,7 +72,7 @@
       else if (item.kind === "arrow") arrow(item, from, to);
       else move(item, (from + to) / 2);
       if (item.element.classList.contains("tick")) {
-        const room = from - free >= 96;
+        const room = from - free >= 96 && from > -4;
         item.element.setAttribute("visibility", room ? "visible" : "hidden");
         if (room) free = from;
       }
@@ -89,8 +89,8 @@
     move(item, left);
     item.rect.setAttribute("width", Math.max(1, right - left).toFixed(1));
     if (!item.labels) return;
-    const hidden = Math.max(0, -left), room = right - left - hidden - 5;
-    item.text.setAttribute("x", 5 + hidden);
+    const hidden = Math.max(0, -left), room = right - left - hidden - 4;
+    item.text.setAttribute("x", 4 + hidden);
     item.text.textContent = item.labels.find((label) => label.length * 8 <= room) ?? "";
   }
 
@@ -221,13 +221,16 @@
     return (next < 0 ? steps.length : next) - 1;
   }
 
+  // With what it is said on in a hub.
+  const together = (journey) => rows.find((row) => row.dataset.m === journey)?.dataset.with?.split(" ") ?? [journey];
+
   function chooseJourney(journey) {
-    const first = items.find((item) => item.journeys.includes(journey) && item.element.dataset.n);
-    choose([journey]);
-    if (first) {
-      go(Number(first.element.dataset.n));
-      follow(now, 0.02, 0.4, 0.06);
-    }
+    const journeys = together(journey);
+    const first = steps.findIndex((step) => step.journeys.some((one) => journeys.includes(one)));
+    choose(journeys);
+    if (first < 0) return;
+    go(first);
+    follow(now, 0.02, 0.1, 0.06);
   }
 
   // Playing.
@@ -333,7 +336,7 @@
     held = null;
     const item = itemOf(event.target);
     if (moved > 4) return;
-    choose(item?.journeys ?? []);
+    choose((item?.journeys ?? []).flatMap(together));
     if (item?.element.dataset.n) go(Number(item.element.dataset.n));
   });
 
@@ -345,7 +348,7 @@
     const item = itemOf(event.target);
     if (!item || held?.moved > 4) return;
     tell(item);
-    light(item.journeys.length ? item.journeys : chosen);
+    light(item.journeys.length ? item.journeys.flatMap(together) : chosen);
   });
   view.addEventListener("pointerleave", () => {
     light(chosen);

@@ -62,7 +62,7 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
     );
     let sentences: Vec<_> = summary::sentences(timeline).iter().map(|text| escaped(text)).collect();
     // Writing to memory does not fail.
-    let _ = write!(page, "<p id=\"summary\">{}</p>\n<p>{}</p>\n", sentences.join(" "), began(timeline));
+    let _ = write!(page, "<p id=\"summary\">{} {}</p>\n", sentences.join(" "), began(timeline));
     for note in &timeline.notes {
         let _ = writeln!(page, "<p class=\"note\">Note: {}.</p>", escaped(note));
     }
@@ -73,7 +73,7 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
          <div class=\"printed\" aria-hidden=\"true\">\n{}</div>\n",
         map(drawing),
         figure(drawing),
-        legend(),
+        legend(drawing),
         table(timeline),
         svg::printed(drawing)
     );
@@ -112,14 +112,19 @@ fn figure(drawing: &Drawing) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"none\" pointer-events=\"all\"/>\n<g id=\"content\">{}</g>\n\
          <line id=\"head\" y1=\"{AXIS}\" y2=\"100%\"/></svg>\n<g id=\"names\">{}</g></svg></div>\n",
         drawing.full_height,
-        svg::DEFS,
+        svg::defs(),
         drawing.rows,
         drawing.content,
         drawing.names
     )
 }
 
-fn legend() -> String {
+/// Of what is in the drawing.
+fn legend(drawing: &Drawing) -> String {
+    let is_drawn = |(class, _): &&(&str, &str)| {
+        let is_first = drawing.content.contains(&format!("class=\"{class}"));
+        is_first || *class == "step stuck" && drawing.content.contains(" stuck")
+    };
     let kind = |(class, text): &(&str, &str)| {
         format!(
             "<li><svg class=\"timeline\" width=\"34\" height=\"24\"><g class=\"{class}\"><rect x=\"1\" y=\"1\" width=\"32\" \
@@ -129,10 +134,10 @@ fn legend() -> String {
     let arrow = |(class, text): (&str, &str)| {
         format!(
             "<li><svg class=\"timeline\" width=\"54\" height=\"24\"><line class=\"arrow wire {class}\" x1=\"2\" y1=\"12\" \
-             x2=\"50\" y2=\"12\" marker-end=\"url(#{class})\"/></svg>{text}</li>\n"
+             x2=\"50\" y2=\"12\" marker-end=\"url(#head-{class})\"/></svg>{text}</li>\n"
         )
     };
-    let kinds: String = LEGEND.iter().map(kind).collect();
+    let kinds: String = LEGEND.iter().filter(is_drawn).map(kind).collect();
     let arrows = [("there", "a message, downwards"), ("back", "a message, upwards"), ("bye", "the goodbye")];
     format!("<ul class=\"legend\">\n{kinds}{}</ul>\n", arrows.map(arrow).concat())
 }
@@ -145,10 +150,12 @@ fn table(timeline: &Timeline) -> String {
     );
     for (number, journey) in timeline.journeys.iter().enumerate() {
         let which = if journey.is_goodbye() { "88".to_owned() } else { range(journey.first, journey.count) };
+        // It stands out together with what the hub has said on.
+        let with = journey.cause.map_or(String::new(), |cause| format!(" data-with=\"{number} {cause}\""));
         let [typed, shown, took] = summary::times(timeline, journey);
         let _ = writeln!(
             table,
-            "<tr data-m=\"{number}\"><td>{}</td><td>{which}</td><td>{typed}</td><td>{shown}</td><td>{took}</td></tr>",
+            "<tr data-m=\"{number}\"{with}><td>{}</td><td>{which}</td><td>{typed}</td><td>{shown}</td><td>{took}</td></tr>",
             escaped(&streams.name(journey.stream))
         );
     }

@@ -10,10 +10,10 @@ use super::model::Time;
 pub(super) const BREAK: Time = 1_000_000;
 
 /// How wide the shortest gap is, in pixels.
-const LEAST: f64 = 17.0;
+const LEAST: f64 = 37.0;
 
 /// By how much a gap of ten times the length is wider.
-const DECADE: f64 = 9.0;
+const DECADE: f64 = 8.0;
 
 /// The shortest gap that makes a difference, in nanoseconds.
 const SHORT: f64 = 300.0;

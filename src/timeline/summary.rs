@@ -1,7 +1,7 @@
 //! The whole in some sentences, for whoever cannot see the drawing, or wants to know what to look for.
 
-use super::journey::Journey;
-use super::model::{Endpoint, Kind, Lane, Step, Time, Timeline};
+use super::journey::{Journey, Stage, step};
+use super::model::{At, Endpoint, Kind, Lane, Step, Time, Timeline};
 use super::words::{Streams, length, many, moment};
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ fn how_many(timeline: &Timeline) -> Vec<String> {
     for journey in timeline.journeys.iter().filter(|journey| !journey.is_goodbye()) {
         let direction = directions.entry(streams.name(journey.stream)).or_default();
         direction.0 += journey.count;
-        direction.1.extend(journey.took(&timeline.endpoints));
+        direction.1.extend(journey.took(&timeline.journeys, &timeline.endpoints));
     }
     let one = |(name, (count, mut times)): (String, (u64, Vec<Time>))| {
         times.sort_unstable();
@@ -142,13 +142,13 @@ fn goodbye(timeline: &Timeline) -> Vec<String> {
 
 /// When a journey began and ended, and how long it took: as far as the traces tell.
 pub(super) fn times(timeline: &Timeline, journey: &Journey) -> [String; 3] {
-    use super::journey::{Stage, step};
-    let at = |stage| {
-        let at = journey.at(stage)?;
-        Some(step(&timeline.endpoints, at).at - timeline.zero)
+    let since = |at: Option<At>| at.map(|at| step(&timeline.endpoints, at).at - timeline.zero);
+    let first = journey.typed(&timeline.journeys).or(journey.at(Stage::ToSend));
+    let last = match journey.is_goodbye() {
+        true => journey.at(Stage::ToShow).or(journey.at(Stage::Read)),
+        false => journey.at(Stage::Shown).or(journey.at(Stage::ToShow)),
     };
-    let begins = at(Stage::Typed).or(at(Stage::ToSend));
-    let ends = if journey.is_goodbye() { at(Stage::ToShow) } else { at(Stage::Shown).or(at(Stage::ToShow)) };
+    let (begins, ends) = (since(first), since(last));
     let unknown = || "–".to_owned();
     [
         begins.map_or_else(unknown, moment),

@@ -17,16 +17,18 @@ const BETWEEN: f64 = 24.0;
 pub(super) const STYLE: &str = include_str!("drawing.css");
 
 /// What is drawn with: the heads of arrows, and hatching.
-pub(super) const DEFS: &str = "\
-<marker id=\"there\" class=\"head there\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"9\" markerHeight=\"9\" \
-markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0 10 5 0 10z\"/></marker>
-<marker id=\"back\" class=\"head back\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"9\" markerHeight=\"9\" \
-markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0 10 5 0 10z\"/></marker>
-<marker id=\"bye\" class=\"head bye\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"9\" markerHeight=\"9\" \
-markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0 10 5 0 10z\"/></marker>
-<pattern id=\"hatch\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
-<rect width=\"8\" height=\"8\" fill=\"#d55e00\"/><rect width=\"3\" height=\"8\" fill=\"#ffc9a3\"/></pattern>
-";
+pub(super) fn defs() -> String {
+    let heads = ["there", "back", "bye"].map(|kind| {
+        format!(
+            "<marker id=\"head-{kind}\" class=\"head {kind}\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"10\" \
+             markerHeight=\"10\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0 10 5 0 10z\"/></marker>\n"
+        )
+    });
+    let hatch = "<pattern id=\"hatch\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\" \
+         patternTransform=\"rotate(45)\"><rect width=\"8\" height=\"8\" fill=\"#d55e00\"/>\
+         <rect width=\"3\" height=\"8\" fill=\"#ffc9a3\"/></pattern>\n";
+    heads.concat() + hatch
+}
 
 /// A file of its own.
 pub(super) fn picture(drawing: &Drawing) -> String {
@@ -34,10 +36,13 @@ pub(super) fn picture(drawing: &Drawing) -> String {
     let height = parts.len() as f64 * (drawing.height + BETWEEN);
     let mut picture = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"timeline\" width=\"{WIDTH}\" height=\"{height}\" \
-         viewBox=\"0 0 {WIDTH} {height}\">\n<style>{STYLE}</style>\n<defs>{DEFS}\
+         viewBox=\"0 0 {WIDTH} {height}\">\n<style>{STYLE}</style>\n<defs>{}\
          <g id=\"rows\">{}</g>\n<g id=\"names\">{}</g>\n<g id=\"content\">{}</g></defs>\n\
          <rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n",
-        drawing.rows, drawing.names, drawing.content
+        defs(),
+        drawing.rows,
+        drawing.names,
+        drawing.content
     );
     for (number, part) in parts.iter().enumerate() {
         let y = number as f64 * (drawing.height + BETWEEN);
@@ -50,7 +55,13 @@ pub(super) fn picture(drawing: &Drawing) -> String {
 /// The rows for a page that is printed, each a picture that uses what the page has.
 pub(super) fn printed(drawing: &Drawing) -> String {
     let rows = parts(drawing).into_iter();
-    rows.map(|part| row(drawing, part, "class=\"timeline\"") + "\n").collect()
+    let rows: String = rows.map(|part| row(drawing, part, "class=\"timeline\"") + "\n").collect();
+    if is_cut(drawing) { rows + "<p>What comes later is to be seen on a screen.</p>\n" } else { rows }
+}
+
+/// Whether it is too long for a picture, so that its end is missing.
+pub(super) fn is_cut(drawing: &Drawing) -> bool {
+    parts(drawing).last().is_some_and(|(_, to)| *to < drawing.scale.width())
 }
 
 fn row(drawing: &Drawing, (from, to): (f64, f64), more: &str) -> String {
