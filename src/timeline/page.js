@@ -38,11 +38,12 @@
   const places = () => axis[seen.scale];
   const last = axis.even.length - 1;
 
-  function place(moment) {
-    const whole = Math.floor(moment), list = places();
+  function placeOn(list, moment) {
+    const whole = Math.floor(moment);
     const from = list[whole] ?? 0, to = list[whole + 1] ?? from;
     return from + (to - from) * (moment - whole);
   }
+  const place = (moment) => placeOn(places(), moment);
 
   function momentAt(place) {
     const list = places();
@@ -119,19 +120,15 @@
 
   function update() {
     layout();
-    const even = (at) => {
-      const moment = momentAt(at), whole = Math.floor(moment);
-      return axis.even[whole] + ((axis.even[whole + 1] ?? axis.even[whole]) - axis.even[whole]) * (moment - whole);
-    };
-    const left = even(seen.from), right = even(seen.to);
+    const [first, final] = [momentAt(seen.from), momentAt(seen.to)];
+    const [left, right] = [placeOn(axis.even, first), placeOn(axis.even, final)];
     get("window").setAttribute("x", left);
     get("window").setAttribute("width", Math.max(1, right - left));
-    const nanos = axis.true[Math.round(momentAt(seen.to))] - axis.true[Math.round(momentAt(seen.from))];
-    get("shown").textContent = `in view: ${lengthOf(nanos)}`;
+    get("shown").textContent = `in view: ${lengthOf(placeOn(axis.true, final) - placeOn(axis.true, first))}`;
   }
 
   function lengthOf(nanos) {
-    const [value, unit] = nanos < 1e3 ? [nanos, "ns"] : nanos < 1e6 ? [nanos / 1e3, "µs"] : nanos < 1e9 ? [nanos / 1e6, "ms"] : [nanos / 1e9, "s"];
+    const [value, unit] = nanos < 1e3 ? [Math.round(nanos), "ns"] : nanos < 1e6 ? [nanos / 1e3, "µs"] : nanos < 1e9 ? [nanos / 1e6, "ms"] : [nanos / 1e9, "s"];
     return `${Number(value.toPrecision(3))} ${unit}`;
   }
 
@@ -402,7 +399,10 @@
     if (number("step") !== null) go(number("step"));
     if (number("message") !== null) chooseJourney(String(number("message")));
     if (["even", "true"].includes(wants.get("scale"))) setScale(wants.get("scale"));
-    if (number("zoom") > 0) zoom(1 / number("zoom"), x(now));
+    if (number("zoom") > 0) {
+      zoom(1 / number("zoom"), x(now));
+      follow(now, 0.1);
+    }
     if (wants.has("play")) play(true);
   }
 

@@ -109,8 +109,8 @@ fn figure(drawing: &Drawing) -> String {
         "<div id=\"frame\"><svg id=\"timeline\" class=\"timeline\" width=\"{whole:.1}\" height=\"{height}\" \
          viewBox=\"0 0 {whole:.1} {height}\" data-height=\"{height}\" data-full=\"{}\">\n<defs>{}</defs>\n\
          <g id=\"rows\">{}</g>\n<svg id=\"view\" x=\"{NAMES}\" width=\"{width:.1}\" height=\"{height}\">\
-         <rect width=\"100%\" height=\"100%\" fill=\"none\" pointer-events=\"all\"/>\n<g id=\"content\">{}</g>\n\
-         <line id=\"head\" y1=\"{AXIS}\" y2=\"100%\"/></svg>\n<g id=\"names\">{}</g></svg></div>\n",
+         <rect width=\"100%\" height=\"100%\" fill=\"none\" pointer-events=\"all\"/>\n\
+         <line id=\"head\" y1=\"{AXIS}\" y2=\"100%\"/>\n<g id=\"content\">{}</g></svg>\n<g id=\"names\">{}</g></svg></div>\n",
         drawing.full_height,
         svg::defs(),
         drawing.rows,
@@ -150,8 +150,7 @@ fn table(timeline: &Timeline) -> String {
     );
     for (number, journey) in timeline.journeys.iter().enumerate() {
         let which = if journey.is_goodbye() { "88".to_owned() } else { range(journey.first, journey.count) };
-        // It stands out together with what the hub has said on.
-        let with = journey.cause.map_or(String::new(), |cause| format!(" data-with=\"{number} {cause}\""));
+        let with = with(timeline, number);
         let [typed, shown, took] = summary::times(timeline, journey);
         let _ = writeln!(
             table,
@@ -161,6 +160,18 @@ fn table(timeline: &Timeline) -> String {
     }
     table.push_str("</tbody></table></div>\n");
     table
+}
+
+/// What stands out together with a message: what it was in the hub before, or what the hub has said on.
+fn with(timeline: &Timeline, number: usize) -> String {
+    let journeys = &timeline.journeys;
+    let effects = journeys.iter().enumerate().filter(|(_, other)| other.cause == Some(number));
+    let with: Vec<_> = effects.map(|(effect, _)| effect).chain(journeys[number].cause).collect();
+    if with.is_empty() {
+        return String::new();
+    }
+    let with: String = with.iter().map(|other| format!(" {other}")).collect();
+    format!(" data-with=\"{number}{with}\"")
 }
 
 /// The moments, on both scales: nanoseconds since the first, and pixels.

@@ -39,9 +39,10 @@ fn how_many(timeline: &Timeline) -> Vec<String> {
     }
     let one = |(name, (count, mut times)): (String, (u64, Vec<Time>))| {
         times.sort_unstable();
+        let who = if count == 1 { "It" } else { "The one that can be followed" };
         let took = match times.as_slice() {
             [] => String::new(),
-            [only] => format!(" It took {} from the keyboard to the other screen.", length(*only)),
+            [only] => format!(" {who} took {} from the keyboard to the other screen.", length(*only)),
             [least, .., most] => format!(
                 " From the keyboard to the other screen they took {} (median; {} to {}).",
                 length(times[times.len() / 2]),

@@ -73,13 +73,16 @@ fn row(drawing: &Drawing, (from, to): (f64, f64), more: &str) -> String {
     )
 }
 
+/// What is at the side of the last moment of a row, and belongs to the next.
+const EDGE: f64 = 14.0;
+
 /// From where to where each row goes. It ends with a break if it can.
 fn parts(drawing: &Drawing) -> Vec<(f64, f64)> {
     let (scale, room) = (&drawing.scale, WIDTH - NAMES - 10.0);
-    let breaks: Vec<f64> = scale.breaks().map(|(_, to)| scale.x(to)).collect();
+    let breaks: Vec<f64> = scale.breaks().map(|(_, to)| scale.x(to) - EDGE).collect();
     // What is drawn at the last moment needs some room.
     let end = scale.width() + 20.0;
-    let (mut parts, mut from) = (Vec::new(), -8.0);
+    let (mut parts, mut from) = (Vec::new(), -EDGE);
     while from < end && parts.len() < ROWS {
         let fits = |x: &f64| *x > from + room / 2.0 && *x - from <= room;
         let to = if end - from <= room {
