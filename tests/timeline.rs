@@ -1,6 +1,6 @@
 //! `threadchat timeline`, on traces of real conversations.
 #![cfg(feature = "timeline")]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

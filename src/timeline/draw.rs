@@ -8,6 +8,7 @@ use super::journey::{self, Journey, Stage};
 use super::layout::{AXIS, Layout, NAMES, Row, THIN};
 use super::model::{At, Endpoint, Kind, Lane, Step, Time, Timeline};
 use super::scale::{BREAK, Scale};
+use super::svg;
 use super::words::{self, Streams, escaped};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -43,6 +44,8 @@ struct Pen<'a> {
     streams: Streams,
     /// In which journeys each step has a part.
     journeys: HashMap<At, Vec<usize>>,
+    /// Where the rows of a picture end: no label is cut there.
+    ends: Vec<f64>,
     out: String,
 }
 
@@ -65,7 +68,9 @@ impl Drawing {
             }
         }
         let streams = Streams::of(&timeline.endpoints);
-        let mut pen = Pen { timeline, scale: &scale, layout: &layout, streams, journeys, out: String::new() };
+        let ends = svg::parts(&scale).into_iter().map(|part| part.1).collect();
+        let mut pen =
+            Pen { timeline, scale: &scale, layout: &layout, streams, journeys, ends, out: String::new() };
         pen.together();
         pen.axis();
         pen.goodbyes();
@@ -113,10 +118,12 @@ impl Pen<'_> {
         more: &str,
         title: &str,
     ) {
-        let width = self.x(to) - self.x(from);
+        let (x, width) = (self.x(from), self.x(to) - self.x(from));
         let (a, b) = (self.index(from), self.index(to));
-        let x = self.x(from);
-        let fits = labels.iter().find(|label| text_width(label) + MARGIN <= width);
+        let end =
+            self.ends[self.ends.partition_point(|end| *end <= x)..].first().copied().unwrap_or(f64::MAX);
+        let room = width.min(end - x);
+        let fits = labels.iter().find(|label| text_width(label) + MARGIN <= room);
         let middle = row.middle() + 5.0;
         self.add(format_args!(
             "<g class=\"{class}\" data-a=\"{a}\" data-b=\"{b}\"{more} transform=\"translate({x:.1},0)\">\
@@ -193,11 +200,12 @@ impl Pen<'_> {
         }
         marks.sort();
         for (number, (at, text)) in marks.iter().enumerate() {
+            // They follow each other closely: two stand to the left of their lines, and the next two to the right.
+            let (side, shift) = if number % 4 < 2 { ("", -5) } else { (" after", 5) };
             let (a, x, top) = (self.index(*at), self.x(*at), (number % 2) as f64 * 18.0);
-            // Towards the left, where there is room: after the goodbye comes the end.
             self.add(format_args!(
-                "<g class=\"goodbye\" data-a=\"{a}\" transform=\"translate({x:.1},0)\">\
-                 <line y1=\"{}\" y2=\"{:.1}\"/><text x=\"-5\" y=\"{}\">{}</text></g>\n",
+                "<g class=\"goodbye{side}\" data-a=\"{a}\" transform=\"translate({x:.1},0)\">\
+                 <line y1=\"{}\" y2=\"{:.1}\"/><text x=\"{shift}\" y=\"{}\">{}</text></g>\n",
                 top + 2.0,
                 self.layout.height - 12.0,
                 top + 16.0,
@@ -326,7 +334,7 @@ impl Pen<'_> {
                     "shown" => (x2, y2 as f64 + THIN / 2.0),
                     _ => ((x1 + x2) / 2.0, (y1 + y2) as f64 / 2.0),
                 };
-                let width = (text_width(&label) + 8.0).max(20.0);
+                let width = (text_width(&label) * 1.15 + 8.0).max(20.0);
                 self.add(format_args!(
                     "<g class=\"number {kind}\" data-a=\"{a}\" data-b=\"{b}\" data-mid=\"1\" data-m=\"{ids}\" \
                      transform=\"translate({x:.1},0)\"><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" \

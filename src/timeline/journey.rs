@@ -337,6 +337,7 @@ impl Journey {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 pub(super) mod tests {
     use super::*;
     use crate::timeline::model::Lane;

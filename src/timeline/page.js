@@ -20,6 +20,7 @@
     rect: element.querySelector("rect"),
     text: element.querySelector("text"),
     labels: element.querySelector("text")?.dataset.l?.split("|"),
+    label: element.querySelector("text")?.textContent,
     y: ["y1", "y2"].map((name) => Number(element.getAttribute(name))),
     journeys: element.dataset.m?.split(" ") ?? [],
   }));
@@ -31,6 +32,7 @@
   let current = -1; // the step one has gone to
   let chosen = []; // the journeys that stand out
   let now = 0; // where the play head is: a moment
+  let before = null; // what was seen before printing, while that lasts
   let playing = null; // when the last frame of playing was
 
   // Scales.
@@ -61,7 +63,12 @@
   // Layout.
 
   function layout() {
-    let free = -Infinity;
+    const free = {}; // up to where something has been written in each row
+    const fits = (item, row, from, to) => {
+      const room = from >= (free[row] ?? -Infinity);
+      item.element.setAttribute("visibility", room ? "visible" : "hidden");
+      if (room) free[row] = to;
+    };
     for (const item of items) {
       const future = playing !== null && item.a > now;
       const from = x(item.a), to = x(item.b);
@@ -71,11 +78,13 @@
       if (out) continue;
       if (item.kind === "span") span(item, from, playing !== null && item.b > now ? x(now) : to);
       else if (item.kind === "arrow") arrow(item, from, to);
-      else move(item, (from + to) / 2);
-      if (item.element.classList.contains("tick")) {
-        const room = from - free >= 96 && from > -4;
-        item.element.setAttribute("visibility", room ? "visible" : "hidden");
-        if (room) free = from;
+      else if (item.kind === "middle") {
+        const middle = (from + to) / 2, half = item.rect.getAttribute("width") / 2;
+        move(item, middle);
+        fits(item, item.rect.getAttribute("y"), middle - half, middle + half);
+      } else {
+        move(item, from);
+        if (item.element.classList.contains("tick")) fits(item, "axis", from < -4 ? NaN : from, from + 96);
       }
     }
     head.setAttribute("x1", x(now));
@@ -92,7 +101,7 @@
     if (!item.labels) return;
     const hidden = Math.max(0, -left), room = right - left - hidden - 4;
     item.text.setAttribute("x", 4 + hidden);
-    item.text.textContent = item.labels.find((label) => label.length * 8 <= room) ?? "";
+    item.text.textContent = before ? item.label : (item.labels.find((label) => label.length * 8 <= room) ?? "");
   }
 
   function arrow(item, from, to) {
@@ -337,10 +346,8 @@
     if (item?.element.dataset.n) go(Number(item.element.dataset.n));
   });
 
-  const itemOf = (element) => {
-    const found = element.closest("[data-a]");
-    return found && items.find((item) => item.element === found);
-  };
+  const byElement = new Map(items.map((item) => [item.element, item]));
+  const itemOf = (element) => byElement.get(element.closest("[data-a]"));
   view.addEventListener("pointerover", (event) => {
     const item = itemOf(event.target);
     if (!item || held?.moved > 4) return;
@@ -376,7 +383,6 @@
   }
 
   // A picture that is printed uses what is here: as it was drawn.
-  let before = null;
   addEventListener("beforeprint", () => {
     play(false);
     before = seen;
@@ -385,6 +391,7 @@
   });
   addEventListener("afterprint", () => {
     seen = before ?? seen;
+    before = null;
     update();
   });
 

@@ -62,7 +62,7 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
     );
     let sentences: Vec<_> = summary::sentences(timeline).iter().map(|text| escaped(text)).collect();
     // Writing to memory does not fail.
-    let _ = write!(page, "<p id=\"summary\">{} {}</p>\n", sentences.join(" "), began(timeline));
+    let _ = writeln!(page, "<p id=\"summary\">{} {}</p>", sentences.join(" "), began(timeline));
     for note in &timeline.notes {
         let _ = writeln!(page, "<p class=\"note\">Note: {}.</p>", escaped(note));
     }

@@ -17,13 +17,16 @@ const LINE: u64 = 64 * 1024;
 /// The latest time on an axis, in microseconds. It begins anew each day; what runs on for longer still has some years.
 const LATEST: f64 = 1e14;
 
+/// Which endpoint has more than was read, and up to when it was, by its own clock.
+pub(super) type Cut = (usize, Time);
+
 /// What is in the files.
 pub(super) struct Traces {
     pub(super) endpoints: Vec<Endpoint>,
     /// What the user should know.
     pub(super) notes: Vec<String>,
-    /// Where one of them was cut because it has too much: its place, and the time by its own clock.
-    pub(super) until: Option<(usize, Time)>,
+    /// That of one of them which has too much.
+    pub(super) until: Option<Cut>,
 }
 
 /// A line of a file.
@@ -110,7 +113,7 @@ struct Reader<'a> {
     threads: HashMap<(usize, u32), usize>,
     /// Up to when each of them is known.
     latest: Vec<Time>,
-    cut: Option<(usize, Time)>,
+    cut: Option<Cut>,
 }
 
 impl<'a> Reader<'a> {
@@ -127,7 +130,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read(mut self, mut file: impl BufRead) -> Result<(Vec<Endpoint>, Option<(usize, Time)>), String> {
+    fn read(mut self, mut file: impl BufRead) -> Result<(Vec<Endpoint>, Option<Cut>), String> {
         let (mut number, mut line) = (0_u64, Vec::new());
         // A line that is no event is an error, unless it is the last: there the end of a crashed program is.
         let mut doubt: Option<String> = None;
@@ -147,18 +150,18 @@ impl<'a> Reader<'a> {
             }
             let text = text.strip_suffix(b",").unwrap_or(text);
             if number == 1 && text != b"[" {
-                return Err(self.no_trace(number, "it does not begin with [".to_owned()));
+                return Err(self.no_trace(number, "it does not begin with ["));
             }
             if matches!(text, b"[" | b"]") {
                 continue;
             }
             if line.len() as u64 == LINE {
-                return Err(self.no_trace(number, "it is too long".to_owned()));
+                return Err(self.no_trace(number, "it is too long"));
             }
             match serde_json::from_slice(text) {
-                Ok(event) => self.take(event).map_err(|why| self.no_trace(number, why))?,
+                Ok(event) => self.take(event).map_err(|why| self.no_trace(number, &why))?,
                 Err(error) => {
-                    doubt = Some(self.no_trace(number, format!("it is no event of a trace ({error})")));
+                    doubt = Some(self.no_trace(number, &format!("it is no event of a trace ({error})")));
                 }
             }
         }
@@ -174,7 +177,7 @@ impl<'a> Reader<'a> {
         Ok((self.endpoints, self.cut))
     }
 
-    fn no_trace(&self, line: u64, why: String) -> String {
+    fn no_trace(&self, line: u64, why: &str) -> String {
         format!("{} is not a trace of threadchat: line {line}: {why}", self.path.display())
     }
 
@@ -311,6 +314,7 @@ fn time(micros: f64) -> Result<Time, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -2,10 +2,11 @@
 
 use super::draw::Drawing;
 use super::layout::NAMES;
+use super::scale::Scale;
 use std::fmt::Write;
 
 /// How wide a row is, with the names of the lanes.
-const WIDTH: f64 = 1600.0;
+const WIDTH: f64 = 1900.0;
 
 /// How many rows there are at most. More are no picture any more.
 const ROWS: usize = 30;
@@ -32,7 +33,7 @@ pub(super) fn defs() -> String {
 
 /// A file of its own.
 pub(super) fn picture(drawing: &Drawing) -> String {
-    let parts = parts(drawing);
+    let parts = parts(&drawing.scale);
     let height = parts.len() as f64 * (drawing.height + BETWEEN);
     let mut picture = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"timeline\" width=\"{WIDTH}\" height=\"{height}\" \
@@ -54,14 +55,14 @@ pub(super) fn picture(drawing: &Drawing) -> String {
 
 /// The rows for a page that is printed, each a picture that uses what the page has.
 pub(super) fn printed(drawing: &Drawing) -> String {
-    let rows = parts(drawing).into_iter();
+    let rows = parts(&drawing.scale).into_iter();
     let rows: String = rows.map(|part| row(drawing, part, "class=\"timeline\"") + "\n").collect();
     if is_cut(drawing) { rows + "<p>What comes later is to be seen on a screen.</p>\n" } else { rows }
 }
 
 /// Whether it is too long for a picture, so that its end is missing.
 pub(super) fn is_cut(drawing: &Drawing) -> bool {
-    parts(drawing).last().is_some_and(|(_, to)| *to < drawing.scale.width())
+    parts(&drawing.scale).last().is_some_and(|(_, to)| *to < drawing.scale.width())
 }
 
 fn row(drawing: &Drawing, (from, to): (f64, f64), more: &str) -> String {
@@ -77,19 +78,16 @@ fn row(drawing: &Drawing, (from, to): (f64, f64), more: &str) -> String {
 const EDGE: f64 = 14.0;
 
 /// From where to where each row goes. It ends with a break if it can.
-fn parts(drawing: &Drawing) -> Vec<(f64, f64)> {
-    let (scale, room) = (&drawing.scale, WIDTH - NAMES - 10.0);
+pub(super) fn parts(scale: &Scale) -> Vec<(f64, f64)> {
+    let room = WIDTH - NAMES - 10.0;
     let breaks: Vec<f64> = scale.breaks().map(|(_, to)| scale.x(to) - EDGE).collect();
     // What is drawn at the last moment needs some room.
     let end = scale.width() + 20.0;
     let (mut parts, mut from) = (Vec::new(), -EDGE);
     while from < end && parts.len() < ROWS {
         let fits = |x: &f64| *x > from + room / 2.0 && *x - from <= room;
-        let to = if end - from <= room {
-            end
-        } else {
-            breaks.iter().copied().filter(fits).next_back().unwrap_or(from + room)
-        };
+        let to =
+            if end - from <= room { end } else { breaks.iter().copied().rfind(fits).unwrap_or(from + room) };
         parts.push((from, to));
         from = to;
     }
