@@ -382,14 +382,18 @@
     row.addEventListener("keydown", (event) => event.key === "Enter" && does());
   }
 
-  // A picture that is printed uses what is here: as it was drawn.
+  // The rows that are printed are copies of what is here: as it was drawn.
+  const copies = document.createElement("div");
   addEventListener("beforeprint", () => {
     play(false);
     before = seen;
     seen = { scale: "even", from: 0, to: axis.even[last] || 1, width: axis.even[last] || 1 };
     layout();
+    copies.innerHTML = get("print").textContent;
+    document.body.append(copies);
   });
   addEventListener("afterprint", () => {
+    copies.remove();
     seen = before ?? seen;
     before = null;
     update();

@@ -66,11 +66,13 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
     for note in &timeline.notes {
         let _ = writeln!(page, "<p class=\"note\">Note: {}.</p>", escaped(note));
     }
+    // The rows to be printed are copies of the drawing, which would all be moved with it: the script puts them there only
+    // when they are wanted.
     let _ = write!(
         page,
         "<figure id=\"figure\" tabindex=\"0\" aria-label=\"The timeline. All its messages are in the table below.\">\n\
          <div class=\"bar\">{CONTROLS}</div>\n{}{}</figure>\n{}{KEYS}{}\
-         <div class=\"printed\" aria-hidden=\"true\">\n{}</div>\n",
+         <noscript id=\"print\"><div class=\"printed\" aria-hidden=\"true\">\n{}</div></noscript>\n",
         map(drawing),
         figure(drawing),
         legend(drawing),
