@@ -117,9 +117,9 @@ The exit code is 1 if a row failed: if it lost or damaged a line, or did not end
 
 #[cfg(feature = "timeline")]
 const AFTER_TIMELINE: &str = "\
-Traces are recorded with --trace by serve, connect and hub. Those of both sides of a conversation show the way of each
-message from the keyboard to the other screen; one alone shows its own half. Of a trace that was cut short by a crash
-there is shown what is in it.
+Traces are what serve, connect and hub record (`threadchat help serve` tells how). Those of both sides of a conversation
+show the way of each message from the keyboard to the other screen; one alone shows its own half. Of a trace that was cut
+short by a crash, what is in it is shown.
 
 Examples:
   threadchat timeline a.json b.json -o page.html    a page to look at in a browser, which needs no network

@@ -7,7 +7,7 @@ use super::channel;
 use super::journey::{self, Journey, Stage};
 use super::layout::{AXIS, Layout, NAMES, Row, THIN};
 use super::model::{At, Endpoint, Kind, Lane, Step, Time, Timeline};
-use super::scale::{BREAK, Scale};
+use super::scale::Scale;
 use super::svg;
 use super::words::{self, Streams, escaped};
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +18,10 @@ const LETTER: f64 = 8.0;
 
 /// What a label has at its sides.
 const MARGIN: f64 = 4.0;
+
+/// A write that takes longer is blocked, because whoever is to take it does not. The line editor alone takes 20 ms to make
+/// room for a message.
+const BLOCKED: Time = 50_000_000;
 
 /// How far apart times are written at the axis at least.
 const TICKS: f64 = 96.0;
@@ -513,7 +517,7 @@ fn is_back(journey: &Journey) -> bool {
 fn is_stuck(step: &Step) -> bool {
     match step.kind {
         Kind::Waits => step.what == "buffer",
-        Kind::Writes => step.lasts() > BREAK,
+        Kind::Writes => step.lasts() > BLOCKED,
         _ => false,
     }
 }

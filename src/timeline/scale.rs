@@ -7,7 +7,7 @@
 use super::model::Time;
 
 /// Longer than this nothing happens only when everybody waits: such a gap is drawn as a break, with its length.
-pub(super) const BREAK: Time = 1_000_000;
+const BREAK: Time = 1_000_000;
 
 /// How wide the shortest gap is, in pixels.
 const LEAST: f64 = 37.0;
