@@ -68,7 +68,7 @@ pub fn run(options: &cli::Timeline) -> Result<Exit, String> {
 /// All that is known when the endpoints have been read.
 fn timeline(read::Traces { mut endpoints, mut notes, until }: read::Traces, limit: usize) -> Timeline {
     clock::put_on_one_axis(&mut endpoints);
-    let mut journeys = journey::find(&endpoints);
+    let journeys = journey::find(&endpoints);
     notes.extend(clock::agree(&mut endpoints, &journeys));
     // Only now are the times of one file comparable with those of another.
     let until = until.map(|(endpoint, at)| at.saturating_add(endpoints[endpoint].moved));
@@ -80,8 +80,9 @@ fn timeline(read::Traces { mut endpoints, mut notes, until }: read::Traces, limi
         let left = begins.partition_point(|at| *at <= until);
         notes.push(format!("only the first {left} steps are drawn: more are too much for a browser"));
         endpoints.iter_mut().for_each(|endpoint| endpoint.cut(until));
-        journeys = journey::find(&endpoints);
     }
+    // Once more: in the order of the times as they are now, and of what is left.
+    let journeys = journey::find(&endpoints);
     let zero = begins.first().copied().unwrap_or_default();
     let together = together::moments(&endpoints, &journeys);
     Timeline { endpoints, journeys, together, zero, notes }

@@ -38,7 +38,7 @@
   // Scales.
 
   const places = () => axis[seen.scale];
-  const last = axis.even.length - 1;
+  const last = Math.max(0, axis.even.length - 1);
 
   function placeOn(list, moment) {
     const whole = Math.floor(moment);
@@ -420,8 +420,8 @@
   root.classList.add("moves");
   fillSpeeds();
   resize();
-  const opening = items.find((item) => item.element.classList.contains("typed") || item.element.classList.contains("wire"));
-  natural(Math.min(...items.filter((item) => item.journeys.length).map((item) => item.a), opening?.a ?? last));
+  // Where the first message begins.
+  natural(Math.min(last, ...items.filter((item) => item.journeys.length).map((item) => item.a)));
   go(stepAt(momentAt(seen.from + 40)));
   obey();
   addEventListener("resize", resize);
