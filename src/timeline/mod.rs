@@ -66,16 +66,16 @@ pub fn run(options: &cli::Timeline) -> Result<Exit, String> {
 }
 
 /// All that is known when the endpoints have been read.
-fn timeline(read::Traces { mut endpoints, mut notes, until }: read::Traces, limit: usize) -> Timeline {
+fn timeline(read::Traces { mut endpoints, mut notes, cuts }: read::Traces, limit: usize) -> Timeline {
     clock::put_on_one_axis(&mut endpoints);
     let journeys = journey::find(&endpoints);
     notes.extend(clock::agree(&mut endpoints, &journeys));
     // Only now are the times of one file comparable with those of another.
-    let until = until.map(|(endpoint, at)| at.saturating_add(endpoints[endpoint].moved));
+    let cuts = cuts.into_iter().map(|(endpoint, at)| at.saturating_add(endpoints[endpoint].moved));
     let mut begins: Vec<Time> =
         endpoints.iter().flat_map(model::Endpoint::steps).map(|step| step.at).collect();
     begins.sort_unstable();
-    let until = begins.get(limit).map(|at| at - 1).into_iter().chain(until).min();
+    let until = begins.get(limit).map(|at| at - 1).into_iter().chain(cuts).min();
     if let Some(until) = until {
         let left = begins.partition_point(|at| *at <= until);
         notes.push(format!("only the first {left} steps are drawn: more are too much for a browser"));

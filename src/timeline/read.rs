@@ -25,8 +25,8 @@ pub(super) struct Traces {
     pub(super) endpoints: Vec<Endpoint>,
     /// What the user should know.
     pub(super) notes: Vec<String>,
-    /// That of one of them which has too much.
-    pub(super) until: Option<Cut>,
+    /// Those of the files that have too much.
+    pub(super) cuts: Vec<Cut>,
 }
 
 /// A line of a file.
@@ -69,7 +69,7 @@ struct Args {
 
 /// Reads them all, of each no more than so many steps.
 pub(super) fn files(paths: &[PathBuf], limit: usize) -> Result<Traces, String> {
-    let mut traces = Traces { endpoints: Vec::new(), notes: Vec::new(), until: None };
+    let mut traces = Traces { endpoints: Vec::new(), notes: Vec::new(), cuts: Vec::new() };
     for path in paths {
         let file = File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let before = traces.endpoints.len();
@@ -81,9 +81,7 @@ pub(super) fn files(paths: &[PathBuf], limit: usize) -> Result<Traces, String> {
                 endpoint.file
             ));
         }
-        if let Some((endpoint, at)) = cut {
-            traces.until = Some((before + endpoint, at));
-        }
+        traces.cuts.extend(cut.map(|(endpoint, at)| (before + endpoint, at)));
         traces.endpoints.extend(endpoints);
     }
     for (number, endpoint) in traces.endpoints.iter_mut().enumerate() {
