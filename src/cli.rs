@@ -115,6 +115,17 @@ Examples:
 
 The exit code is 1 if a row failed: if it lost or damaged a line, or did not end.";
 
+#[cfg(feature = "timeline")]
+const AFTER_TIMELINE: &str = "\
+Traces are what serve, connect and hub record (`threadchat help serve` tells how). Those of both sides of a conversation
+show the way of each message from the keyboard to the other screen; one alone shows its own half. Of a trace that was cut
+short by a crash, what is in it is shown.
+
+Examples:
+  threadchat timeline a.json b.json -o page.html    a page to look at in a browser, which needs no network
+  threadchat timeline a.json b.json --svg way.svg   the same as a picture for slides
+  threadchat timeline a.json -o - >page.html";
+
 /// The headings under which options are shown.
 const CONVERSATION: &str = "Conversation";
 #[cfg(feature = "hub")]
@@ -168,6 +179,10 @@ pub enum Command {
     #[cfg(feature = "compare")]
     #[command(hide = true, subcommand)]
     CompareChild(CompareChild),
+    /// Draw what each thread did, and the way of each message, from traces
+    #[cfg(feature = "timeline")]
+    #[command(after_help = AFTER_TIMELINE)]
+    Timeline(Timeline),
     /// Write a completion script for a shell to standard output
     #[cfg(feature = "generate")]
     Completions {
@@ -187,7 +202,7 @@ impl Command {
             Self::Connect(connect) => Some(&connect.common),
             #[cfg(feature = "hub")]
             Self::Hub(hub) => Some(&hub.common),
-            #[cfg(any(feature = "compare", feature = "generate"))]
+            #[cfg(any(feature = "compare", feature = "timeline", feature = "generate"))]
             _ => None,
         }
     }
@@ -447,6 +462,24 @@ pub enum CompareChild {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<std::ffi::OsString>,
     },
+}
+
+/// `threadchat timeline`.
+#[cfg(feature = "timeline")]
+#[derive(Debug, Args)]
+pub struct Timeline {
+    /// Traces of one or more processes
+    #[arg(value_name = "TRACE", required = true, value_hint = clap::ValueHint::FilePath)]
+    pub traces: Vec<std::path::PathBuf>,
+
+    /// Write the page to FILE, or with - to standard output
+    #[arg(short, long, value_name = "FILE", required_unless_present = "svg",
+        value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    pub output: Option<std::path::PathBuf>,
+
+    /// Write the drawing alone to FILE, or with - to standard output, as SVG
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    pub svg: Option<std::path::PathBuf>,
 }
 
 /// How two people talk: what `serve` and `connect` share.

@@ -22,7 +22,7 @@
 //! - `room`: the rules of many people talking, without any I/O; `threads::hub` is how they are waited for.
 //! - `select`: the same rules in one thread, which polls.
 //! - [`half_duplex`]: what both of them replace.
-//! - [`observer`]: how all of them can be watched.
+//! - [`observer`]: how all of them can be watched; `trace` records that, and `timeline` draws it.
 
 pub mod buffer;
 pub mod call;
@@ -45,6 +45,8 @@ pub mod room;
 pub mod select;
 pub mod terminal;
 pub mod threads;
+#[cfg(feature = "timeline")]
+pub mod timeline;
 #[cfg(feature = "trace")]
 pub mod trace;
 pub mod transcript;

@@ -22,6 +22,8 @@ use threadchat::platform::Signals;
 use threadchat::select;
 use threadchat::terminal::{Marked, Plain};
 use threadchat::threads;
+#[cfg(feature = "timeline")]
+use threadchat::timeline;
 #[cfg(feature = "trace")]
 use threadchat::trace::{About, Trace};
 use threadchat::transcript::Sink;
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
         Command::Compare(options) => signals().and_then(|signals| compare::run(&options, signals)),
         #[cfg(feature = "compare")]
         Command::CompareChild(child) => compare::run_child(&child),
+        #[cfg(feature = "timeline")]
+        Command::Timeline(options) => timeline::run(&options),
         #[cfg(feature = "generate")]
         Command::Completions { shell } => write_out(&threadchat::cli::completions(shell)),
         #[cfg(feature = "generate")]

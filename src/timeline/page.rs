@@ -1,0 +1,188 @@
+//! The page around the drawing: one file with everything in it.
+
+use super::draw::Drawing;
+use super::layout::{AXIS, NAMES};
+use super::model::Timeline;
+use super::summary;
+use super::svg;
+use super::words::{Streams, escaped, range};
+use std::fmt::Write;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+const CONTROLS: &str = "\
+<div class=\"controls\">\
+<button id=\"back\" title=\"previous event (←)\">◀ Back</button>\
+<button id=\"forth\" title=\"next event (→)\">Next ▶</button>\
+<button id=\"play\" title=\"play and pause (Space)\" aria-pressed=\"false\">▶ Play</button>\
+<label>Speed <select id=\"speed\"></select></label>\
+<button id=\"closer\" title=\"closer (+)\">+</button>\
+<button id=\"farther\" title=\"farther away (-)\">−</button>\
+<button id=\"fit\" title=\"all of it (0)\">All</button>\
+<button id=\"natural\" title=\"as large as can be read (1)\">1:1</button>\
+<span>Scale <button id=\"even\" title=\"the same room for every event (s)\" aria-pressed=\"true\">even</button> \
+<button id=\"true\" title=\"true to time (s)\" aria-pressed=\"false\">true</button></span>\
+<label><input type=\"checkbox\" id=\"helpers\"> helpers</label>\
+<button id=\"theme\" title=\"light or dark\">◐</button>\
+<span id=\"shown\"></span></div>\n\
+<p id=\"details\" aria-live=\"polite\"></p>";
+
+const KEYS: &str = "\
+<details class=\"no-print\"><summary>Keys, when the drawing has the focus</summary>\n\
+<p><kbd>←</kbd> <kbd>→</kbd> previous and next event, <kbd>Home</kbd> <kbd>End</kbd> first and last, <kbd>+</kbd> <kbd>-</kbd> \
+or the wheel closer and farther away, <kbd>0</kbd> all of it, <kbd>1</kbd> as large as can be read, <kbd>Space</kbd> play and \
+pause, <kbd>s</kbd> the other scale, <kbd>Esc</kbd> no message stands out. Drag to pan; click on an arrow, a box or a row \
+of the table to follow a message.</p></details>\n";
+
+/// The kinds of steps, by their class in the drawing, and what they mean.
+const LEGEND: [(&str, &str); 11] = [
+    ("step waits", "waits"),
+    ("step read", "read: a read has returned"),
+    ("step sends", "sends into the channel, or hands out to a writer"),
+    ("filling", "so many events in the channel"),
+    ("step takes", "takes out of the channel"),
+    ("step decides", "decides"),
+    ("step writes", "writes, wrote"),
+    ("step tells", "begins, tells the user, starts, ends"),
+    ("step says88", "the goodbye"),
+    ("step stuck", "backpressure: no buffer left, or a write that is blocked"),
+    ("together", "both directions at once"),
+];
+
+/// The whole page.
+pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>threadchat timeline</title>\n\
+         <style>{}{STYLE}</style></head>\n<body>\n<h1>What each thread did, and the way of each message</h1>\n",
+        svg::STYLE
+    );
+    let sentences: Vec<_> = summary::sentences(timeline).iter().map(|text| escaped(text)).collect();
+    // Writing to memory does not fail.
+    let _ = writeln!(page, "<p id=\"summary\">{} {}</p>", sentences.join(" "), began(timeline));
+    for note in &timeline.notes {
+        let _ = writeln!(page, "<p class=\"note\">Note: {}.</p>", escaped(note));
+    }
+    // The rows to be printed are copies of the drawing, which would all be moved with it: the script puts them there only
+    // when they are wanted.
+    let _ = write!(
+        page,
+        "<figure id=\"figure\" tabindex=\"0\" aria-label=\"The timeline. All its messages are in the table below.\">\n\
+         <div class=\"bar\">{CONTROLS}</div>\n{}{}</figure>\n{}{KEYS}{}\
+         <noscript id=\"print\"><div class=\"printed\" aria-hidden=\"true\">\n{}</div></noscript>\n",
+        map(drawing),
+        figure(drawing),
+        legend(drawing),
+        table(timeline),
+        svg::printed(drawing)
+    );
+    let _ = write!(
+        page,
+        "<script type=\"application/json\" id=\"axis\">{}</script>\n<script>{SCRIPT}</script>\n</body></html>\n",
+        axis(timeline, drawing)
+    );
+    page
+}
+
+fn began(timeline: &Timeline) -> String {
+    let origin = timeline.endpoints.iter().map(|endpoint| endpoint.origin).min().unwrap_or_default();
+    let began = OffsetDateTime::from_unix_timestamp(origin + timeline.zero / 1_000_000_000);
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    let began = began.ok().and_then(|began| began.format(format).ok()).unwrap_or_default();
+    format!("Times are in seconds since the first step that was recorded, at {began} UTC.")
+}
+
+fn map(drawing: &Drawing) -> String {
+    format!(
+        "<svg id=\"map\" viewBox=\"0 0 {:.1} 24\" preserveAspectRatio=\"none\" aria-hidden=\"true\">{}\
+         <rect id=\"window\" y=\"0\" height=\"24\" vector-effect=\"non-scaling-stroke\"/></svg>\n",
+        drawing.scale.width().max(1.0),
+        drawing.map
+    )
+}
+
+fn figure(drawing: &Drawing) -> String {
+    let (width, height) = (drawing.scale.width() + 30.0, drawing.height);
+    let whole = width + NAMES;
+    format!(
+        "<div id=\"frame\"><svg id=\"timeline\" class=\"timeline\" width=\"{whole:.1}\" height=\"{height}\" \
+         viewBox=\"0 0 {whole:.1} {height}\" data-height=\"{height}\" data-full=\"{}\">\n<defs>{}</defs>\n\
+         <g id=\"rows\">{}</g>\n<svg id=\"view\" x=\"{NAMES}\" width=\"{width:.1}\" height=\"{height}\">\
+         <rect width=\"100%\" height=\"100%\" fill=\"none\" pointer-events=\"all\"/>\n\
+         <line id=\"head\" y1=\"{AXIS}\" y2=\"100%\"/>\n<g id=\"content\">{}</g></svg>\n<g id=\"names\">{}</g></svg></div>\n",
+        drawing.full_height,
+        svg::defs(),
+        drawing.rows,
+        drawing.content,
+        drawing.names
+    )
+}
+
+/// Of what is in the drawing.
+fn legend(drawing: &Drawing) -> String {
+    let is_drawn = |(class, _): &&(&str, &str)| {
+        let is_first = drawing.content.contains(&format!("class=\"{class}"));
+        is_first || *class == "step stuck" && drawing.content.contains(" stuck")
+    };
+    let kind = |(class, text): &(&str, &str)| {
+        format!(
+            "<li><svg class=\"timeline\" width=\"34\" height=\"24\"><g class=\"{class}\"><rect x=\"1\" y=\"1\" width=\"32\" \
+             height=\"22\" rx=\"2\"/></g></svg>{text}</li>\n"
+        )
+    };
+    let arrow = |(class, text): (&str, &str)| {
+        format!(
+            "<li><svg class=\"timeline\" width=\"54\" height=\"24\"><line class=\"arrow wire {class}\" x1=\"2\" y1=\"12\" \
+             x2=\"50\" y2=\"12\" marker-end=\"url(#head-{class})\"/></svg>{text}</li>\n"
+        )
+    };
+    let kinds: String = LEGEND.iter().filter(is_drawn).map(kind).collect();
+    let arrows = [("there", "a message, downwards"), ("back", "a message, upwards"), ("bye", "the goodbye")];
+    format!("<ul class=\"legend\">\n{kinds}{}</ul>\n", arrows.map(arrow).concat())
+}
+
+fn table(timeline: &Timeline) -> String {
+    let streams = Streams::of(&timeline.endpoints);
+    let mut table = String::from(
+        "<h2>Every message</h2>\n<div class=\"table\"><table>\n<thead><tr><th>direction</th><th>message</th>\
+         <th>typed at</th><th>shown at</th><th>took</th></tr></thead>\n<tbody>\n",
+    );
+    for (number, journey) in timeline.journeys.iter().enumerate() {
+        let which = if journey.is_goodbye() { "88".to_owned() } else { range(journey.first, journey.count) };
+        let with = with(timeline, number);
+        let [typed, shown, took] = summary::times(timeline, journey);
+        let _ = writeln!(
+            table,
+            "<tr data-m=\"{number}\"{with}><td>{}</td><td>{which}</td><td>{typed}</td><td>{shown}</td><td>{took}</td></tr>",
+            escaped(&streams.name(journey.stream))
+        );
+    }
+    table.push_str("</tbody></table></div>\n");
+    table
+}
+
+/// What stands out together with a message: what it was in the hub before, or what the hub has said on.
+fn with(timeline: &Timeline, number: usize) -> String {
+    let journeys = &timeline.journeys;
+    let effects = journeys.iter().enumerate().filter(|(_, other)| other.cause == Some(number));
+    let with: Vec<_> = effects.map(|(effect, _)| effect).chain(journeys[number].cause).collect();
+    if with.is_empty() {
+        return String::new();
+    }
+    let with: String = with.iter().map(|other| format!(" {other}")).collect();
+    format!(" data-with=\"{number}{with}\"")
+}
+
+/// The moments, on both scales: nanoseconds since the first, and pixels.
+fn axis(timeline: &Timeline, drawing: &Drawing) -> String {
+    let times = drawing.scale.moments().iter().map(|at| (at - timeline.zero).to_string());
+    let even = drawing.scale.even().iter().map(|x| format!("{x:.1}"));
+    format!(
+        "{{\"true\":[{}],\"even\":[{}]}}",
+        times.collect::<Vec<_>>().join(","),
+        even.collect::<Vec<_>>().join(",")
+    )
+}

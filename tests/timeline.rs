@@ -1,0 +1,271 @@
+//! `threadchat timeline`, on traces of real conversations.
+#![cfg(feature = "timeline")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// Where a design is not chosen otherwise.
+const DESIGN: &str = "threads";
+
+const DESIGNS: &[&str] =
+    if cfg!(poll) { &["threads", "select", "half-duplex"] } else { &["threads", "half-duplex"] };
+
+/// A conversation of three lines each, and the traces of both sides.
+fn converse(design: &str, files: &TempDir) -> [PathBuf; 2] {
+    let [a, b] = ["a.json", "b.json"].map(|name| files.path().join(name));
+    let options = |path| ["--design", design, "--trace", path];
+    let listening = options(a.to_str().unwrap());
+    let (mut serve, port) = serve_with(threadchat(&[&["serve", "0", "--once"], &listening[..]].concat()));
+    let mut connect = connect(port, &options(b.to_str().unwrap()));
+    for line in ["one", "two", "three"] {
+        connect.types(format!("{line} from B\n"));
+        serve.out.wait_for(&format!("{line} from B\n"));
+        serve.types(format!("{line} from A\n"));
+        connect.out.wait_for(&format!("{line} from A\n"));
+    }
+    connect.types("88\n");
+    connect.exits(0);
+    serve.exits(0);
+    [a, b]
+}
+
+fn timeline(traces: &[&Path], more: &[&str]) -> Output {
+    threadchat(&["timeline"]).args(traces).args(more).output().unwrap()
+}
+
+/// The page, which comes on standard output.
+fn page(traces: &[&Path]) -> String {
+    let output = timeline(traces, &["-o", "-"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The names of the lanes that are drawn, without the helpers.
+fn lanes(page: &str) -> Vec<&str> {
+    let names = page.split("<text class=\"lane\"").skip(1);
+    names.map(|name| name.split(['>', '<']).nth(1).unwrap()).collect()
+}
+
+/// Direction, number and how long it took of each message in the table.
+fn messages(page: &str) -> Vec<[&str; 3]> {
+    let rows = page.split("<tr data-m=").skip(1);
+    rows.map(|row| {
+        let cells: Vec<_> = row.split("<td>").skip(1).map(|cell| cell.split('<').next().unwrap()).collect();
+        [cells[0], cells[1], cells[4]]
+    })
+    .collect()
+}
+
+/// Everything is in it, and the browser asks nobody for anything.
+fn is_self_contained(page: &str) {
+    for outside in ["http://", "https://", "<link", "src=", "@import", "url(h"] {
+        // A name that is no address: SVG's.
+        assert!(!page.replace("http://www.w3.org/2000/svg", "").contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn the_page_holds_every_message_of_both_directions_and_the_goodbye() {
+    for design in DESIGNS {
+        let files = TempDir::new().unwrap();
+        let [a, b] = converse(design, &files);
+        let page = page(&[&a, &b]);
+        is_self_contained(&page);
+        let messages = messages(&page);
+        assert_eq!(messages.len(), 7, "{design}: {messages:?}");
+        for direction in ["A → B", "B → A"] {
+            for number in ["1", "2", "3"] {
+                let found = messages.iter().find(|row| row[..2] == [direction, number]);
+                let [_, _, took] =
+                    found.unwrap_or_else(|| panic!("{design}: {direction} {number}: {messages:?}"));
+                assert!(took.ends_with('s') && !took.starts_with('-'), "{design}: {took}");
+            }
+            // Each has its arrow from one endpoint to the other.
+            let class = if direction == "A → B" { "arrow wire there" } else { "arrow wire back" };
+            assert_eq!(page.matches(&format!("<line class=\"{class}\"")).count(), 3 + LEGEND, "{design}");
+        }
+        assert_eq!(messages.iter().filter(|row| row[..2] == ["B → A", "88"]).count(), 1, "{design}");
+        for mark in ["B decides: 88", "B wrote 88", "A heard 88"] {
+            assert!(page.contains(&format!(">{mark}</text>")), "{design}: {mark}");
+        }
+    }
+}
+
+/// How many such arrows, and boxes of a kind, the legend has.
+const LEGEND: usize = 1;
+
+#[test]
+fn each_thread_has_a_lane_and_the_select_design_has_one() {
+    for design in DESIGNS {
+        let files = TempDir::new().unwrap();
+        let [a, b] = converse(design, &files);
+        let page = page(&[&a, &b]);
+        let expected: &[&str] = match *design {
+            "threads" => &["stdin-reader", "socket-reader", "main", "socket-writer", "screen-writer"],
+            _ => &["main"],
+        };
+        assert_eq!(lanes(&page), expected.repeat(2), "{design}");
+        let helpers = page.matches("<text class=\"lane helper\"").count();
+        assert_eq!(helpers > 0, *design == "threads", "{design}: {helpers}");
+        assert_eq!(page.contains(">channel</text>"), *design == "threads", "{design}");
+    }
+}
+
+#[test]
+fn one_trace_alone_shows_its_half_of_each_message() {
+    let files = TempDir::new().unwrap();
+    let [a, _] = converse(DESIGN, &files);
+    let page = page(&[&a]);
+    assert_eq!(messages(&page).len(), 6);
+    assert!(page.contains(">network</text>"));
+}
+
+#[test]
+fn a_trace_that_was_cut_short_is_drawn_and_the_user_is_told() {
+    let files = TempDir::new().unwrap();
+    let [a, b] = converse(DESIGN, &files);
+    let whole = fs::read_to_string(&a).unwrap();
+    // In the middle of a line, after the first message has been shown.
+    let shown = whole.find("\"what\":\"screen\",\"bytes\"").unwrap();
+    let cut = shown + whole[shown..].find("\"takes\"").unwrap() + 20;
+    fs::write(&a, &whole[..cut]).unwrap();
+    let output = timeline(&[&a, &b], &["-o", "-"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("the trace a.json has no end"), "{said}");
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(messages(&page).iter().any(|row| row[..2] == ["B → A", "1"] && row[2] != "–"));
+    assert!(page.contains("Note: the trace a.json has no end"));
+}
+
+#[test]
+fn what_is_no_trace_is_refused_with_its_name_and_line() {
+    let files = TempDir::new().unwrap();
+    let path = files.path().join("notes.txt");
+    for (text, told) in [
+        ("", "it is empty"),
+        ("hello\n", "line 1: "),
+        ("[\n{\"name\":\"x\",\"ph\":\"i\",\"pid\":1}\n", "line 2: "),
+        (
+            "[\n{\"name\":\"threadchat\",\"ph\":\"M\",\"pid\":1,\"args\":{\"format\":2}}\n",
+            "line 2: it has the format 2",
+        ),
+    ] {
+        fs::write(&path, text).unwrap();
+        let output = timeline(&[&path], &["-o", "-"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
+        assert!(
+            said.starts_with("threadchat: ") && said.contains("notes.txt") && said.contains(told),
+            "{said}"
+        );
+    }
+    let output = timeline(&[Path::new("/nowhere/a.json")], &["-o", "-"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("cannot read /nowhere/a.json: "), "{said}");
+}
+
+#[test]
+fn wrong_usage_is_told() {
+    assert_eq!(timeline(&[Path::new("a.json")], &[]).status.code(), Some(2));
+    assert_eq!(timeline(&[], &["-o", "-"]).status.code(), Some(2));
+    assert_eq!(timeline(&[Path::new("a.json")], &["-o", "b", "--svg", "b"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_picture_stands_alone() {
+    let files = TempDir::new().unwrap();
+    let [a, b] = converse(DESIGN, &files);
+    let svg = files.path().join("way.svg");
+    assert!(timeline(&[&a, &b], &["--svg", svg.to_str().unwrap()]).status.success());
+    let picture = fs::read_to_string(svg).unwrap();
+    is_self_contained(&picture);
+    assert!(picture.starts_with("<svg xmlns=") && picture.ends_with("</svg>\n"));
+    assert!(picture.contains("<style>") && !picture.contains("<script") && !picture.contains("var("));
+}
+
+#[test]
+fn more_than_a_browser_can_show_is_cut_and_said() {
+    let files = TempDir::new().unwrap();
+    let path = files.path().join("a.json");
+    let mut trace = String::from(
+        "[\n{\"name\":\"threadchat\",\"ph\":\"M\",\"pid\":1,\"args\":{\"format\":1,\"command\":\"serve\",\"design\":\"threads\"}},\n",
+    );
+    for ts in 0..30_000 {
+        trace += &format!(
+            "{{\"name\":\"tells\",\"cat\":\"step\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":{ts},\"dur\":1}},\n"
+        );
+    }
+    fs::write(&path, trace).unwrap();
+    let output = timeline(&[&path], &["-o", "-"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("only the first 20000 steps are drawn"), "{said}");
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(page.matches("<g class=\"step ").count(), 20_000 + LEGEND);
+    assert!(page.contains("Note: only the first 20000 steps"));
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn a_message_is_followed_through_a_hub_to_the_other_client() {
+    let files = TempDir::new().unwrap();
+    let [a, b, c] = ["hub.json", "alice.json", "bob.json"].map(|name| files.path().join(name));
+    let (mut hub, port) = serve_with(threadchat(&["hub", "0", "--trace", a.to_str().unwrap()]));
+    let mut alice = connect(port, &["--trace", b.to_str().unwrap()]);
+    alice.out.wait_for("help");
+    let mut bob = connect(port, &["--trace", c.to_str().unwrap()]);
+    alice.out.wait_for("joined");
+    bob.types("hello\n");
+    alice.out.wait_for("> hello\n");
+    hub.types("88\n");
+    hub.exits(0);
+    alice.exits(0);
+    bob.exits(0);
+    let page = page(&[&a, &b, &c]);
+    let said_on: Vec<_> = page.lines().filter(|line| line.contains(" data-with=")).collect();
+    assert!(said_on.iter().any(|row| row.contains("<td>A → B</td>") && !row.contains("–")), "{said_on:?}");
+    assert!(messages(&page).iter().any(|row| row[..2] == ["C → A", "1"]), "{:?}", messages(&page));
+}
+
+/// Run it with `cargo test --test timeline -- --ignored`.
+#[test]
+#[ignore = "needs chromium"]
+fn the_script_of_the_page_moves_what_has_been_drawn() {
+    let files = TempDir::new().unwrap();
+    let [a, b] = converse(DESIGN, &files);
+    let path = files.path().join("page.html");
+    assert!(timeline(&[&a, &b], &["-o", path.to_str().unwrap()]).status.success());
+    let show = |hash: &str| {
+        let chromium = Command::new("chromium")
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+            .arg(format!("file://{}{hash}", path.display()))
+            .output()
+            .expect("chromium is installed");
+        let shown = String::from_utf8_lossy(&chromium.stdout).into_owned();
+        let root = shown[shown.find("<html").unwrap()..].split('>').next().unwrap().to_owned();
+        assert!(root.contains("data-ready=") && !root.contains("data-error"), "{hash}: {root}");
+        (root, shown)
+    };
+    let details =
+        |shown: &str| shown.split("id=\"details\"").nth(1).unwrap().split("</p>").next().unwrap().to_owned();
+
+    let (_, first) = show("");
+    assert!(details(&first).contains("stdin-reader"), "{}", details(&first));
+    assert_eq!(messages(&first).len(), 7);
+    assert!(first.contains("class=\"moves\""), "the script says that it runs");
+
+    let (root, third) = show("#step=3&theme=dark&scale=true");
+    assert!(root.contains("data-step=\"3\"") && root.contains("color-scheme: dark"), "{root}");
+    assert!(third.contains("id=\"true\" title=\"true to time (s)\" aria-pressed=\"true\""));
+    let (_, fourth) = show("#step=4");
+    assert_ne!(details(&third), details(&fourth));
+
+    let (_, chosen) = show("#message=2&helpers=1&zoom=2");
+    assert!(chosen.contains("timeline chosen") && chosen.contains(" lit\""));
+}
