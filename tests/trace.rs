@@ -249,6 +249,9 @@ fn a_hub_is_followed_through_from_one_client_to_the_others() {
         alice.out.wait_for("joined");
         bob.types("hello\n");
         alice.out.wait_for("> hello\n");
+        bob.types("88\n");
+        bob.exits(0);
+        alice.out.wait_for("left\n");
         hub.types("88\n");
         hub.exits(0);
         let trace = Trace::open(&path);
@@ -257,6 +260,10 @@ fn a_hub_is_followed_through_from_one_client_to_the_others() {
         let received: Vec<_> = trace.arrows("received").into_values().collect();
         assert_eq!(received.len(), 1, "{design}: {received:?}");
         assert!(received[0].starts_with('s') && received[0].ends_with('f'), "{design}: {received:?}");
+        for what in ["heard", "written"] {
+            let goodbyes = trace.named("goodbye").filter(|event| event["args"]["what"] == what);
+            assert_eq!(goodbyes.count(), 1, "{design}: {what}");
+        }
         let written = trace.named("wrote").filter(|event| event["args"]["what"] == "client");
         assert!(written.count() >= 3, "{design}");
         drop((alice, bob));

@@ -102,6 +102,8 @@ pub enum Action {
     HangUp(Id),
     /// Record this in the transcript.
     Record(Entry),
+    /// A client has said goodbye, for whoever watches.
+    HeardGoodbye,
     /// Tell the operator what went wrong.
     Tell(Notice),
     /// Everybody has gone, and the hub is to end like this.

@@ -2,6 +2,8 @@
 
 use super::member::Member;
 use super::{Id, OPERATOR};
+use crate::observer::{Counter, Goodbye, Observer, Place, Step};
+use crate::wire::GOODBYE;
 use memchr::memchr_iter;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io::IoSlice;
@@ -64,10 +66,23 @@ impl Queue {
         self.bytes
     }
 
-    /// How many lines end in the next so many bytes that are to be written.
+    /// How many lines end in it.
     #[must_use]
-    pub fn lines_in(&self, bytes: usize) -> usize {
-        bytecount::count(&self.copy(bytes), b'\n')
+    pub fn lines(&self) -> u64 {
+        bytecount::count(&self.copy(usize::MAX), b'\n') as u64
+    }
+
+    /// Whoever watches sees that so many bytes were written to a client, whose lines are numbered by `sent`.
+    pub fn was_written(&self, bytes: usize, sent: &mut Counter, observer: &Observer) {
+        if observer.watches() {
+            let written = self.copy(bytes);
+            let messages = sent.next(bytecount::count(&written, b'\n') as u64);
+            observer.sees(|| Step::Wrote { to: Place::Client, bytes, messages });
+            // It is written when nothing else is to be.
+            if written == GOODBYE {
+                observer.sees(|| Step::Goodbye(Goodbye::Written));
+            }
+        }
     }
 
     /// What is to be written next, at most so many bytes, as far as there is room for it in `slices`.

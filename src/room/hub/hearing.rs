@@ -300,6 +300,7 @@ impl Hub {
     fn said_goodbye(&mut self, id: Id, said: &mut Vec<u8>, at: Moment) -> ControlFlow<Stop> {
         self.publish(id, Manner::Says, std::mem::take(said), at);
         if id != OPERATOR {
+            self.actions.push_back(Action::HeardGoodbye);
             self.part(id, "left", false, at);
         }
         ControlFlow::Break(Stop::Left)

@@ -169,10 +169,7 @@ impl Clients {
                     return None;
                 }
                 Ok(written) => {
-                    let (to, bytes) = (Place::Client, written);
-                    let sent = &mut client.sent;
-                    let mut messages = || sent.next(queue.lines_in(written) as u64);
-                    self.observer.sees(|| Step::Wrote { to, bytes, messages: messages() });
+                    queue.was_written(written, &mut client.sent, &self.observer);
                     return Some(Ok(written));
                 }
                 Err(error) => return Some(Err(error)),

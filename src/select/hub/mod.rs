@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::endpoint::{CALLERS, Ending, GRACE};
 use crate::exit::Exit;
 use crate::notice::Notice;
-use crate::observer::{Decision, For, Messages, Step};
+use crate::observer::{Decision, For, Goodbye, Messages, Step};
 use crate::platform;
 use crate::room::{Action, Hub, Id, Moment, OPERATOR, Refusal, Rules, Trimmer};
 use crate::wire::GOODBYE;
@@ -205,6 +205,7 @@ impl HubLoop {
                     self.trimmer.shrunk(self.clients.len());
                 }
                 Action::Record(entry) => self.desk.screen.transcript.record_entry(&entry),
+                Action::HeardGoodbye => self.desk.observer.sees(|| Step::Goodbye(Goodbye::Heard)),
                 Action::Tell(notice) => self.desk.screen.tell(&notice),
                 Action::End(exit) => return Some(exit),
             }

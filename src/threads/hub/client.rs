@@ -109,7 +109,7 @@ impl Client {
     pub(super) fn count_lent(&mut self, queue: &Queue) -> Counter {
         let first = self.sent;
         if self.observer.watches() {
-            self.sent.next(queue.lines_in(usize::MAX) as u64);
+            self.sent.next(queue.lines());
         }
         first
     }
@@ -132,11 +132,7 @@ fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMai
             observer.sees(|| Step::Writes { to: Place::Client, bytes: CHUNK.min(queue.bytes()) });
             let event = match write_chunk(connection, &queue) {
                 Ok(written) => {
-                    observer.sees(|| Step::Wrote {
-                        to: Place::Client,
-                        bytes: written,
-                        messages: counter.next(queue.lines_in(written) as u64),
-                    });
+                    queue.was_written(written, &mut counter, observer);
                     queue.advance(written);
                     Event::Wrote(id, written)
                 }

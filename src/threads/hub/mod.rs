@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::endpoint::{CALLERS, Ending, GRACE};
 use crate::exit::Exit;
 use crate::notice::Notice;
-use crate::observer::{Decision, For, Messages, Place, Step};
+use crate::observer::{Decision, For, Goodbye, Messages, Place, Step};
 use crate::platform::{self, Connection};
 use crate::room::{Action, Hub, Id, Moment, OPERATOR, Refusal, Rules, Trimmer};
 use crate::wire::GOODBYE;
@@ -231,6 +231,7 @@ impl HubLoop {
                 }
                 Action::HangUp(id) => self.hang_up(id),
                 Action::Record(entry) => self.desk.screen.record_entry(entry),
+                Action::HeardGoodbye => self.desk.observer().sees(|| Step::Goodbye(Goodbye::Heard)),
                 Action::Tell(notice) => self.desk.screen.tell(&notice),
                 Action::End(exit) => return Some(exit),
             }
@@ -249,11 +250,7 @@ impl HubLoop {
             match platform::write_vectored_now(&client.connection.socket, queue.fill(&mut slices, usize::MAX))
             {
                 Ok(written) => {
-                    self.desk.observer().sees(|| Step::Wrote {
-                        to: Place::Client,
-                        bytes: written,
-                        messages: client.sent.next(queue.lines_in(written) as u64),
-                    });
+                    queue.was_written(written, &mut client.sent, self.desk.observer());
                     self.hub.wrote(id, written, at);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
