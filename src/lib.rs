@@ -22,7 +22,7 @@
 //! - `room`: the rules of many people talking, without any I/O; `threads::hub` is how they are waited for.
 //! - `select`: the same rules in one thread, which polls.
 //! - [`half_duplex`]: what both of them replace.
-//! - [`observer`]: how all of them can be watched.
+//! - [`observer`]: how all of them can be watched. `demo` shows it.
 
 pub mod buffer;
 pub mod call;
@@ -31,6 +31,8 @@ pub mod clock;
 #[cfg(feature = "compare")]
 pub mod compare;
 pub mod conversation;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod endpoint;
 pub mod exit;
 pub mod half_duplex;
