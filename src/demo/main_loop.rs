@@ -226,28 +226,35 @@ impl MainLoop {
         if matches!(play.phase, Phase::LastThreads { .. }) && has_ended {
             return self.settle(play);
         }
-        if matches!(play.phase, Phase::Talking) && play.story.has_begun() && !self.pace.paused {
-            self.go_on_with_script(play);
-        }
-        for side in Side::BOTH {
-            self.type_waiting(play, side);
+        loop {
+            for side in Side::BOTH {
+                self.type_waiting(play, side);
+            }
+            let goes_on = matches!(play.phase, Phase::Talking) && play.story.has_begun() && !self.pace.paused;
+            if !goes_on || !self.go_on_with_script(play) {
+                return;
+            }
         }
     }
 
-    /// Types the next lines of the script, when those before them have been shown, or when nothing moves without.
-    fn go_on_with_script(&self, play: &mut Play) {
+    /// Takes the next lines of the script, when those before them have been shown, or when nothing moves without them.
+    /// Whether there are any to be typed.
+    fn go_on_with_script(&self, play: &mut Play) -> bool {
         let is_stuck = play.story.is_stuck() && Side::BOTH.iter().all(|side| play.to_type[*side].is_empty());
         if !play.story.all_arrived() && !is_stuck {
-            return;
+            return false;
         }
-        if let Some(lines) = play.script.next() {
-            for (side, lines) in Side::BOTH.into_iter().zip(lines.into_both()) {
-                play.to_type[side].extend(lines);
+        let Some(lines) = play.script.next() else {
+            if is_stuck && !self.is_live {
+                // Who has the turn says 88 then, and who was kept from it has to live with that.
+                play.pair.close_keyboards();
             }
-        } else if is_stuck && !self.is_live {
-            // Who has the turn says 88 then, and who was kept from it has to live with that.
-            play.pair.close_keyboards();
+            return false;
+        };
+        for (side, lines) in Side::BOTH.into_iter().zip(lines.into_both()) {
+            play.to_type[side].extend(lines);
         }
+        true
     }
 
     /// Types what waits to be typed, as much as there is room for, in one go.

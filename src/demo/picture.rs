@@ -55,7 +55,7 @@ impl Picture<'_> {
         frame.render_widget(Paragraph::new(self.channel(channel.width)), channel);
         let arrows = self.outer_and_inner(writers).into_iter().chain([main]);
         for area in arrows {
-            frame.buffer_mut().set_string(area.x + area.width / 2, area.y, "▼", self.look.quiet());
+            frame.buffer_mut().set_string(area.right() - 3, area.y, "▼", self.look.quiet());
         }
     }
 
@@ -80,16 +80,15 @@ impl Picture<'_> {
         };
         let does = Line::styled(words(&thread.does, width), self.style_of(&thread.does));
         // What has just been done is looked at, also when it waits again.
-        let lines = match (&thread.did, lit) {
-            (Some((did, _)), Some(_)) => vec![Line::styled(words(did, width), self.lit_style(lit)), does],
-            (Some((did, _)), None) => {
-                vec![
-                    does,
-                    Line::styled(
-                        format!("before: {}", words(did, width.saturating_sub(8))),
-                        self.look.quiet(),
-                    ),
-                ]
+        let did = thread.did.as_ref().map(|(did, _)| did);
+        let lines = match (did, lit) {
+            (Some(did), Some(_)) if thread.does == *did => {
+                vec![Line::styled(words(did, width), self.lit_style(lit))]
+            }
+            (Some(did), Some(_)) => vec![Line::styled(words(did, width), self.lit_style(lit)), does],
+            (Some(did), None) => {
+                let before = format!("before: {}", words(did, width.saturating_sub(8)));
+                vec![does, Line::styled(before, self.look.quiet())]
             }
             (None, _) => vec![does],
         };
@@ -125,7 +124,7 @@ impl Picture<'_> {
     fn style_of(&self, step: &Step) -> Style {
         match step {
             Step::Waits(For::Buffer) => self.look.bad(),
-            Step::Waits(_) | Step::Starts | Step::Ends => self.look.quiet(),
+            Step::Starts | Step::Ends => self.look.quiet(),
             _ => Style::new(),
         }
     }
@@ -258,10 +257,14 @@ impl Picture<'_> {
     fn draw_doing(&self, frame: &mut Frame<'_>, main: &Thread, area: Rect, more: String) {
         let width = usize::from(area.width);
         let lit = self.lit(main);
-        let mut lines = vec![Line::styled(words(&main.does, width), self.style_of(&main.does))];
+        let mut lines = Vec::new();
         if let Some((did, _)) = &main.did {
-            let did = Line::styled(words(did, width), self.lit_style(lit));
-            lines.insert(usize::from(lit.is_none()), did);
+            let before = if lit.is_none() { "before: " } else { "" };
+            let style = if lit.is_none() { self.look.quiet() } else { self.lit_style(lit) };
+            lines.push(Line::styled(format!("{before}{}", words(did, width - before.len())), style));
+        }
+        if main.did.as_ref().is_none_or(|(did, _)| *did != main.does) {
+            lines.push(Line::styled(words(&main.does, width), self.style_of(&main.does)));
         }
         lines.push(Line::styled(more, self.look.quiet()));
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), area);

@@ -26,6 +26,8 @@ pub(super) struct Story {
     /// How often messages began to be under way in both directions at once.
     pub(super) both_ways: u64,
     are_both_ways: bool,
+    /// They are connected, and everybody waits for something to do.
+    has_begun: bool,
 }
 
 /// What is known of one endpoint.
@@ -49,7 +51,7 @@ pub(super) struct Actor {
     pub(super) sent: u64,
     pub(super) arrived: u64,
     /// Whether the conversation has begun, and whether it said 88.
-    pub(super) has_begun: bool,
+    has_begun: bool,
     pub(super) said_goodbye: bool,
     /// Somebody has said it.
     has_left: bool,
@@ -114,6 +116,7 @@ impl Story {
             steps: 0,
             both_ways: 0,
             are_both_ways: false,
+            has_begun: false,
         }
     }
 
@@ -132,7 +135,7 @@ impl Story {
             thread.did = Some((step.clone(), self.steps));
             keep(&mut self.last, passed.clone());
         }
-        actor.does(step);
+        actor.does(name, step);
         if self.design == Design::HalfDuplex {
             actor.take_turns(step);
         }
@@ -143,6 +146,11 @@ impl Story {
             Step::Read { from: Place::Peer, bytes, .. } => self.actors[side.other()].is_read(*bytes),
             Step::Wrote { to: Place::Screen, messages, .. } if messages.count > 0 => {
                 self.actors[side.other()].arrived = last(*messages);
+            }
+            // It has no number of its own.
+            Step::Goodbye(Goodbye::Heard) => {
+                let other = &mut self.actors[side.other()];
+                other.arrived = other.dealt_with;
             }
             _ => {}
         }
@@ -164,9 +172,9 @@ impl Story {
         keep(&mut self.actors[side].chat, Line::Shown(line));
     }
 
-    /// Whether the two talk with each other.
+    /// Whether the two have come together, and everybody waits for what there is to do, for the first time.
     pub(super) fn has_begun(&self) -> bool {
-        self.actors.iter().all(|actor| actor.has_begun)
+        self.has_begun
     }
 
     /// Whether all that was typed has been shown.
@@ -189,8 +197,10 @@ impl Story {
         self.actors.iter().all(Actor::has_ended)
     }
 
-    /// Whether a message is under way each way.
+    /// Looks at what has become of all that together.
     fn look(&mut self, at: Instant) {
+        let design = self.design;
+        self.has_begun = self.has_begun || self.actors.iter().all(|actor| actor.is_ready(design));
         let are_both_ways = self.actors.iter().all(|actor| actor.sent > actor.arrived);
         if are_both_ways && !std::mem::replace(&mut self.are_both_ways, are_both_ways) {
             self.both_ways += 1;
@@ -250,6 +260,14 @@ impl Actor {
         self.turn == Some(Turn::Theirs) && self.typed > self.dealt_with
     }
 
+    /// Whether it is connected, and all its threads have been started and wait.
+    fn is_ready(&self, design: Design) -> bool {
+        let is_there = |name| self.threads.iter().any(|thread| thread.name == name);
+        let waits = |thread: &Thread| matches!(thread.does, Step::Waits(_) | Step::Ends);
+        let are_there = design != Design::Threads || is_there("socket-reader") && is_there("socket-writer");
+        self.has_begun && are_there && self.threads.iter().all(waits)
+    }
+
     fn is_awaited(&self) -> bool {
         let waits = Step::Waits(For::Input(Place::Keyboard));
         self.unread == 0 && self.threads.iter().any(|thread| thread.does == waits)
@@ -274,13 +292,15 @@ impl Actor {
         &mut self.threads[at]
     }
 
-    fn does(&mut self, step: &Step) {
+    fn does(&mut self, name: &str, step: &Step) {
         match step {
             Step::Begins { .. } => self.has_begun = true,
             Step::Sends { event, .. } => {
                 self.channel.push_back(event);
                 self.most_events = self.most_events.max(self.channel.len());
             }
+            // What main leaves in it goes with it.
+            Step::Ends if name == "main" => self.channel.clear(),
             // Two that send at once may overtake each other between here and the channel.
             Step::Takes { event, .. } => {
                 if let Some(at) = self.channel.iter().position(|waiting| waiting == event) {

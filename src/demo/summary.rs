@@ -4,6 +4,7 @@ use super::side::Side;
 use super::story::{Actor, Story};
 use crate::cli::Design;
 use crate::exit::Exit;
+use std::time::Duration;
 
 /// What happened in a conversation that has ended, a sentence a line.
 pub(super) fn summary(story: &Story) -> Vec<String> {
@@ -52,9 +53,9 @@ fn kept(side: Side, actor: &Actor) -> String {
     match actor.kept.times {
         0 => format!("{side} was never kept from talking."),
         times => format!(
-            "{side} was kept from talking {}, for {:.1} s in all: it had typed, and had to wait for {}.",
+            "{side} was kept from talking {}, {} in all, while it waited for {}.",
             count(times, "time"),
-            actor.kept.time.as_secs_f64(),
+            duration(actor.kept.time),
             side.other()
         ),
     }
@@ -90,6 +91,13 @@ fn trouble(side: Side, actor: &Actor) -> Option<String> {
         Some(Ok(Exit::InOrder)) => None,
         Some(Err(error)) => Some(format!("{side} failed: {error}.")),
         Some(Ok(_)) | None => Some(format!("{side} did not end in good order.")),
+    }
+}
+
+fn duration(time: Duration) -> String {
+    match time.as_millis() {
+        milliseconds @ ..1000 => format!("{milliseconds} ms"),
+        _ => format!("{:.1} s", time.as_secs_f64()),
     }
 }
 

@@ -7,6 +7,7 @@ use super::side::Side;
 use super::story::{Actor, Line as ChatLine, Way};
 use super::summary::title;
 use super::terminal::Terminal;
+use crate::wire::Stamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
@@ -51,9 +52,8 @@ fn draw(frame: &mut Frame<'_>, scene: &Scene<'_>, look: Look) {
         return frame.render_widget(Paragraph::new(text), area);
     }
     let is_large = area.height >= LARGE;
-    let steps = if is_large { 8 } else { 3 + area.height.saturating_sub(25).min(3) };
-    let rows = [1, 0, picture::height(is_large), 2, steps, 1].map(Constraint::Length);
-    let mut rows = rows;
+    let steps = 3 + area.height.saturating_sub(25).min(3) + area.height.saturating_sub(LARGE) / 2;
+    let mut rows = [1, 0, picture::height(is_large), 2, steps, 1].map(Constraint::Length);
     rows[1] = Constraint::Fill(1);
     let [top, chats, pictures, wires, steps, keys] = Layout::vertical(rows).areas(area);
     frame.render_widget(Paragraph::new(heading(scene, top.width)).style(look.title()), top);
@@ -131,13 +131,17 @@ fn chat(actor: &Actor, look: Look, side: Side, area: Rect) -> Vec<Line<'static>>
                 (mark, text.as_str(), look.side(side).add_modifier(Modifier::BOLD))
             }
             ChatLine::Shown(text) => match text.split_at_checked(2) {
-                Some(("< ", text)) => ("< ", text, look.side(side.other())),
+                Some(("< ", text)) => ("< ", without_stamp(text), look.side(side.other())),
                 Some(("* ", text)) => ("* ", text, look.quiet()),
                 Some(("! ", text)) => ("! ", text, look.bad()),
                 _ => ("  ", text.as_str(), Style::new()),
             },
         };
-        let rows = wrap(text, width);
+        let mut rows = wrap(text, width);
+        if mark == "* " && rows.len() > 1 {
+            // Of what is not said by anybody the beginning is enough.
+            rows = vec![format!("{}…", begin_of(text, width - 1))];
+        }
         for (row, text) in rows.iter().enumerate().rev() {
             let mark = if row == 0 { mark } else { "  " };
             lines.push(Line::from(vec![Span::styled(mark, style), Span::styled(text.clone(), style)]));
@@ -149,6 +153,12 @@ fn chat(actor: &Actor, look: Look, side: Side, area: Rect) -> Vec<Line<'static>>
     lines.truncate(area.height.into());
     lines.reverse();
     lines
+}
+
+/// There is no room for the time when it was said.
+fn without_stamp(text: &str) -> &str {
+    let stripped = Stamp::strip(text.as_bytes()).len();
+    text.get(text.len() - stripped..).unwrap_or(text)
 }
 
 /// What is on its way from one side to the other.
