@@ -37,6 +37,8 @@ pub(super) struct Scene<'a> {
     /// Who passes next, while it is paused.
     pub(super) next: Option<Passed>,
     pub(super) hint: Hint,
+    /// Nothing has happened for a while.
+    pub(super) is_quiet: bool,
 }
 
 /// What a person can do now.

@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// How long the last picture of a script stays.
 const LAST_PICTURE: Duration = Duration::from_secs(10);
 
+/// How long what was done last is seen as such, at the least, when nothing follows.
+const LIT_FOR: Duration = Duration::from_secs(1);
+
 /// How long an end may take that was asked for. It takes some milliseconds, unless something is broken.
 const END_WITHIN: Duration = Duration::from_secs(5);
 
@@ -118,7 +121,7 @@ impl MainLoop {
                 break then;
             }
             self.draw(&mut play)?;
-            let event = match play.look_at(Instant::now()) {
+            let event = match self.look_at(&play, Instant::now()) {
                 None => self.events.recv().ok(),
                 Some(until) => self.events.recv_deadline(until).ok(),
             };
@@ -293,7 +296,8 @@ impl MainLoop {
             Phase::Talking | Phase::LastThreads { .. } => Hint::Keys,
         };
         let next = if self.pace.paused { play.turnstile.next() } else { None };
-        let scene = Scene { story: &play.story, typing: &self.typing, pace: self.pace, next, hint };
+        let is_quiet = self.quiet_at(play).is_some_and(|quiet_at| quiet_at <= Instant::now());
+        let scene = Scene { story: &play.story, typing: &self.typing, pace: self.pace, next, hint, is_quiet };
         match self.face.draw(&scene) {
             // That nobody reads to the end is no error.
             Err(error) if platform::nobody_reads(&error) => play.end(Then::End),
@@ -301,6 +305,22 @@ impl MainLoop {
             Ok(()) => {}
         }
         Ok(())
+    }
+
+    /// When to look again although nothing has happened.
+    fn look_at(&self, play: &Play, now: Instant) -> Option<Instant> {
+        // Seconds are counted.
+        let second =
+            matches!(play.phase, Phase::Over { until: Some(_) }).then(|| now + Duration::from_secs(1));
+        let quiet_at = self.quiet_at(play).filter(|quiet_at| *quiet_at > now);
+        play.deadline().into_iter().chain(second).chain(quiet_at).min()
+    }
+
+    /// When the lights go out, unless something happens. While it is paused, they stay.
+    fn quiet_at(&self, play: &Play) -> Option<Instant> {
+        let lit_for = LIT_FOR.max(2 * self.pace.delay);
+        let last = play.story.last.back()?;
+        (!self.pace.paused || play.is_over()).then_some(last.at + lit_for)
     }
 
     fn conclude(&mut self, play: Play) {
@@ -334,12 +354,6 @@ impl Play {
 
     fn is_over(&self) -> bool {
         !matches!(self.phase, Phase::Talking)
-    }
-
-    /// When to look again although nothing has happened: also each second, while seconds are counted.
-    fn look_at(&self, now: Instant) -> Option<Instant> {
-        let second = matches!(self.phase, Phase::Over { .. }).then(|| now + Duration::from_secs(1));
-        self.deadline().map(|until| second.map_or(until, |second| until.min(second)))
     }
 
     /// When something ends that takes too long.

@@ -114,7 +114,7 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, String> {
     let outcome = match options.terminal {
         Some(Colors(color)) => {
             let cannot = |error| format!("cannot use the terminal: {error}; try --plain");
-            let view = View::new(terminal::take_over().map_err(cannot)?, Look { color });
+            let view = View::new(terminal::take_over(color).map_err(cannot)?, Look { color });
             let keys = Keys::read(to_main.clone()).map_err(cannot)?;
             let outcome = main_loop(Box::new(view), Some(keys));
             give_back();

@@ -1,5 +1,6 @@
 //! The picture of one side, below its chat: its threads, what each of them does, and what is between them.
 
+use super::face::Scene;
 use super::look::Look;
 use super::side::Side;
 use super::story::{Actor, Line as ChatLine, Story, Thread, Turn, Way};
@@ -21,8 +22,9 @@ pub(super) fn height(is_large: bool) -> u16 {
 }
 
 /// Draws the picture of this side.
-pub(super) fn draw(frame: &mut Frame<'_>, story: &Story, look: Look, side: Side, area: Rect) {
-    let picture = Picture { story, actor: &story.actors[side], look, side };
+pub(super) fn draw(frame: &mut Frame<'_>, scene: &Scene<'_>, look: Look, side: Side, area: Rect) {
+    let story = scene.story;
+    let picture = Picture { story, actor: &story.actors[side], look, side, is_quiet: scene.is_quiet };
     match story.design {
         Design::Threads => picture.draw_threads(frame, area),
         Design::Select => picture.draw_select(frame, area),
@@ -35,6 +37,7 @@ struct Picture<'a> {
     actor: &'a Actor,
     look: Look,
     side: Side,
+    is_quiet: bool,
 }
 
 impl Picture<'_> {
@@ -110,7 +113,8 @@ impl Picture<'_> {
     /// How many steps of both sides ago it did something, if that is still lit.
     fn lit(&self, thread: &Thread) -> Option<u64> {
         let (_, number) = thread.did.as_ref()?;
-        Some(self.story.steps - number).filter(|ago| *ago < LIT && thread.does != Step::Ends)
+        let is_lit = |ago: &u64| *ago < LIT && !self.is_quiet && thread.does != Step::Ends;
+        Some(self.story.steps - number).filter(is_lit)
     }
 
     fn lit_style(&self, lit: Option<u64>) -> Style {

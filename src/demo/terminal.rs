@@ -5,6 +5,7 @@ use crossbeam_channel::Sender;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, Event as Input};
 use ratatui::crossterm::execute;
+use ratatui::crossterm::style::force_color_output;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
@@ -25,7 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// From here on keys arrive one by one, and there is nothing else on the screen.
-pub(super) fn take_over() -> io::Result<Terminal> {
+pub(super) fn take_over(color: bool) -> io::Result<Terminal> {
+    // It would decide by itself, and drop what `--color always` asks for.
+    force_color_output(color);
     IS_TAKEN.store(true, Ordering::Release);
     enable_raw_mode()?;
     execute!(stdout(), EnterAlternateScreen)?;

@@ -60,7 +60,7 @@ fn draw(frame: &mut Frame<'_>, scene: &Scene<'_>, look: Look) {
     for (side, (chat, picture)) in Side::BOTH.into_iter().zip(halves(chats).into_iter().zip(halves(pictures)))
     {
         draw_chat(frame, scene, look, side, chat);
-        picture::draw(frame, scene.story, look, side, picture);
+        picture::draw(frame, scene, look, side, picture);
     }
     let [to_b, to_a] = Layout::vertical([Constraint::Length(1); 2]).areas(wires);
     for (side, area) in Side::BOTH.into_iter().zip([to_b, to_a]) {
