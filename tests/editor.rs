@@ -7,7 +7,7 @@ mod common;
 use common::terminal::Terminal;
 use common::*;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ use super::pair::Pair;
 use super::script::Script;
 use super::side::{Each, Side};
 use super::story::Story;
-use super::summary::{summary, title};
+use super::summary::Summary;
 use super::turnstile::{Pace, Turnstile};
 use crate::cli::Design;
 use crate::exit::Exit;
@@ -49,7 +49,7 @@ pub(super) struct MainLoop {
     /// Somebody types, so that nothing needs to end by itself.
     pub(super) is_live: bool,
     /// What is to be said at the end, of each design.
-    pub(super) told: Vec<(Design, Vec<String>)>,
+    pub(super) told: Vec<Summary>,
     pub(super) exit: Exit,
 }
 
@@ -95,7 +95,7 @@ impl MainLoop {
     ///
     /// # Errors
     /// It cannot be started or shown, in a sentence.
-    pub(super) fn run(mut self) -> Result<(Exit, Vec<(Design, Vec<String>)>), String> {
+    pub(super) fn run(mut self) -> Result<(Exit, Vec<Summary>), String> {
         while self.play()? == Then::NextDesign {
             self.design = next_design(self.design);
         }
@@ -327,8 +327,8 @@ impl MainLoop {
         if self.exit == Exit::InOrder && play.story.actors.iter().any(|actor| !actor.ended_in_order()) {
             self.exit = Exit::Failed;
         }
-        self.told.retain(|(design, _)| *design != self.design);
-        self.told.push((self.design, summary(&play.story)));
+        self.told.retain(|summary| summary.design != self.design);
+        self.told.push(Summary::of(&play.story));
         if play.story.has_ended() {
             play.pair.join();
         }
@@ -373,15 +373,4 @@ fn next_design(design: Design) -> Design {
         Design::Threads | Design::Select => Design::HalfDuplex,
         Design::HalfDuplex => Design::Threads,
     }
-}
-
-/// What stays behind, a line each.
-pub(super) fn tell(told: &[(Design, Vec<String>)]) -> String {
-    told.iter()
-        .map(|(design, sentences)| {
-            let sentences: Vec<_> = sentences.iter().map(|sentence| format!("  {sentence}\n")).collect();
-            format!("Summary: {}\n{}", title(*design), sentences.concat())
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
 }

@@ -52,7 +52,7 @@ use face::Face;
 use keys::Typing;
 use log::Log;
 use look::Look;
-use main_loop::{MainLoop, tell};
+use main_loop::MainLoop;
 use std::io::{self, Write};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -108,7 +108,9 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, String> {
         };
         // The channel goes with it, so that nobody waits for room in it.
         let outcome = main_loop.run();
-        keys.map(Keys::join);
+        if let Some(keys) = keys {
+            keys.join();
+        }
         outcome
     };
     let outcome = match options.terminal {
@@ -125,8 +127,9 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, String> {
     close_signals();
     let _ = signals.join();
     let (exit, told) = outcome?;
+    let told: Vec<_> = told.iter().map(ToString::to_string).collect();
     let space = if is_live { "" } else { "\n" };
-    match write!(io::stdout(), "{space}{}", tell(&told)) {
+    match write!(io::stdout(), "{space}{}", told.join("\n")) {
         Err(error) if !platform::nobody_reads(&error) => {
             Err(format!("cannot write to standard output: {error}"))
         }

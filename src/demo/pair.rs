@@ -20,6 +20,7 @@ use crate::threads;
 use crate::wire::{DEFAULT_MAX_LINE, Wire};
 use crate::world::{Verbosity, World};
 use crossbeam_channel::Sender;
+use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -178,7 +179,7 @@ fn endpoint(design: Design, role: Role, devices: Devices) -> Result<Exit, String
     }
 }
 
-fn no_threads(error: io::Error) -> String {
+fn no_threads(error: impl Display) -> String {
     format!("cannot start a thread: {error}{MORE_THREADS}")
 }
 

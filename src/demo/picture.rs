@@ -105,8 +105,11 @@ impl Picture<'_> {
             Some(_) => ("", self.look.side(self.side)),
             None => ("", self.look.quiet()),
         };
-        let title =
-            if lit.is_some() { self.look.side(self.side).add_modifier(Modifier::BOLD) } else { Style::new() };
+        // Names are read also where nothing is lit.
+        let title = match lit {
+            Some(_) => self.look.side(self.side).add_modifier(Modifier::BOLD),
+            None => Style::reset(),
+        };
         Block::bordered().title(format!("{mark}{name}")).title_style(title).border_style(border)
     }
 
@@ -240,13 +243,14 @@ impl Picture<'_> {
     /// Who may talk, and who may not.
     fn banner(&self) -> Line<'static> {
         let (side, other) = (self.side, self.side.other());
-        match self.actor.turn {
-            Some(Turn::Ours) => Line::styled(format!(" {side} may talk: it is its turn. "), self.look.good()),
+        let (text, style) = match self.actor.turn {
+            Some(Turn::Ours) => (format!("{side} may talk: it is its turn."), self.look.good()),
             Some(Turn::Theirs) => {
-                Line::styled(format!(" {side} is kept from talking: it waits for {other}. "), self.look.bad())
+                (format!("{side} is kept from talking: it waits for {other}."), self.look.bad())
             }
-            None => Line::raw(""),
-        }
+            None => return Line::raw(""),
+        };
+        Line::from(vec![Span::raw(" "), Span::styled(text, style)])
     }
 
     /// The box of the only thread, and what is inside of it.

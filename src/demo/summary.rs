@@ -4,23 +4,38 @@ use super::side::Side;
 use super::story::{Actor, Story};
 use crate::cli::Design;
 use crate::exit::Exit;
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-/// What happened in a conversation that has ended, a sentence a line.
-pub(super) fn summary(story: &Story) -> Vec<String> {
-    let mut told = vec![said(story), both_ways(story)];
-    match story.design {
-        Design::Threads => told.push(channels(story)),
-        Design::Select => {
-            told.push("Each side has one thread, which waits for everything at once.".to_owned())
+/// What happened in a conversation that has ended.
+pub(super) struct Summary {
+    pub(super) design: Design,
+    sentences: Vec<String>,
+}
+
+impl Summary {
+    /// What is told of this one.
+    pub(super) fn of(story: &Story) -> Self {
+        let mut sentences = vec![said(story), both_ways(story)];
+        match story.design {
+            Design::Threads => sentences.push(channels(story)),
+            Design::Select => {
+                sentences.push("Each side has one thread, which waits for everything at once.".to_owned());
+            }
+            Design::HalfDuplex => sentences.extend(Side::BOTH.map(|side| kept(side, &story.actors[side]))),
         }
-        Design::HalfDuplex => told.extend(Side::BOTH.map(|side| kept(side, &story.actors[side]))),
+        sentences.extend(Side::BOTH.into_iter().filter_map(|side| unsaid(side, &story.actors[side])));
+        sentences.extend([goodbye(story), ends(story)]);
+        sentences.extend(Side::BOTH.into_iter().filter_map(|side| trouble(side, &story.actors[side])));
+        Self { design: story.design, sentences }
     }
-    told.extend(Side::BOTH.into_iter().filter_map(|side| unsaid(side, &story.actors[side])));
-    told.push(goodbye(story));
-    told.push(ends(story));
-    told.extend(Side::BOTH.into_iter().filter_map(|side| trouble(side, &story.actors[side])));
-    told
+}
+
+impl Display for Summary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Summary: {}", title(self.design))?;
+        self.sentences.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))
+    }
 }
 
 /// How a design is called in a heading.

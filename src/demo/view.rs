@@ -187,9 +187,9 @@ fn draw_steps(frame: &mut Frame<'_>, scene: &Scene<'_>, look: Look, area: Rect) 
     if scene.pace.paused {
         let next = scene.next.as_ref().map_or_else(
             || "nobody wants to take a step".to_owned(),
-            |next| format!("{} {:<14} {}", next.side, next.name, next.step),
+            |next| format!("next: {} {:<14} {}", next.side, next.name, next.step),
         );
-        lines.push(Line::styled(format!(" next: {next}"), look.event()));
+        lines.push(Line::styled(format!(" {next}"), look.event()));
     }
     for (back, passed) in scene.story.last.iter().rev().take(area.height.into()).enumerate() {
         let text = format!("{} {:<14} {}", passed.side, passed.name, passed.step);
