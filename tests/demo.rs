@@ -226,11 +226,13 @@ mod at_a_terminal {
         let script = script(SILENT);
         let with = ["demo", "--delay", "0", "--script", script.path().to_str().unwrap()];
         let terminal = Terminal::start(24, 80, &[&with, args].concat());
-        // Both screens tell so, and everybody waits.
-        terminal.wait_until("the beginning", |seen| {
-            seen.contains("connected from") && seen.contains("connected to")
-        });
+        terminal.wait_until("the beginning", has_begun);
         (terminal, script)
+    }
+
+    /// They are connected, and everybody waits for something to do.
+    fn has_begun(seen: &str) -> bool {
+        seen.contains("at full speed") && seen.contains("connected from") && seen.contains("connected to")
     }
 
     /// A row of the screen in its two halves.
@@ -314,7 +316,10 @@ mod at_a_terminal {
             "writes 33 bytes to the screen",
         ] {
             terminal.types(".");
-            terminal.wait_until(next, |seen| seen.contains("next: B") && seen.contains(next));
+            terminal.wait_until(next, |seen| {
+                let line = seen.lines().find(|line| line.contains("next: B"));
+                line.is_some_and(|line| line.contains(next))
+            });
         }
         assert!(!right_has(&terminal.seen(), "< Hello"), "{}", terminal.seen());
         terminal.types(".");
@@ -337,9 +342,7 @@ mod at_a_terminal {
         let (mut terminal, _script) = start(&[]);
         for design in designs().skip(1) {
             terminal.types("d");
-            terminal.wait_until(design, |seen| {
-                seen.contains(&format!("design {design}")) && seen.contains("connected from")
-            });
+            terminal.wait_until(design, |seen| seen.contains(&format!("design {design}")) && has_begun(seen));
         }
         let kept = "A is kept from talking: it waits for B.";
         terminal.wait_until("the turns", |seen| {
@@ -350,9 +353,7 @@ mod at_a_terminal {
         terminal.types("\tNow\r");
         terminal.wait_until("both lines", |seen| left_has(seen, "< Now") && right_has(seen, "< Not yet"));
         terminal.types("d");
-        terminal.wait_until("the first one again", |seen| {
-            seen.contains("design threads") && seen.contains("connected from")
-        });
+        terminal.wait_until("the first one again", |seen| seen.contains("design threads") && has_begun(seen));
         terminal.types("q");
         terminal.exits(0);
         terminal.wait_until("what is told of each", |seen| {
@@ -409,9 +410,7 @@ mod at_a_terminal {
         let id = tempfile::NamedTempFile::new().unwrap();
         let args = ["-c", shell, env!("CARGO_BIN_EXE_threadchat"), path, id.path().to_str().unwrap()];
         let terminal = Terminal::start_command(40, 80, "sh", &args, &[env, &[]].concat());
-        let seen = terminal.wait_until("the beginning", |seen| {
-            seen.contains("connected from") && seen.contains("connected to")
-        });
+        let seen = terminal.wait_until("the beginning", has_begun);
         assert!(!seen.contains("a shell"), "{seen}");
         if let Some(raw) = std::fs::read_to_string(&id).unwrap().trim().strip_prefix("pid ") {
             PID.set(raw.parse().unwrap());

@@ -2,6 +2,7 @@
 
 use super::event::Event;
 use crossbeam_channel::Sender;
+use ratatui::Frame;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, Event as Input};
 use ratatui::crossterm::execute;
@@ -35,9 +36,20 @@ pub(super) fn take_over(color: bool) -> io::Result<Terminal> {
     Terminal::new(CrosstermBackend::new(stdout()))
 }
 
+/// Draws a picture as a whole, unless the terminal has been given back.
+pub(super) fn draw(terminal: &mut Terminal, picture: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+    let _whole = stdout().lock();
+    match IS_TAKEN.load(Ordering::Acquire) {
+        true => terminal.draw(picture).map(drop),
+        false => Ok(()),
+    }
+}
+
 /// Gives the terminal back as it was found, with what was on it before. May be called by anybody at any time, and more
 /// than once.
 pub fn give_back() {
+    // Another thread may be drawing. (The one that draws may come here, too, when it panics.)
+    let _whole = stdout().lock();
     if IS_TAKEN.swap(false, Ordering::AcqRel) {
         // There is nothing left to try if the terminal refuses.
         let _ = execute!(stdout(), LeaveAlternateScreen, Show);
@@ -57,6 +69,10 @@ impl Keys {
         let ends = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ends);
         let run = move || {
+            // From the first look on a new size is told; what it was before is looked at once.
+            if event::poll(Duration::ZERO).is_ok() && to_main.send(Event::Resized).is_err() {
+                return;
+            }
             while !told.load(Ordering::Acquire) {
                 let event = match next() {
                     Ok(Some(Input::Key(key))) => Event::Key(key),

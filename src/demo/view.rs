@@ -6,7 +6,7 @@ use super::picture;
 use super::side::Side;
 use super::story::{Actor, Line as ChatLine, Way};
 use super::summary::title;
-use super::terminal::Terminal;
+use super::terminal::{self, Terminal};
 use crate::wire::Stamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -37,7 +37,7 @@ impl View {
 impl Face for View {
     fn draw(&mut self, scene: &Scene<'_>) -> io::Result<()> {
         let look = self.look;
-        self.terminal.draw(|frame| draw(frame, scene, look)).map(drop)
+        terminal::draw(&mut self.terminal, |frame| draw(frame, scene, look))
     }
 }
 
@@ -77,6 +77,7 @@ fn halves(area: Rect) -> [Rect; 2] {
 
 fn heading(scene: &Scene<'_>, width: u16) -> String {
     let pace = match (scene.pace.paused, scene.pace.delay.as_millis()) {
+        _ if !scene.story.has_begun() => "connecting".to_owned(),
         (true, _) => "PAUSED".to_owned(),
         (false, 0) => "at full speed".to_owned(),
         (false, delay) => format!("{delay} ms a step"),
