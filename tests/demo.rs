@@ -383,8 +383,9 @@ mod at_a_terminal {
         terminal.resize(20, 60);
         terminal.wait_until("that it is too small", |seen| seen.contains("needs 80 columns and 22 rows"));
         terminal.resize(40, 120);
-        terminal
-            .wait_until("more of the picture", |seen| seen.contains("also: signals ends, listener waits"));
+        terminal.wait_until("more of the picture", |seen| {
+            seen.contains("also: ") && seen.contains("listener waits for a caller")
+        });
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::time::Instant;
 pub(super) enum Event {
     /// A thread of an endpoint has passed the turnstile.
     Passed(Passed),
+    /// One has come to it while it is paused.
+    Came,
     /// An endpoint has put this line on its screen.
     Shown(Side, String),
     /// It has closed its screen.

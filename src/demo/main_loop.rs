@@ -166,7 +166,8 @@ impl MainLoop {
                     self.obey(play, command);
                 }
             }
-            Event::Resized => {}
+            // It is drawn after every event.
+            Event::Resized | Event::Came => {}
             Event::NoKeys => play.end(Then::End),
             Event::Signal(signal) => self.signalled(play, signal),
         }
