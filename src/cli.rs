@@ -4,6 +4,8 @@ use crate::call::Call;
 #[cfg(feature = "compare")]
 use crate::compare::{Crowd, HubPeer, Work};
 use crate::conversation::{Manners, OnEof, PATIENCE};
+#[cfg(feature = "demo")]
+use crate::demo;
 use crate::net::Address;
 #[cfg(feature = "hub")]
 use crate::room::{self, DEFAULT_OUTBOX, Door, Rules, parse_net};
@@ -32,7 +34,7 @@ impl Cli {
     pub fn read() -> Self {
         let cli = Self::parse();
         #[cfg(not(poll))]
-        if cli.command.common().is_some_and(|common| common.design == Design::Select) {
+        if cli.command.design() == Some(Design::Select) {
             cannot_select();
         }
         if let Err(why) = cli.command.check() {
@@ -125,6 +127,26 @@ Examples:
   threadchat timeline a.json b.json -o page.html    a page to look at in a browser, which needs no network
   threadchat timeline a.json b.json --svg way.svg   the same as a picture for slides
   threadchat timeline a.json -o - >page.html";
+#[cfg(feature = "demo")]
+const AFTER_DEMO: &str = "\
+Two real endpoints talk with each other over TCP on one split screen, slowly enough to watch their threads.
+
+Keys, while nothing stands in the line of the active side:
+  Space    pause, and go on              d      the next design, from the start
+  .        one step                      Tab    type on the other side
+  + -      faster, slower                Enter  type a line that begins with one of these
+  q        end                           Any other key begins a line; Enter says it, Esc clears it.
+The line 88 on either side ends it, and Ctrl-C does at any time. What was seen stays behind in a few sentences.
+
+A script has lines such as `A Hello!` and `B Hello!`. Those that follow each other directly are typed at the same time;
+an empty line waits until all that was typed before has been shown; # begins a comment.
+
+Examples:
+  threadchat demo                           what the built-in script types, and you
+  threadchat demo --design half-duplex      who is kept from talking, before there was full-duplex
+  threadchat demo --plain --script FILE     a line for each step of what FILE types, as without a terminal
+
+`threadchat help` shows the exit codes.";
 
 /// The headings under which options are shown.
 const CONVERSATION: &str = "Conversation";
@@ -171,6 +193,10 @@ pub enum Command {
     #[cfg(feature = "hub")]
     #[command(after_help = AFTER_HUB)]
     Hub(Hub),
+    /// Watch two endpoints talk, step by step, on one split screen
+    #[cfg(feature = "demo")]
+    #[command(after_help = AFTER_DEMO)]
+    Demo(Demo),
     /// Measure the designs doing the same work, side by side
     #[cfg(feature = "compare")]
     #[command(after_help = AFTER_COMPARE)]
@@ -196,13 +222,17 @@ pub enum Command {
 
 impl Command {
     #[cfg(not(poll))]
-    fn common(&self) -> Option<&Common> {
+    fn design(&self) -> Option<Design> {
         match self {
-            Self::Serve(serve) => Some(&serve.common),
-            Self::Connect(connect) => Some(&connect.common),
+            Self::Serve(serve) => Some(serve.common.design),
+            Self::Connect(connect) => Some(connect.common.design),
             #[cfg(feature = "hub")]
             Self::Hub(hub) => Some(&hub.common),
             #[cfg(any(feature = "compare", feature = "timeline", feature = "generate"))]
+            Self::Hub(hub) => Some(hub.common.design),
+            #[cfg(feature = "demo")]
+            Self::Demo(demo) => Some(demo.design),
+            #[cfg(any(feature = "compare", feature = "generate"))]
             _ => None,
         }
     }
@@ -385,6 +415,46 @@ impl Hub {
     }
 }
 
+/// `threadchat demo`.
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The design to begin with
+    #[arg(long, value_name = "DESIGN", value_enum, default_value_t, help_heading = CONVERSATION)]
+    pub design: Design,
+
+    /// What is typed for both [default: a greeting, both at once, three lines in one go, and 88]
+    #[arg(long, value_name = "FILE", value_parser = demo::Script::read, value_hint = clap::ValueHint::FilePath,
+        help_heading = CONVERSATION)]
+    script: Option<demo::Script>,
+
+    /// The least time between two steps, in milliseconds [default: 400 at a terminal, else 0]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=60_000), help_heading = OUTPUT)]
+    delay: Option<u64>,
+
+    /// Write a line for each step, as without a terminal
+    #[arg(long, help_heading = OUTPUT)]
+    plain: bool,
+
+    /// Whether to use colours at a terminal
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t, help_heading = OUTPUT)]
+    color: ColorArg,
+}
+
+#[cfg(feature = "demo")]
+impl Demo {
+    /// What is to be shown, at this terminal if there is one.
+    #[must_use]
+    pub fn options(&self, terminal: Option<&impl anstream::stream::RawStream>) -> demo::Options {
+        demo::Options {
+            design: self.design,
+            script: self.script.clone().unwrap_or_default(),
+            delay: self.delay.map(Duration::from_millis),
+            terminal: terminal.filter(|_| !self.plain).map(|terminal| demo::Colors(self.color.on(terminal))),
+        }
+    }
+}
+
 /// `threadchat compare`.
 #[cfg(feature = "compare")]
 #[derive(Debug, Args)]
@@ -563,6 +633,18 @@ enum ColorArg {
     Never,
 }
 
+impl ColorArg {
+    fn on(self, terminal: &impl anstream::stream::RawStream) -> bool {
+        // A Windows console takes the escape sequences as text until it is told.
+        let works = anstyle_query::windows::enable_ansi_colors().unwrap_or(true);
+        match self {
+            Self::Auto => anstream::AutoStream::choice(terminal) != anstream::ColorChoice::Never && works,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
 impl Talking {
     /// How the conversation is to be held.
     #[must_use]
@@ -596,13 +678,7 @@ impl Common {
     /// Whether to use colours on this terminal. `NO_COLOR` and `CLICOLOR_FORCE` are honoured.
     #[must_use]
     pub fn color(&self, terminal: &impl anstream::stream::RawStream) -> bool {
-        // A Windows console takes the escape sequences as text until it is told.
-        let works = anstyle_query::windows::enable_ansi_colors().unwrap_or(true);
-        match self.color {
-            ColorArg::Auto => anstream::AutoStream::choice(terminal) != anstream::ColorChoice::Never && works,
-            ColorArg::Always => true,
-            ColorArg::Never => false,
-        }
+        self.color.on(terminal)
     }
 
     /// How much is told.

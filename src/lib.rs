@@ -23,6 +23,7 @@
 //! - `select`: the same rules in one thread, which polls.
 //! - [`half_duplex`]: what both of them replace.
 //! - [`observer`]: how all of them can be watched; `trace` records that, and `timeline` draws it.
+//! - [`observer`]: how all of them can be watched. `demo` shows it.
 
 pub mod buffer;
 pub mod call;
@@ -31,6 +32,8 @@ pub mod clock;
 #[cfg(feature = "compare")]
 pub mod compare;
 pub mod conversation;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod endpoint;
 pub mod exit;
 pub mod half_duplex;

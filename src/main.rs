@@ -39,6 +39,8 @@ fn main() -> ExitCode {
         }
         #[cfg(feature = "hub")]
         Command::Hub(hub) => traced(&hub.common, "hub", |observer| self::hub(&hub, observer)),
+        #[cfg(feature = "demo")]
+        Command::Demo(options) => demo(&options),
         #[cfg(feature = "compare")]
         Command::Compare(options) => signals().and_then(|signals| compare::run(&options, signals)),
         #[cfg(feature = "compare")]
@@ -161,6 +163,19 @@ fn connect(connect: &Connect, observer: Observer) -> Result<Exit, String> {
     }
 }
 
+/// On a split screen, if there is a terminal to draw and to type on.
+#[cfg(feature = "demo")]
+fn demo(options: &threadchat::cli::Demo) -> Result<Exit, String> {
+    let is_terminal = io::stdin().is_terminal()
+        && io::stdout().is_terminal()
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+    let signals = signals()?;
+    end_at_panic(threadchat::demo::give_back);
+    #[cfg(debug_assertions)]
+    panic_when_told();
+    threadchat::demo::run(options.options(is_terminal.then(io::stdout).as_ref()), signals)
+}
+
 /// This process's keyboard, screen and signals, and whether the screen is a terminal.
 fn world(common: &Common, with_keyboard: bool, observer: Observer) -> Result<(World, bool), String> {
     // Who takes turns cannot wait for signals, too.
@@ -269,22 +284,28 @@ fn edit(world: &mut World, color: bool) -> Result<(), String> {
     world.keyboard = Box::new(keyboard);
     world.screen = Box::new(screen);
     world.close_keyboard = Some(Box::new(close));
-    let tell = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        threadchat::terminal::give_back();
-        tell(panic);
-        // Whichever thread it was, the others would wait for it.
-        #[allow(clippy::exit, reason = "there is nothing to go back to")]
-        std::process::exit(101);
-    }));
+    end_at_panic(threadchat::terminal::give_back);
     #[cfg(debug_assertions)]
     panic_when_told();
     Ok(())
 }
 
+/// A panic in any thread gives the terminal back, and ends the program.
+#[cfg(any(line_editor, feature = "demo"))]
+fn end_at_panic(give_back: impl Fn() + Send + Sync + 'static) {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        give_back();
+        tell(panic);
+        // Whichever thread it was, the others would wait for it.
+        #[allow(clippy::exit, reason = "there is nothing to go back to")]
+        std::process::exit(101);
+    }));
+}
+
 /// For the test of what a panic leaves behind: in a debug build, panics in a thread when the file appears that the
 /// environment names.
-#[cfg(all(line_editor, debug_assertions))]
+#[cfg(all(any(line_editor, feature = "demo"), debug_assertions))]
 #[allow(clippy::panic, reason = "that is what it is for")]
 fn panic_when_told() {
     if let Some(file) = std::env::var_os("THREADCHAT_PANIC_WHEN") {

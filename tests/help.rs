@@ -64,6 +64,7 @@ fn the_manual_page_has_every_option_of_every_command() {
     let page = say(&["man"]);
     let mut commands = vec!["serve", "connect"];
     commands.extend(cfg!(feature = "compare").then_some("compare"));
+    commands.extend(cfg!(feature = "demo").then_some("demo"));
     commands.extend(cfg!(feature = "hub").then_some("hub"));
     commands.extend(cfg!(feature = "timeline").then_some("timeline"));
     for command in commands {

@@ -116,7 +116,7 @@ impl Desk {
             loop {
                 let due = ending.by_force.map_or_else(never, at);
                 let event = select_biased! {
-                    recv(events) -> event => event.ok(),
+                    recv(events) -> event => event.ok().map(|event| event.taken(events.len(), self.observer())),
                     recv(due) -> _ => None,
                 };
                 match event {

@@ -43,10 +43,11 @@ impl Signals {
     }
 
     /// Ends the [waiting](Self::for_each) from another thread.
-    #[allow(clippy::unused_self, reason = "the others need it")]
     pub fn closer(&self) -> impl FnOnce() + Send + 'static {
-        || {
-            if let Some(to_main) = CAME.get() {
+        // The handler is there once in a process, so that who has no signals must not close it for who has.
+        let to_main = self.0.as_ref().and_then(|_| CAME.get());
+        move || {
+            if let Some(to_main) = to_main {
                 // Refused only if nobody waits any more.
                 let _ = to_main.send(None);
             }

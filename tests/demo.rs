@@ -1,0 +1,468 @@
+//! The demo: at a terminal, whose screen is read with an emulator, and without one.
+#![allow(clippy::unwrap_used, clippy::panic)]
+#![cfg(feature = "demo")]
+
+mod common;
+
+use common::*;
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
+
+/// The one that everything is there for.
+const DESIGN: &str = "threads";
+
+/// Those that can be had here.
+fn designs() -> impl Iterator<Item = &'static str> {
+    ["threads", "select", "half-duplex"].into_iter().filter(|design| cfg!(poll) || *design != "select")
+}
+
+/// A script in a file.
+fn script(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+fn demo(args: &[&str]) -> Output {
+    let mut command = threadchat(&[&["demo"], args].concat());
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+/// What it writes without a terminal, when all is well.
+#[track_caller]
+fn log(args: &[&str]) -> String {
+    let output = demo(args);
+    let (log, errors) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!((output.status.code(), errors.as_str()), (Some(0), ""), "{log}");
+    log
+}
+
+/// Lines that begin with these stand there in this order, whatever is between them.
+#[track_caller]
+fn has_in_order(log: &str, steps: &[&str]) {
+    let mut lines = log.lines();
+    for step in steps {
+        assert!(lines.any(|line| line.starts_with(step)), "{step:?} is not where it belongs:\n{log}");
+    }
+}
+
+/// Where the line stands that begins and ends with these.
+#[track_caller]
+fn line(log: &str, begin: &str, end: &str) -> usize {
+    let found = log.lines().position(|line| line.starts_with(begin) && line.ends_with(end));
+    found.unwrap_or_else(|| panic!("there is no {begin:?} … {end:?}:\n{log}"))
+}
+
+#[test]
+fn the_log_has_the_way_of_each_message_from_keyboard_to_screen() {
+    let log = log(&["--design", "threads"]);
+    // Where nothing can be written without blocking, main leaves it to the writer.
+    let wrote = |what| {
+        format!("A {:<14} wrote {what} to the socket", if cfg!(send_now) { "main" } else { "socket-writer" })
+    };
+    has_in_order(
+        &log,
+        &[
+            "A keyboard       > Hello, B!",
+            "A stdin-reader   read 10 bytes (message 1) from the keyboard",
+            "A stdin-reader   sends Typed into the channel",
+            "A main           takes Typed out of the channel",
+            "A main           decides to send (message 1)",
+            &wrote("37 bytes (message 1)"),
+            "B socket-reader  read 37 bytes (message 1) from the socket",
+            "B socket-reader  sends Received into the channel",
+            "B main           takes Received out of the channel",
+            "B main           decides to show (message 1)",
+            "B main           hands out message 1 for the screen",
+            "B screen-writer  wrote 37 bytes (message 1) to the screen",
+            "B keyboard       > Hello, A!",
+            "A screen-writer  wrote 37 bytes (message 1) to the screen",
+            "A stdin-reader   read 14 bytes (messages 3 to 5) from the keyboard",
+            &wrote("95 bytes (messages 3 to 5)"),
+            "B screen-writer  wrote 95 bytes (messages 3 to 5) to the screen",
+            "B keyboard       > 88",
+            "B socket-writer  wrote 88",
+            "A main           heard 88",
+            "Summary: design threads, full-duplex",
+            "  A said 5 messages and B said 2 messages",
+            "  B said 88.",
+            "  All 14 threads have ended.",
+        ],
+    );
+    // Typed at the same time: neither waits for the other's way to end.
+    let typed = line(&log, "B keyboard", "> So do I, and nobody waits.");
+    assert!(typed < line(&log, "B screen", "I type while you type."), "{log}");
+}
+
+#[cfg(poll)]
+#[test]
+fn in_the_select_design_one_thread_does_all_of_it() {
+    let log = log(&["--design", "select"]);
+    has_in_order(
+        &log,
+        &[
+            "A keyboard       > Hello, B!",
+            "A main           read 10 bytes (message 1) from the keyboard",
+            "A main           decides to send (message 1)",
+            "A main           wrote 37 bytes (message 1) to the socket",
+            "B main           read 37 bytes (message 1) from the socket",
+            "B main           decides to show (message 1)",
+            "B main           wrote 39 bytes (message 1) to the screen",
+            "B main           wrote 88",
+            "A main           heard 88",
+            "Summary: design select, full-duplex",
+            "  A said 5 messages and B said 2 messages",
+            "  B said 88.",
+            "  All 2 threads have ended.",
+        ],
+    );
+}
+
+#[test]
+fn in_half_duplex_a_line_out_of_turn_waits_and_the_summary_tells_who_was_kept_from_talking() {
+    let log = log(&["--design", "half-duplex"]);
+    has_in_order(
+        &log,
+        &[
+            "A keyboard       > Hello, B!",
+            "B main           read 10 bytes (message 1) from the keyboard",
+            "A main           wrote 37 bytes (message 1) to the screen",
+            "A main           read 10 bytes (message 1) from the keyboard",
+            "B main           wrote 37 bytes (message 1) to the screen",
+            "B main           wrote 88",
+            "Summary: design half-duplex, in turns",
+            "  A said 2 messages and B said 2 messages",
+            "  Never were messages under way in both directions at once.",
+            "  A was kept from talking 3 times, ",
+            "  B was never kept from talking.",
+            "  3 lines of A were typed and never said.",
+            "  B said 88.",
+            "  All 2 threads have ended.",
+        ],
+    );
+}
+
+#[test]
+fn a_script_without_a_goodbye_ends_with_one_of_a_in_every_design() {
+    let script = script("# Just a line of A, who has not the first turn.\nA hello\n");
+    for design in designs() {
+        let log = log(&["--design", design, "--script", script.path().to_str().unwrap()]);
+        line(&log, "A keyboard", "> 88");
+        let (said, goodbye) = match design {
+            "half-duplex" => ("  A said 0 messages", "  B said 88."),
+            _ => ("  A said 1 message ", "  A said 88."),
+        };
+        has_in_order(&log, &[said, goodbye, "  All "]);
+    }
+}
+
+#[test]
+fn lines_of_a_script_that_follow_each_other_are_read_at_once_and_an_empty_one_waits() {
+    let script = script("B one\nA two\nB three\n\nB four\n");
+    let log = log(&["--script", script.path().to_str().unwrap()]);
+    has_in_order(
+        &log,
+        &["B stdin-reader   read 10 bytes (messages 1 to 2)", "B stdin-reader   read 5 bytes (message 3)"],
+    );
+    let fourth = line(&log, "B keyboard", "> four");
+    assert!(line(&log, "A screen-writer  wrote", "(messages 1 to 2) to the screen") < fourth, "{log}");
+    assert!(line(&log, "B screen-writer  wrote", "(message 1) to the screen") < fourth, "{log}");
+}
+
+#[test]
+fn escape_sequences_in_a_script_are_shown_and_not_obeyed() {
+    let script = script("A \x1b[2Jgone\n");
+    let log = log(&["--script", script.path().to_str().unwrap()]);
+    assert!(!log.contains('\x1b') && log.contains("> ^[[2Jgone") && log.contains("] ^[[2Jgone"), "{log}");
+}
+
+#[test]
+fn a_bad_line_of_a_script_is_told_with_its_number() {
+    for (text, told) in [("A hello\n\nC hello\n", "line 3: it must begin with A or B"), ("A\n", "line 1: ")] {
+        let script = script(text);
+        let output = demo(&["--script", script.path().to_str().unwrap()]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(told), "{said}");
+    }
+    let output = demo(&["--script", "/no/such/file"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot read it: "));
+}
+
+#[test]
+fn that_nobody_reads_the_log_to_its_end_is_no_error() {
+    let mut command = threadchat(&["demo"]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert_eq!(first.trim_end(), "# design threads, full-duplex");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_delay_slows_every_step_down() {
+    let script = script("A x\n");
+    let began = std::time::Instant::now();
+    let log = log(&["--delay", "20", "--script", script.path().to_str().unwrap()]);
+    let steps: u64 = log.split(" in ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(steps > 20, "{log}");
+    // Those before they are connected go at full speed.
+    assert!(began.elapsed().as_millis() as u64 > 20 * (steps - 15), "{steps} steps in {:?}", began.elapsed());
+}
+
+#[cfg(unix)]
+mod at_a_terminal {
+    use super::common::terminal::Terminal;
+    use super::*;
+    use std::fs::File;
+
+    /// A script that says nothing, so that only we do.
+    const SILENT: &str = "# Nothing.\n";
+
+    /// A demo in which nothing is typed but by us, as fast as it goes. It has begun.
+    fn start(args: &[&str]) -> (Terminal, tempfile::NamedTempFile) {
+        let script = script(SILENT);
+        let with = ["demo", "--delay", "0", "--script", script.path().to_str().unwrap()];
+        let terminal = Terminal::start(24, 80, &[&with, args].concat());
+        terminal.wait_until("the beginning", has_begun);
+        (terminal, script)
+    }
+
+    /// They are connected, and everybody waits for something to do.
+    fn has_begun(seen: &str) -> bool {
+        seen.contains("at full speed") && seen.contains("connected from") && seen.contains("connected to")
+    }
+
+    /// A row of the screen in its two halves.
+    fn halves(seen: &str) -> Vec<(String, String)> {
+        let split = |row: &str| (row.chars().take(40).collect(), row.chars().skip(40).collect());
+        seen.lines().map(split).collect()
+    }
+
+    fn left_has(seen: &str, text: &str) -> bool {
+        halves(seen).iter().any(|(left, _)| left.contains(text))
+    }
+
+    fn right_has(seen: &str, text: &str) -> bool {
+        halves(seen).iter().any(|(_, right)| right.contains(text))
+    }
+
+    #[test]
+    fn it_shows_both_sides_and_their_threads() {
+        let (terminal, _script) = start(&[]);
+        let seen = terminal.wait_until("everybody waiting", |seen| {
+            seen.matches("waits: keyboard").count() == 2
+                && seen.matches("waits: socket").count() == 2
+                && seen.matches("waits for an event").count() == 2
+                && seen.matches("waits: work").count() == 4
+        });
+        assert!(left_has(&seen, "A serves") && right_has(&seen, "B connects"), "{seen}");
+        for thread in
+            ["stdin-reader", "socket-reader", "main", "socket-writer", "screen-writer", "channel is empty"]
+        {
+            assert!(left_has(&seen, thread) && right_has(&seen, thread), "{thread}: {seen}");
+        }
+        assert!(seen.starts_with(" threadchat demo   design threads, full-duplex"), "{seen}");
+        assert!(seen.contains("Space pause") && seen.contains("q end"), "{seen}");
+    }
+
+    #[test]
+    fn a_line_that_is_typed_on_one_side_appears_on_the_other_and_tab_changes_sides() {
+        let (terminal, _script) = start(&[]);
+        terminal.types("I am left\r");
+        terminal.wait_until("the line on the right", |seen| {
+            right_has(seen, "< I am left") && left_has(seen, "✓ I am left")
+        });
+        terminal.types("\t");
+        terminal.wait_until("the other side", |seen| right_has(seen, "B connects: keys go here"));
+        // Keys that are commands otherwise are text in a line, and after Enter.
+        terminal.types("I. q+d-\r");
+        terminal.wait_until("the line on the left", |seen| left_has(seen, "< I. q+d-"));
+        terminal.types("\rq is a letter\r");
+        terminal.wait_until("the other line on the left", |seen| left_has(seen, "< q is a letter"));
+    }
+
+    #[cfg(send_now)]
+    #[test]
+    fn while_it_is_paused_nothing_moves_but_step_by_step() {
+        let (terminal, _script) = start(&[]);
+        terminal.types(" ");
+        terminal.wait_until("the pause", |seen| seen.contains("PAUSED"));
+        terminal.types("Hello\r");
+        let next = "next: A stdin-reader   read 6 bytes (message 1) from the keyboard";
+        let seen = terminal.wait_until("the first step", |seen| seen.contains(next));
+        assert!(left_has(&seen, "… Hello") && !right_has(&seen, "Hello"), "{seen}");
+        for (done, next) in [
+            ("A stdin-reader   read 6 bytes", "next: A stdin-reader   sends Typed"),
+            ("A stdin-reader   sends Typed", "next: A main           takes Typed"),
+            ("A main           takes Typed", "next: A main           decides to send"),
+            ("A main           decides to send", "next: A main           writes 33 bytes to the socket"),
+            ("A main           writes 33 bytes", "next: B socket-reader  read 33 bytes"),
+        ] {
+            terminal.types(".");
+            let seen =
+                terminal.wait_until(next, |seen| seen.contains(next) && seen.contains(&format!("▸ {done}")));
+            assert!(!right_has(&seen, "< Hello"), "{seen}");
+        }
+        // What has been written and nobody has read is on its way.
+        terminal.wait_until("what is on its way", |seen| seen.contains(" Hello (33 bytes) "));
+        for next in [
+            "sends Received",
+            "takes Received",
+            "decides to show",
+            "hands out",
+            "writes 33 bytes to the screen",
+        ] {
+            terminal.types(".");
+            terminal.wait_until(next, |seen| {
+                let line = seen.lines().find(|line| line.contains("next: B"));
+                line.is_some_and(|line| line.contains(next))
+            });
+        }
+        assert!(!right_has(&terminal.seen(), "< Hello"), "{}", terminal.seen());
+        terminal.types(".");
+        terminal
+            .wait_until("the line", |seen| right_has(seen, "< Hello") && seen.contains("nobody wants to"));
+    }
+
+    #[test]
+    fn the_speed_is_changed_and_shown() {
+        let (terminal, _script) = start(&[]);
+        terminal.wait_until("the speed", |seen| seen.contains("at full speed"));
+        terminal.types("---");
+        terminal.wait_until("less of it", |seen| seen.contains("200 ms a step"));
+        terminal.types("+");
+        terminal.wait_until("more of it", |seen| seen.contains("100 ms a step"));
+    }
+
+    #[test]
+    fn each_design_is_had_in_turn_and_half_duplex_names_who_is_kept_from_talking() {
+        let (mut terminal, _script) = start(&[]);
+        for design in designs().skip(1) {
+            terminal.types("d");
+            terminal.wait_until(design, |seen| seen.contains(&format!("design {design}")) && has_begun(seen));
+        }
+        let kept = "A is kept from talking: it waits for B.";
+        terminal.wait_until("the turns", |seen| {
+            left_has(seen, kept) && right_has(seen, "B may talk: it is its turn.")
+        });
+        terminal.types("Not yet\r");
+        terminal.wait_until("what waits", |seen| left_has(seen, "Typed, and waits: Not yet"));
+        terminal.types("\tNow\r");
+        terminal.wait_until("both lines", |seen| left_has(seen, "< Now") && right_has(seen, "< Not yet"));
+        terminal.types("d");
+        terminal.wait_until("the first one again", |seen| seen.contains("design threads") && has_begun(seen));
+        terminal.types("q");
+        terminal.exits(0);
+        terminal.wait_until("what is told of each", |seen| {
+            seen.matches("Summary: ").count() == designs().count()
+                && seen.contains("A was kept from talking 1 time, ")
+                && seen.contains("B was never kept from talking.")
+        });
+    }
+
+    #[test]
+    fn a_script_types_for_both_and_its_last_picture_stays_until_a_key() {
+        let mut terminal = Terminal::start(30, 100, &["demo", "--delay", "1"]);
+        let seen = terminal.wait_until("the end of the script", |seen| seen.contains("It is over."));
+        for line in ["✓ I type while you type.", "< So do I, and nobody waits.", "✓ three", "* they said 88"]
+        {
+            assert!(seen.contains(line), "{line}: {seen}");
+        }
+        terminal.types(" ");
+        terminal.wait_until("no end by itself", |seen| !seen.contains("by itself"));
+        terminal.types("q");
+        terminal.exits(0);
+    }
+
+    #[test]
+    fn a_window_that_is_too_small_is_told_and_one_that_grows_is_used() {
+        let (terminal, _script) = start(&[]);
+        terminal.resize(20, 60);
+        terminal.wait_until("that it is too small", |seen| seen.contains("needs 80 columns and 22 rows"));
+        terminal.resize(40, 120);
+        terminal.wait_until("more of the picture", |seen| {
+            seen.contains("also: ") && seen.contains("listener waits for a caller")
+        });
+    }
+
+    #[test]
+    fn there_are_no_colours_unless_they_are_wanted() {
+        let has_color = |args: &[&str]| {
+            let (terminal, _script) = start(args);
+            let screen = terminal.screen.lock().unwrap();
+            (0..80).any(|column| screen.screen().cell(1, column).unwrap().fgcolor() != vt100::Color::Default)
+        };
+        // The terminal of these tests has NO_COLOR set.
+        assert!(!has_color(&[]));
+        assert!(has_color(&["--color", "always"]));
+    }
+
+    /// Runs it under a shell that tells the modes of the terminal before and after, and does what ends it. What is on the
+    /// screen then.
+    #[track_caller]
+    fn leaves_the_terminal_as_it_was(env: &[(&str, &str)], end: impl FnOnce(&Terminal)) -> String {
+        let script = script(SILENT);
+        let shell = "echo a shell; stty -g; sh -c 'echo \"pid $$\" >\"$2\"; exec \"$0\" demo --delay 0 --script \"$1\"' \
+                     \"$0\" \"$1\" \"$2\"; echo \"code $?\"; stty -g; echo over";
+        let path = script.path().to_str().unwrap();
+        let id = tempfile::NamedTempFile::new().unwrap();
+        let args = ["-c", shell, env!("CARGO_BIN_EXE_threadchat"), path, id.path().to_str().unwrap()];
+        let terminal = Terminal::start_command(40, 80, "sh", &args, &[env, &[]].concat());
+        let seen = terminal.wait_until("the beginning", has_begun);
+        assert!(!seen.contains("a shell"), "{seen}");
+        if let Some(raw) = std::fs::read_to_string(&id).unwrap().trim().strip_prefix("pid ") {
+            PID.set(raw.parse().unwrap());
+        }
+        end(&terminal);
+        let seen = terminal.wait_until("its end", |seen| seen.ends_with("over"));
+        assert!(seen.starts_with("a shell\n"), "what was there before is there again: {seen}");
+        let modes: Vec<&str> = seen.lines().filter(|line| line.matches(':').count() > 20).collect();
+        assert_eq!(modes.len(), 2, "{seen}");
+        assert_eq!(modes[0], modes[1], "{seen}");
+        let screen = terminal.screen.lock().unwrap();
+        assert!(!screen.screen().hide_cursor() && !screen.screen().alternate_screen());
+        seen
+    }
+
+    thread_local! {
+        /// The demo that was started last.
+        static PID: std::cell::Cell<i32> = const { std::cell::Cell::new(0) };
+    }
+
+    #[test]
+    fn the_terminal_is_left_as_it_was_with_a_summary_on_it() {
+        let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types("88\r"));
+        assert!(seen.contains("A said 88.\n  All 14 threads have ended.\ncode 0"), "{seen}");
+        let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types("\tHello\r\r88\r"));
+        assert!(seen.contains("B said 1 message") && seen.contains("B said 88.\n"), "{seen}");
+        let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types(" q"));
+        assert!(seen.contains(" said 88.\n") && seen.contains("code 0"), "{seen}");
+        let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types("half a li\x03"));
+        assert!(seen.contains("Summary: ") && seen.contains("code 130"), "{seen}");
+    }
+
+    #[cfg(signals)]
+    #[test]
+    fn a_signal_leaves_the_terminal_as_it_was() {
+        let seen = leaves_the_terminal_as_it_was(&[], |_| {
+            let process = rustix::process::Pid::from_raw(PID.get()).unwrap();
+            rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        });
+        assert!(seen.contains("All 14 threads have ended.\ncode 143"), "{seen}");
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    fn a_panic_leaves_the_terminal_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("now");
+        let env = [("THREADCHAT_PANIC_WHEN", file.to_str().unwrap())];
+        let seen = leaves_the_terminal_as_it_was(&env, |_| {
+            File::create(&file).unwrap();
+        });
+        assert!(seen.contains("told to") && seen.contains("code 101"), "{seen}");
+    }
+}
