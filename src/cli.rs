@@ -127,6 +127,7 @@ Examples:
   threadchat timeline a.json b.json -o page.html    a page to look at in a browser, which needs no network
   threadchat timeline a.json b.json --svg way.svg   the same as a picture for slides
   threadchat timeline a.json -o - >page.html";
+
 #[cfg(feature = "demo")]
 const AFTER_DEMO: &str = "\
 Two real endpoints talk with each other over TCP on one split screen, slowly enough to watch their threads.

@@ -22,8 +22,7 @@
 //! - `room`: the rules of many people talking, without any I/O; `threads::hub` is how they are waited for.
 //! - `select`: the same rules in one thread, which polls.
 //! - [`half_duplex`]: what both of them replace.
-//! - [`observer`]: how all of them can be watched; `trace` records that, and `timeline` draws it.
-//! - [`observer`]: how all of them can be watched. `demo` shows it.
+//! - [`observer`]: how all of them can be watched; `trace` records that, `timeline` draws it, and `demo` shows it live.
 
 pub mod buffer;
 pub mod call;

@@ -324,8 +324,12 @@ impl Display for Step {
             }
             Self::Begins { peer, .. } => write!(f, "begins to talk with {peer}"),
             Self::Decides { decision, typed, messages } => {
-                let what = if messages.count > 0 { messages } else { typed };
-                write!(f, "decides to {decision}{}", InBrackets(*what))
+                write!(f, "decides to {decision}{}", InBrackets(*messages))?;
+                match decision {
+                    // What is sent is what was typed.
+                    Decision::Send => Ok(()),
+                    _ => write!(f, "{}", InBrackets(*typed)),
+                }
             }
             Self::Tells(notice) => write!(f, "tells the user: {notice}"),
             Self::Goodbye(Goodbye::Written) => f.write_str("wrote 88"),
@@ -359,10 +363,14 @@ impl Display for InBrackets {
 
 impl Display for Messages {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (one, several) = match self.stream {
+            Stream::KEYBOARD => ("line", "lines"),
+            _ => ("message", "messages"),
+        };
         match self.count {
             0 => f.write_str("none"),
-            1 => write!(f, "message {}", self.first),
-            count => write!(f, "messages {} to {}", self.first, self.first + count - 1),
+            1 => write!(f, "{one} {}", self.first),
+            count => write!(f, "{several} {} to {}", self.first, self.first + count - 1),
         }
     }
 }

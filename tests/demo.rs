@@ -65,7 +65,7 @@ fn the_log_has_the_way_of_each_message_from_keyboard_to_screen() {
         &log,
         &[
             "A keyboard       > Hello, B!",
-            "A stdin-reader   read 10 bytes (message 1) from the keyboard",
+            "A stdin-reader   read 10 bytes (line 1) from the keyboard",
             "A stdin-reader   sends Typed into the channel",
             "A main           takes Typed out of the channel",
             "A main           decides to send (message 1)",
@@ -78,7 +78,7 @@ fn the_log_has_the_way_of_each_message_from_keyboard_to_screen() {
             "B screen-writer  wrote 37 bytes (message 1) to the screen",
             "B keyboard       > Hello, A!",
             "A screen-writer  wrote 37 bytes (message 1) to the screen",
-            "A stdin-reader   read 14 bytes (messages 3 to 5) from the keyboard",
+            "A stdin-reader   read 14 bytes (lines 3 to 5) from the keyboard",
             &wrote("95 bytes (messages 3 to 5)"),
             "B screen-writer  wrote 95 bytes (messages 3 to 5) to the screen",
             "B keyboard       > 88",
@@ -103,7 +103,7 @@ fn in_the_select_design_one_thread_does_all_of_it() {
         &log,
         &[
             "A keyboard       > Hello, B!",
-            "A main           read 10 bytes (message 1) from the keyboard",
+            "A main           read 10 bytes (line 1) from the keyboard",
             "A main           decides to send (message 1)",
             "A main           wrote 37 bytes (message 1) to the socket",
             "B main           read 37 bytes (message 1) from the socket",
@@ -126,9 +126,9 @@ fn in_half_duplex_a_line_out_of_turn_waits_and_the_summary_tells_who_was_kept_fr
         &log,
         &[
             "A keyboard       > Hello, B!",
-            "B main           read 10 bytes (message 1) from the keyboard",
+            "B main           read 10 bytes (line 1) from the keyboard",
             "A main           wrote 37 bytes (message 1) to the screen",
-            "A main           read 10 bytes (message 1) from the keyboard",
+            "A main           read 10 bytes (line 1) from the keyboard",
             "B main           wrote 37 bytes (message 1) to the screen",
             "B main           wrote 88",
             "Summary: design half-duplex, in turns",
@@ -291,7 +291,7 @@ mod at_a_terminal {
         terminal.types(" ");
         terminal.wait_until("the pause", |seen| seen.contains("PAUSED"));
         terminal.types("Hello\r");
-        let next = "next: A stdin-reader   read 6 bytes (message 1) from the keyboard";
+        let next = "next: A stdin-reader   read 6 bytes (line 1) from the keyboard";
         let seen = terminal.wait_until("the first step", |seen| seen.contains(next));
         assert!(left_has(&seen, "… Hello") && !right_has(&seen, "Hello"), "{seen}");
         for (done, next) in [

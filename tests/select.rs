@@ -60,7 +60,7 @@ fn verbose_tells_what_the_thread_does() {
     connect.exits(0);
     serve.exits(0);
     assert!(
-        connect.err.text().contains("[main] read 9 bytes (messages 1 to 2) from the keyboard"),
+        connect.err.text().contains("[main] read 9 bytes (lines 1 to 2) from the keyboard"),
         "{}",
         connect.err.text()
     );

@@ -43,7 +43,7 @@ pub struct Trace {
 /// What is recorded of a process.
 #[derive(Debug, Clone)]
 pub struct About {
-    /// `serve`, `connect`, `hub` or `demo`.
+    /// `serve`, `connect` or `hub`.
     pub command: &'static str,
     /// How it waits.
     pub design: &'static str,
