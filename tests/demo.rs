@@ -163,7 +163,7 @@ fn lines_of_a_script_that_follow_each_other_are_read_at_once_and_an_empty_one_wa
     let log = log(&["--script", script.path().to_str().unwrap()]);
     has_in_order(
         &log,
-        &["B stdin-reader   read 10 bytes (messages 1 to 2)", "B stdin-reader   read 5 bytes (message 3)"],
+        &["B stdin-reader   read 10 bytes (lines 1 to 2)", "B stdin-reader   read 5 bytes (line 3)"],
     );
     let fourth = line(&log, "B keyboard", "> four");
     assert!(line(&log, "A screen-writer  wrote", "(messages 1 to 2) to the screen") < fourth, "{log}");
