@@ -390,16 +390,24 @@ impl Display for For {
     }
 }
 
+impl Place {
+    /// In one word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Keyboard => "keyboard",
+            Self::Peer => "socket",
+            Self::Client => "client",
+            Self::Screen => "screen",
+            Self::Notices => "notices",
+            Self::Transcript => "transcript",
+        }
+    }
+}
+
 impl Display for Place {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Keyboard => "the keyboard",
-            Self::Peer => "the socket",
-            Self::Client => "the client",
-            Self::Screen => "the screen",
-            Self::Notices => "the notices",
-            Self::Transcript => "the transcript",
-        })
+        write!(f, "the {}", self.word())
     }
 }
 

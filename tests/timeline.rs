@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
@@ -15,25 +15,6 @@ const DESIGN: &str = "threads";
 
 const DESIGNS: &[&str] =
     if cfg!(poll) { &["threads", "select", "half-duplex"] } else { &["threads", "half-duplex"] };
-
-/// A conversation of three lines each, and the traces of both sides.
-fn converse(design: &str, files: &TempDir) -> [PathBuf; 2] {
-    let [a, b] = ["a.json", "b.json"].map(|name| files.path().join(name));
-    let options = |path| ["--design", design, "--trace", path];
-    let listening = options(a.to_str().unwrap());
-    let (mut serve, port) = serve_with(threadchat(&[&["serve", "0", "--once"], &listening[..]].concat()));
-    let mut connect = connect(port, &options(b.to_str().unwrap()));
-    for line in ["one", "two", "three"] {
-        connect.types(format!("{line} from B\n"));
-        serve.out.wait_for(&format!("{line} from B\n"));
-        serve.types(format!("{line} from A\n"));
-        connect.out.wait_for(&format!("{line} from A\n"));
-    }
-    connect.types("88\n");
-    connect.exits(0);
-    serve.exits(0);
-    [a, b]
-}
 
 fn timeline(traces: &[&Path], more: &[&str]) -> Output {
     threadchat(&["timeline"]).args(traces).args(more).output().unwrap()
@@ -75,7 +56,7 @@ fn is_self_contained(page: &str) {
 fn the_page_holds_every_message_of_both_directions_and_the_goodbye() {
     for design in DESIGNS {
         let files = TempDir::new().unwrap();
-        let [a, b] = converse(design, &files);
+        let [a, b] = record(design, &files);
         let page = page(&[&a, &b]);
         is_self_contained(&page);
         let messages = messages(&page);
@@ -105,7 +86,7 @@ const LEGEND: usize = 1;
 fn each_thread_has_a_lane_and_the_select_design_has_one() {
     for design in DESIGNS {
         let files = TempDir::new().unwrap();
-        let [a, b] = converse(design, &files);
+        let [a, b] = record(design, &files);
         let page = page(&[&a, &b]);
         let expected: &[&str] = match *design {
             "threads" => &["stdin-reader", "socket-reader", "main", "socket-writer", "screen-writer"],
@@ -121,7 +102,7 @@ fn each_thread_has_a_lane_and_the_select_design_has_one() {
 #[test]
 fn one_trace_alone_shows_its_half_of_each_message() {
     let files = TempDir::new().unwrap();
-    let [a, _] = converse(DESIGN, &files);
+    let [a, _] = record(DESIGN, &files);
     let page = page(&[&a]);
     assert_eq!(messages(&page).len(), 6);
     assert!(page.contains(">network</text>"));
@@ -130,7 +111,7 @@ fn one_trace_alone_shows_its_half_of_each_message() {
 #[test]
 fn a_trace_that_was_cut_short_is_drawn_and_the_user_is_told() {
     let files = TempDir::new().unwrap();
-    let [a, b] = converse(DESIGN, &files);
+    let [a, b] = record(DESIGN, &files);
     let whole = fs::read_to_string(&a).unwrap();
     // In the middle of a line, after the first message has been shown.
     let shown = whole.find("\"what\":\"screen\",\"bytes\"").unwrap();
@@ -181,7 +162,7 @@ fn wrong_usage_is_told() {
 #[test]
 fn a_picture_stands_alone() {
     let files = TempDir::new().unwrap();
-    let [a, b] = converse(DESIGN, &files);
+    let [a, b] = record(DESIGN, &files);
     let svg = files.path().join("way.svg");
     assert!(timeline(&[&a, &b], &["--svg", svg.to_str().unwrap()]).status.success());
     let picture = fs::read_to_string(svg).unwrap();
@@ -238,7 +219,7 @@ fn a_message_is_followed_through_a_hub_to_the_other_client() {
 #[ignore = "needs chromium"]
 fn the_script_of_the_page_moves_what_has_been_drawn() {
     let files = TempDir::new().unwrap();
-    let [a, b] = converse(DESIGN, &files);
+    let [a, b] = record(DESIGN, &files);
     let path = files.path().join("page.html");
     assert!(timeline(&[&a, &b], &["-o", path.to_str().unwrap()]).status.success());
     let show = |hash: &str| {

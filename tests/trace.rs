@@ -91,29 +91,15 @@ impl Trace {
 }
 
 /// A conversation of three lines each, and the traces of both sides.
-fn converse(design: &str, files: &TempDir) -> [Trace; 2] {
-    let [a, b] = ["a.json", "b.json"].map(|name| files.path().join(name));
-    let options = |path| ["--design", design, "--trace", path];
-    let listening = options(a.to_str().unwrap());
-    let (mut serve, port) = serve_with(threadchat(&[&["serve", "0", "--once"], &listening[..]].concat()));
-    let mut connect = connect(port, &options(b.to_str().unwrap()));
-    for line in ["one", "two", "three"] {
-        connect.types(format!("{line} from B\n"));
-        serve.out.wait_for(&format!("{line} from B\n"));
-        serve.types(format!("{line} from A\n"));
-        connect.out.wait_for(&format!("{line} from A\n"));
-    }
-    connect.types("88\n");
-    connect.exits(0);
-    serve.exits(0);
-    [Trace::open(&a), Trace::open(&b)]
+fn converse(design: &str) -> [Trace; 2] {
+    let files = TempDir::new().unwrap();
+    record(design, &files).map(|path| Trace::open(&path))
 }
 
 #[test]
 fn every_message_can_be_followed_from_the_keyboard_to_the_other_screen() {
     for design in DESIGNS {
-        let files = TempDir::new().unwrap();
-        let [a, b] = converse(design, &files);
+        let [a, b] = converse(design);
         for (from, to) in [(&a, &b), (&b, &a)] {
             from.is_well_formed();
             let sent = from.arrows("sent");
@@ -153,8 +139,7 @@ fn every_message_can_be_followed_from_the_keyboard_to_the_other_screen() {
 #[test]
 fn each_thread_of_a_design_has_a_lane_of_its_own() {
     for design in DESIGNS {
-        let files = TempDir::new().unwrap();
-        let [a, _] = converse(design, &files);
+        let [a, _] = converse(design);
         let mut lanes: Vec<_> = a.lanes().into_iter().map(|lane| lane.0).collect();
         lanes.sort();
         let expected: &[&str] = match *design {
@@ -176,8 +161,7 @@ fn each_thread_of_a_design_has_a_lane_of_its_own() {
 
 #[test]
 fn two_traces_are_on_one_time_axis() {
-    let files = TempDir::new().unwrap();
-    let [a, b] = converse("threads", &files);
+    let [a, b] = converse("threads");
     let origin =
         |trace: &Trace| trace.named("threadchat").next().unwrap()["args"]["origin"].as_u64().unwrap();
     let time = |trace: &Trace, kind: &str, id: &str| {

@@ -1,6 +1,6 @@
 //! Steps in few words, for boxes that have no room for more.
 
-use crate::observer::{Decision, For, Goodbye, Place, Step};
+use crate::observer::{Decision, For, Goodbye, Step};
 
 /// The words of a step that fit into so many columns: all of them, or the most important ones.
 pub(super) fn words(step: &Step, width: usize) -> String {
@@ -13,7 +13,7 @@ fn short(step: &Step) -> String {
         Step::Starts => "starts".to_owned(),
         Step::Waits(what) => match what {
             For::Buffer => "waits: no buffer",
-            For::Input(place) => return format!("waits: {}", name(*place)),
+            For::Input(place) => return format!("waits: {}", place.word()),
             For::Event => "waits: event",
             For::Work => "waits: work",
             For::Caller => "waits: caller",
@@ -37,20 +37,9 @@ fn short(step: &Step) -> String {
         Step::Tells(_) => "tells the user".to_owned(),
         Step::Goodbye(Goodbye::Written) => "wrote 88".to_owned(),
         Step::Goodbye(Goodbye::Heard) => "heard 88".to_owned(),
-        Step::HandsOut { to, .. } => format!("hands to {}", name(*to)),
+        Step::HandsOut { to, .. } => format!("hands to {}", to.word()),
         Step::Writes { bytes, .. } => format!("writes {bytes} bytes"),
         Step::Wrote { bytes, .. } => format!("wrote {bytes} bytes"),
         Step::Ends => "has ended".to_owned(),
-    }
-}
-
-fn name(place: Place) -> &'static str {
-    match place {
-        Place::Keyboard => "keyboard",
-        Place::Peer => "socket",
-        Place::Client => "client",
-        Place::Screen => "screen",
-        Place::Notices => "notices",
-        Place::Transcript => "transcript",
     }
 }

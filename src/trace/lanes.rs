@@ -258,7 +258,7 @@ fn describe(step: &Step, event: &mut Event) {
             event.word(key!("what"), waited_for(*what));
         }
         Step::Read { from: at, bytes, messages } | Step::Wrote { to: at, bytes, messages } => {
-            event.word(key!("what"), place(*at)).number(key!("bytes"), *bytes as u64);
+            event.word(key!("what"), at.word()).number(key!("bytes"), *bytes as u64);
             numbers(event, key!("messages"), *messages);
         }
         Step::Sends { event: what, waiting } => {
@@ -288,11 +288,11 @@ fn describe(step: &Step, event: &mut Event) {
             event.word(key!("what"), "heard");
         }
         Step::HandsOut { to, messages } => {
-            event.word(key!("what"), place(*to));
+            event.word(key!("what"), to.word());
             numbers(event, key!("messages"), *messages);
         }
         Step::Writes { to, bytes } => {
-            event.word(key!("what"), place(*to)).number(key!("bytes"), *bytes as u64);
+            event.word(key!("what"), to.word()).number(key!("bytes"), *bytes as u64);
         }
     }
     event.close();
@@ -320,21 +320,10 @@ fn decided(decision: Decision) -> &'static str {
     }
 }
 
-fn place(place: Place) -> &'static str {
-    match place {
-        Place::Keyboard => "keyboard",
-        Place::Peer => "socket",
-        Place::Client => "client",
-        Place::Screen => "screen",
-        Place::Notices => "notices",
-        Place::Transcript => "transcript",
-    }
-}
-
 fn waited_for(what: For) -> &'static str {
     match what {
         For::Buffer => "buffer",
-        For::Input(from) => place(from),
+        For::Input(from) => from.word(),
         For::Event => "event",
         For::Work => "work",
         For::Caller => "caller",

@@ -88,6 +88,25 @@ pub fn connect(port: u16, args: &[&str]) -> Program {
     program
 }
 
+/// A conversation of three lines each, and the traces of both sides.
+pub fn record(design: &str, files: &tempfile::TempDir) -> [std::path::PathBuf; 2] {
+    let [a, b] = ["a.json", "b.json"].map(|name| files.path().join(name));
+    let options = |path| ["--design", design, "--trace", path];
+    let listening = options(a.to_str().unwrap());
+    let (mut serve, port) = serve_with(threadchat(&[&["serve", "0", "--once"], &listening[..]].concat()));
+    let mut connect = connect(port, &options(b.to_str().unwrap()));
+    for line in ["one", "two", "three"] {
+        connect.types(format!("{line} from B\n"));
+        serve.out.wait_for(&format!("{line} from B\n"));
+        serve.types(format!("{line} from A\n"));
+        connect.out.wait_for(&format!("{line} from A\n"));
+    }
+    connect.types("88\n");
+    connect.exits(0);
+    serve.exits(0);
+    [a, b]
+}
+
 /// A connection to that port, as of a peer which is this test.
 pub fn call(port: u16) -> TcpStream {
     let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
