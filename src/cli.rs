@@ -228,12 +228,10 @@ impl Command {
             Self::Serve(serve) => Some(serve.common.design),
             Self::Connect(connect) => Some(connect.common.design),
             #[cfg(feature = "hub")]
-            Self::Hub(hub) => Some(&hub.common),
-            #[cfg(any(feature = "compare", feature = "timeline", feature = "generate"))]
             Self::Hub(hub) => Some(hub.common.design),
             #[cfg(feature = "demo")]
             Self::Demo(demo) => Some(demo.design),
-            #[cfg(any(feature = "compare", feature = "generate"))]
+            #[cfg(any(feature = "compare", feature = "timeline", feature = "generate"))]
             _ => None,
         }
     }
