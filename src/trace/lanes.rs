@@ -359,7 +359,7 @@ fn arrows(
             arrow(Start, "sent", messages)
         }
         Step::HandsOut { to: Place::Peer, messages } => arrow(Pass, "sent", messages),
-        Step::HandsOut { messages, .. } => arrow(Pass, "received", messages),
+        Step::HandsOut { to: Place::Screen, messages } => arrow(Pass, "received", messages),
         Step::Wrote { to: Place::Peer, messages, .. } => {
             arrow(End, "sent", messages)?;
             arrow(Start, "wire", messages)

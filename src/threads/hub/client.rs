@@ -109,7 +109,8 @@ impl Client {
     pub(super) fn count_lent(&mut self, queue: &Queue) -> Counter {
         let first = self.sent;
         if self.observer.watches() {
-            self.sent.next(queue.lines());
+            let messages = self.sent.next(queue.lines());
+            self.observer.sees(|| Step::HandsOut { to: Place::Client, messages });
         }
         first
     }
