@@ -141,6 +141,8 @@ fn each_thread_of_a_design_has_a_lane_of_its_own() {
     for design in DESIGNS {
         let [a, _] = converse(design);
         let mut lanes: Vec<_> = a.lanes().into_iter().map(|lane| lane.0).collect();
+        // At the end, where nothing but a caller wakes the listener.
+        lanes.retain(|name| name != "turn-away");
         lanes.sort();
         let expected: &[&str] = match *design {
             "threads" => &[
