@@ -1,6 +1,7 @@
 //! What is known of a conversation.
 
 use super::journey::Journey;
+use crate::trace::WAY;
 use serde::Deserialize;
 
 /// A moment, or a length, in nanoseconds.
@@ -105,17 +106,6 @@ pub(super) struct At {
     pub(super) lane: usize,
     pub(super) step: usize,
 }
-
-/// The threads that a message passes, in this order. All others are helpers.
-const WAY: [&str; 7] = [
-    "stdin-reader",
-    "socket-reader",
-    "client-reader",
-    "main",
-    "socket-writer",
-    "client-writer",
-    "screen-writer",
-];
 
 impl Endpoint {
     pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {

@@ -1,7 +1,7 @@
 //! Steps to slices, and messages to arrows between them.
 
 use super::event::{Event, key};
-use super::{About, Clock, Record, WRITE_EVERY};
+use super::{About, Clock, Record, WAY, WRITE_EVERY};
 use crate::observer::{Decision, For, Goodbye, Messages, Place, Step, Stream};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -218,16 +218,7 @@ impl<W: Write> Lanes<W> {
 
 /// In which order lanes are drawn: the way of a message, as in the picture.
 fn place_of(thread: &str) -> u64 {
-    let order = [
-        "stdin-reader",
-        "socket-reader",
-        "client-reader",
-        "main",
-        "socket-writer",
-        "client-writer",
-        "screen-writer",
-    ];
-    order.iter().position(|name| *name == thread).unwrap_or(order.len()) as u64
+    WAY.iter().position(|name| *name == thread).unwrap_or(WAY.len()) as u64
 }
 
 /// How a step is called in the file.

@@ -31,6 +31,17 @@ const WRITE_EVERY: Duration = Duration::from_millis(10);
 /// How long the end of the program waits for a trace that cannot be written.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
+/// The threads that a message passes, in this order. All others are helpers.
+pub(crate) const WAY: [&str; 7] = [
+    "stdin-reader",
+    "socket-reader",
+    "client-reader",
+    "main",
+    "socket-writer",
+    "client-writer",
+    "screen-writer",
+];
+
 /// A trace that is being recorded.
 pub struct Trace {
     path: PathBuf,
