@@ -305,9 +305,10 @@ impl<S> Endpoint<S> {
     }
 
     /// When whoever has been held longest is told that the line is busy. Who calls while the conversation is ending
-    /// may well be the next.
+    /// may well be the next: an end in which nothing moves takes [`PATIENCE`] from the last moment at which something
+    /// did, so twice that is enough also where everything is slow.
     fn turn_away_at(&self) -> Option<Instant> {
-        let patience = if self.conversation.as_ref()?.is_ending() { PATIENCE } else { Duration::ZERO };
+        let patience = if self.conversation.as_ref()?.is_ending() { 2 * PATIENCE } else { Duration::ZERO };
         self.held.front().map(|held| held.until + patience)
     }
 

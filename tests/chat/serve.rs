@@ -213,6 +213,8 @@ fn a_peer_that_drips_after_its_88_holds_nobody_up() {
     let mut first = call(port);
     serve.err.wait_for("...connected from");
     first.write_all(b"88\n").unwrap();
+    // Nothing more is sent to it: the 88 was heard.
+    assert_eq!(read_rest(&first), b"");
     let drip = std::thread::spawn(move || {
         while first.write_all(b".").is_ok() {
             std::thread::sleep(Duration::from_millis(50));
