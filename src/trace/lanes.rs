@@ -30,6 +30,9 @@ pub(super) struct Lanes<W> {
 struct Lane {
     since: Instant,
     step: Step,
+    /// Since when it has been writing what this step says has been written: the other side may have read it before the
+    /// write returns.
+    leaves: Instant,
     /// Its slice has been begun in the file.
     is_begun: bool,
 }
@@ -74,14 +77,16 @@ impl<W: Write> Lanes<W> {
                 })
             }
             Record::Step { thread, at, step } => {
-                let lane = Lane { since: at, step, is_begun: false };
+                let last = self.lanes.remove(&thread);
+                let writes = last.as_ref().filter(|lane| matches!(lane.step, Step::Writes { .. }));
+                let leaves = writes.map_or(at, |lane| lane.since);
+                let lane = Lane { since: at, step, leaves, is_begun: false };
+                self.end_slice(thread, last, at)?;
                 if lane.step == Step::Ends {
-                    let last = self.lanes.remove(&thread);
-                    self.end_slice(thread, last, at)?;
                     return self.slice(thread, &lane, Some(at));
                 }
-                let last = self.lanes.insert(thread, lane);
-                self.end_slice(thread, last, at)
+                self.lanes.insert(thread, lane);
+                Ok(())
             }
         }
     }
@@ -156,7 +161,11 @@ impl<W: Write> Lanes<W> {
             }
             describe(&lane.step, event);
         })?;
-        arrows(&lane.step, |flow, cat, messages| self.flow(flow, cat, messages, thread, ts))
+        let leaves = self.clock.at(lane.leaves);
+        arrows(&lane.step, |flow, cat, messages| {
+            let at = if cat == "wire" && matches!(flow, Flow::Start) { leaves } else { ts };
+            self.flow(flow, cat, messages, thread, at)
+        })
     }
 
     fn flow(
