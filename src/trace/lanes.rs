@@ -1,6 +1,6 @@
 //! Steps to slices, and messages to arrows between them.
 
-use super::event::{Event, key};
+use super::event::{Events, key};
 use super::{About, Clock, Record, WAY, WRITE_EVERY};
 use crate::observer::{Decision, For, Goodbye, Messages, Place, Step, Stream};
 use std::collections::HashMap;
@@ -14,13 +14,16 @@ const FORMAT: u64 = 1;
 /// Up to how many messages of a batch have an arrow each. With more the batch has one.
 const SINGLE: u64 = 8;
 
+/// How much is written to the file at once, in bytes.
+const CHUNK: usize = 64 * 1024;
+
 /// Every thread has a lane, on which each step is a slice that lasts until the next.
 ///
 /// A slice is written as a whole when it ends. One that lasts longer than the time between two writes is begun in the file
 /// before it has ended, so that after a crash the file tells what each thread was doing.
 pub(super) struct Lanes<W> {
     to: W,
-    event: Event,
+    events: Events,
     clock: Clock,
     pid: u32,
     lanes: HashMap<u32, Lane>,
@@ -47,7 +50,7 @@ enum Flow {
 
 impl<W: Write> Lanes<W> {
     pub(super) fn new(to: W, clock: Clock) -> Self {
-        Self { to, event: Event::default(), clock, pid: process::id(), lanes: HashMap::new() }
+        Self { to, events: Events::default(), clock, pid: process::id(), lanes: HashMap::new() }
     }
 
     /// What the trace is about. The list of events is never closed unless all goes well, which the format allows.
@@ -77,16 +80,19 @@ impl<W: Write> Lanes<W> {
                 })
             }
             Record::Step { thread, at, step } => {
-                let last = self.lanes.remove(&thread);
-                let writes = last.as_ref().filter(|lane| matches!(lane.step, Step::Writes { .. }));
-                let leaves = writes.map_or(at, |lane| lane.since);
-                let lane = Lane { since: at, step, leaves, is_begun: false };
-                self.end_slice(thread, last, at)?;
-                if lane.step == Step::Ends {
-                    return self.slice(thread, &lane, Some(at));
+                let is_last = step == Step::Ends;
+                let next = Lane { since: at, step, leaves: at, is_begun: false };
+                let Some(lane) = self.lanes.get_mut(&thread) else {
+                    self.lanes.insert(thread, next);
+                    return Ok(());
+                };
+                let ended = std::mem::replace(lane, next);
+                if matches!(ended.step, Step::Writes { .. }) {
+                    lane.leaves = ended.since;
                 }
-                self.lanes.insert(thread, lane);
-                Ok(())
+                self.end_slice(thread, &ended, at)?;
+                let last = if is_last { self.lanes.remove(&thread) } else { None };
+                last.map_or(Ok(()), |last| self.end_slice(thread, &last, at))
             }
         }
     }
@@ -110,7 +116,7 @@ impl<W: Write> Lanes<W> {
         let mut left: Vec<_> = std::mem::take(&mut self.lanes).into_iter().collect();
         left.sort_unstable_by_key(|(thread, _)| *thread);
         for (thread, lane) in left {
-            self.end_slice(thread, Some(lane), now)?;
+            self.end_slice(thread, &lane, now)?;
             self.write("left behind", "i", thread, |event| {
                 event.micros(key!("ts"), ts).word(key!("s"), "t");
             })?;
@@ -125,28 +131,25 @@ impl<W: Write> Lanes<W> {
                     .close();
             })?;
         }
-        // The last one has no comma behind it.
-        let last =
-            self.event.begin("end", "i", self.pid, 0).micros(key!("ts"), ts).word(key!("s"), "p").end();
-        self.to.write_all(last.strip_suffix(b",\n").unwrap_or(last))?;
-        self.to.write_all(b"\n]\n")?;
-        self.to.flush()
+        self.events.begin("end", "i", self.pid, 0).micros(key!("ts"), ts).word(key!("s"), "p").end_list();
+        self.flush()
     }
 
+    /// Writes what has not been written.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
+        self.to.write_all(self.events.text())?;
+        self.events.clear();
+        Ok(())
     }
 
-    fn end_slice(&mut self, thread: u32, last: Option<Lane>, at: Instant) -> io::Result<()> {
-        match last {
-            Some(lane) if lane.is_begun => {
-                let ts = self.clock.at(at);
-                self.write("", "E", thread, |event| {
-                    event.micros(key!("ts"), ts);
-                })
-            }
-            Some(lane) => self.slice(thread, &lane, Some(at)),
-            None => Ok(()),
+    fn end_slice(&mut self, thread: u32, lane: &Lane, at: Instant) -> io::Result<()> {
+        if lane.is_begun {
+            let ts = self.clock.at(at);
+            self.write("", "E", thread, |event| {
+                event.micros(key!("ts"), ts);
+            })
+        } else {
+            self.slice(thread, lane, Some(at))
         }
     }
 
@@ -209,7 +212,7 @@ impl<W: Write> Lanes<W> {
     /// Names a thread, or the process.
     fn name(&mut self, kind: &'static str, tid: u32, name: &str) -> io::Result<()> {
         self.write(kind, "M", tid, |event| {
-            event.open(key!("args")).text(key!("name"), name).close();
+            event.open(key!("args")).string(key!("name"), name).close();
         })
     }
 
@@ -218,10 +221,11 @@ impl<W: Write> Lanes<W> {
         name: &'static str,
         ph: &'static str,
         tid: u32,
-        more: impl FnOnce(&mut Event),
+        more: impl FnOnce(&mut Events),
     ) -> io::Result<()> {
-        more(self.event.begin(name, ph, self.pid, tid));
-        self.to.write_all(self.event.end())
+        more(self.events.begin(name, ph, self.pid, tid));
+        self.events.end();
+        if self.events.text().len() < CHUNK { Ok(()) } else { self.flush() }
     }
 }
 
@@ -250,7 +254,7 @@ fn name_of(step: &Step) -> &'static str {
 }
 
 /// What else there is to say about it.
-fn describe(step: &Step, event: &mut Event) {
+fn describe(step: &Step, event: &mut Events) {
     event.open(key!("args"));
     match step {
         Step::Starts | Step::Ends => {}
@@ -269,7 +273,7 @@ fn describe(step: &Step, event: &mut Event) {
             numbers(event, key!("messages"), *messages);
         }
         Step::Begins { streams, local, peer } => {
-            event.text(key!("local"), &local.to_string()).text(key!("peer"), &peer.to_string());
+            event.string(key!("local"), &local.to_string()).string(key!("peer"), &peer.to_string());
             event.number(key!("sent"), streams.sent.0.into());
             event.number(key!("received"), streams.received.0.into());
         }
@@ -279,7 +283,7 @@ fn describe(step: &Step, event: &mut Event) {
             numbers(event, key!("messages"), *messages);
         }
         Step::Tells(notice) => {
-            event.text(key!("text"), notice);
+            event.string(key!("text"), notice);
         }
         Step::Goodbye(Goodbye::Written) => {
             event.word(key!("what"), "written");
@@ -298,7 +302,7 @@ fn describe(step: &Step, event: &mut Event) {
     event.close();
 }
 
-fn numbers(event: &mut Event, key: &'static str, messages: Messages) {
+fn numbers(event: &mut Events, key: &'static str, messages: Messages) {
     let Messages { stream, first, count } = messages;
     if count > 0 {
         event

@@ -13,20 +13,27 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounde
 use lanes::Lanes;
 use std::convert::Infallible;
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How many steps wait to be written. What does not find room is counted and not recorded: a disk that is slow must not
 /// slow down the chat.
-const STEPS: usize = 16 * 1024;
+const STEPS: usize = 32 * 1024;
 
-/// How often they are written. To wake the writer for each step would cost the thread that is watched a system call,
-/// and a crash loses no more than this.
+/// How soon steps are written, and that much is lost in a crash. To wake the writer for each would cost the thread that
+/// is watched a system call.
 const WRITE_EVERY: Duration = Duration::from_millis(10);
+
+/// So many times as long as it has written the writer rests, unless half of the room is taken. Where much happens it
+/// writes seldom and much, which costs a third of often and little, and leaves the processors to the others.
+const REST: u32 = 100;
+
+/// But no longer than this: a crash loses what came after.
+const REST_AT_MOST: Duration = Duration::from_secs(1);
 
 /// How long the end of the program waits for a trace that cannot be written.
 const END_WITHIN: Duration = Duration::from_secs(2);
@@ -46,7 +53,6 @@ pub(crate) const WAY: [&str; 7] = [
 pub struct Trace {
     path: PathBuf,
     recorder: Arc<Recorder>,
-    running: Sender<Infallible>,
     writer: JoinHandle<io::Result<()>>,
     ended: Receiver<Infallible>,
 }
@@ -63,6 +69,10 @@ pub struct About {
 struct Recorder {
     steps: Sender<Record>,
     lost: AtomicU64,
+    /// Wakes the writer.
+    wake: Sender<()>,
+    /// The writer is to write what is there, and to end.
+    ends: AtomicBool,
 }
 
 /// What the trace-writer is told.
@@ -73,9 +83,6 @@ enum Record {
     Step { thread: u32, at: Instant, step: Step },
 }
 
-/// How much is written to the file at once, in bytes.
-const CHUNK: usize = 64 * 1024;
-
 impl Trace {
     /// Begins to record into this file, which is overwritten.
     ///
@@ -85,20 +92,21 @@ impl Trace {
         let cannot = |error| format!("cannot write the trace {}: {error}", path.display());
         let file = File::create(path).map_err(cannot)?;
         let (steps, taken) = bounded(STEPS);
-        let (running, stop) = bounded(0);
+        let (wake, woken) = bounded(1);
         let (writing, ended) = bounded(0);
-        let recorder = Arc::new(Recorder { steps, lost: AtomicU64::new(0) });
+        let recorder =
+            Arc::new(Recorder { steps, lost: AtomicU64::new(0), wake, ends: AtomicBool::new(false) });
         let mut writer = Writer {
             steps: taken,
-            stop,
-            lanes: Lanes::new(BufWriter::with_capacity(CHUNK, file), Clock::start()),
+            woken,
+            lanes: Lanes::new(file, Clock::start()),
             recorder: Arc::clone(&recorder),
             _writing: writing,
         };
         writer.lanes.begin(about).and_then(|()| writer.lanes.flush()).map_err(cannot)?;
         let writer = thread::Builder::new().name("trace-writer".to_owned()).spawn(move || writer.run());
         let writer = writer.map_err(cannot)?;
-        Ok(Self { path: path.to_owned(), recorder, running, writer, ended })
+        Ok(Self { path: path.to_owned(), recorder, writer, ended })
     }
 
     /// What is to watch the threads.
@@ -115,7 +123,8 @@ impl Trace {
         let cannot = |error: &dyn std::fmt::Display| {
             format!("cannot write the trace {}: {error}", self.path.display())
         };
-        drop(self.running);
+        self.recorder.ends.store(true, Ordering::SeqCst);
+        self.recorder.wake();
         if self.ended.recv_timeout(END_WITHIN) == Err(RecvTimeoutError::Timeout) {
             return Err(cannot(&format_args!("it is not taken within {} s", END_WITHIN.as_secs())));
         }
@@ -140,6 +149,14 @@ impl Recorder {
         if let Err(TrySendError::Full(_)) = self.steps.try_send(record) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+        if self.steps.len() >= STEPS / 2 {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        // Refused if it is being woken already.
+        let _ = self.wake.try_send(());
     }
 }
 
@@ -157,8 +174,8 @@ impl Observe for Recorder {
 /// The trace-writer.
 struct Writer {
     steps: Receiver<Record>,
-    stop: Receiver<Infallible>,
-    lanes: Lanes<BufWriter<File>>,
+    woken: Receiver<()>,
+    lanes: Lanes<File>,
     recorder: Arc<Recorder>,
     /// Dropped with the rest: it has ended.
     _writing: Sender<Infallible>,
@@ -167,8 +184,11 @@ struct Writer {
 impl Writer {
     fn run(mut self) -> io::Result<()> {
         platform::give_way();
+        let mut rest = WRITE_EVERY;
         loop {
-            let is_last = self.stop.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Disconnected);
+            let _ = self.woken.recv_timeout(rest);
+            let is_last = self.recorder.ends.load(Ordering::SeqCst);
+            let began = Instant::now();
             // Those that are there now: others come meanwhile.
             for record in self.steps.try_iter().take(STEPS) {
                 self.lanes.add(record)?;
@@ -178,6 +198,7 @@ impl Writer {
             }
             self.lanes.write_open()?;
             self.lanes.flush()?;
+            rest = (REST * began.elapsed()).clamp(WRITE_EVERY, REST_AT_MOST);
         }
     }
 }
