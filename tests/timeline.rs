@@ -52,6 +52,21 @@ fn is_self_contained(page: &str) {
     }
 }
 
+/// As docs/trace.md says it is done.
+#[test]
+fn two_traces_joined_in_one_file_are_an_array_and_are_drawn_like_two() {
+    let files = TempDir::new().unwrap();
+    let [a, b] = record(DESIGN, &files);
+    let [one, other] = [&a, &b].map(|path| fs::read_to_string(path).unwrap());
+    let joined = one.strip_suffix("]\n").unwrap().to_owned() + ",\n" + other.strip_prefix("[\n").unwrap();
+    assert!(serde_json::from_str::<serde_json::Value>(&joined).unwrap().is_array());
+    let both = files.path().join("both.json");
+    fs::write(&both, joined).unwrap();
+    let [joined, apart] = [page(&[&both]), page(&[&a, &b])];
+    assert_eq!(lanes(&joined), lanes(&apart));
+    assert_eq!(messages(&joined), messages(&apart));
+}
+
 #[test]
 fn the_page_holds_every_message_of_both_directions_and_the_goodbye() {
     for design in DESIGNS {

@@ -327,19 +327,26 @@
     zoom(Math.exp(clamp(event.deltaY, -200, 200) / 400), event.clientX - view.getBoundingClientRect().left);
   }, { passive: false });
 
-  let held = null; // where the pointer is that holds the drawing
+  // A pointer that holds the drawing pans it; two fingers zoom.
+  const held = new Map(); // where each is
+  let moved = 0; // how far they have since the first of them came
+  const apart = () => [...held.values()].reduce((one, other) => Math.max(1, Math.abs(one - other)));
+  const middle = () => [...held.values()].reduce((one, other) => (one + other) / 2) - view.getBoundingClientRect().left;
   view.addEventListener("pointerdown", (event) => {
-    held = { at: event.clientX, moved: 0 };
+    if (held.size === 0) moved = 0;
+    if (held.size < 2) held.set(event.pointerId, event.clientX);
   });
   addEventListener("pointermove", (event) => {
-    if (!held || event.buttons === 0) return;
-    const by = held.at - event.clientX;
-    held = { at: event.clientX, moved: held.moved + Math.abs(by) };
-    pan(by);
+    if (event.buttons === 0) held.delete(event.pointerId);
+    if (!held.has(event.pointerId)) return;
+    const [by, before] = [held.get(event.pointerId) - event.clientX, apart()];
+    held.set(event.pointerId, event.clientX);
+    moved += Math.abs(by);
+    if (held.size === 1) pan(by);
+    else zoom(before / apart(), middle());
   });
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, (event) => held.delete(event.pointerId));
   view.addEventListener("click", (event) => {
-    const moved = held?.moved ?? 0;
-    held = null;
     const item = itemOf(event.target);
     if (moved > 4) return;
     choose((item?.journeys ?? []).flatMap(together));
@@ -350,7 +357,7 @@
   const itemOf = (element) => byElement.get(element.closest("[data-a]"));
   view.addEventListener("pointerover", (event) => {
     const item = itemOf(event.target);
-    if (!item || held?.moved > 4) return;
+    if (!item || (held.size > 0 && moved > 4)) return;
     tell(item);
     light(item.journeys.length ? item.journeys.flatMap(together) : chosen);
   });

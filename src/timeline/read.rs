@@ -148,7 +148,8 @@ impl<'a> Reader<'a> {
             if number == 1 && text != b"[" {
                 return Err(self.no_trace(number, "it does not begin with ["));
             }
-            if matches!(text, b"[" | b"]") {
+            // A comma of its own joins two traces.
+            if matches!(text, b"[" | b"]" | b"") {
                 continue;
             }
             if line.len() as u64 == LINE {
