@@ -52,6 +52,23 @@ fn connect_speaks_first_and_then_they_take_turns() {
 }
 
 #[test]
+fn verbose_tells_what_it_waits_for() {
+    let (mut serve, port) = serve(&["--once", "-v"]);
+    serve.err.wait_for("[main] waits for a caller");
+    let mut connect = connect(port, &["-v"]);
+    connect.err.wait_for("[main] waits for the keyboard");
+    serve.err.wait_for("[main] waits for the socket");
+    connect.types("hello\n");
+    serve.out.wait_for("hello");
+    connect.err.wait_for("[main] decides to send (message 1)");
+    serve.err.wait_for("[main] waits for the keyboard");
+    connect.err.wait_for("[main] waits for the socket");
+    serve.types("88\n");
+    serve.exits(0);
+    connect.exits(0);
+}
+
+#[test]
 fn what_is_typed_out_of_turn_is_sent_in_turn() {
     let (mut connect, mut socket) = be_called(&[]);
     connect.types("one\ntwo\nthree\n");

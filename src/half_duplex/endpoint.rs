@@ -6,15 +6,19 @@ use crate::clock::Clock;
 use crate::conversation::Manners;
 use crate::exit::Exit;
 use crate::notice::{Importance, Notice};
-use crate::observer::{Counter, Decision, Goodbye, Messages, Observer, Place, Step, Stream};
+use crate::observer::{Counter, Decision, Goodbye, Messages, Observe, Observer, Place, Step, Stream};
 use crate::platform;
-use crate::terminal::{Kind, harmless};
+use crate::terminal::{Display, Kind, harmless};
 use crate::wire::Encoder;
 use crate::world::{Verbosity, World};
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What lasts longer than one conversation.
 pub(super) struct Endpoint {
-    world: World,
+    keyboard: Box<dyn Read + Send>,
+    outputs: Outputs,
+    verbosity: Verbosity,
     pub(super) manners: Manners,
     clock: Clock,
     ours: Side,
@@ -27,12 +31,57 @@ pub(super) struct Endpoint {
     failed: bool,
 }
 
+/// What the one who talks shares with the one who watches (`-v`).
+#[derive(Clone)]
+struct Outputs(Arc<Mutex<Shown>>);
+
+struct Shown {
+    messages: Box<dyn Display>,
+    /// If elsewhere.
+    notices: Option<Box<dyn Display>>,
+}
+
+impl Outputs {
+    fn show(&self, line: &[u8]) -> io::Result<()> {
+        self.lock().messages.show(Kind::Message, line)
+    }
+
+    fn tell(&self, kind: Kind, text: &str) {
+        let Shown { messages, notices } = &mut *self.lock();
+        // If it cannot be shown, there is nobody left to tell.
+        let _ = notices.as_mut().unwrap_or(messages).show(kind, format!("{text}\n").as_bytes());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observe for Outputs {
+    fn sees(&self, step: &Step) {
+        // What the user is told and shown is there to be seen.
+        let is_seen = matches!(
+            step,
+            Step::Tells(_) | Step::Writes { to: Place::Screen, .. } | Step::Wrote { to: Place::Screen, .. }
+        );
+        if !is_seen {
+            self.tell(Kind::Notice, &format!("[main] {step}"));
+        }
+    }
+}
+
 impl Endpoint {
     pub(super) fn new(world: World, manners: Manners) -> Self {
-        let observer = world.observer.clone();
+        let World { keyboard, screen: messages, notices, verbosity, mut observer, .. } = world;
+        let outputs = Outputs(Arc::new(Mutex::new(Shown { messages, notices })));
+        if verbosity == Verbosity::Verbose {
+            observer = observer.and(Arc::new(outputs.clone()));
+        }
         let max_line = Encoder::text_limit(manners.max_line);
         let mut endpoint = Self {
-            world,
+            keyboard,
+            outputs,
+            verbosity,
             manners,
             clock: Clock::new(),
             ours: Side::new(Place::Keyboard, Stream::KEYBOARD, max_line, observer.clone()),
@@ -61,7 +110,7 @@ impl Endpoint {
                 self.is_over |= matches!(said, Said::End(_));
                 return said;
             }
-            self.ours.read(&mut self.world.keyboard, false);
+            self.ours.read(&mut self.keyboard, false);
         }
     }
 
@@ -91,7 +140,7 @@ impl Endpoint {
         line.push(b'\n');
         let (to, bytes) = (Place::Screen, line.len());
         self.observer.sees(|| Step::Writes { to, bytes });
-        let shown = self.world.screen.show(Kind::Message, &line);
+        let shown = self.outputs.show(&line);
         self.observer.sees(|| Step::Wrote { to, bytes, messages });
         self.is_over |= shown.is_err();
         shown.map_err(Notice::CannotWriteScreen)
@@ -108,11 +157,9 @@ impl Endpoint {
         self.observer.sees(|| Step::Tells(notice.to_string()));
         let importance = notice.importance();
         self.failed |= importance == Importance::Error;
-        if self.world.verbosity > Verbosity::Quiet || importance != Importance::Information {
+        if self.verbosity > Verbosity::Quiet || importance != Importance::Information {
             let kind = if importance == Importance::Error { Kind::Error } else { Kind::Notice };
-            let to = self.world.notices.as_mut().unwrap_or(&mut self.world.screen);
-            // If notices cannot be shown, there is nobody left to tell.
-            let _ = to.show(kind, format!("{notice}\n").as_bytes());
+            self.outputs.tell(kind, &notice.to_string());
         }
     }
 

@@ -180,11 +180,16 @@ fn serve_all(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bo
     if let Ok(at) = listener.local_addr() {
         endpoint.tell(&Notice::Listening { at, port_was_chosen, command: "serve" });
     }
+    // What is in the way, too many open files for instance, is said once, until it has passed.
+    let mut failing = false;
     loop {
-        endpoint.tell(&Notice::Waiting);
+        if !failing {
+            endpoint.tell(&Notice::Waiting);
+        }
         endpoint.observer.sees(|| Step::Waits(For::Caller));
         match listener.accept() {
             Ok((socket, peer)) => {
+                failing = false;
                 endpoint.begin(&Notice::ConnectedFrom(peer));
                 Talk::new(&mut endpoint, socket, peer).run(false);
                 if once || endpoint.is_over {
@@ -192,7 +197,9 @@ fn serve_all(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bo
                 }
             }
             Err(error) => {
-                endpoint.tell(&Notice::CannotAccept(error));
+                if !std::mem::replace(&mut failing, true) {
+                    endpoint.tell(&Notice::CannotAccept(error));
+                }
                 thread::sleep(RETRY_AFTER);
             }
         }
