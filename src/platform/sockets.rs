@@ -80,19 +80,17 @@ impl Connection {
         windows::cancel_calls(&self.socket);
     }
 
-    /// Tries it until it was not just looked up.
+    /// Tries it until it was not just looked up. It is looked up before each call, too: a peer that never lets it block
+    /// must not keep it from ending.
     #[cfg(looks_up)]
     fn unless_hung_up(&self, mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
-        loop {
+        while !self.hung_up.load(Ordering::Relaxed) {
             match call() {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                Err(_) if self.hung_up.load(Ordering::Relaxed) => {
-                    return Err(io::ErrorKind::ConnectionAborted.into());
-                }
-                Err(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return done,
             }
         }
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 
     #[cfg(not(looks_up))]
