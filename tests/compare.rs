@@ -253,7 +253,6 @@ fn wrong_usage_is_told_before_anything_runs() {
 #[cfg(target_os = "linux")]
 mod nothing_is_left_behind {
     use super::*;
-    use rustix::process::Signal;
     use std::collections::BTreeSet;
     use std::path::Path;
     use std::thread;
@@ -291,6 +290,7 @@ mod nothing_is_left_behind {
     #[cfg(signals)]
     #[test]
     fn by_a_signal() {
+        use rustix::process::Signal;
         for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
             let mut comparison = Comparison::start(&["--work", "latency,stalled"]);
             comparison.program.signal(signal);
