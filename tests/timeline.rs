@@ -252,7 +252,7 @@ fn the_script_of_the_page_moves_what_has_been_drawn() {
         |shown: &str| shown.split("id=\"details\"").nth(1).unwrap().split("</p>").next().unwrap().to_owned();
 
     let (_, first) = show("");
-    assert!(details(&first).contains("stdin-reader"), "{}", details(&first));
+    assert!(details(&first).contains("from the keyboard (line 1)"), "{}", details(&first));
     assert_eq!(messages(&first).len(), 7);
     assert!(first.contains("class=\"moves\""), "the script says that it runs");
 

@@ -428,8 +428,9 @@
   fillSpeeds();
   resize();
   // Where the first message begins.
-  natural(Math.min(last, ...items.filter((item) => item.journeys.length).map((item) => item.a)));
-  go(stepAt(momentAt(seen.from + 40)));
+  const first = Math.max(0, steps.findIndex((step) => step.journeys.length));
+  natural(steps[first]?.a ?? 0);
+  go(first);
   obey();
   addEventListener("resize", resize);
   addEventListener("hashchange", obey);
