@@ -9,7 +9,7 @@ mod lanes;
 
 use crate::observer::{Observe, Step, current_thread, current_thread_name};
 use crate::platform;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use lanes::Lanes;
 use std::convert::Infallible;
 use std::fs::File;
@@ -21,7 +21,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How many steps wait to be written. What does not find room is counted and not recorded: a disk that is slow must not
-/// slow down the chat.
+/// slow down the chat. The channel has no bound of its own, because then it takes its memory, all of it, in turn, which
+/// drives what the threads work with out of the caches; so as many more may get in as threads record at the same moment.
 const STEPS: usize = 32 * 1024;
 
 /// How soon steps are written, and that much is lost in a crash. To wake the writer for each would cost the thread that
@@ -91,7 +92,7 @@ impl Trace {
     pub fn start(path: &Path, about: &About) -> Result<Self, String> {
         let cannot = |error| format!("cannot write the trace {}: {error}", path.display());
         let file = File::create(path).map_err(cannot)?;
-        let (steps, taken) = bounded(STEPS);
+        let (steps, taken) = unbounded();
         let (wake, woken) = bounded(1);
         let (writing, ended) = bounded(0);
         let recorder =
@@ -145,8 +146,10 @@ impl Trace {
 
 impl Recorder {
     fn record(&self, record: Record) {
-        // What is done when the trace has ended is not missing in it.
-        if let Err(TrySendError::Full(_)) = self.steps.try_send(record) {
+        if self.steps.len() < STEPS {
+            // Refused if the trace has ended: what is done then is not missing in it.
+            let _ = self.steps.send(record);
+        } else {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
         if self.steps.len() >= STEPS / 2 {
