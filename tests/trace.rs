@@ -55,10 +55,13 @@ impl Trace {
         lane.1.last().copied()
     }
 
-    /// Where an arrow of this kind starts, passes and ends, for each message.
+    /// Where an arrow of this kind starts, passes and ends, for each message. (The threads' events stand in the file in the
+    /// order in which their steps ended.)
     fn arrows(&self, kind: &str) -> HashMap<String, String> {
+        let mut events: Vec<_> = self.events.iter().filter(|event| event["cat"] == kind).collect();
+        events.sort_by(|one, other| one["ts"].as_f64().unwrap().total_cmp(&other["ts"].as_f64().unwrap()));
         let mut arrows = HashMap::<_, String>::new();
-        for event in self.events.iter().filter(|event| event["cat"] == kind) {
+        for event in events {
             *arrows.entry(event["id"].as_str().unwrap().to_owned()).or_default() +=
                 event["ph"].as_str().unwrap();
         }
