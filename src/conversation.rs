@@ -174,7 +174,8 @@ impl Conversation {
         }
     }
 
-    /// What to send next, if anything. `stamp` is put in front of every line.
+    /// What to send next, if anything. `stamp` is put in front of every line. After their goodbye nothing, before the
+    /// [notices](Self::notices) have been taken.
     pub fn next_outgoing(&mut self, input: &mut Input, now: Instant, stamp: &Stamp) -> Option<Outgoing> {
         let outgoing = self.take_outgoing(input, stamp)?;
         self.answer_at.get_or_insert(now + ANSWER_EVERY);
@@ -196,6 +197,8 @@ impl Conversation {
                     }
                     Taken::Nothing => return None,
                 },
+                // What has been heard is told before what it leads to is decided.
+                Sending::Leaving { .. } if self.heard_goodbye && !self.notices.is_empty() => return None,
                 Sending::Leaving { goodbye } => {
                     self.sending = Sending::Left;
                     let pause = self.encoder.pause_before_goodbye(self.decoder.is_framed());
@@ -481,6 +484,7 @@ mod tests {
         conversation: Conversation,
         input: Input,
         screen: Vec<u8>,
+        told: Vec<String>,
         now: Instant,
     }
 
@@ -499,6 +503,7 @@ mod tests {
                 conversation: Conversation::new(([127, 0, 0, 1], 9).into(), now, manners, false),
                 input: Input::new(false, 1000),
                 screen: Vec::new(),
+                told: Vec::new(),
                 now,
             }
         }
@@ -519,8 +524,14 @@ mod tests {
             self.screen.extend(buffer.shown().concat());
         }
 
-        /// All that is to be sent now, in words.
+        /// What is to be told now has been.
+        fn tells(&mut self) {
+            self.told.extend(self.conversation.notices().map(|notice| notice.to_string()));
+        }
+
+        /// All that is to be sent when what is to be told has been, in words.
         fn sends(&mut self) -> Vec<String> {
+            self.tells();
             let stamp = Stamp::at(datetime!(2026-11-09 06:18:34 UTC));
             let next = || self.conversation.next_outgoing(&mut self.input, self.now, &stamp);
             std::iter::from_fn(next)
@@ -541,8 +552,8 @@ mod tests {
         fn concludes(&mut self) -> (bool, String) {
             assert!(self.conversation.is_over());
             let in_order = self.conversation.conclude();
-            let told: Vec<String> = self.conversation.notices().map(|notice| notice.to_string()).collect();
-            (in_order, told.join("\n"))
+            self.tells();
+            (in_order, self.told.join("\n"))
         }
     }
 

@@ -162,9 +162,10 @@ impl<S> Endpoint<S> {
         self.actions.pop_front()
     }
 
-    /// What to send next in the conversation, if anything.
+    /// What to send next in the conversation, if anything, and no [action](Self::next_action) comes before it.
     pub fn next_outgoing(&mut self, now: Instant, stamp: &Stamp) -> Option<Outgoing> {
-        self.conversation.as_mut()?.next_outgoing(&mut self.input, now, stamp)
+        let conversation = self.conversation.as_mut().filter(|_| self.actions.is_empty())?;
+        conversation.next_outgoing(&mut self.input, now, stamp)
     }
 
     /// Which lines of the input are dealt with by what [`next_outgoing`](Self::next_outgoing) returned.

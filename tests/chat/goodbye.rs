@@ -64,6 +64,17 @@ fn a_goodbye_glued_to_a_message_still_ends_the_chat() {
 }
 
 #[test]
+fn verbose_tells_a_goodbye_before_what_it_leads_to() {
+    let (mut serve, mut socket) = serve_one(&["-v"]);
+    socket.write_all(b"88\n").unwrap();
+    socket.shutdown(Shutdown::Write).unwrap();
+    serve.exits(0);
+    let told = serve.err.text();
+    let before = told.split_once("decides to close its half").map(|(before, _)| before);
+    assert!(before.is_some_and(|before| before.contains("heard 88")), "{told}");
+}
+
+#[test]
 fn an_88_within_a_text_ends_nothing() {
     let (mut serve, mut socket) = serve_one(&[]);
     socket.write_all(b" 88\n1988\n88 \n[Mon Nov  9 06:18:34 2026] 88\n").unwrap();
