@@ -82,17 +82,19 @@ impl<W: Write> Lanes<W> {
             Record::Step { thread, at, step } => {
                 let is_last = step == Step::Ends;
                 let next = Lane { since: at, step, leaves: at, is_begun: false };
-                let Some(lane) = self.lanes.get_mut(&thread) else {
+                if let Some(lane) = self.lanes.get_mut(&thread) {
+                    let ended = std::mem::replace(lane, next);
+                    if matches!(ended.step, Step::Writes { .. }) {
+                        lane.leaves = ended.since;
+                    }
+                    self.end_slice(thread, &ended, at)?;
+                } else {
                     self.lanes.insert(thread, next);
-                    return Ok(());
-                };
-                let ended = std::mem::replace(lane, next);
-                if matches!(ended.step, Step::Writes { .. }) {
-                    lane.leaves = ended.since;
                 }
-                self.end_slice(thread, &ended, at)?;
-                let last = if is_last { self.lanes.remove(&thread) } else { None };
-                last.map_or(Ok(()), |last| self.end_slice(thread, &last, at))
+                if is_last && let Some(last) = self.lanes.remove(&thread) {
+                    self.end_slice(thread, &last, at)?;
+                }
+                Ok(())
             }
         }
     }

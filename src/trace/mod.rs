@@ -146,13 +146,14 @@ impl Trace {
 
 impl Recorder {
     fn record(&self, record: Record) {
-        if self.steps.len() < STEPS {
+        let waiting = self.steps.len();
+        if waiting < STEPS {
             // Refused if the trace has ended: what is done then is not missing in it.
             let _ = self.steps.send(record);
         } else {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
-        if self.steps.len() >= STEPS / 2 {
+        if waiting >= STEPS / 2 {
             self.wake();
         }
     }
