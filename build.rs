@@ -13,12 +13,12 @@ fn main() {
     println!("cargo::rerun-if-env-changed=THREADCHAT_PORTABLE");
     tell_what_the_platform_has();
     for (name, path) in [
-        ("THREADS", "src/threads"),
-        ("THREADS_HUB", "src/threads/hub"),
-        ("SELECT", "src/select"),
-        ("SELECT_HUB", "src/select/hub"),
-        ("HALF_DUPLEX", "src/half_duplex"),
-        ("FLOOR", "src/compare/floor.rs"),
+        ("THREADS", "src/designs/threads"),
+        ("THREADS_HUB", "src/designs/threads/hub"),
+        ("SELECT", "src/designs/select"),
+        ("SELECT_HUB", "src/designs/select/hub"),
+        ("HALF_DUPLEX", "src/designs/half_duplex"),
+        ("FLOOR", "src/lab/compare/floor.rs"),
     ] {
         // The hub of a design counts by itself.
         let lines = lines_of_code(Path::new(path)) - lines_of_code(&Path::new(path).join("hub"));
@@ -40,8 +40,7 @@ fn tell_what_the_platform_has() {
         |name: &str, values: &[&str]| env::var(name).is_ok_and(|is| values.contains(&is.as_str()));
     let os = |systems: &[&str]| is_one_of("CARGO_CFG_TARGET_OS", systems);
     let (unix, windows) = (is_set("CARGO_CFG_UNIX"), is_set("CARGO_CFG_WINDOWS"));
-    let [sockets, select, signals, editor] =
-        ["SOCKETS", "SELECT", "SIGNALS", "EDITOR"].map(|name| is_set(&format!("CARGO_FEATURE_{name}")));
+    let [select, editor] = ["SELECT", "EDITOR"].map(|name| is_set(&format!("CARGO_FEATURE_{name}")));
     let portable = is_set("THREADCHAT_PORTABLE");
     let shutdown_wakes =
         os(&["linux", "android", "macos", "ios", "freebsd", "netbsd", "openbsd", "dragonfly"])
@@ -50,15 +49,15 @@ fn tell_what_the_platform_has() {
         // A call that waits for descriptors of all kinds at once.
         ("poll", select && unix && !portable),
         // Writing without blocking to what blocks otherwise.
-        ("send_now", sockets && unix && !portable),
-        ("keep_alive", sockets && !portable),
+        ("send_now", unix && !portable),
+        ("keep_alive", !portable),
         // Asking about the other end of a connection.
-        ("tcp_info", sockets && os(&["linux"]) && is_one_of("CARGO_CFG_TARGET_ENV", &["gnu"]) && !portable),
+        ("tcp_info", os(&["linux"]) && is_one_of("CARGO_CFG_TARGET_ENV", &["gnu"]) && !portable),
         // Ending a listening socket wakes the thread that waits for callers.
-        ("shutdown_wakes_accept", sockets && os(&["linux", "android"]) && !portable),
+        ("shutdown_wakes_accept", os(&["linux", "android"]) && !portable),
         // Nothing wakes a thread that is blocked in reading or writing, so that it has to look up from time to time.
         ("looks_up", portable || !(shutdown_wakes || windows)),
-        ("signals", signals && (unix || windows) && !portable),
+        ("signals", (unix || windows) && !portable),
         ("line_editor", editor && unix && !portable),
         ("portable", portable),
     ] {

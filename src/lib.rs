@@ -24,33 +24,11 @@
 //! - [`half_duplex`]: what both of them replace.
 //! - [`observer`]: how all of them can be watched; `trace` records that, `timeline` draws it, and `demo` shows it live.
 
-pub mod buffer;
-pub mod call;
 pub mod cli;
-pub mod clock;
-#[cfg(feature = "compare")]
-pub mod compare;
-pub mod conversation;
-#[cfg(feature = "demo")]
-pub mod demo;
-pub mod endpoint;
-pub mod exit;
-pub mod half_duplex;
-pub mod input;
-pub mod net;
-pub mod notice;
-pub mod observer;
+pub mod designs;
+#[cfg(feature = "lab")]
+pub mod lab;
+pub mod observe;
 pub mod platform;
-#[cfg(feature = "hub")]
-pub mod room;
-#[cfg(poll)]
-pub mod select;
+pub mod rules;
 pub mod terminal;
-pub mod threads;
-#[cfg(feature = "timeline")]
-pub mod timeline;
-#[cfg(feature = "trace")]
-pub mod trace;
-pub mod transcript;
-pub mod wire;
-pub mod world;

@@ -8,28 +8,27 @@ use std::os::fd::AsFd;
 #[cfg(poll)]
 use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
-use threadchat::cli::{Cli, Command, Common, Connect, Design, Serve};
-#[cfg(feature = "compare")]
-use threadchat::compare;
-use threadchat::exit::Exit;
-use threadchat::half_duplex;
-use threadchat::net::{MORE_THREADS, remedy};
-use threadchat::observer::Observer;
+use threadchat::cli::{Cli, Command, Common, Connect, Serve};
+use threadchat::designs::Design;
+use threadchat::designs::environment::Environment;
+use threadchat::designs::half_duplex;
+#[cfg(poll)]
+use threadchat::designs::select;
+use threadchat::designs::threads;
+use threadchat::designs::transcript::Sink;
+use threadchat::designs::transcript::{self, JsonLines};
+#[cfg(feature = "lab")]
+use threadchat::lab::compare;
+#[cfg(feature = "lab")]
+use threadchat::lab::timeline;
+use threadchat::observe::Observer;
+use threadchat::observe::trace::{About, Trace};
 #[cfg(send_now)]
 use threadchat::platform::Out;
 use threadchat::platform::Signals;
-#[cfg(poll)]
-use threadchat::select;
+use threadchat::rules::errors::{MORE_THREADS, hint};
+use threadchat::rules::exit::Exit;
 use threadchat::terminal::{Marked, Plain};
-use threadchat::threads;
-#[cfg(feature = "timeline")]
-use threadchat::timeline;
-#[cfg(feature = "trace")]
-use threadchat::trace::{About, Trace};
-use threadchat::transcript::Sink;
-#[cfg(feature = "transcript")]
-use threadchat::transcript::{self, JsonLines};
-use threadchat::world::World;
 
 fn main() -> ExitCode {
     let outcome = match Cli::read().command {
@@ -39,17 +38,15 @@ fn main() -> ExitCode {
         }
         #[cfg(feature = "hub")]
         Command::Hub(hub) => traced(&hub.common, "hub", |observer| self::hub(&hub, observer)),
-        #[cfg(feature = "demo")]
+        #[cfg(feature = "lab")]
         Command::Demo(options) => demo(&options),
-        #[cfg(feature = "compare")]
+        #[cfg(feature = "lab")]
         Command::Compare(options) => signals().and_then(|signals| compare::run(&options, signals)),
-        #[cfg(feature = "compare")]
+        #[cfg(feature = "lab")]
         Command::CompareChild(child) => compare::run_child(&child),
-        #[cfg(feature = "timeline")]
+        #[cfg(feature = "lab")]
         Command::Timeline(options) => timeline::run(&options),
-        #[cfg(feature = "generate")]
         Command::Completions { shell } => write_out(&threadchat::cli::completions(shell)),
-        #[cfg(feature = "generate")]
         Command::Man => write_out(&threadchat::cli::manual()),
     };
     let exit = outcome.unwrap_or_else(|error| {
@@ -59,12 +56,11 @@ fn main() -> ExitCode {
     });
     // Nothing is left to do if the keyboard has done it already.
     #[cfg(line_editor)]
-    threadchat::terminal::give_back();
+    threadchat::terminal::restore();
     exit.into()
 }
 
 /// Runs it with whoever watches: nobody, unless a trace is to be recorded.
-#[cfg(feature = "trace")]
 fn traced(
     common: &Common,
     command: &'static str,
@@ -79,36 +75,27 @@ fn traced(
     outcome
 }
 
-/// Nobody watches.
-#[cfg(not(feature = "trace"))]
-fn traced(
-    _common: &Common,
-    _command: &'static str,
-    run: impl FnOnce(Observer) -> Result<Exit, String>,
-) -> Result<Exit, String> {
-    run(Observer::default())
-}
-
 fn serve(serve: &Serve, observer: Observer) -> Result<Exit, String> {
     let (common, once, port_was_chosen) = (&serve.common, serve.once, serve.address.port() != 0);
-    let manners = |to_terminal| serve.talking.manners(common, to_terminal);
+    let settings = |to_terminal| serve.talking.settings(common, to_terminal);
     let listener = serve.address.listen()?;
     match common.design {
         Design::Threads => {
-            let (world, to_terminal) = world(common, true, observer)?;
-            threads::serve(world, manners(to_terminal), listener, port_was_chosen, once).map_err(no_threads)
+            let (environment, to_terminal) = environment(common, true, observer)?;
+            threads::serve(environment, settings(to_terminal), listener, port_was_chosen, once)
+                .map_err(no_threads)
         }
         #[cfg(poll)]
         Design::Select => {
-            let (world, to_terminal) = world_to_select(common, true, observer)?;
-            select::serve(world, manners(to_terminal), listener, port_was_chosen, once)
+            let (environment, to_terminal) = environment_for_select(common, true, observer)?;
+            select::serve(environment, settings(to_terminal), listener, port_was_chosen, once)
                 .map_err(|error| format!("cannot listen on {}: {error}", serve.address))
         }
         #[cfg(not(poll))]
         Design::Select => threadchat::cli::cannot_select(),
         Design::HalfDuplex => {
-            let (world, to_terminal) = world(common, true, observer)?;
-            Ok(half_duplex::serve(world, manners(to_terminal), &listener, port_was_chosen, once))
+            let (environment, to_terminal) = environment(common, true, observer)?;
+            Ok(half_duplex::serve(environment, settings(to_terminal), &listener, port_was_chosen, once))
         }
     }
 }
@@ -126,14 +113,14 @@ fn hub(hub: &threadchat::cli::Hub, observer: Observer) -> Result<Exit, String> {
     threadchat::platform::widen_backlog(&listener);
     match common.design {
         Design::Threads => {
-            let (world, _) = world(common, !hub.no_operator, observer)?;
-            threads::hub(world, rules, listener, port_was_chosen).map_err(no_threads)
+            let (environment, _) = environment(common, !hub.no_operator, observer)?;
+            threads::hub(environment, rules, listener, port_was_chosen).map_err(no_threads)
         }
         #[cfg(poll)]
         Design::Select => {
-            let (world, _) = world_to_select(common, !hub.no_operator, observer)?;
-            select::hub(world, rules, listener, port_was_chosen)
-                .map_err(|error| format!("cannot listen on {}: {error}{}", hub.address, remedy(&error)))
+            let (environment, _) = environment_for_select(common, !hub.no_operator, observer)?;
+            select::hub(environment, rules, listener, port_was_chosen)
+                .map_err(|error| format!("cannot listen on {}: {error}{}", hub.address, hint(&error)))
         }
         #[cfg(not(poll))]
         Design::Select => threadchat::cli::cannot_select(),
@@ -143,50 +130,54 @@ fn hub(hub: &threadchat::cli::Hub, observer: Observer) -> Result<Exit, String> {
 }
 
 fn connect(connect: &Connect, observer: Observer) -> Result<Exit, String> {
-    let manners = |to_terminal| connect.talking.manners(&connect.common, to_terminal);
+    let settings = |to_terminal| connect.talking.settings(&connect.common, to_terminal);
     match connect.common.design {
         Design::Threads => {
-            let (world, to_terminal) = world(&connect.common, true, observer)?;
-            threads::connect(world, manners(to_terminal), connect.call()).map_err(no_threads)
+            let (environment, to_terminal) = environment(&connect.common, true, observer)?;
+            threads::connect(environment, settings(to_terminal), connect.call()).map_err(no_threads)
         }
         #[cfg(poll)]
         Design::Select => {
-            let (world, to_terminal) = world_to_select(&connect.common, true, observer)?;
-            Ok(select::connect(world, manners(to_terminal), connect.call()))
+            let (environment, to_terminal) = environment_for_select(&connect.common, true, observer)?;
+            Ok(select::connect(environment, settings(to_terminal), connect.call()))
         }
         #[cfg(not(poll))]
         Design::Select => threadchat::cli::cannot_select(),
         Design::HalfDuplex => {
-            let (world, to_terminal) = world(&connect.common, true, observer)?;
-            half_duplex::connect(world, manners(to_terminal), connect.call())
+            let (environment, to_terminal) = environment(&connect.common, true, observer)?;
+            half_duplex::connect(environment, settings(to_terminal), connect.call())
         }
     }
 }
 
 /// On a split screen, if there is a terminal to draw and to type on.
-#[cfg(feature = "demo")]
+#[cfg(feature = "lab")]
 fn demo(options: &threadchat::cli::Demo) -> Result<Exit, String> {
     let is_terminal = io::stdin().is_terminal()
         && io::stdout().is_terminal()
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
     let signals = signals()?;
-    end_at_panic(threadchat::demo::give_back);
+    end_at_panic(threadchat::lab::demo::restore);
     #[cfg(debug_assertions)]
     panic_when_told();
-    threadchat::demo::run(options.options(is_terminal.then(io::stdout).as_ref()), signals)
+    threadchat::lab::demo::run(options.options(is_terminal.then(io::stdout).as_ref()), signals)
 }
 
 /// This process's keyboard, screen and signals, and whether the screen is a terminal.
-fn world(common: &Common, with_keyboard: bool, observer: Observer) -> Result<(World, bool), String> {
+fn environment(
+    common: &Common,
+    with_keyboard: bool,
+    observer: Observer,
+) -> Result<(Environment, bool), String> {
     // Who takes turns cannot wait for signals, too.
     let signals = if common.design == Design::HalfDuplex { Signals::none() } else { signals()? };
     let to_terminal = io::stdout().is_terminal();
-    let mut world = World {
+    let mut environment = Environment {
         keyboard: if with_keyboard { Box::new(io::stdin()) } else { Box::new(io::empty()) },
         keyboard_is_terminal: with_keyboard && io::stdin().is_terminal(),
         close_keyboard: None,
         screen: Box::new(Plain(io::stdout())),
-        screen_now: None,
+        screen_direct: None,
         notices: Some(Box::new(Plain(io::stderr()))),
         transcript: transcript(common)?,
         verbosity: common.verbosity(),
@@ -195,50 +186,50 @@ fn world(common: &Common, with_keyboard: bool, observer: Observer) -> Result<(Wo
     };
     if to_terminal && io::stderr().is_terminal() {
         let color = common.color(&io::stdout());
-        world.screen = Box::new(Marked { screen: io::stdout(), notices: io::stderr(), color });
-        world.notices = None;
+        environment.screen = Box::new(Marked { screen: io::stdout(), notices: io::stderr(), color });
+        environment.notices = None;
         #[cfg(line_editor)]
         if common.design == Design::Threads
-            && world.keyboard_is_terminal
+            && environment.keyboard_is_terminal
             && !common.plain
             && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
         {
-            edit(&mut world, color)?;
+            edit(&mut environment, color)?;
         }
     } else {
-        world.screen_now = screen_now();
+        environment.screen_direct = screen_direct();
     }
-    Ok((world, to_terminal))
+    Ok((environment, to_terminal))
 }
 
 /// Standard output, to write to it without blocking.
 #[cfg(send_now)]
-fn screen_now() -> Option<Box<dyn Write>> {
+fn screen_direct() -> Option<Box<dyn Write>> {
     let screen = io::stdout().as_fd().try_clone_to_owned().ok()?;
     Some(Box::new(Out::new(screen)))
 }
 
 /// Not here.
 #[cfg(not(send_now))]
-fn screen_now() -> Option<Box<dyn Write>> {
+fn screen_direct() -> Option<Box<dyn Write>> {
     None
 }
 
 /// The same in descriptors.
 #[cfg(poll)]
-fn world_to_select(
+fn environment_for_select(
     common: &Common,
     with_keyboard: bool,
     observer: Observer,
-) -> Result<(select::World, bool), String> {
+) -> Result<(select::Environment, bool), String> {
     let copy = |of: BorrowedFd<'_>| {
         of.try_clone_to_owned()
-            .map_err(|error| format!("cannot use the standard files: {error}{}", remedy(&error)))
+            .map_err(|error| format!("cannot use the standard files: {error}{}", hint(&error)))
     };
     let to_terminal = io::stdout().is_terminal();
     let at_terminals = to_terminal && io::stderr().is_terminal();
     let on_one_terminal = at_terminals && is_same_terminal(io::stdout().as_fd(), io::stderr().as_fd());
-    let world = select::World {
+    let environment = select::Environment {
         keyboard: with_keyboard.then(|| copy(io::stdin().as_fd())).transpose()?,
         keyboard_is_terminal: with_keyboard && io::stdin().is_terminal(),
         screen: copy(io::stdout().as_fd())?,
@@ -249,7 +240,7 @@ fn world_to_select(
         observer,
         signals: signals()?,
     };
-    Ok((world, to_terminal))
+    Ok((environment, to_terminal))
 }
 
 #[cfg(poll)]
@@ -259,44 +250,36 @@ fn is_same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
 }
 
 fn signals() -> Result<Signals, String> {
-    Signals::catch().map_err(|error| format!("cannot catch signals: {error}{}", remedy(&error)))
+    Signals::catch().map_err(|error| format!("cannot catch signals: {error}{}", hint(&error)))
 }
 
 /// Where what happens is recorded, if that was asked for.
-#[cfg(feature = "transcript")]
 fn transcript(common: &Common) -> Result<Option<Sink>, String> {
     let open = |path| Ok(Sink { format: Box::new(JsonLines), target: transcript::open(path)? });
     common.transcript.as_deref().map(open).transpose()
 }
 
-/// Nowhere.
-#[cfg(not(feature = "transcript"))]
-#[allow(clippy::unnecessary_wraps, reason = "with transcripts it can fail")]
-fn transcript(_common: &Common) -> Result<Option<Sink>, String> {
-    Ok(None)
-}
-
 /// Lines are typed in a line editor.
 #[cfg(line_editor)]
-fn edit(world: &mut World, color: bool) -> Result<(), String> {
+fn edit(environment: &mut Environment, color: bool) -> Result<(), String> {
     let (keyboard, screen, close) = threadchat::terminal::editor::open(color)
         .map_err(|error| format!("cannot use the terminal: {error}; try --plain"))?;
-    world.keyboard = Box::new(keyboard);
-    world.screen = Box::new(screen);
-    world.close_keyboard = Some(Box::new(close));
-    end_at_panic(threadchat::terminal::give_back);
+    environment.keyboard = Box::new(keyboard);
+    environment.screen = Box::new(screen);
+    environment.close_keyboard = Some(Box::new(close));
+    end_at_panic(threadchat::terminal::restore);
     #[cfg(debug_assertions)]
     panic_when_told();
     Ok(())
 }
 
 /// A panic in any thread gives the terminal back, and ends the program.
-#[cfg(any(line_editor, feature = "demo"))]
-fn end_at_panic(give_back: impl Fn() + Send + Sync + 'static) {
-    let tell = std::panic::take_hook();
+#[cfg(any(line_editor, feature = "lab"))]
+fn end_at_panic(restore: impl Fn() + Send + Sync + 'static) {
+    let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        give_back();
-        tell(panic);
+        restore();
+        report(panic);
         // Whichever thread it was, the others would wait for it.
         #[allow(clippy::exit, reason = "there is nothing to go back to")]
         std::process::exit(101);
@@ -305,7 +288,7 @@ fn end_at_panic(give_back: impl Fn() + Send + Sync + 'static) {
 
 /// For the test of what a panic leaves behind: in a debug build, panics in a thread when the file appears that the
 /// environment names.
-#[cfg(all(any(line_editor, feature = "demo"), debug_assertions))]
+#[cfg(all(any(line_editor, feature = "lab"), debug_assertions))]
 #[allow(clippy::panic, reason = "that is what it is for")]
 fn panic_when_told() {
     if let Some(file) = std::env::var_os("THREADCHAT_PANIC_WHEN") {
@@ -319,10 +302,9 @@ fn panic_when_told() {
 }
 
 /// Writes what was asked for to standard output. That nobody reads it to the end is no error.
-#[cfg(feature = "generate")]
 fn write_out(text: &[u8]) -> Result<Exit, String> {
     match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
-        Err(error) if !threadchat::platform::nobody_reads(&error) => {
+        Err(error) if !threadchat::rules::errors::is_broken_pipe(&error) => {
             Err(format!("cannot write to standard output: {error}"))
         }
         _ => Ok(Exit::InOrder),

@@ -1,5 +1,5 @@
 //! `threadchat compare`, as it is used: small, because it is not the figures that are tested.
-#![cfg(feature = "compare")]
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;

@@ -1,6 +1,6 @@
 //! The demo: at a terminal, whose screen is read with an emulator, and without one.
 #![allow(clippy::unwrap_used, clippy::panic)]
-#![cfg(feature = "demo")]
+#![cfg(feature = "lab")]
 
 mod common;
 

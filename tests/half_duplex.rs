@@ -321,10 +321,7 @@ fn a_long_line_takes_as_many_turns_as_it_has_messages() {
 
 #[test]
 fn options_that_make_no_sense_in_turns_are_refused() {
-    #[cfg(feature = "transcript")]
     let refused = [&["--on-eof", "wait"], &["--transcript", "/dev/null"]];
-    #[cfg(not(feature = "transcript"))]
-    let refused = [&["--on-eof", "wait"]];
     for option in refused {
         for command in ["serve", "connect"] {
             let mut program = Program::start(threadchat(&[&[command], &option[..]].concat()));

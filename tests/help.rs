@@ -42,7 +42,7 @@ fn the_help_teaches_with_examples_and_exit_codes() {
     }
 }
 
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 #[test]
 fn the_help_of_compare_has_examples_and_hides_what_it_starts() {
     let help = say(&["help", "compare"]);
@@ -50,7 +50,6 @@ fn the_help_of_compare_has_examples_and_hides_what_it_starts() {
     assert!(!say(&["--help"]).contains("compare-child"));
 }
 
-#[cfg(feature = "generate")]
 #[test]
 fn there_are_completions_for_every_shell() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
@@ -58,15 +57,14 @@ fn there_are_completions_for_every_shell() {
     }
 }
 
-#[cfg(feature = "generate")]
 #[test]
 fn the_manual_page_has_every_option_of_every_command() {
     let page = say(&["man"]);
     let mut commands = vec!["serve", "connect"];
-    commands.extend(cfg!(feature = "compare").then_some("compare"));
-    commands.extend(cfg!(feature = "demo").then_some("demo"));
+    commands.extend(cfg!(feature = "lab").then_some("compare"));
+    commands.extend(cfg!(feature = "lab").then_some("demo"));
     commands.extend(cfg!(feature = "hub").then_some("hub"));
-    commands.extend(cfg!(feature = "timeline").then_some("timeline"));
+    commands.extend(cfg!(feature = "lab").then_some("timeline"));
     for command in commands {
         let help = say(&[command, "--help"]);
         let section = page

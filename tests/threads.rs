@@ -36,7 +36,7 @@ fn threads_have_names_and_end_with_their_conversation() {
     wait_until("its threads have ended", || serve.threads() == always);
 }
 
-#[cfg(all(target_os = "linux", feature = "transcript"))]
+#[cfg(target_os = "linux")]
 #[test]
 fn a_transcript_has_a_thread_with_a_name_and_without_one_there_is_none() {
     let file = tempfile::NamedTempFile::new().unwrap();

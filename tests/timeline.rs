@@ -1,5 +1,5 @@
 //! `threadchat timeline`, on traces of real conversations.
-#![cfg(feature = "timeline")]
+#![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;

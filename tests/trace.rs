@@ -1,5 +1,4 @@
 //! `--trace`: what it holds of real conversations, in every design.
-#![cfg(feature = "trace")]
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -4,8 +4,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
-use threadchat::buffer::Buffer;
-use threadchat::wire::{Decoder, Encoder, Heard, QUIET_TIME, STAMP_LEN, Stamp, Wire};
+use threadchat::rules::buffer::Buffer;
+use threadchat::rules::wire::{Decoder, Encoder, Heard, QUIET_TIME, STAMP_LEN, Stamp, Wire};
 
 /// What is heard, with goodbyes told apart from texts.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,14 +4,6 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Whether writing to a pipe failed because nobody reads it any more.
-#[must_use]
-pub fn nobody_reads(error: &io::Error) -> bool {
-    /// `ERROR_PIPE_NOT_CONNECTED`, which std gives no kind.
-    const NOT_CONNECTED: i32 = 233;
-    error.kind() == io::ErrorKind::BrokenPipe || cfg!(windows) && error.raw_os_error() == Some(NOT_CONNECTED)
-}
-
 /// Opens a file to which private talk is appended: created if it is missing, and then, where files have a mode,
 /// to be read by its owner alone. If a crash or a full disk left its last line unfinished, that is ended.
 ///

@@ -8,15 +8,17 @@
 mod files;
 #[cfg(send_now)]
 mod out;
-#[cfg(any(feature = "hub", feature = "compare", feature = "trace"))]
 mod processes;
 mod signals;
 mod sockets;
+#[cfg(feature = "hub")]
+mod trimmer;
 
 pub use files::*;
 #[cfg(send_now)]
 pub use out::Out;
-#[cfg(any(feature = "hub", feature = "compare", feature = "trace"))]
 pub use processes::*;
-pub use signals::{Signal, Signals};
+pub use signals::Signals;
 pub use sockets::*;
+#[cfg(feature = "hub")]
+pub use trimmer::Trimmer;

@@ -1,10 +1,10 @@
 //! This process, and those that it starts.
 
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 use std::io;
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 use std::process::{Child, Command, ExitStatus};
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 use std::time::Duration;
 
 /// Gives memory back to the system that is not in use any more, where the allocator keeps it otherwise: glibc keeps what
@@ -21,7 +21,6 @@ pub fn give_memory_back() {
 
 /// Lets the other threads have the processor first, where a thread can be told that it is less urgent than they. (On other
 /// systems than Linux niceness is that of the process, and is left alone.)
-#[cfg(feature = "trace")]
 pub fn give_way() {
     /// Gets about a tenth of a processor for which it has to compete, which is more than it needs.
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -32,7 +31,7 @@ pub fn give_way() {
 }
 
 /// Raises the limit of open files as far as that is allowed. The limit then, if there is one and the system tells.
-#[cfg(any(feature = "hub", feature = "compare"))]
+#[cfg(any(feature = "hub", feature = "lab"))]
 pub fn raise_descriptor_limit() -> Option<usize> {
     #[cfg(unix)]
     {
@@ -48,7 +47,7 @@ pub fn raise_descriptor_limit() -> Option<usize> {
 }
 
 /// What a process had used by its end, all its threads together.
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     /// Time on a processor, its own and in the system for it.
@@ -64,7 +63,7 @@ pub struct Usage {
 ///
 /// # Errors
 /// What the system said.
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 pub fn try_wait(child: &mut Child) -> io::Result<Option<(ExitStatus, Option<Usage>)>> {
     #[cfg(unix)]
     return children::try_wait(child.id());
@@ -73,7 +72,7 @@ pub fn try_wait(child: &mut Child) -> io::Result<Option<(ExitStatus, Option<Usag
 }
 
 /// Gives a child a process group of its own, so that Ctrl-C at the terminal is its parent's to handle.
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 pub fn set_apart(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -83,7 +82,7 @@ pub fn set_apart(command: &mut Command) {
 
 /// Lets SIGINT end a child, and on Linux has it killed when its parent ends, however that happens. `parent` is that
 /// parent. Linux takes the end of the thread that starts the child for the parent's, so start it from one that lasts.
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 pub fn tie_to_parent(command: &mut Command, parent: u32) {
     #[cfg(unix)]
     children::tie_to_parent(command, parent);
@@ -92,7 +91,7 @@ pub fn tie_to_parent(command: &mut Command, parent: u32) {
 }
 
 /// Replaces this process by another program. Returns only if that fails.
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 pub fn become_program(command: &mut Command) -> io::Error {
     #[cfg(unix)]
     return std::os::unix::process::CommandExt::exec(command);
@@ -105,7 +104,7 @@ pub fn become_program(command: &mut Command) -> io::Error {
 
 /// Who leads the process group of this process, if the system has such groups: whoever was [`set_apart`], and who has started
 /// this one since. Unlike the parent this is still known when they have ended.
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 #[must_use]
 pub fn group_leader() -> u32 {
     #[cfg(unix)]
@@ -115,7 +114,7 @@ pub fn group_leader() -> u32 {
 }
 
 /// Kills a child that has a process group of its own, and what it has started.
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 pub fn kill(child: &mut Child) {
     #[cfg(unix)]
     children::signal(child.id(), libc::SIGKILL);
@@ -124,7 +123,7 @@ pub fn kill(child: &mut Child) {
 }
 
 /// Does as Ctrl-C would to a child that has a process group of its own, and to what it has started.
-#[cfg(feature = "compare")]
+#[cfg(feature = "lab")]
 pub fn interrupt(child: &mut Child) {
     #[cfg(unix)]
     children::signal(child.id(), libc::SIGINT);
@@ -132,7 +131,7 @@ pub fn interrupt(child: &mut Child) {
     let _ = child.kill();
 }
 
-#[cfg(all(feature = "compare", unix))]
+#[cfg(all(feature = "lab", unix))]
 mod children {
     use super::Usage;
     use std::io;

@@ -1,5 +1,6 @@
 //! Connections and listeners: what cannot be asked of them with `std`.
 
+use crate::rules::conversation::PeerState;
 use std::io::{self, IoSlice, Read, Write};
 #[cfg(not(shutdown_wakes_accept))]
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,11 +9,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// After how much silence of a peer's system the connection counts as lost: well within a minute.
-pub const SILENCE_LIMIT: Duration = Duration::from_secs(50);
-
 /// Prepares a connection: messages go out at once (no Nagle algorithm), and where the platform has
-/// keep-alive a peer that vanished without a word is noticed after [`SILENCE_LIMIT`] of silence.
+/// keep-alive a peer that vanished without a word is noticed after [`SILENCE_LIMIT`](crate::rules::conversation::SILENCE_LIMIT) of silence.
 ///
 /// # Errors
 /// What the system said. The connection can be used nevertheless.
@@ -131,7 +129,7 @@ pub fn hang_up(socket: &TcpStream) {
 ///
 /// # Errors
 /// `WouldBlock`, or why the socket cannot be written to.
-pub fn write_now(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+pub fn try_write(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     #[cfg(send_now)]
     return socket2::SockRef::from(socket).send_with_flags(bytes, libc::MSG_DONTWAIT | NO_SIGPIPE);
     #[cfg(not(send_now))]
@@ -146,7 +144,7 @@ pub fn write_now(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
 /// # Errors
 /// `WouldBlock`, or why the socket cannot be written to.
 #[cfg(feature = "hub")]
-pub fn write_vectored_now(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+pub fn try_write_vectored(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     #[cfg(send_now)]
     return socket2::SockRef::from(socket).send_vectored_with_flags(slices, libc::MSG_DONTWAIT | NO_SIGPIPE);
     #[cfg(not(send_now))]
@@ -162,7 +160,7 @@ pub fn write_vectored_now(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Res
 /// # Errors
 /// The peer has gone.
 pub fn write_first(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    if cfg!(send_now) { write_now(socket, bytes) } else { socket.write(bytes) }
+    if cfg!(send_now) { try_write(socket, bytes) } else { socket.write(bytes) }
 }
 
 #[cfg(all(send_now, not(target_vendor = "apple")))]
@@ -212,18 +210,6 @@ pub fn wake_listener(listener: &TcpListener, address: SocketAddr) {
         };
         let _ = TcpStream::connect_timeout(&SocketAddr::new(ip, address.port()), Duration::from_millis(200));
     }
-}
-
-/// What the system knows about the other end of a connection.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct PeerState {
-    /// How many bytes the peer's system has confirmed.
-    pub confirmed: u64,
-    /// How many bytes were written and are not confirmed.
-    pub unconfirmed: usize,
-    /// For how long the peer's system has left unanswered what it was sent. Zero while nothing is
-    /// unanswered, and also while it answers but its program does not read.
-    pub silent: Duration,
 }
 
 /// Asks the system about the other end. `None` where it cannot tell.

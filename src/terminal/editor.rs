@@ -149,11 +149,11 @@ impl Read for Keyboard {
             match self.edit() {
                 Ok(true) => {}
                 Ok(false) => {
-                    mode::give_back();
+                    mode::restore();
                     return Ok(0);
                 }
                 Err(error) => {
-                    mode::give_back();
+                    mode::restore();
                     self.shared.lock().plain = true;
                     let told = format!("no line editor here: {error}\n");
                     self.show_what_is_left(mark(Kind::Error, told.as_bytes(), self.color))?;
@@ -320,7 +320,7 @@ impl Drop for Keyboard {
         self.shared.lock().closed = true;
         // Nobody is to wait for a keyboard that is gone.
         let _ = self.show_what_is_left(Vec::new());
-        mode::give_back();
+        mode::restore();
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn take_over() -> io::Result<()> {
 
 /// Gives the terminal back as it was found, with the cursor visible, colours reset and pastes unmarked. May be
 /// called by anybody at any time, and more than once.
-pub fn give_back() {
+pub fn restore() {
     if let Some(modes) = found().take() {
         // There is nothing left to try if the terminal refuses.
         let _ = rustix::io::write(stdout(), b"\x1b[?2004l\x1b[?25h\x1b[0m");
@@ -48,7 +48,7 @@ pub(super) fn interrupt() {
 
 /// What the suspend key does by itself: stops the process, until the shell lets it go on.
 pub(super) fn suspend() -> io::Result<()> {
-    give_back();
+    restore();
     // To this very thread, which must not go on to take the terminal over before it is stopped.
     signal_hook::low_level::raise(signal_hook::consts::SIGTSTP)?;
     take_over()

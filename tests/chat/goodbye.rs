@@ -41,7 +41,7 @@ fn in_the_wire_of_the_article_there_is_no_newline_but_a_pause() {
     }
     assert_eq!(read_rest(&socket), b"88");
     // One pause after each of the two messages.
-    assert!(began.elapsed() >= 2 * threadchat::wire::PAUSE);
+    assert!(began.elapsed() >= 2 * threadchat::rules::wire::PAUSE);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn what_they_send_after_our_88_does_not_reset_the_connection_before_they_read_it
     connect.types("hello\n88\n");
     // Unread by anybody when the goodbye is said.
     socket.write_all(&vec![b'x'; 1_000_000]).unwrap();
-    thread::sleep(threadchat::wire::PAUSE);
+    thread::sleep(threadchat::rules::wire::PAUSE);
     assert_eq!(text(&read_line(&socket)), "hello");
     assert_eq!(read_rest(&socket), b"88");
     drop(socket);

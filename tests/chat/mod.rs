@@ -11,6 +11,5 @@ mod signals;
 mod stuck;
 #[cfg(unix)]
 mod terminal;
-#[cfg(feature = "transcript")]
 mod transcript;
 mod two_people;

@@ -28,7 +28,6 @@ mod signals;
 mod stalled;
 #[cfg(unix)]
 mod terminal;
-#[cfg(feature = "transcript")]
 mod transcript;
 
 use crate::common::*;

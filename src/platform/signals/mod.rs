@@ -14,12 +14,3 @@ pub use none::Signals;
 pub use unix::Signals;
 #[cfg(all(signals, windows))]
 pub use windows::Signals;
-
-/// A request from outside to end the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Signal {
-    /// Its name, such as `SIGTERM`.
-    pub name: &'static str,
-    /// Its number; the exit code is this plus 128.
-    pub number: u8,
-}

@@ -1,6 +1,6 @@
 //! Without the feature `signals`, and where there are none.
 
-use super::Signal;
+use crate::rules::signal::Signal;
 use std::io;
 #[cfg(poll)]
 use std::os::fd::BorrowedFd;

@@ -1,6 +1,6 @@
 //! SIGINT, SIGTERM and SIGHUP.
 
-use super::Signal;
+use crate::rules::signal::Signal;
 use signal_hook::iterator::{backend::SignalDelivery, exfiltrator::SignalOnly};
 use std::io::{self, Read};
 #[cfg(poll)]

@@ -1,6 +1,6 @@
 //! Ctrl-C, Ctrl-Break, and the end of the console, of the session and of the system.
 
-use super::Signal;
+use crate::rules::signal::Signal;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io;
 use std::sync::OnceLock;

@@ -1,0 +1,238 @@
+//! The design `half-duplex`, which the others replace, kept as a lesson: two people take turns, and whoever
+//! called speaks first.
+//!
+//! One thread, blocking reads and writes, and nothing else. What is wrong with that can be felt at once: nothing is
+//! heard while it waits for the keyboard, and nothing is sent while it waits for the other side. What messages look
+//! like is the same as in the other designs ([`wire`](crate::rules::wire)).
+
+mod endpoint;
+mod side;
+
+use crate::designs::connect::{Attempts, Call, RETRY_AFTER};
+use crate::designs::environment::Environment;
+use crate::designs::net;
+use crate::observe::{Decision, For, Goodbye, Place, Step};
+use crate::platform;
+use crate::rules::exit::Exit;
+use crate::rules::messages::{Counter, Messages};
+use crate::rules::notice::Notice;
+use crate::rules::settings::Settings;
+use crate::rules::wire::{GOODBYE, PAUSE};
+use endpoint::Endpoint;
+use side::{Said, Side};
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// One conversation.
+struct Session<'a> {
+    endpoint: &'a mut Endpoint,
+    socket: TcpStream,
+    peer: SocketAddr,
+    theirs: Side,
+    /// Number what is sent and what is shown.
+    sent: Counter,
+    shown: Counter,
+    /// Until when they are waited for, after a goodbye.
+    until: Option<Instant>,
+}
+
+impl<'a> Session<'a> {
+    fn new(endpoint: &'a mut Endpoint, socket: TcpStream, peer: SocketAddr) -> Self {
+        // Without keep-alive it can be talked nevertheless.
+        let _ = platform::prepare(&socket);
+        let observer = endpoint.observer.clone();
+        let streams = observer.begins(|| net::ends(&socket));
+        let theirs = Side::new(Place::Peer, streams.received, endpoint.settings.max_line, observer);
+        let (sent, shown) = (Counter::new(streams.sent), Counter::new(streams.received));
+        Self { endpoint, socket, peer, theirs, sent, shown, until: None }
+    }
+
+    /// The whole design: turns, until somebody leaves.
+    fn run(mut self, mut our_turn: bool) {
+        let why = loop {
+            match if our_turn { self.speak() } else { self.listen() } {
+                Ok(()) => our_turn = !our_turn,
+                Err(why) => break why,
+            }
+        };
+        self.endpoint.report(&why);
+        self.close(&why);
+    }
+
+    /// Our turn: waits for a line and sends it, and nothing is heard meanwhile.
+    fn speak(&mut self) -> Result<(), Notice> {
+        let text = match self.endpoint.next_typed() {
+            // Typed here, words that end in 88 are words.
+            Said::Text(text) | Said::LastWords(text) => text,
+            Said::Goodbye => {
+                self.endpoint.decides(Decision::Leave, Messages::NONE);
+                return Err(Notice::YouSaidGoodbye);
+            }
+            Said::End(Ok(())) => return Err(Notice::InputEndedGoodbye),
+            Said::End(Err(error)) => return Err(Notice::CannotReadInput(error)),
+        };
+        let message = self.endpoint.message(&text);
+        let (to, bytes, messages) = (Place::Peer, message.output.len(), self.sent.next(1));
+        self.endpoint.decides(Decision::Send, messages);
+        self.endpoint.observer.emit(|| Step::Writes { to, bytes });
+        self.socket.write_all(&message.output).map_err(|error| Notice::Broke { peer: self.peer, error })?;
+        self.endpoint.observer.emit(|| Step::Wrote { to, bytes, messages });
+        if !message.ends.is_empty() {
+            // Nothing but time tells it from what comes next.
+            thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Their turn: waits for a message and shows it, and nothing is sent meanwhile.
+    fn listen(&mut self) -> Result<(), Notice> {
+        match self.hear() {
+            Said::Text(text) => self.show(&text),
+            Said::LastWords(text) => self.show(&text).and(Err(Notice::TheirLastWords)),
+            Said::Goodbye => Err(Notice::TheySaidGoodbye),
+            Said::End(Ok(())) => Err(Notice::ClosedWithoutGoodbye(self.peer)),
+            Said::End(Err(error)) => Err(Notice::Broke { peer: self.peer, error }),
+        }
+    }
+
+    fn show(&mut self, text: &[u8]) -> Result<(), Notice> {
+        self.endpoint.show(text, self.shown.next(1))
+    }
+
+    /// Waits for what they say next.
+    fn hear(&mut self) -> Said {
+        loop {
+            if let Some(said) = self.theirs.said.pop_front() {
+                return said;
+            }
+            let now = Instant::now();
+            if self.until.is_some_and(|until| until <= now) {
+                return Said::End(Ok(()));
+            }
+            // As long as it takes, unless what came may be a message without a newline. (Zero is no timeout.)
+            let due = self.theirs.decoder.quiet_at().into_iter().chain(self.until).min();
+            let timeout = due.map(|due| due.saturating_duration_since(now).max(Duration::from_millis(1)));
+            let _ = self.socket.set_read_timeout(timeout);
+            self.theirs.read(&mut &self.socket, timeout.is_some());
+        }
+    }
+
+    /// Ends the conversation: says 88 if it is us who leave, and hears what is still on its way.
+    fn close(&mut self, why: &Notice) {
+        let (we_leave, listening) = match why {
+            Notice::YouSaidGoodbye | Notice::InputEndedGoodbye | Notice::CannotReadInput(_) => (true, true),
+            Notice::CannotWriteScreen(_) => (true, false),
+            Notice::Broke { .. } => (false, true),
+            _ => (false, false),
+        };
+        if we_leave {
+            self.say_goodbye();
+        }
+        // Fails only if they have gone.
+        let _ = self.socket.shutdown(Shutdown::Write);
+        self.hear_out(listening, we_leave);
+    }
+
+    fn say_goodbye(&mut self) {
+        let pause = self.endpoint.encoder().pause_before_goodbye(self.theirs.decoder.is_framed());
+        thread::sleep(pause.unwrap_or_default());
+        match self.socket.write_all(GOODBYE) {
+            Ok(()) => self.endpoint.observer.emit(|| Step::Goodbye(Goodbye::Written)),
+            Err(_) => self.endpoint.report(&Notice::GoodbyeNotDelivered),
+        }
+    }
+
+    /// Reads the stream to its end, because closing it with unread bytes would reset the connection, and the reset
+    /// can overtake the goodbye. What they say is shown if we are still `listening`.
+    fn hear_out(&mut self, mut listening: bool, we_leave: bool) {
+        self.until = Some(Instant::now() + self.endpoint.settings.patience);
+        loop {
+            match self.hear() {
+                Said::Text(text) | Said::LastWords(text) if listening => {
+                    let shown = self.show(&text).map_err(|notice| self.endpoint.report(&notice));
+                    listening = shown.is_ok();
+                }
+                Said::Text(_) | Said::LastWords(_) => {}
+                Said::Goodbye => listening = false,
+                // They had gone before we said it.
+                Said::End(Err(_)) if we_leave => return self.endpoint.report(&Notice::GoodbyeNotDelivered),
+                Said::End(_) => return,
+            }
+        }
+    }
+}
+
+/// Talks with one caller after the other until the input ends, or with one only (`once`). Whoever calls meanwhile
+/// waits unseen, because nobody looks.
+#[must_use]
+pub fn serve(
+    environment: Environment,
+    settings: Settings,
+    listener: &TcpListener,
+    port_was_chosen: bool,
+    once: bool,
+) -> Exit {
+    let observer = environment.observer.clone();
+    observer.watch(|| serve_all(Endpoint::new(environment, settings), listener, port_was_chosen, once))
+}
+
+fn serve_all(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bool, once: bool) -> Exit {
+    if let Ok(at) = listener.local_addr() {
+        endpoint.report(&Notice::Listening { at, port_was_chosen, command: "serve" });
+    }
+    // What is in the way, too many open files for instance, is said once, until it has passed.
+    let mut failing = false;
+    loop {
+        if !failing {
+            endpoint.report(&Notice::Waiting);
+        }
+        endpoint.observer.emit(|| Step::Waits(For::Caller));
+        match listener.accept() {
+            Ok((socket, peer)) => {
+                failing = false;
+                endpoint.begin(&Notice::ConnectedFrom(peer));
+                Session::new(&mut endpoint, socket, peer).run(false);
+                if once || endpoint.is_over {
+                    return endpoint.end();
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    endpoint.report(&Notice::CannotAccept(error));
+                }
+                thread::sleep(RETRY_AFTER);
+            }
+        }
+    }
+}
+
+/// Calls somebody and talks with them.
+///
+/// # Errors
+/// A sentence for the user: nobody could be reached.
+pub fn connect(environment: Environment, settings: Settings, call: Call) -> Result<Exit, String> {
+    let observer = environment.observer.clone();
+    observer.watch(|| {
+        let mut endpoint = Endpoint::new(environment, settings);
+        let (socket, peer) = reach(call, &mut endpoint)?;
+        endpoint.begin(&Notice::ConnectedTo(peer));
+        Session::new(&mut endpoint, socket, peer).run(true);
+        Ok(endpoint.end())
+    })
+}
+
+fn reach(call: Call, endpoint: &mut Endpoint) -> Result<(TcpStream, SocketAddr), String> {
+    endpoint.observer.emit(|| Step::Waits(For::Connection));
+    let mut attempts = Attempts::new(call, Instant::now());
+    loop {
+        if let Some(connected) = attempts.try_once() {
+            return Ok(connected);
+        }
+        if let Some(notice) = attempts.next(Instant::now())? {
+            endpoint.report(&notice);
+        }
+        thread::sleep(RETRY_AFTER);
+    }
+}

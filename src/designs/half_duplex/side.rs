@@ -1,0 +1,126 @@
+//! Bytes to turns: what one side says, a message at a time.
+
+use crate::observe::{For, Observer, Place, Step};
+use crate::rules::messages::{Counter, Stream};
+use crate::rules::wire::{Decoder, Heard};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read};
+use std::iter::from_fn;
+use std::time::Instant;
+
+/// What somebody says in one turn.
+#[derive(Debug)]
+pub(super) enum Said {
+    Text(Vec<u8>),
+    Goodbye,
+    /// See [`Heard::LastWords`].
+    LastWords(Vec<u8>),
+    /// No more.
+    End(io::Result<()>),
+}
+
+impl From<Heard<'_>> for Said {
+    fn from(heard: Heard<'_>) -> Self {
+        match heard {
+            Heard::Text(text) => Self::Text(text.to_vec()),
+            Heard::LastWords(text) => Self::LastWords(text.to_vec()),
+            Heard::Goodbye => Self::Goodbye,
+        }
+    }
+}
+
+/// One of the two, whichever it is: what it says, a message at a time.
+pub(super) struct Side {
+    place: Place,
+    counter: Counter,
+    observer: Observer,
+    pub(super) decoder: Decoder,
+    /// Came in one read, and waits for its turn.
+    pub(super) said: VecDeque<Said>,
+}
+
+impl Side {
+    /// What comes from there, in this stream.
+    pub(super) fn new(place: Place, stream: Stream, max_line: usize, observer: Observer) -> Self {
+        let counter = Counter::new(stream);
+        Self { place, counter, observer, decoder: Decoder::new(max_line), said: VecDeque::new() }
+    }
+
+    /// Reads once, which takes as long as it takes, or until the read times out if it `may_time_out`.
+    pub(super) fn read(&mut self, from: &mut impl Read, may_time_out: bool) {
+        let mut space = [0; 8192];
+        self.observer.emit(|| Step::Waits(For::Input(self.place)));
+        let read = from.read(&mut space);
+        let now = Instant::now();
+        match read {
+            Ok(read @ 1..) => {
+                let mut bytes = &space[..read];
+                let messages = self.observer.count(&mut self.counter, bytes);
+                self.observer.emit(|| Step::Read { from: self.place, bytes: read, messages });
+                self.said.extend(from_fn(|| self.decoder.next(&mut bytes, now).map(Said::from)));
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error)
+                if may_time_out && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
+                self.said.extend(from_fn(|| self.decoder.quiet().map(Said::from)));
+            }
+            ended => {
+                self.said.extend(from_fn(|| self.decoder.end().map(Said::from)));
+                self.said.push_back(Said::End(ended.map(drop)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn side() -> Side {
+        Side::new(Place::Peer, Stream(1), 99, Observer::default())
+    }
+
+    /// What it says, in words, when it is read from these bytes to their end.
+    fn says(side: &mut Side, mut bytes: &[u8]) -> Vec<String> {
+        while !matches!(side.said.back(), Some(Said::End(_))) {
+            side.read(&mut bytes, false);
+        }
+        let words = |said| match said {
+            Said::Text(text) => String::from_utf8_lossy(&text).into_owned(),
+            Said::LastWords(text) => format!("{}, goodbye", String::from_utf8_lossy(&text)),
+            Said::Goodbye => "goodbye".to_owned(),
+            Said::End(_) => "end".to_owned(),
+        };
+        side.said.drain(..).map(words).collect()
+    }
+
+    #[test]
+    fn what_comes_in_one_read_waits_for_its_turn() {
+        let mut side = side();
+        assert_eq!(says(&mut side, b"one\ntwo\r\n88\nthree"), ["one", "two", "goodbye", "three", "end"]);
+    }
+
+    #[test]
+    fn last_words_may_be_a_goodbye() {
+        assert_eq!(says(&mut side(), b"hello88"), ["hello88, goodbye", "end"]);
+    }
+
+    #[test]
+    fn a_read_that_times_out_means_that_a_message_without_a_newline_is_whole() {
+        struct TimedOut;
+        impl Read for TimedOut {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(ErrorKind::WouldBlock.into())
+            }
+        }
+        let mut side = side();
+        side.read(&mut &b"88"[..], true);
+        assert!(side.said.is_empty());
+        side.read(&mut TimedOut, true);
+        assert!(matches!(side.said.pop_front(), Some(Said::Goodbye)));
+        // Nothing that was not finished makes the next message one that goes on.
+        side.read(&mut &b"88\n"[..], true);
+        assert!(matches!(side.said.pop_front(), Some(Said::Goodbye)));
+    }
+}

@@ -1,0 +1,124 @@
+//! Calling: an attempt at one address after the other, none of which is waited for. Only the look-up of a name is,
+//! because systems offer nothing else: while it lasts, this design does nothing.
+
+use crate::designs::connect::{Attempts, Call, RETRY_AFTER, not_oneself};
+use crate::rules::notice::Notice;
+use socket2::{Domain, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+use std::vec;
+
+/// A call that has not been answered.
+pub(super) struct Connector {
+    attempts: Attempts,
+    /// The addresses that are still to be tried in this attempt.
+    addresses: vec::IntoIter<SocketAddr>,
+    state: State,
+}
+
+enum State {
+    /// The next address is to be tried.
+    Next,
+    /// It becomes writable when it is decided whether that address answers.
+    Connecting { socket: Socket, address: SocketAddr, until: Instant },
+    /// The next attempt is to begin.
+    Again { at: Instant },
+}
+
+/// What came of it.
+pub(super) enum Progress {
+    /// Nothing yet.
+    None,
+    /// The user is to be told.
+    Report(Notice),
+    /// It is over.
+    Ended(Result<(TcpStream, SocketAddr), String>),
+}
+
+impl Connector {
+    /// Nothing happens before [`go_on`](Self::go_on).
+    pub(super) fn new(call: Call, now: Instant) -> Self {
+        let state = State::Again { at: now };
+        Self { attempts: Attempts::new(call, now), addresses: Vec::new().into_iter(), state }
+    }
+
+    /// What becomes writable when it is decided, if something is.
+    pub(super) fn to_connect(&self) -> Option<BorrowedFd<'_>> {
+        match &self.state {
+            State::Connecting { socket, .. } => Some(socket.as_fd()),
+            _ => None,
+        }
+    }
+
+    /// When to [go on](Self::go_on) although nothing has become writable.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Next => None,
+            State::Connecting { until, .. } => Some(until),
+            State::Again { at } => Some(at),
+        }
+    }
+
+    /// Something was decided (`is_writable`), or time has passed.
+    pub(super) fn go_on(&mut self, now: Instant, is_writable: bool) -> Progress {
+        match std::mem::replace(&mut self.state, State::Next) {
+            State::Again { at } if now < at => self.state = State::Again { at },
+            State::Again { .. } => self.addresses = self.attempts.look_up().into_iter(),
+            State::Connecting { socket, address, until } if !is_writable && now < until => {
+                self.state = State::Connecting { socket, address, until };
+            }
+            State::Connecting { socket, address, .. } => match connected(socket, is_writable) {
+                Ok(socket) => return Progress::Ended(Ok((socket, address))),
+                Err(error) => self.attempts.refused(address, &error),
+            },
+            State::Next => {}
+        }
+        if matches!(self.state, State::Next) { self.next(now) } else { Progress::None }
+    }
+
+    /// Tries the next address, or begins to wait for the next attempt.
+    fn next(&mut self, now: Instant) -> Progress {
+        for address in self.addresses.by_ref() {
+            match connect(address) {
+                Ok(socket) => {
+                    let until = now + self.attempts.call.timeout;
+                    self.state = State::Connecting { socket, address, until };
+                    return Progress::None;
+                }
+                Err(error) => self.attempts.refused(address, &error),
+            }
+        }
+        self.state = State::Again { at: now + RETRY_AFTER };
+        match self.attempts.next(now) {
+            Ok(None) => Progress::None,
+            Ok(Some(notice)) => Progress::Report(notice),
+            Err(reason) => Progress::Ended(Err(reason)),
+        }
+    }
+}
+
+/// Begins to connect.
+fn connect(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // Nobody shares this socket.
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+        _ => Ok(socket),
+    }
+}
+
+/// The connection, if there is one.
+fn connected(socket: Socket, is_decided: bool) -> io::Result<TcpStream> {
+    if !is_decided {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "connection timed out"));
+    }
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    let socket = TcpStream::from(socket);
+    not_oneself(socket.local_addr()?, socket.peer_addr()?)?;
+    Ok(socket)
+}

@@ -1,0 +1,208 @@
+//! The connections of the clients, and which of them have become ready.
+//!
+//! `poll` over ten thousand connections would look at each of them for every line. So they are registered once with what
+//! the system has for many (epoll, kqueue), which is one more descriptor to wait for.
+
+use crate::designs::net;
+use crate::designs::select::pool::Pool;
+use crate::observe::{Observer, Place, Step};
+use crate::rules::buffer::Buffer;
+use crate::rules::hub::{Id, Queue};
+use crate::rules::messages::Counter;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use std::collections::HashMap;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+/// How large the buffer of a client is, in bytes: twice as large as the last read. Ten thousand people who type need little,
+/// and somebody who sends a file is read in few calls.
+const BUFFER_SIZE: RangeInclusive<usize> = 1024..=64 * 1024;
+
+/// How many posts are written with one call at most.
+const SLICES: usize = 32;
+
+/// How many connections one look finds ready at most. The next finds the others.
+const EVENTS: usize = 1024;
+
+/// All connections.
+pub(super) struct Clients {
+    poll: Poll,
+    events: Events,
+    clients: HashMap<Id, Client>,
+    /// Those from which something can be read.
+    readable: Vec<Id>,
+    observer: Observer,
+}
+
+/// One connection. The system tells once when it has become readable or writable, so that is remembered until a read or
+/// write finds that it is not any more.
+struct Client {
+    socket: TcpStream,
+    /// One buffer. While the hub has it, nothing is read.
+    pool: Pool,
+    /// It is on the list of those that are.
+    is_readable: bool,
+    /// It sends no more, which the next reads will find.
+    is_closed: bool,
+    /// It takes no more for now.
+    is_full: bool,
+    /// Number what it is sent and what it sends, if anybody watches.
+    sent: Counter,
+    received: Counter,
+}
+
+/// What a read returned.
+pub(super) enum Taken {
+    Input(Buffer),
+    End,
+}
+
+impl Clients {
+    pub(super) fn new(observer: Observer) -> io::Result<Self> {
+        let (poll, events) = (Poll::new()?, Events::with_capacity(EVENTS));
+        Ok(Self { poll, events, clients: HashMap::new(), readable: Vec::new(), observer })
+    }
+
+    /// A new one. It is given back if the system cannot watch it.
+    pub(super) fn add(&mut self, id: Id, socket: TcpStream) -> Result<(), TcpStream> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let register = |socket: &TcpStream| {
+            // Nobody shares this socket.
+            socket.set_nonblocking(true)?;
+            self.poll.registry().register(&mut SourceFd(&socket.as_raw_fd()), Token(id.0), both)
+        };
+        if register(&socket).is_err() {
+            return Err(socket);
+        }
+        let pool = Pool::growing(1, BUFFER_SIZE);
+        let streams = self.observer.begins(|| net::ends(&socket));
+        let client = Client {
+            socket,
+            pool,
+            is_readable: false,
+            is_closed: false,
+            is_full: false,
+            sent: Counter::new(streams.sent),
+            received: Counter::new(streams.received),
+        };
+        self.clients.insert(id, client);
+        Ok(())
+    }
+
+    /// It is over with this client.
+    pub(super) fn remove(&mut self, id: Id) {
+        if let Some(client) = self.clients.remove(&id) {
+            // Closing it does the same; if this fails, that is why.
+            let _ = self.poll.registry().deregister(&mut SourceFd(&client.socket.as_raw_fd()));
+        }
+    }
+
+    /// Closes one or both halves. That fails only if the client has gone, which reading notices.
+    pub(super) fn shutdown(&self, id: Id, how: Shutdown) {
+        let _ = self.clients.get(&id).map(|client| client.socket.shutdown(how));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// What becomes readable when one of them has become ready.
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.poll.registry().as_fd()
+    }
+
+    /// Whether there is something to read, and a buffer for it.
+    pub(super) fn may_read(&self) -> bool {
+        let pool = |id| self.clients.get(id).map(|client| &client.pool);
+        self.readable.iter().filter_map(pool).any(|pool| !pool.is_empty())
+    }
+
+    /// Looks which have become ready. Those that take more again.
+    pub(super) fn look(&mut self) -> Vec<Id> {
+        let mut writable = Vec::new();
+        // An error is an interruption: it is looked again.
+        if self.poll.poll(&mut self.events, Some(Duration::ZERO)).is_err() {
+            return writable;
+        }
+        for event in &self.events {
+            let id = Id(event.token().0);
+            let Some(client) = self.clients.get_mut(&id) else { continue };
+            if event.is_writable() && std::mem::take(&mut client.is_full) {
+                writable.push(id);
+            }
+            client.is_closed |= event.is_read_closed() || event.is_error();
+            if (event.is_readable() || client.is_closed) && !std::mem::replace(&mut client.is_readable, true)
+            {
+                self.readable.push(id);
+            }
+        }
+        writable
+    }
+
+    /// Those from which something can be read. [`read`](Self::read) tells whether that is still so.
+    pub(super) fn take_readable(&mut self) -> Vec<Id> {
+        std::mem::take(&mut self.readable)
+    }
+
+    /// Reads once, if the buffer is there and the socket has something.
+    pub(super) fn read(&mut self, id: Id) -> Option<io::Result<Taken>> {
+        let client = self.clients.get_mut(&id)?;
+        let result = client.read(&self.observer);
+        if client.is_readable {
+            self.readable.push(id);
+        }
+        result
+    }
+
+    /// Writes what this client takes, if it takes anything.
+    pub(super) fn write(&mut self, id: Id, queue: &Queue) -> Option<io::Result<usize>> {
+        let client = self.clients.get_mut(&id).filter(|client| !client.is_full)?;
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let slices = queue.fill(&mut slices, usize::MAX);
+        loop {
+            self.observer.emit(|| Step::Writes { to: Place::Client, bytes: queue.bytes() });
+            match client.socket.write_vectored(slices) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    client.is_full = true;
+                    return None;
+                }
+                Ok(written) => {
+                    queue.was_written(written, &mut client.sent, &self.observer);
+                    return Some(Ok(written));
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl Client {
+    fn read(&mut self, observer: &Observer) -> Option<io::Result<Taken>> {
+        let mut buffer = self.pool.try_take()?;
+        match self.socket.read(buffer.space()) {
+            Ok(0) => {
+                self.is_readable = false;
+                Some(Ok(Taken::End))
+            }
+            Ok(bytes) => {
+                buffer.filled(bytes);
+                let messages = observer.count(&mut self.received, buffer.input());
+                buffer.messages = messages;
+                observer.emit(|| Step::Read { from: Place::Client, bytes, messages });
+                // That was all there was, and what comes later is told of again.
+                self.is_readable = self.is_closed || bytes == buffer.space().len();
+                Some(Ok(Taken::Input(buffer)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            Err(error) => {
+                self.is_readable = false;
+                (error.kind() != io::ErrorKind::WouldBlock).then_some(Err(error))
+            }
+        }
+    }
+}

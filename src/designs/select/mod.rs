@@ -1,0 +1,89 @@
+//! The select design: one thread, which waits for everything at once and does whatever has become possible.
+//!
+//! ```text
+//!            ┌────────────── wait: poll ──────────────┐
+//!            │ keyboard, socket, screen, callers, …   │
+//!            ▼                                        │
+//!   what is ready is read ──▶ decide ──▶ written, as much as is taken
+//! ```
+//!
+//! It keeps to the same rules as [`threads`](crate::designs::threads), because they are the same code, and it mirrors it file
+//! for file:
+//!
+//! 1. `wait.rs`: the one wait, and all that can be ready then.
+//! 2. `main_loop.rs`: `wait` waits, `handle` reads what is ready, `perform_actions` does what is to be done.
+//! 3. `desk.rs`: the keyboard, the screen and the signals. `talk.rs`: the socket of one conversation.
+//! 4. `outbox.rs` and `screen.rs`: the two ways out. What is not taken at once waits in a queue.
+//! 5. `transcript.rs`: a third way out, for those who want it on record.
+//! 6. `callers.rs` and `connector.rs`: how two people come together.
+//! 7. `hub/`: many people, with one more poller for their connections, and the rules of [`room`](crate::rules::hub).
+//!
+//! Nothing blocks but the look-up of a name, for which systems have no other call, and writing to a terminal of another user that is
+//! paused; and nothing grows: what is
+//! read travels in the same few [buffers](crate::rules::buffer) until it has been written.
+//!
+//! `poll` and not `epoll`, because the latter refuses regular files. Where `poll` knows nothing but sockets, as on
+//! Windows, this design cannot be.
+
+mod callers;
+mod connector;
+mod console;
+mod environment;
+#[cfg(feature = "hub")]
+mod hub;
+mod main_loop;
+mod outbox;
+mod pool;
+mod screen;
+mod session;
+mod transcript;
+mod wait;
+
+pub use environment::Environment;
+
+use crate::designs::connect::Call;
+use crate::rules::exit::Exit;
+#[cfg(feature = "hub")]
+use crate::rules::hub::Rules;
+use crate::rules::settings::Settings;
+use main_loop::MainLoop;
+use std::io;
+use std::net::TcpListener;
+
+/// Waits for callers and talks with them, one at a time; after the first one it ends if that is all it is to
+/// do (`once`). Where it listens is always told unless the user has chosen the port.
+///
+/// # Errors
+/// The system lets us neither set nor ask what is needed about the listening socket.
+pub fn serve(
+    environment: Environment,
+    settings: Settings,
+    listener: TcpListener,
+    port_was_chosen: bool,
+    once: bool,
+) -> io::Result<Exit> {
+    let observer = environment.observer.clone();
+    observer.watch(|| Ok(MainLoop::serve(environment, settings, listener, port_was_chosen, once)?.run()))
+}
+
+/// Lets any number of people talk with each other.
+///
+/// # Errors
+/// The system lets us neither set nor ask what is needed about the listening socket, or gives us no poller.
+#[cfg(feature = "hub")]
+pub fn hub(
+    environment: Environment,
+    rules: Rules,
+    listener: TcpListener,
+    port_was_chosen: bool,
+) -> io::Result<Exit> {
+    let observer = environment.observer.clone();
+    observer.watch(|| Ok(hub::HubLoop::start(environment, rules, listener, port_was_chosen)?.run()))
+}
+
+/// Calls somebody and talks with them.
+#[must_use]
+pub fn connect(environment: Environment, settings: Settings, call: Call) -> Exit {
+    let observer = environment.observer.clone();
+    observer.watch(|| MainLoop::connect(environment, settings, call).run())
+}

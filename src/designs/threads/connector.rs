@@ -1,0 +1,29 @@
+//! The connector: looks up a name and calls, both of which can take long.
+
+use super::event::{Event, ToMain};
+use crate::designs::connect::{Attempts, Call, RETRY_AFTER};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
+
+/// Calls until it succeeds or the time is up, or the sender of `stop` is dropped. An error is a sentence for the
+/// user.
+pub(super) fn run(
+    call: Call,
+    stop: &Receiver<Infallible>,
+    to_main: &ToMain,
+) -> Result<(TcpStream, SocketAddr), String> {
+    let mut attempts = Attempts::new(call, Instant::now());
+    loop {
+        if let Some(connected) = attempts.try_once() {
+            return Ok(connected);
+        }
+        if let Some(notice) = attempts.next(Instant::now())? {
+            to_main.send(Event::Report(notice));
+        }
+        if stop.recv_timeout(RETRY_AFTER) == Err(RecvTimeoutError::Disconnected) {
+            return Err("not connected".to_owned());
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! One client: a reader, and a writer if it is ever behind.
+
+use crate::designs::threads::event::{Event, ToMain};
+use crate::designs::threads::pool::Pool;
+use crate::designs::threads::reader::Reader;
+use crate::designs::threads::spawn_as;
+use crate::observe::{For, Observer, Place, Step};
+use crate::platform::{self, Connection};
+use crate::rules::hub::{Id, Queue};
+use crate::rules::messages::{Counter, Streams};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::convert::Infallible;
+use std::io::{self, IoSlice, Write};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+/// How many buffers a client-reader has: while one is with main it reads into the other.
+const BUFFERS: usize = 2;
+
+/// How large they are, in bytes: twice as large as the last read. Ten thousand people who type need little, and
+/// somebody who sends a file is read in few calls.
+const BUFFER_SIZE: RangeInclusive<usize> = 1024..=64 * 1024;
+
+/// How large the stacks of these threads are, in bytes: several times what they use.
+const STACK: usize = 64 * 1024;
+
+/// How much a writer writes with one call, in bytes. A blocked call tells of no progress until it is through: at 64
+/// KiB a second, the slowest client that is never to be cut off, that takes half a second.
+const CHUNK: usize = 32 * 1024;
+
+/// How many posts are written with one call at most.
+pub(super) const SLICES: usize = 32;
+
+/// The connection and its threads.
+pub(super) struct Client {
+    pub(super) connection: Arc<Connection>,
+    /// None when it has said its last word.
+    pub(super) reader: Option<JoinHandle<()>>,
+    /// Dropped, it ends the reader also if the client goes on sending, which hanging up does not. None when it is over.
+    pub(super) running: Option<Sender<Infallible>>,
+    writer: Option<Writer>,
+    /// Numbers the lines that it is sent, if anybody watches.
+    pub(super) sent: Counter,
+    observer: Observer,
+}
+
+/// The thread that writes to a client that is behind. It stays until the client has gone: such a client will be behind again.
+struct Writer {
+    queue: Sender<Lent>,
+    thread: JoinHandle<()>,
+}
+
+/// What a writer is to write, and the number of its first line.
+pub(super) type Lent = (Queue, Counter);
+
+impl Client {
+    /// Starts the reader.
+    pub(super) fn start(
+        id: Id,
+        connection: &Arc<Connection>,
+        to_main: &ToMain,
+        streams: Streams,
+    ) -> io::Result<Self> {
+        let observer = to_main.observer.clone();
+        let (connection, input, to_main) = (Arc::clone(connection), Arc::clone(connection), to_main.clone());
+        let (running, stop) = bounded(0);
+        let reader = Reader {
+            pool: Pool::growing(BUFFERS, BUFFER_SIZE),
+            stop,
+            to_main,
+            place: Place::Client,
+            stream: streams.received,
+        };
+        let reader = spawn_as(
+            thread::Builder::new().name("client-reader".to_owned()).stack_size(STACK),
+            &observer,
+            move || {
+                reader.run(
+                    &*input,
+                    |buffer| Event::Heard(id, buffer),
+                    |result| {
+                        Event::HeardAllOf(id, result.and_then(|()| platform::end_of_stream(&input.socket)))
+                    },
+                );
+            },
+        )?;
+        let sent = Counter::new(streams.sent);
+        Ok(Self { connection, reader: Some(reader), running: Some(running), writer: None, sent, observer })
+    }
+
+    /// The way to the writer, which is started if there is none.
+    pub(super) fn writer(&mut self, id: Id, to_main: &ToMain) -> io::Result<&Sender<Lent>> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => {
+                let (queue, lent) = bounded(1);
+                let (connection, to_main) = (Arc::clone(&self.connection), to_main.clone());
+                let thread = thread::Builder::new().name("client-writer".to_owned()).stack_size(STACK);
+                let thread = spawn_as(thread, &self.observer, move || {
+                    write(id, &connection, &lent, &to_main);
+                })?;
+                Writer { queue, thread }
+            }
+        };
+        Ok(&self.writer.insert(writer).queue)
+    }
+
+    /// Numbers the lines that are to be lent, if anybody watches.
+    pub(super) fn count_lent(&mut self, queue: &Queue) -> Counter {
+        let first = self.sent;
+        if self.observer.watches() {
+            let messages = self.sent.next(queue.lines());
+            self.observer.emit(|| Step::HandsOut { to: Place::Client, messages });
+        }
+        first
+    }
+
+    /// Lets the writer come to its end; nothing will be lent to it any more.
+    pub(super) fn end_writer(&mut self) -> Option<JoinHandle<()>> {
+        self.writer.take().map(|writer| writer.thread)
+    }
+}
+
+/// The writer: blocks in writing what it is lent, until main has nothing for it any more or an error.
+fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMain) {
+    let observer = &to_main.observer;
+    let next = || {
+        observer.emit(|| Step::Waits(For::Work));
+        lent.recv().ok()
+    };
+    while let Some((mut queue, mut counter)) = next() {
+        while !queue.is_empty() {
+            observer.emit(|| Step::Writes { to: Place::Client, bytes: CHUNK.min(queue.bytes()) });
+            let event = match write_chunk(connection, &queue) {
+                Ok(written) => {
+                    queue.was_written(written, &mut counter, observer);
+                    queue.advance(written);
+                    Event::Wrote(id, written)
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    to_main.send(Event::WriteFailedTo(id, error));
+                    return;
+                }
+            };
+            // Refused only if main has gone.
+            if !to_main.send(event) {
+                return;
+            }
+        }
+    }
+}
+
+fn write_chunk(mut connection: &Connection, queue: &Queue) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    connection.write_vectored(queue.fill(&mut slices, CHUNK))
+}

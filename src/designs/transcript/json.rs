@@ -1,0 +1,155 @@
+//! A transcript as JSON, one object a line.
+
+use super::Format;
+use crate::rules::record::{Direction, Entry, What};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use std::io::{self, Write};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+/// Entries as JSON, one object a line.
+#[derive(Debug, Default)]
+pub struct JsonLines;
+
+/// One line.
+#[derive(Clone, Copy, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+struct Line<'a> {
+    time: &'a str,
+    event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_order: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<&'a str>,
+}
+
+impl Line<'_> {
+    fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        to.write_all(&line)
+    }
+
+    fn write_each<'b>(self, messages: impl Iterator<Item = &'b [u8]>, to: &mut dyn Write) -> io::Result<()> {
+        for message in messages {
+            match str::from_utf8(message) {
+                Ok(text) => Line { text: Some(text), ..self }.write(to)?,
+                Err(_) => Line { base64: Some(&STANDARD.encode(message)), ..self }.write(to)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Format for JsonLines {
+    fn write(&self, entry: &Entry, to: &mut dyn Write) -> io::Result<()> {
+        let (time, peer) = (rfc3339(entry.time), entry.peer.map(|peer| peer.to_string()));
+        let line = Line { time: &time, peer: peer.as_deref(), ..Line::default() };
+        let with = |event, direction| Line { event, direction, ..line };
+        match &entry.what {
+            What::Connected(direction) => with("connected", Some(name(*direction))).write(to),
+            What::Sent(buffer) => with("sent", Some(name(Direction::Sent))).write_each(buffer.sent(), to),
+            What::Received(buffer) => {
+                with("received", Some(name(Direction::Received))).write_each(buffer.received(), to)
+            }
+            What::Goodbye(direction) => with("goodbye", Some(name(*direction))).write(to),
+            What::Closed { in_order } => Line { in_order: Some(*in_order), ..with("closed", None) }.write(to),
+            #[cfg(feature = "hub")]
+            What::Joined { name, room } => {
+                Line { name: Some(name), room: Some(room), ..with("joined", None) }.write(to)
+            }
+            #[cfg(feature = "hub")]
+            What::Left { name, room, why } => {
+                Line { name: Some(name), room: Some(room), text: Some(why), ..with("left", None) }.write(to)
+            }
+            #[cfg(feature = "hub")]
+            What::Renamed { old, new } => {
+                Line { name: Some(old), text: Some(new), ..with("renamed", None) }.write(to)
+            }
+            #[cfg(feature = "hub")]
+            What::Said { name, room, post, acted } => {
+                let event = if *acted { "acted" } else { "said" };
+                Line { name: Some(name), room: Some(room), ..with(event, None) }.write_each(post.texts(), to)
+            }
+            What::Error(text) => Line { text: Some(text), ..with("error", None) }.write(to),
+        }
+    }
+}
+
+fn name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Sent => "sent",
+        Direction::Received => "received",
+    }
+}
+
+/// In local time, as the stamps; in UTC where that is not to be had.
+fn rfc3339(time: OffsetDateTime) -> String {
+    let offset = UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC);
+    // The format has no room for the seconds that offsets of long ago had.
+    let offset = UtcOffset::from_whole_seconds(offset.whole_seconds() / 60 * 60).unwrap_or(UtcOffset::UTC);
+    // It cannot fail for years that have four digits.
+    time.to_offset(offset).format(&Rfc3339).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::rules::buffer::Buffer;
+    use std::sync::Arc;
+    use time::macros::datetime;
+
+    /// The lines that are written for this, without their time, of which it is checked that it is that moment.
+    fn lines(what: What) -> Vec<String> {
+        let moment = datetime!(2026-11-09 06:18:34.25 UTC);
+        let mut lines = Vec::new();
+        let peer = Some(([127, 0, 0, 1], 9).into());
+        JsonLines.write(&Entry { time: moment, peer, what }, &mut lines).unwrap();
+        let without_time = |line: &str| {
+            let (time, rest) = line.strip_prefix("{\"time\":\"").unwrap().split_once("\",").unwrap();
+            assert_eq!(OffsetDateTime::parse(time, &Rfc3339).unwrap(), moment);
+            rest.to_owned()
+        };
+        String::from_utf8(lines).unwrap().lines().map(without_time).collect()
+    }
+
+    #[test]
+    fn each_event_has_its_fields() {
+        let peer = r#""peer":"127.0.0.1:9""#;
+        for (what, expected) in [
+            (What::Connected(Direction::Sent), format!(r#""event":"connected",{peer},"direction":"sent"}}"#)),
+            (
+                What::Goodbye(Direction::Received),
+                format!(r#""event":"goodbye",{peer},"direction":"received"}}"#),
+            ),
+            (What::Closed { in_order: true }, format!(r#""event":"closed",{peer},"in_order":true}}"#)),
+            (
+                What::Error("it \"broke\"".into()),
+                format!(r#""event":"error",{peer},"text":"it \"broke\""}}"#),
+            ),
+        ] {
+            assert_eq!(lines(what), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_message_is_text_or_else_base64() {
+        let buffer = Buffer::with_output(b"caf\xc3\xa9\x1b\n\n\xff\xfe\n".to_vec());
+        let begin = r#""event":"received","peer":"127.0.0.1:9","direction":"received","#;
+        let expected = [r#""text":"café\u001b"}"#, r#""text":""}"#, r#""base64":"//4="}"#];
+        assert_eq!(lines(What::Received(Arc::new(buffer))), expected.map(|end| format!("{begin}{end}")));
+    }
+}

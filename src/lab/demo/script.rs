@@ -1,0 +1,137 @@
+//! What is typed for both: a few lines of text, and how far they have been typed. No I/O.
+//!
+//! ```text
+//! # A comment.
+//! A Hello, B!
+//!
+//! B Lines that follow each other directly are typed at the same time,
+//! A and an empty line waits until all that was typed before has been shown.
+//! A 88
+//! ```
+
+use super::side::{Each, Side};
+use crate::rules::input;
+use std::collections::VecDeque;
+use std::fs;
+
+/// What is typed unless there is a file.
+const DEFAULT: &str = include_str!("default.script");
+
+/// The longest line in bytes, so that there is room for it in any system's pipe.
+const MAX_LINE: usize = 1000;
+
+/// What is to be typed.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// What is typed at the same time, and one after the other.
+    scenes: VecDeque<Each<Vec<String>>>,
+}
+
+impl Script {
+    /// Reads a script from a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or one of its lines is none of a script, in a sentence with its number.
+    pub fn read(path: &str) -> Result<Self, String> {
+        let bytes = fs::read(path).map_err(|error| format!("cannot read it: {error}"))?;
+        Self::parse(&String::from_utf8_lossy(&bytes))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut scenes: Vec<Each<Vec<String>>> = vec![Each::default()];
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.trim_end();
+            if line.is_empty() {
+                scenes.push(Each::default());
+            } else if !line.starts_with('#') {
+                let (side, text) = parse_line(line).map_err(|why| format!("line {number}: {why}"))?;
+                if let Some(scene) = scenes.last_mut() {
+                    scene[side].push(text.to_owned());
+                }
+            }
+        }
+        scenes.retain(|scene| scene.iter().any(|lines| !lines.is_empty()));
+        Ok(Self { scenes: scenes.into() })
+    }
+
+    /// Whether somebody says goodbye in it.
+    fn has_goodbye(&self) -> bool {
+        let mut lines = self.scenes.iter().flat_map(Each::iter).flatten();
+        lines.any(|line| input::is_goodbye(line.as_bytes()))
+    }
+
+    /// The same, with a goodbye of A at its end if there is none.
+    #[must_use]
+    pub(super) fn with_goodbye(mut self) -> Self {
+        if !self.has_goodbye() {
+            self.scenes.push_back(Each::of(vec!["88".to_owned()], Vec::new()));
+        }
+        self
+    }
+
+    /// The lines that are to be typed next, by each at the same time, if there are any left.
+    pub(super) fn next(&mut self) -> Option<Each<Vec<String>>> {
+        self.scenes.pop_front()
+    }
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        // Nothing is wrong with it, as a test says.
+        Self::parse(DEFAULT).unwrap_or(Self { scenes: VecDeque::new() })
+    }
+}
+
+fn parse_line(line: &str) -> Result<(Side, &str), String> {
+    let (side, text) = match line.split_once([' ', '\t']) {
+        Some(("A", text)) => (Side::A, text),
+        Some(("B", text)) => (Side::B, text),
+        _ => return Err("it must begin with A or B, a space and what they type, or with #".to_owned()),
+    };
+    match text.len() {
+        ..=MAX_LINE => Ok((side, text)),
+        length => Err(format!("it is {length} bytes long, and {MAX_LINE} are the limit")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn lines_that_follow_each_other_are_typed_at_the_same_time() {
+        let mut script = Script::parse("# Both.\nA one\nB  two \r\n# still\nA three\n\n\n\nB 88\n").unwrap();
+        assert!(script.has_goodbye());
+        let [a, b] = script.next().unwrap().into_both();
+        assert_eq!((a, b), (vec!["one".to_owned(), "three".to_owned()], vec![" two".to_owned()]));
+        let [a, b] = script.next().unwrap().into_both();
+        assert_eq!((a.len(), b), (0, vec!["88".to_owned()]));
+        assert!(script.next().is_none());
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_told_with_its_number() {
+        for (text, told) in [
+            ("A one\n\nC two\n", "line 3: it must begin with A or B"),
+            ("A\n", "line 1: it must begin"),
+            ("a one", "line 1: it must begin"),
+            (&format!("\nB {}", "x".repeat(1001)), "line 2: it is 1001 bytes long"),
+        ] {
+            let error = Script::parse(text).unwrap_err();
+            assert!(error.starts_with(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_script_without_a_goodbye_gets_one() {
+        let script = Script::parse("B 88 is a number\n").unwrap();
+        assert!(!script.has_goodbye() && script.with_goodbye().has_goodbye());
+    }
+
+    #[test]
+    fn the_default_is_a_script() {
+        let script = Script::parse(DEFAULT).unwrap();
+        assert!(script.scenes.len() > 3 && script.has_goodbye());
+    }
+}

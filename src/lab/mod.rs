@@ -1,0 +1,5 @@
+//! Watching and measuring.
+
+pub mod compare;
+pub mod demo;
+pub mod timeline;

@@ -1,0 +1,33 @@
+//! How the program ends, for scripts.
+
+use crate::rules::signal::Signal;
+use std::process::ExitCode;
+
+/// The outcome of the whole program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: ended by `88`, by the end of our input, or because nobody reads our output any more.
+    InOrder,
+    /// 1: could not connect or listen, or the conversation did not end in good order.
+    Failed,
+    /// 128 + its number: a signal ended it.
+    Signal(Signal),
+}
+
+impl Exit {
+    /// The exit code. (2 is for a wrong command line, and clap's.)
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::InOrder => 0,
+            Self::Failed => 1,
+            Self::Signal(signal) => 128 + signal.number,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

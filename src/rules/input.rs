@@ -1,0 +1,238 @@
+//! What was typed and nobody has taken yet. No I/O.
+
+use crate::rules::buffer::Buffer;
+use crate::rules::messages::{Messages, Stream};
+use crate::rules::wire::{Encoder, Framer, GOODBYE, Stamp};
+use std::collections::VecDeque;
+
+/// How many bytes typed at a terminal may wait, for a caller or for a peer that is slow to read. A pipe
+/// needs no such limit, because its reader waits when its buffers are under way.
+pub const ROOM: usize = 1024 * 1024;
+
+/// How many bytes of input are looked at at a time, and with how many of output a batch is full. The former may
+/// be empty lines, which grow 28-fold when they are stamped.
+const STEP: usize = 32 * 1024;
+const FULL: usize = 512 * 1024;
+
+/// The lines of standard input, from the moment they were read until a conversation takes them. It outlives
+/// the conversations of a `serve`: what one does not take is there for the next.
+#[derive(Debug)]
+pub struct Input {
+    /// A person types here; otherwise it is a pipe or a file.
+    pub is_terminal: bool,
+    queue: VecDeque<Buffer>,
+    /// How much of the first buffer in the queue has been taken.
+    taken: usize,
+    /// How many bytes in the queue have not.
+    waiting: usize,
+    framer: Framer,
+    /// How many lines have been taken, and of how many of them [`take_typed`](Self::take_typed) has told.
+    lines: u64,
+    told: u64,
+    /// Whether there has ever been a line.
+    spoke: bool,
+    ended: bool,
+    /// A conversation has been told of the end.
+    end_taken: bool,
+}
+
+/// Whether this line, with or without its end, is the goodbye.
+#[must_use]
+pub fn is_goodbye(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line) == GOODBYE
+}
+
+/// What a conversation gets out of the input.
+#[derive(Debug)]
+pub enum Taken {
+    /// Messages, ready to be written. (There may be none in it: the buffer goes home all the same.)
+    Messages(Buffer),
+    /// The line `88`, and the messages in front of it.
+    Goodbye(Buffer),
+    /// The input has ended. `spoke` is false if there has never been a line.
+    End {
+        /// Whether there has ever been a line.
+        spoke: bool,
+    },
+    /// Nothing, for now.
+    Nothing,
+}
+
+impl Input {
+    /// `max_line` is the longest message in bytes; a longer line becomes several.
+    #[must_use]
+    pub fn new(is_terminal: bool, max_line: usize) -> Self {
+        Self {
+            is_terminal,
+            queue: VecDeque::new(),
+            taken: 0,
+            waiting: 0,
+            framer: Framer::new(Encoder::text_limit(max_line)),
+            lines: 0,
+            told: 0,
+            spoke: false,
+            ended: false,
+            end_taken: false,
+        }
+    }
+
+    /// A read returned this. At a terminal it is copied, so that the buffer goes home at once and typing is
+    /// always read.
+    pub fn push(&mut self, buffer: Buffer) {
+        self.waiting += buffer.input().len();
+        if !self.is_terminal {
+            self.queue.push_back(buffer);
+        } else if let Some(last) = self.queue.back_mut() {
+            last.append_input(buffer.input());
+        } else {
+            self.queue.push_back(Buffer::with_input(buffer.input()));
+        }
+    }
+
+    /// Standard input has ended.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Takes a batch of messages: what one read returned, or as many of them as make a batch full, or those up to
+    /// and including a line `88`.
+    pub fn take(&mut self, encoder: &Encoder, stamp: &Stamp) -> Taken {
+        let Some(mut front) = self.queue.pop_front() else { return self.take_end(encoder, stamp) };
+        let mut out = Buffer::default();
+        out.swap_output(&mut front);
+        out.messages = Messages::NONE;
+        let mut goodbye = false;
+        while !goodbye && self.taken < front.input().len() && out.output.len() < FULL {
+            let rest = &front.input()[self.taken..];
+            let step = &rest[..rest.len().min(STEP)];
+            let left = self.take_step(step, encoder, stamp, &mut out, &mut goodbye);
+            self.taken += step.len() - left;
+            self.waiting -= step.len() - left;
+        }
+        if self.taken < front.input().len() {
+            self.queue.push_front(front);
+        } else {
+            self.taken = 0;
+            if !goodbye {
+                // All of it is on its way, and the buffer goes with it.
+                front.swap_output(&mut out);
+                return Taken::Messages(front);
+            }
+        }
+        if goodbye { Taken::Goodbye(out) } else { Taken::Messages(out) }
+    }
+
+    /// Encodes the lines of a step, up to a goodbye. How many bytes of it are left.
+    fn take_step(
+        &mut self,
+        mut step: &[u8],
+        encoder: &Encoder,
+        stamp: &Stamp,
+        out: &mut Buffer,
+        goodbye: &mut bool,
+    ) -> usize {
+        loop {
+            let lines = self.framer.next_lines(&mut step);
+            let before = out.messages.count;
+            encoder.encode_lines(stamp, lines, out);
+            self.lines += out.messages.count - before;
+            self.spoke |= !lines.is_empty();
+            let Some(frame) = self.framer.next(&mut step) else { return 0 };
+            self.spoke = true;
+            self.lines += u64::from(frame.ends_line);
+            if frame.starts_line && frame.ends_line && frame.text == GOODBYE {
+                *goodbye = true;
+                return step.len();
+            }
+            encoder.encode(stamp, frame.text, out);
+        }
+    }
+
+    /// What is left when everything that was read has been taken.
+    fn take_end(&mut self, encoder: &Encoder, stamp: &Stamp) -> Taken {
+        if !self.ended || self.end_taken {
+            return Taken::Nothing;
+        }
+        let mut out = Buffer::default();
+        while let Some(frame) = self.framer.finish() {
+            self.spoke = true;
+            self.lines += u64::from(frame.starts_line);
+            if frame.starts_line && frame.text == GOODBYE {
+                return Taken::Goodbye(out);
+            }
+            encoder.encode(stamp, frame.text, &mut out);
+        }
+        if !out.output.is_empty() {
+            return Taken::Messages(out);
+        }
+        self.end_taken = true;
+        Taken::End { spoke: self.spoke }
+    }
+
+    /// Which lines have been taken since this was last asked.
+    pub fn take_typed(&mut self) -> Messages {
+        let first = self.told + 1;
+        let count = self.lines - std::mem::replace(&mut self.told, self.lines);
+        Messages { stream: Stream::KEYBOARD, first, count }
+    }
+
+    /// How many bytes wait to be taken.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.framer.partial().len() + self.waiting
+    }
+
+    /// Whether the first line that waits is the goodbye.
+    #[must_use]
+    pub fn starts_with_goodbye(&self) -> bool {
+        let queued = self.queue.iter().flat_map(Buffer::input);
+        let waiting = self.framer.partial().iter().chain(queued.skip(self.taken));
+        let mut line: Vec<u8> = waiting.copied().take(GOODBYE.len() + 2).collect();
+        if let Some(end) = line.iter().position(|&byte| byte == b'\n') {
+            line.truncate(end);
+        } else if !self.ended {
+            return false;
+        }
+        !self.framer.is_cut() && is_goodbye(&line)
+    }
+
+    /// A conversation begins. An end of the input behind which nothing waits was the end of what was said
+    /// before: this one only listens.
+    pub fn begin_conversation(&mut self) {
+        self.end_taken |= self.ended && self.waiting() == 0;
+    }
+
+    /// Whether everything has been taken, the end of the input included.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.end_taken
+    }
+
+    /// Whether there has ever been a line.
+    #[must_use]
+    pub fn spoke(&self) -> bool {
+        self.spoke
+    }
+
+    /// Whether standard input has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_88_with_or_without_a_line_end_is_a_goodbye() {
+        for line in ["88", "88\n", "88\r\n"] {
+            assert!(is_goodbye(line.as_bytes()), "{line:?}");
+        }
+        for line in ["88 \n", " 88\n", "888\n", "\n"] {
+            assert!(!is_goodbye(line.as_bytes()), "{line:?}");
+        }
+    }
+}

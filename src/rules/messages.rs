@@ -1,0 +1,140 @@
+//! The numbers of messages, by which one that is sent is found again where it is received.
+
+use super::wire::GOODBYE;
+use std::fmt::{self, Display, Formatter};
+use std::net::SocketAddr;
+
+/// Some messages of a stream that follow each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Messages {
+    /// Which stream.
+    pub stream: Stream,
+    /// The number of the first, counted from 1 in its stream.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+}
+
+/// All messages that go one way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Stream(pub u32);
+
+/// The two streams of a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Streams {
+    /// From us.
+    pub sent: Stream,
+    /// To us.
+    pub received: Stream,
+}
+
+impl Stream {
+    /// The lines that are typed at an endpoint.
+    pub const KEYBOARD: Self = Self(0);
+
+    /// From one end of a connection to the other: the same number on either side, because each knows both addresses.
+    #[must_use]
+    pub fn between(from: SocketAddr, to: SocketAddr) -> Self {
+        // A listener for both kinds of addresses knows a caller by the newer one.
+        let text = |end: SocketAddr| format!("{} {} ", end.ip().to_canonical(), end.port());
+        // FNV-1a, whose parameters are part of the format: docs/trace.md.
+        let hash = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        Self((text(from) + &text(to)).bytes().fold(0x811c_9dc5, hash).max(1))
+    }
+}
+
+impl Streams {
+    /// Those of the connection between us and them.
+    #[must_use]
+    pub fn of(local: SocketAddr, peer: SocketAddr) -> Self {
+        Self { sent: Stream::between(local, peer), received: Stream::between(peer, local) }
+    }
+}
+
+impl Messages {
+    /// None.
+    pub const NONE: Self = Self { stream: Stream::KEYBOARD, first: 0, count: 0 };
+}
+
+/// Numbers the messages of a stream.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counter {
+    stream: Stream,
+    counted: u64,
+    framed: bool,
+}
+
+impl Counter {
+    /// Starts with 1.
+    #[must_use]
+    pub fn new(stream: Stream) -> Self {
+        Self { stream, counted: 0, framed: false }
+    }
+
+    /// The next so many.
+    pub fn next(&mut self, count: u64) -> Messages {
+        let first = self.counted + 1;
+        self.counted += count;
+        Messages { stream: self.stream, first, count }
+    }
+
+    /// Those that end in what a read has returned: each ends with its newline. While there has never been one, what a
+    /// read returns is a message, as in the programs of the article, unless it is the goodbye.
+    pub fn read(&mut self, bytes: &[u8]) -> Messages {
+        let newlines = bytecount::count(bytes, b'\n') as u64;
+        if newlines > 0 && !std::mem::replace(&mut self.framed, true) {
+            self.counted = 0;
+        }
+        self.next(if self.framed || bytes == GOODBYE { newlines } else { 1 })
+    }
+}
+
+impl Display for Messages {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (one, several) = match self.stream {
+            Stream::KEYBOARD => ("line", "lines"),
+            _ => ("message", "messages"),
+        };
+        match self.count {
+            0 => f.write_str("none"),
+            1 => write!(f, "{one} {}", self.first),
+            count => write!(f, "{several} {} to {}", self.first, self.first + count - 1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_give_a_stream_the_same_number() {
+        let (one, other) = (([127, 0, 0, 1], 21567).into(), ([127, 0, 0, 1], 40000).into());
+        let (ours, theirs) = (Streams::of(one, other), Streams::of(other, one));
+        assert_eq!((ours.sent, ours.received), (theirs.received, theirs.sent));
+        assert_ne!(ours.sent, ours.received);
+    }
+
+    #[test]
+    fn messages_are_numbered_by_their_newlines() {
+        let mut counter = Counter::new(Stream(7));
+        let read = |counter: &mut Counter, bytes: &[u8]| {
+            let messages = counter.read(bytes);
+            (messages.first, messages.count)
+        };
+        assert_eq!(read(&mut counter, b"one\ntwo\nthr"), (1, 2));
+        assert_eq!(read(&mut counter, b"ee\n"), (3, 1));
+        assert_eq!(read(&mut counter, b"88"), (4, 0));
+    }
+
+    #[test]
+    fn without_newlines_a_read_is_a_message_until_there_is_one() {
+        let mut counter = Counter::new(Stream(7));
+        assert_eq!(counter.read(b"one").first, 1);
+        assert_eq!(counter.read(b"two").first, 2);
+        assert_eq!(counter.read(b"88").count, 0);
+        let mut counter = Counter::new(Stream(7));
+        counter.read(b"the first li");
+        assert_eq!(counter.read(b"ne\nthe second\n"), Messages { stream: Stream(7), first: 1, count: 2 });
+    }
+}

@@ -1,0 +1,252 @@
+//! Lines of bounded length out of bytes that arrive in any pieces.
+
+use memchr::{memchr, memmem, memrchr};
+
+/// One line, or a piece of one that is longer than the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The bytes, without the line end.
+    pub text: &'a [u8],
+    /// False for the remainder of a line that had to be cut: such a frame is never a goodbye.
+    pub starts_line: bool,
+    /// True if a newline ended it.
+    pub ends_line: bool,
+}
+
+/// Cuts a stream into lines. A line ends at `\n`; a `\r` before it is dropped. One with more than `limit`
+/// bytes is cut at a character boundary and goes on in the next frame, so nothing is lost and no more than
+/// `limit` + 2 bytes are ever held here.
+///
+/// However the stream is cut into pieces, the same frames come out:
+///
+/// ```
+/// # use threadchat::rules::wire::Framer;
+/// let mut framer = Framer::new(100);
+/// let mut first: &[u8] = b"one\r\ntw";
+/// assert_eq!(framer.next(&mut first).map(|frame| frame.text), Some(&b"one"[..]));
+/// assert_eq!(framer.next(&mut first), None);
+/// let mut second: &[u8] = b"o\n";
+/// assert_eq!(framer.next(&mut second).map(|frame| frame.text), Some(&b"two"[..]));
+/// ```
+#[derive(Debug)]
+pub struct Framer {
+    limit: usize,
+    /// The beginning of a line whose end has not arrived.
+    partial: Vec<u8>,
+    /// How much of `partial` the last frame gave out. Dropped at the next call, because until then the
+    /// frame borrows it.
+    given: usize,
+    /// The line has been cut: what comes next is its remainder.
+    cut: bool,
+}
+
+impl Framer {
+    /// `limit` is in bytes, without the line end, and at least 4 (the longest character).
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { limit: limit.max(4), partial: Vec::new(), given: 0, cut: false }
+    }
+
+    /// Takes the next frame off the front of `bytes`. `None` when what is left is the beginning of a line;
+    /// it has then been taken over and `bytes` is empty.
+    #[inline]
+    pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Frame<'a>> {
+        self.drop_given();
+        if self.partial.is_empty()
+            && !self.cut
+            && let Some(end) = memchr(b'\n', &bytes[..bytes.len().min(self.limit + 1)])
+        {
+            let line = &bytes[..end];
+            *bytes = &bytes[end + 1..];
+            let text = line.strip_suffix(b"\r").unwrap_or(line);
+            return Some(Frame { text, starts_line: true, ends_line: true });
+        }
+        self.next_in_pieces(bytes)
+    }
+
+    fn next_in_pieces<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Frame<'a>> {
+        // Enough to hold the longest line with its `\r\n`.
+        let window = &bytes[..bytes.len().min(self.limit + 2 - self.partial.len())];
+        let newline = memchr(b'\n', window);
+        let piece = &window[..newline.unwrap_or(window.len())];
+        let assembled = !self.partial.is_empty();
+        if assembled {
+            self.partial.extend_from_slice(piece);
+        }
+        let line: &[u8] = if assembled { &self.partial } else { piece };
+        let (len, ends_line, consumed) = match fit(line, self.limit, newline.is_some()) {
+            Fit::Whole(len) => (len, true, piece.len() + 1),
+            Fit::TooLong(len) => (len, false, if assembled { piece.len() } else { len }),
+            Fit::Unfinished => {
+                if !assembled {
+                    self.partial.extend_from_slice(piece);
+                }
+                *bytes = &[];
+                return None;
+            }
+        };
+        *bytes = &bytes[consumed..];
+        let starts_line = !std::mem::replace(&mut self.cut, !ends_line);
+        let text = if assembled {
+            self.given = if ends_line { self.partial.len() } else { len };
+            &self.partial[..len]
+        } else {
+            &piece[..len]
+        };
+        Some(Frame { text, starts_line, ends_line })
+    }
+
+    /// Gives out what has no line end, because none will come. Call it until it returns `None`: one byte
+    /// more than the limit may be waiting.
+    pub fn finish(&mut self) -> Option<Frame<'_>> {
+        self.drop_given();
+        if self.partial.is_empty() {
+            self.cut = false;
+            return None;
+        }
+        let starts_line = !self.cut;
+        self.given = match fit(&self.partial, self.limit, false) {
+            Fit::TooLong(len) => len,
+            _ if self.partial.len() > self.limit => boundary(&self.partial, self.limit),
+            _ => self.partial.len(),
+        };
+        self.cut = true;
+        Some(Frame { text: &self.partial[..self.given], starts_line, ends_line: false })
+    }
+
+    fn drop_given(&mut self) {
+        if self.given > 0 {
+            self.partial.drain(..std::mem::take(&mut self.given));
+        }
+    }
+
+    /// The beginning of a line that has arrived so far.
+    #[must_use]
+    pub fn partial(&self) -> &[u8] {
+        &self.partial[self.given..]
+    }
+
+    /// Takes all lines off the front of `bytes` for which nothing is to be decided: whole, within the limit, ended
+    /// by `\n` alone, and none of them the goodbye. There may be none; what comes then is for
+    /// [`next`](Self::next). A few searches over many lines cost a fraction of looking at each line.
+    pub fn next_lines<'b>(&self, bytes: &mut &'b [u8]) -> &'b [u8] {
+        let starts = &bytes[..bytes.len().min(self.limit + 1)];
+        if self.cut || !self.partial().is_empty() || memchr(b'\n', starts).is_none() {
+            return &[];
+        }
+        let plain = &bytes[..memchr(b'\r', bytes).unwrap_or(bytes.len())];
+        let goodbye = match plain.starts_with(b"88\n") {
+            true => Some(0),
+            false => memmem::find(plain, b"\n88\n").map(|newline| newline + 1),
+        };
+        let lines = self.whole_lines(&plain[..goodbye.unwrap_or(plain.len())]);
+        *bytes = &bytes[lines.len()..];
+        lines
+    }
+
+    /// The longest beginning of `bytes` that consists of whole lines within the limit.
+    fn whole_lines<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        let mut end = 0;
+        while let Some(newline) = memrchr(b'\n', &bytes[end..bytes.len().min(end + self.limit + 1)]) {
+            end += newline + 1;
+        }
+        &bytes[..end]
+    }
+
+    /// Whether what comes next is the remainder of a line that had to be cut.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+}
+
+/// What is to be done with the beginning of a line.
+enum Fit {
+    /// A line of this many bytes.
+    Whole(usize),
+    /// More than the limit: so many bytes are the next frame.
+    TooLong(usize),
+    /// Its end has not arrived.
+    Unfinished,
+}
+
+fn fit(line: &[u8], limit: usize, ended: bool) -> Fit {
+    let without_cr = line.strip_suffix(b"\r").unwrap_or(line).len();
+    if without_cr > limit {
+        Fit::TooLong(boundary(line, limit))
+    } else if ended {
+        Fit::Whole(without_cr)
+    } else {
+        Fit::Unfinished
+    }
+}
+
+/// The last character boundary at or before `limit`. Where there is none (not UTF-8), `limit` itself.
+fn boundary(bytes: &[u8], limit: usize) -> usize {
+    let is_boundary = |&at: &usize| bytes[at] & 0b1100_0000 != 0b1000_0000;
+    (limit - 3..=limit).rev().find(is_boundary).unwrap_or(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// The frames of a stream that arrives in these pieces, as (text, starts_line, ends_line).
+    fn frames(limit: usize, pieces: &[&[u8]]) -> Vec<(String, bool, bool)> {
+        let mut framer = Framer::new(limit);
+        let mut seen = Vec::new();
+        let own = |frame: Frame<'_>| {
+            (String::from_utf8_lossy(frame.text).into_owned(), frame.starts_line, frame.ends_line)
+        };
+        for mut piece in pieces.iter().copied() {
+            while let Some(frame) = framer.next(&mut piece) {
+                seen.push(own(frame));
+            }
+            assert!(piece.is_empty());
+        }
+        while let Some(frame) = framer.finish() {
+            seen.push(own(frame));
+        }
+        seen
+    }
+
+    fn line(text: &str) -> (String, bool, bool) {
+        (text.to_owned(), true, true)
+    }
+
+    #[test]
+    fn a_line_may_arrive_in_any_pieces() {
+        let whole = frames(8, &[b"one\r\n\ntwo\n"]);
+        assert_eq!(whole, [line("one"), line(""), line("two")]);
+        assert_eq!(frames(8, &[b"o", b"ne\r", b"\n", b"\ntw", b"o\n"]), whole);
+    }
+
+    #[test]
+    fn a_line_of_exactly_the_limit_is_whole_with_either_line_end() {
+        assert_eq!(frames(8, &[b"12345678\n12345678\r\n"]), [line("12345678"), line("12345678")]);
+        assert_eq!(frames(8, &[b"1234", b"5678\r", b"\n"]), [line("12345678")]);
+    }
+
+    #[test]
+    fn a_longer_line_is_cut_and_its_remainder_is_marked() {
+        let expected = [("12345678".to_owned(), true, false), ("88".to_owned(), false, true), line("88")];
+        assert_eq!(frames(8, &[b"1234567888\n88\n"]), expected);
+        assert_eq!(frames(8, &[b"12345", b"67888", b"\n8", b"8\n"]), expected);
+    }
+
+    #[test]
+    fn a_line_is_cut_between_characters() {
+        let cut = frames(8, &["1234567ä9\n".as_bytes()]);
+        assert_eq!(cut, [("1234567".to_owned(), true, false), ("ä9".to_owned(), false, true)]);
+        let bytes = [0x80; 9];
+        assert_eq!(Framer::new(8).next(&mut &bytes[..]).unwrap().text.len(), 8);
+    }
+
+    #[test]
+    fn the_last_line_needs_no_end() {
+        assert_eq!(frames(8, &[b"one\ntwo"]), [line("one"), ("two".to_owned(), true, false)]);
+        let expected = [("12345678".to_owned(), true, false), ("\r".to_owned(), false, false)];
+        assert_eq!(frames(8, &[b"12345678\r"]), expected);
+    }
+}

@@ -1,0 +1,83 @@
+//! The time in front of a message.
+
+use time::OffsetDateTime;
+use time::format_description::StaticFormatDescription;
+use time::macros::format_description;
+
+/// What C's `ctime` writes, without its newline: English names, the day padded with a space.
+const FORMAT: StaticFormatDescription = format_description!(
+    "[[[weekday repr:short] [month repr:short] [day padding:space] [hour]:[minute]:[second] [year]] "
+);
+
+/// The length of a [`Stamp`] in bytes.
+pub const STAMP_LEN: usize = 27;
+
+/// `[Mon Nov  9 06:18:34 2026] `, with the space behind it, ready to be put in front of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp([u8; STAMP_LEN]);
+
+impl Stamp {
+    /// The stamp of this moment, as the clocks with its offset show it.
+    ///
+    /// ```
+    /// # use threadchat::rules::wire::Stamp;
+    /// # use time::macros::datetime;
+    /// let stamp = Stamp::at(datetime!(2026-11-09 06:18:34 +1));
+    /// assert_eq!(stamp.as_bytes(), b"[Mon Nov  9 06:18:34 2026] ");
+    /// ```
+    #[must_use]
+    pub fn at(moment: OffsetDateTime) -> Self {
+        let mut stamp = [b' '; STAMP_LEN];
+        // Fails only for years that do not have four digits; the stamp is then blank from there on.
+        let _ = moment.format_into(&mut &mut stamp[..], FORMAT);
+        Self(stamp)
+    }
+
+    /// The text without the stamp that may be in front of it: what looks like one, whatever time it shows.
+    ///
+    /// ```
+    /// # use threadchat::rules::wire::Stamp;
+    /// assert_eq!(Stamp::strip(b"[Mon Nov  9 06:18:34 2026] hello"), b"hello");
+    /// assert_eq!(Stamp::strip(b"[Monday] hello"), b"[Monday] hello");
+    /// ```
+    #[must_use]
+    pub fn strip(text: &[u8]) -> &[u8] {
+        match text.split_at_checked(STAMP_LEN) {
+            Some((stamp, rest)) if stamp.iter().zip(SHAPE).all(|(byte, shape)| has_shape(*byte, *shape)) => {
+                rest
+            }
+            _ => text,
+        }
+    }
+
+    /// The bytes as they go over the wire.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; STAMP_LEN] {
+        &self.0
+    }
+}
+
+/// A stamp with `a` for a letter, `0` for a digit, and `_` for a digit or a space.
+const SHAPE: &[u8; STAMP_LEN] = b"[aaa aaa _0 00:00:00 0000] ";
+
+fn has_shape(byte: u8, shape: u8) -> bool {
+    match shape {
+        b'a' => byte.is_ascii_alphabetic(),
+        b'0' => byte.is_ascii_digit(),
+        b'_' => byte.is_ascii_digit() || byte == b' ',
+        _ => byte == shape,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn a_stamp_looks_like_ctime() {
+        let stamp = |moment| String::from_utf8_lossy(Stamp::at(moment).as_bytes()).into_owned();
+        assert_eq!(stamp(datetime!(2026-11-09 06:18:34 UTC)), "[Mon Nov  9 06:18:34 2026] ");
+        assert_eq!(stamp(datetime!(2018-01-31 23:59:00 -8)), "[Wed Jan 31 23:59:00 2018] ");
+    }
+}
