@@ -9,6 +9,7 @@ pub mod net;
 pub mod select;
 pub mod threads;
 pub mod transcript;
+mod verbose;
 
 use clap::ValueEnum;
 

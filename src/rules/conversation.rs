@@ -73,6 +73,15 @@ impl Outgoing {
             Self::HalfClose => (Decision::Finish, Messages::NONE),
         }
     }
+
+    /// How many of its messages are not written to their end.
+    #[must_use]
+    pub fn undelivered(&self) -> usize {
+        match self {
+            Self::Messages(buffer) => buffer.messages_after(buffer.written),
+            Self::Goodbye { .. } | Self::HalfClose => 0,
+        }
+    }
 }
 
 /// Where our half of the conversation is.

@@ -1,13 +1,14 @@
-//! What the program tells its user beside the messages: one place for all its words.
+//! What the program reports to its user beside the messages, in words, and what is shown of it.
 
 use super::errors;
-use crate::rules::wire::Stamp;
-use std::fmt;
+use super::settings::Verbosity;
+use super::wire::Stamp;
+use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Something to tell the user, on standard error.
+/// Something to report to the user, on standard error.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the text of each says what it means")]
 pub enum Notice {
@@ -75,11 +76,22 @@ pub enum Notice {
 /// How important a notice is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Importance {
-    /// Not shown with `-q`.
+    /// `-q` hides it.
     Information,
-    /// Shown also with `-q`, because a script needs it.
+    /// `-q` shows it, because a script needs it.
     Answer,
     /// Something went wrong.
+    Error,
+}
+
+/// What a line on the screen is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The other side said it.
+    Message,
+    /// The program reports it.
+    Notice,
+    /// The program reports that something went wrong.
     Error,
 }
 
@@ -111,7 +123,7 @@ impl Notice {
         }
     }
 
-    /// Whether it can be told any number of times, also while nobody talks.
+    /// Whether the same cause can report it any number of times, even while nobody talks.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
         matches!(
@@ -125,16 +137,16 @@ impl Notice {
     }
 }
 
-impl fmt::Display for Notice {
+impl Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.importance() == Importance::Error {
             f.write_str("threadchat: ")?;
         }
         match self {
             Self::TakingTurns => f.write_str(
-                "taking turns, one message each; who calls speaks first\n\
-                 nothing is heard while you type, and what you type out of turn waits for your turn\n\
-                 who gets no answer cannot speak again, not even to say 88: then only Ctrl-C helps",
+                "taking turns, one message each; the caller speaks first\n\
+                 while you type, nothing is received; what you type out of turn waits for your turn\n\
+                 without an answer you cannot send anything, not even 88: then only Ctrl-C helps",
             ),
             Self::Listening { at, command, .. } => {
                 write!(f, "listening on {at}")?;
@@ -160,22 +172,22 @@ impl fmt::Display for Notice {
                  type it again later, or 88 to leave",
             ),
             Self::LineRefusedByTranscript => f.write_str(
-                "the transcript does not keep up and no more can be queued: that line was refused; \
+                "the transcript is not keeping up and no more can be queued: that line was refused; \
                  type it again later, or 88 to leave",
             ),
             Self::TurnedAway(peer) => write!(f, "{peer} called and was told that the line is busy"),
-            Self::Closed(peer) => write!(f, "{peer} called and was cut off: too many calls at once"),
+            Self::Closed(peer) => write!(f, "{peer} called and was disconnected: too many calls at once"),
             Self::YouSaidGoodbye => f.write_str("you said 88"),
             Self::SignalSaidGoodbye(signal) => write!(f, "{signal}: said 88 for you"),
-            Self::ScreenFailedGoodbye => f.write_str("messages cannot be shown any more: said 88 for you"),
+            Self::ScreenFailedGoodbye => f.write_str("cannot show messages any more: said 88 for you"),
             Self::InputEndedGoodbye => f.write_str("end of input: said 88 for you"),
             Self::InputEndedListening => f.write_str("end of input: listening until the other side is done"),
             Self::TheySaidGoodbye => f.write_str("they said 88"),
             Self::TheirLastWords => {
-                f.write_str("they left; that their last message ends in 88 was taken for their goodbye")
+                f.write_str("they left; their last message ends in 88, which counts as their goodbye")
             }
-            Self::TheyFinished => f.write_str("they are done; sending goes on until the end of your input"),
-            Self::RestNotSent => f.write_str("the input went on after that: the rest was not sent"),
+            Self::TheyFinished => f.write_str("they have finished; your input is sent until it ends"),
+            Self::RestNotSent => f.write_str("your input continued after that: the rest was not sent"),
             Self::InputCutShort => {
                 f.write_str("your input was cut short: the other side left before it had ended")
             }
@@ -196,48 +208,158 @@ impl fmt::Display for Notice {
                 write!(f, "{messages} {lines} not delivered")
             }
             Self::GoodbyeNotDelivered => f.write_str("the goodbye was not delivered"),
-            Self::NoLocalTime => f.write_str("the local time is not to be had here: stamps are in UTC"),
+            Self::NoLocalTime => f.write_str("local time zone unavailable: timestamps are in UTC"),
             Self::CannotReadInput(error) => {
-                write!(f, "cannot read standard input: {error}; going on as if it had ended")
+                write!(f, "cannot read standard input: {error}; continuing as if it had ended")
             }
             Self::CannotWriteScreen(error) => {
                 write!(f, "cannot write the messages to standard output: {error}")
             }
             Self::CannotWriteTranscript(error) => {
-                write!(f, "cannot write the transcript: {error}; going on without it")
+                write!(f, "cannot write the transcript: {error}; continuing without it")
             }
             Self::CannotAccept(error) => {
                 write!(f, "cannot accept a call: {error}; trying again{}", errors::hint(error))
             }
             Self::CannotTurnAway(error) => write!(f, "cannot tell a caller that the line is busy: {error}"),
             #[cfg(feature = "hub")]
-            Self::NotLetIn { peer, refusal } => write!(f, "{peer} was not let in: {refusal}"),
+            Self::NotLetIn { peer, refusal } => write!(f, "{peer} was not admitted: {refusal}"),
             Self::CannotTalk { peer, error } => {
-                write!(
-                    f,
-                    "cannot talk with {peer}: no thread can be started: {error}{}",
-                    errors::MORE_THREADS
-                )
+                write!(f, "cannot talk with {peer}: cannot start a thread: {error}{}", errors::MORE_THREADS)
             }
             Self::Failed(what) => f.write_str(what),
             Self::NoticesLost(count) => {
-                write!(f, "{count} notices were not shown, because standard error did not take them")
+                write!(f, "{count} notices were not shown, because standard error was blocked")
             }
         }
     }
 }
 
 impl Notice {
-    /// Whether this is that the other side has said goodbye.
+    /// Whether it reports the goodbye of the other side.
     #[must_use]
     pub fn is_goodbye_heard(&self) -> bool {
         matches!(self, Self::TheySaidGoodbye | Self::TheirLastWords)
     }
 }
 
-/// The line for somebody who calls while others talk.
+/// Decides which notices are shown, and counts those for which there was no capacity.
+#[derive(Debug)]
+pub struct Reporter {
+    verbosity: Verbosity,
+    lost: usize,
+}
+
+impl Reporter {
+    /// A reporter that has lost nothing.
+    #[must_use]
+    pub fn new(verbosity: Verbosity) -> Self {
+        Self { verbosity, lost: 0 }
+    }
+
+    /// Shows a notice with `try_show`, which returns false if there is no capacity for it, unless `-q` hides it.
+    /// The number of lost notices is shown in front of the next that finds capacity.
+    pub fn report(&mut self, notice: &Notice, mut try_show: impl FnMut(Kind, &Notice) -> bool) {
+        let importance = notice.importance();
+        if self.verbosity == Verbosity::Quiet && importance == Importance::Information {
+            return;
+        }
+        if self.lost > 0 && try_show(Kind::Error, &Notice::NoticesLost(self.lost)) {
+            self.lost = 0;
+        }
+        let kind = if importance == Importance::Error { Kind::Error } else { Kind::Notice };
+        if !try_show(kind, notice) {
+            self.lost += 1;
+        }
+    }
+}
+
+/// Reports once that calls cannot be accepted (too many open files, for instance), until one is accepted again.
+#[derive(Debug, Default)]
+pub struct AcceptFailures {
+    reported: bool,
+}
+
+impl AcceptFailures {
+    /// What to report, unless it is reported already.
+    pub fn failed(&mut self, error: io::Error) -> Option<Notice> {
+        let reported = std::mem::replace(&mut self.reported, true);
+        (!reported).then(|| Notice::CannotAccept(error))
+    }
+
+    /// A call was accepted.
+    pub fn recovered(&mut self) {
+        self.reported = false;
+    }
+
+    /// Whether the last attempt failed.
+    #[must_use]
+    pub fn are_failing(&self) -> bool {
+        self.reported
+    }
+}
+
+/// The line for a caller while others talk.
 #[must_use]
 pub fn busy(stamp: &Stamp) -> Vec<u8> {
     const BUSY: &[u8] = b"the line is busy: others are talking here; please call again later\n";
     [stamp.as_bytes(), BUSY].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reports each of these while only `capacity` notices can be shown; those that are.
+    fn shown(reporter: &mut Reporter, notices: &[Notice], capacity: usize) -> Vec<(Kind, String)> {
+        let mut shown = Vec::new();
+        for notice in notices {
+            reporter.report(notice, |kind, notice| {
+                let has_capacity = shown.len() < capacity;
+                if has_capacity {
+                    shown.push((kind, notice.to_string()));
+                }
+                has_capacity
+            });
+        }
+        shown
+    }
+
+    #[test]
+    fn quiet_hides_information_but_neither_answers_nor_errors() {
+        let at = ([127, 0, 0, 1], 9).into();
+        let listening = Notice::Listening { at, port_was_chosen: false, command: "serve" };
+        let notices = [Notice::Waiting, listening, Notice::RestNotSent];
+        let kinds = |verbosity| {
+            let shown = shown(&mut Reporter::new(verbosity), &notices, 9);
+            shown.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(Verbosity::Quiet), [Kind::Notice, Kind::Error]);
+        assert_eq!(kinds(Verbosity::Normal), [Kind::Notice, Kind::Notice, Kind::Error]);
+    }
+
+    #[test]
+    fn lost_notices_are_counted_in_front_of_the_next_one() {
+        let mut reporter = Reporter::new(Verbosity::Normal);
+        shown(&mut reporter, &[Notice::Waiting, Notice::Waiting], 0);
+        // The count takes the only place, so that the notice itself is lost.
+        let first = shown(&mut reporter, &[Notice::Waiting], 1);
+        assert_eq!(first, [(Kind::Error, Notice::NoticesLost(2).to_string())]);
+        let rest = shown(&mut reporter, &[Notice::TheySaidGoodbye, Notice::Waiting], 9);
+        let texts: Vec<_> = rest.into_iter().map(|(_, text)| text).collect();
+        assert_eq!(
+            texts,
+            [Notice::NoticesLost(1).to_string(), "they said 88".into(), "waiting for connection...".into()]
+        );
+    }
+
+    #[test]
+    fn a_failure_to_accept_is_reported_once_until_it_has_passed() {
+        let mut failures = AcceptFailures::default();
+        let mut fails = || failures.failed(io::ErrorKind::Other.into()).is_some();
+        assert!(fails() && !fails());
+        failures.recovered();
+        assert!(!failures.are_failing());
+        assert!(failures.failed(io::ErrorKind::Other.into()).is_some() && failures.are_failing());
+    }
 }

@@ -1,4 +1,4 @@
-//! What a transcript tells: who was connected, what was said and when. The time is passed in.
+//! What a transcript records: who was connected, what was said and when. The time is passed in.
 
 use super::buffer::Buffer;
 use super::notice::{Importance, Notice};
@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use time::OffsetDateTime;
 
-/// One thing that happened; the messages that were written or read at once are one thing.
+/// One thing that happened. Messages that were written or read together are one entry.
 #[derive(Debug)]
 pub struct Entry {
     /// When it happened.
     pub time: OffsetDateTime,
-    /// With whom the conversation was, if there was one.
+    /// The other side of the conversation, if there was one.
     pub peer: Option<SocketAddr>,
     /// What happened.
     pub what: What,
@@ -20,7 +20,7 @@ pub struct Entry {
 /// What happened.
 #[derive(Debug)]
 pub enum What {
-    /// A conversation began. The direction tells who called.
+    /// A conversation began. The direction says who called.
     Connected(Direction),
     /// [Messages](Buffer::sent) were handed to the system.
     Sent(Buffer),
@@ -28,12 +28,12 @@ pub enum What {
     Received(Arc<Buffer>),
     /// Somebody said `88`.
     Goodbye(Direction),
-    /// A conversation is over.
+    /// A conversation ended.
     Closed {
-        /// It ended in good order.
-        in_order: bool,
+        /// Both sides said goodbye, and nothing was lost.
+        cleanly: bool,
     },
-    /// Something went wrong: the sentence that the user was told.
+    /// Something went wrong: the sentence that the user saw.
     Error(String),
     /// Somebody came into a room of the hub.
     #[cfg(feature = "hub")]
@@ -50,10 +50,10 @@ pub enum What {
         name: Arc<str>,
         /// The room.
         room: Arc<str>,
-        /// The way they left, as the others were told.
+        /// How they left, as the others read it.
         why: String,
     },
-    /// Somebody has another name.
+    /// Somebody changed their name.
     #[cfg(feature = "hub")]
     Renamed {
         /// The name they had.
@@ -70,7 +70,7 @@ pub enum What {
         room: Arc<str>,
         /// What they said.
         post: Arc<crate::rules::hub::Post>,
-        /// They did it.
+        /// They did it (`/me`).
         acted: bool,
     },
 }
@@ -85,9 +85,8 @@ pub enum Direction {
 }
 
 impl What {
-    /// What the user is told, as far as it belongs into a transcript.
-    #[must_use]
-    pub fn told(notice: &Notice) -> Option<Self> {
+    /// What a notice means for a transcript, if anything.
+    fn of(notice: &Notice) -> Option<Self> {
         match notice {
             Notice::ConnectedFrom(_) => Some(Self::Connected(Direction::Received)),
             Notice::ConnectedTo(_) => Some(Self::Connected(Direction::Sent)),
@@ -99,10 +98,113 @@ impl What {
             _ => None,
         }
     }
+}
 
-    /// Errors were not recorded because there was no room for them.
+/// Decides what a transcript records of the notices, and counts the errors for which it has no capacity.
+#[derive(Debug, Default)]
+pub struct Journal {
+    peer: Option<SocketAddr>,
+    lost: usize,
+}
+
+impl Journal {
+    /// The other side of the conversation, if there is one.
     #[must_use]
-    pub fn lost(errors: usize) -> Self {
-        Self::Error(format!("{errors} errors were not recorded, because the transcript did not keep up"))
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// An entry of the conversation.
+    #[must_use]
+    pub fn entry(&self, what: What, now: OffsetDateTime) -> Entry {
+        Entry { time: now, peer: self.peer, what }
+    }
+
+    /// What to record of a notice. Errors that can repeat without end are counted while the transcript lacks
+    /// capacity; it is asked only for errors.
+    pub fn report(
+        &mut self,
+        notice: &Notice,
+        now: OffsetDateTime,
+        has_capacity: impl FnOnce() -> bool,
+    ) -> Vec<Entry> {
+        if let Notice::ConnectedFrom(peer) | Notice::ConnectedTo(peer) = notice {
+            self.peer = Some(*peer);
+        }
+        let mut what = What::of(notice);
+        let mut lost = None;
+        if matches!(what, Some(What::Error(_))) {
+            if has_capacity() {
+                lost = self.take_lost(now);
+            } else if notice.is_repeatable() {
+                self.lost += 1;
+                what = None;
+            }
+        }
+        lost.into_iter().chain(what.map(|what| self.entry(what, now))).collect()
+    }
+
+    /// What to record at the end of a conversation.
+    pub fn close(&mut self, cleanly: bool, now: OffsetDateTime) -> Vec<Entry> {
+        let lost = self.take_lost(now);
+        let closed = self.entry(What::Closed { cleanly }, now);
+        self.peer = None;
+        lost.into_iter().chain([closed]).collect()
+    }
+
+    /// The errors that were not recorded, if any: to record when the transcript has capacity, or at its end.
+    pub fn take_lost(&mut self, now: OffsetDateTime) -> Option<Entry> {
+        let lost = std::mem::take(&mut self.lost);
+        let what = || format!("{lost} errors were not recorded, because the transcript was not keeping up");
+        (lost > 0).then(|| self.entry(What::Error(what()), now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-09 06:18:34 UTC);
+
+    fn report(journal: &mut Journal, notice: &Notice, has_capacity: bool) -> Vec<String> {
+        words(journal.report(notice, NOW, || has_capacity))
+    }
+
+    fn words(entries: Vec<Entry>) -> Vec<String> {
+        entries
+            .into_iter()
+            .map(|entry| format!("{:?} {:?}", entry.peer.map(|peer| peer.port()), entry.what))
+            .collect()
+    }
+
+    #[test]
+    fn a_conversation_is_recorded_with_its_peer_from_beginning_to_end() {
+        let mut journal = Journal::default();
+        let peer = ([127, 0, 0, 1], 9).into();
+        assert!(report(&mut journal, &Notice::Waiting, true).is_empty());
+        assert_eq!(report(&mut journal, &Notice::ConnectedTo(peer), false), ["Some(9) Connected(Sent)"]);
+        assert_eq!(report(&mut journal, &Notice::TheySaidGoodbye, false), ["Some(9) Goodbye(Received)"]);
+        assert_eq!(words(journal.close(true, NOW)), ["Some(9) Closed { cleanly: true }"]);
+        assert_eq!(journal.peer(), None);
+    }
+
+    #[test]
+    fn errors_that_repeat_are_counted_while_the_transcript_lacks_capacity() {
+        let mut journal = Journal::default();
+        let cannot_accept = Notice::CannotAccept(io::ErrorKind::Other.into());
+        for _ in 0..2 {
+            assert!(report(&mut journal, &cannot_accept, false).is_empty());
+        }
+        // An error that ends something is recorded in any case.
+        assert_eq!(report(&mut journal, &Notice::RestNotSent, false).len(), 1);
+        let recorded = report(&mut journal, &cannot_accept, true);
+        assert!(recorded[0].contains("2 errors were not recorded"), "{recorded:?}");
+        assert!(recorded[1].contains("cannot accept a call"), "{recorded:?}");
+        assert!(report(&mut journal, &cannot_accept, false).is_empty());
+        let recorded = words(journal.close(false, NOW));
+        assert!(recorded[0].contains("1 errors were not recorded"), "{recorded:?}");
+        assert_eq!(recorded[1], "None Closed { cleanly: false }");
     }
 }

@@ -1,17 +1,7 @@
 //! Where messages and notices are shown.
 
+use crate::rules::notice::Kind;
 use std::io::{self, Write};
-
-/// What is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// What the other side said.
-    Message,
-    /// What is told beside the messages.
-    Notice,
-    /// What went wrong.
-    Error,
-}
 
 /// Something to show lines on.
 pub trait Display: Send {

@@ -8,8 +8,9 @@
 //! to be at the end of the line. So its break signal is used, which hands back the line from another thread; it is
 //! then given to a fresh editor, because the same one would draw over what was shown.
 
-use super::display::{Display, Kind, mark};
+use super::display::{Display, mark};
 use super::mode;
+use crate::rules::notice::Kind;
 use crossterm::event::{Event, KeyCode, KeyModifiers};
 use crossterm::style::Color;
 use reedline::{

@@ -6,6 +6,6 @@ pub mod editor;
 #[cfg(line_editor)]
 mod mode;
 
-pub use display::{Display, Kind, Marked, Plain, mark};
+pub use display::{Display, Marked, Plain, mark};
 #[cfg(line_editor)]
 pub use mode::restore;

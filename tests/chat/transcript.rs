@@ -444,7 +444,7 @@ mod linux {
         let reading = thread::spawn(move || read_rest(&socket));
         wait_until("a line is refused", || {
             terminal.types([&[b'x'; 900][..], b"\n"].concat().repeat(10));
-            terminal.out.text().contains("the transcript does not keep up and no more can be queued")
+            terminal.out.text().contains("the transcript is not keeping up and no more can be queued")
         });
         terminal.types("88\n");
         terminal.out.wait_for("you said 88");
@@ -452,7 +452,7 @@ mod linux {
         let mut recorded = String::new();
         File::open(&pipe).unwrap().read_to_string(&mut recorded).unwrap();
         terminal.exits(0);
-        assert!(recorded.contains("errors were not recorded, because the transcript did not keep up"));
+        assert!(recorded.contains("errors were not recorded, because the transcript was not keeping up"));
     }
 
     #[test]

@@ -1,27 +1,28 @@
-//! One of the two people: what is typed, and what is shown.
+//! One of the two people: what they type, and what they see.
 
 use super::side::{Said, Side};
 use crate::designs::clock::Clock;
 use crate::designs::environment::Environment;
-use crate::observe::{Decision, Goodbye, Observe, Observer, Place, Step};
+use crate::designs::verbose;
+use crate::observe::{Decision, Observer, Place, Step};
 use crate::rules::buffer::Buffer;
 use crate::rules::errors;
 use crate::rules::exit::Exit;
 use crate::rules::messages::{Counter, Messages, Stream};
-use crate::rules::notice::{Importance, Notice};
+use crate::rules::notice::{Importance, Kind, Notice, Reporter};
 use crate::rules::sanitize::sanitize;
 use crate::rules::settings::Settings;
-use crate::rules::settings::Verbosity;
 use crate::rules::wire::Encoder;
-use crate::terminal::{Display, Kind};
-use std::io::{self, Read};
+use crate::terminal::Display;
+use std::fmt;
+use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What lasts longer than one conversation.
 pub(super) struct Endpoint {
     keyboard: Box<dyn Read + Send>,
-    outputs: Outputs,
-    verbosity: Verbosity,
+    outputs: Arc<Mutex<Outputs>>,
+    reporter: Reporter,
     pub(super) settings: Settings,
     clock: Clock,
     ours: Side,
@@ -30,61 +31,42 @@ pub(super) struct Endpoint {
     pub(super) observer: Observer,
     /// Nothing more can be typed or shown.
     pub(super) is_over: bool,
-    /// The conversation did not end in good order.
+    /// The conversation did not end cleanly.
     failed: bool,
 }
 
-/// What the one who talks shares with the one who watches (`-v`).
-#[derive(Clone)]
-struct Outputs(Arc<Mutex<Shown>>);
-
-struct Shown {
+/// Where messages and notices are shown. The endpoint shares it with the observer of `-v`.
+struct Outputs {
     messages: Box<dyn Display>,
-    /// If elsewhere.
+    /// None if they are shown where messages are.
     notices: Option<Box<dyn Display>>,
 }
 
 impl Outputs {
-    fn show(&self, line: &[u8]) -> io::Result<()> {
-        self.lock().messages.show(Kind::Message, line)
-    }
-
-    fn report(&self, kind: Kind, text: &str) {
-        let Shown { messages, notices } = &mut *self.lock();
-        // If it cannot be shown, there is nobody left to tell.
-        let _ = notices.as_mut().unwrap_or(messages).show(kind, format!("{text}\n").as_bytes());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Shown> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn show_notice(&mut self, kind: Kind, text: impl fmt::Display) {
+        let notices = self.notices.as_mut().unwrap_or(&mut self.messages);
+        // If it cannot be shown, there is no way left to report that.
+        let _ = notices.show(kind, format!("{text}\n").as_bytes());
     }
 }
 
-impl Observe for Outputs {
-    fn emit(&self, step: &Step) {
-        // What the user is told and shown is there to be seen.
-        let is_seen = matches!(
-            step,
-            Step::Tells(_) | Step::Writes { to: Place::Screen, .. } | Step::Wrote { to: Place::Screen, .. }
-        );
-        if !is_seen {
-            self.report(Kind::Notice, &format!("[main] {step}"));
-        }
-    }
+fn lock(outputs: &Mutex<Outputs>) -> MutexGuard<'_, Outputs> {
+    outputs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Endpoint {
     pub(super) fn new(environment: Environment, settings: Settings) -> Self {
-        let Environment { keyboard, screen: messages, notices, verbosity, mut observer, .. } = environment;
-        let outputs = Outputs(Arc::new(Mutex::new(Shown { messages, notices })));
-        if verbosity == Verbosity::Verbose {
-            observer = observer.and(Arc::new(outputs.clone()));
-        }
+        let Environment { keyboard, screen: messages, notices, verbosity, observer, .. } = environment;
+        let outputs = Arc::new(Mutex::new(Outputs { messages, notices }));
+        let shown = Arc::clone(&outputs);
+        let observer = verbose::observer(observer, verbosity, move |line| {
+            lock(&shown).show_notice(Kind::Notice, line);
+        });
         let max_line = Encoder::text_limit(settings.max_line);
         let mut endpoint = Self {
             keyboard,
             outputs,
-            verbosity,
+            reporter: Reporter::new(verbosity),
             settings,
             clock: Clock::new(),
             ours: Side::new(Place::Keyboard, Stream::KEYBOARD, max_line, observer.clone()),
@@ -106,7 +88,7 @@ impl Endpoint {
         self.report(notice);
     }
 
-    /// Waits for what we say next. What was typed out of turn is there already.
+    /// Waits for what we say next, unless it was typed out of turn.
     pub(super) fn next_typed(&mut self) -> Said {
         loop {
             if let Some(said) = self.ours.said.pop_front() {
@@ -117,7 +99,7 @@ impl Endpoint {
         }
     }
 
-    /// It has been decided what becomes of the next line that was typed.
+    /// Observes the decision about the next line that was typed.
     pub(super) fn decides(&mut self, decision: Decision, messages: Messages) {
         let typed = self.lines.next(1);
         self.observer.emit(|| Step::Decides { decision, typed, messages });
@@ -143,7 +125,7 @@ impl Endpoint {
         line.push(b'\n');
         let (to, bytes) = (Place::Screen, line.len());
         self.observer.emit(|| Step::Writes { to, bytes });
-        let shown = self.outputs.show(&line);
+        let shown = lock(&self.outputs).messages.show(Kind::Message, &line);
         self.observer.emit(|| Step::Wrote { to, bytes, messages });
         self.is_over |= shown.is_err();
         shown.map_err(Notice::CannotWriteScreen)
@@ -151,22 +133,18 @@ impl Endpoint {
 
     pub(super) fn report(&mut self, notice: &Notice) {
         if matches!(notice, Notice::CannotWriteScreen(error) if errors::is_broken_pipe(error)) {
-            // That nobody reads any more is no error.
+            // The reader has gone (`| head`), which is no error.
             return;
         }
-        if notice.is_goodbye_heard() {
-            self.observer.emit(|| Step::Goodbye(Goodbye::Heard));
-        }
-        self.observer.emit(|| Step::Tells(notice.to_string()));
-        let importance = notice.importance();
-        self.failed |= importance == Importance::Error;
-        if self.verbosity > Verbosity::Quiet || importance != Importance::Information {
-            let kind = if importance == Importance::Error { Kind::Error } else { Kind::Notice };
-            self.outputs.report(kind, &notice.to_string());
-        }
+        verbose::observe_notice(notice, &self.observer);
+        self.failed |= notice.importance() == Importance::Error;
+        self.reporter.report(notice, |kind, notice| {
+            lock(&self.outputs).show_notice(kind, notice);
+            true
+        });
     }
 
-    /// There is no next conversation, neither for the rest of what was typed, as far as it was read.
+    /// The end of the last conversation: nobody gets the rest of what was typed.
     pub(super) fn end(mut self) -> Exit {
         let exit = if self.failed { Exit::Failed } else { Exit::InOrder };
         if self.ours.said.iter().any(|said| !matches!(said, Said::End(_))) {

@@ -1,9 +1,9 @@
-//! Those who call: the listening socket, and what becomes of a caller while others talk.
+//! The listening socket, and the callers who are turned away because others talk.
 
 use super::wait::{Interests, Ready};
 use crate::designs::connect::RETRY_AFTER;
 use crate::rules::endpoint::{CALLERS, CLOSE_WITHIN};
-use crate::rules::notice::Notice;
+use crate::rules::notice::{AcceptFailures, Notice};
 use crate::rules::wire::{GOODBYE, PAUSE};
 use rustix::event::PollFlags;
 use std::io::{self, Read, Write};
@@ -14,30 +14,31 @@ use std::time::Instant;
 /// The listening socket, and the callers who are being turned away.
 pub(super) struct Callers {
     listener: TcpListener,
-    /// What is in the way, too many open files for instance, has been said, and when to try again.
-    failing: Option<Instant>,
+    failures: AcceptFailures,
+    /// When to accept again, after a failure.
+    retry_at: Option<Instant>,
     turned_away: Vec<TurnedAway>,
 }
 
-/// A caller who has been told that the line is busy.
+/// A caller who was sent a line that says why nobody talks with them.
 struct TurnedAway {
     socket: TcpStream,
-    /// When to say goodbye. None when it has been said, and what it sends is thrown away so that it gets to read that.
+    /// When to send the goodbye. None when it is sent. Then what the caller sends is read and discarded: closing with
+    /// unread bytes would reset the connection, and the reset can overtake what was sent.
     goodbye_at: Option<Instant>,
     until: Instant,
 }
 
 impl Callers {
-    /// Callers come there.
     pub(super) fn new(listener: TcpListener) -> io::Result<Self> {
-        // Nobody shares this socket.
+        // No other process shares this socket.
         listener.set_nonblocking(true)?;
-        Ok(Self { listener, failing: None, turned_away: Vec::new() })
+        Ok(Self { listener, failures: AcceptFailures::default(), retry_at: None, turned_away: Vec::new() })
     }
 
-    /// Waits for callers, and for those who were turned away to send or to close.
+    /// Adds the listening socket, and the callers who are being turned away, who may send or close.
     pub(super) fn add_to<'a>(&'a self, interests: &mut Interests<'a>, now: Instant) {
-        if self.failing.is_none_or(|again| again <= now) {
+        if self.retry_at.is_none_or(|retry_at| retry_at <= now) {
             interests.add(self.listener.as_fd(), PollFlags::IN, Ready::Caller);
         }
         self.add_turned_away(interests);
@@ -49,13 +50,10 @@ impl Callers {
         }
     }
 
-    /// Somebody calls.
+    /// Accepts a caller, if there is one.
     pub(super) fn accept(&mut self, now: Instant) -> Result<Option<(TcpStream, SocketAddr)>, Notice> {
-        match self.listener.accept() {
-            Ok(caller) => {
-                self.failing = None;
-                Ok(Some(caller))
-            }
+        let accepted = match self.listener.accept() {
+            Ok(caller) => Ok(Some(caller)),
             // The caller has gone again.
             Err(error)
                 if matches!(
@@ -63,27 +61,28 @@ impl Callers {
                     io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
                 ) =>
             {
-                // Whoever could not be accepted has gone.
-                self.failing = None;
                 Ok(None)
             }
-            Err(error) => match self.failing.replace(now + RETRY_AFTER) {
-                None => Err(Notice::CannotAccept(error)),
-                Some(_) => Ok(None),
-            },
-        }
+            Err(error) => {
+                self.retry_at = Some(now + RETRY_AFTER);
+                return self.failures.failed(error).map_or(Ok(None), Err);
+            }
+        };
+        self.failures.recovered();
+        self.retry_at = None;
+        accepted
     }
 
-    /// How many are being turned away.
+    /// How many callers are being turned away.
     pub(super) fn being_turned_away(&self) -> usize {
         self.turned_away.len()
     }
 
-    /// Tells a caller this, and goodbye.
+    /// Sends a caller a line that says why nobody talks with them, and later a goodbye.
     pub(super) fn turn_away(&mut self, socket: TcpStream, line: &[u8], now: Instant) -> io::Result<()> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
-        // A new connection takes so little at once, unless the caller has gone, which is what is wanted of it.
+        // A new connection takes a line at once. An error means that the caller has gone, as it should.
         let _ = (&socket).write_all(line);
         self.turned_away.push(TurnedAway {
             socket,
@@ -96,17 +95,17 @@ impl Callers {
     /// When to call [`tick`](Self::tick) although nothing has become readable.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let due = self.turned_away.iter().map(|caller| caller.goodbye_at.unwrap_or(caller.until));
-        due.chain(self.failing).min()
+        due.chain(self.retry_at).min()
     }
 
-    /// Goes on with those who are being turned away.
+    /// Continues with the callers who are being turned away.
     pub(super) fn tick(&mut self, now: Instant) {
         self.turned_away.retain_mut(|caller| caller.goes_on(now));
     }
 
-    /// Turns away who is held or has called by now, and waits until all have gone.
+    /// Turns away the callers who are held or have called by now, and waits until all have gone.
     pub(super) fn end(mut self, mut held: Vec<TcpStream>, line: &[u8]) {
-        // The system would reset those whom nobody has accepted.
+        // The system would reset the callers whom nobody has accepted.
         while held.len() < CALLERS
             && let Ok(Some((socket, _))) = self.accept(Instant::now())
         {
@@ -125,7 +124,7 @@ impl Callers {
 }
 
 impl TurnedAway {
-    /// False if it has closed, or has had the time for it.
+    /// False if the caller has closed, or has had the time for it.
     fn goes_on(&mut self, now: Instant) -> bool {
         if self.goodbye_at.is_some_and(|at| at <= now) {
             self.goodbye_at = None;

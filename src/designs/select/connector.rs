@@ -1,5 +1,5 @@
-//! Calling: an attempt at one address after the other, none of which is waited for. Only the look-up of a name is,
-//! because systems offer nothing else: while it lasts, this design does nothing.
+//! Calling: tries one address after the other, without waiting for any. Only the look-up of a name blocks, because
+//! systems have no other call for it: while it lasts, this design does nothing.
 
 use crate::designs::connect::{Attempts, Call, RETRY_AFTER, not_oneself};
 use crate::rules::notice::Notice;
@@ -10,30 +10,29 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 use std::vec;
 
-/// A call that has not been answered.
+/// A call that nobody has answered yet.
 pub(super) struct Connector {
     attempts: Attempts,
-    /// The addresses that are still to be tried in this attempt.
+    /// The addresses that this attempt has not tried yet.
     addresses: vec::IntoIter<SocketAddr>,
     state: State,
 }
 
 enum State {
-    /// The next address is to be tried.
+    /// Try the next address.
     Next,
-    /// It becomes writable when it is decided whether that address answers.
+    /// The socket becomes writable when the address has answered or refused.
     Connecting { socket: Socket, address: SocketAddr, until: Instant },
-    /// The next attempt is to begin.
+    /// Begin the next attempt.
     Again { at: Instant },
 }
 
-/// What came of it.
 pub(super) enum Progress {
     /// Nothing yet.
     None,
-    /// The user is to be told.
+    /// This is for the user.
     Report(Notice),
-    /// It is over.
+    /// The connection, or a sentence for the user.
     Ended(Result<(TcpStream, SocketAddr), String>),
 }
 
@@ -44,7 +43,7 @@ impl Connector {
         Self { attempts: Attempts::new(call, now), addresses: Vec::new().into_iter(), state }
     }
 
-    /// What becomes writable when it is decided, if something is.
+    /// What becomes writable when an address has answered or refused.
     pub(super) fn to_connect(&self) -> Option<BorrowedFd<'_>> {
         match &self.state {
             State::Connecting { socket, .. } => Some(socket.as_fd()),
@@ -61,7 +60,7 @@ impl Connector {
         }
     }
 
-    /// Something was decided (`is_writable`), or time has passed.
+    /// The socket has become writable (`is_writable`), or time has passed.
     pub(super) fn go_on(&mut self, now: Instant, is_writable: bool) -> Progress {
         match std::mem::replace(&mut self.state, State::Next) {
             State::Again { at } if now < at => self.state = State::Again { at },
@@ -102,7 +101,7 @@ impl Connector {
 /// Begins to connect.
 fn connect(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    // Nobody shares this socket.
+    // No other process shares this socket.
     socket.set_nonblocking(true)?;
     match socket.connect(&address.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
@@ -110,9 +109,9 @@ fn connect(address: SocketAddr) -> io::Result<Socket> {
     }
 }
 
-/// The connection, if there is one.
-fn connected(socket: Socket, is_decided: bool) -> io::Result<TcpStream> {
-    if !is_decided {
+/// The connection, if the address has answered.
+fn connected(socket: Socket, is_writable: bool) -> io::Result<TcpStream> {
+    if !is_writable {
         return Err(io::Error::new(io::ErrorKind::TimedOut, "connection timed out"));
     }
     if let Some(error) = socket.take_error()? {

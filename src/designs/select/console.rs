@@ -20,17 +20,17 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-/// How much one read may return, in bytes: as much as a pipe holds.
+/// The size of a read, in bytes: as much as a pipe holds.
 pub(super) const READ_SIZE: usize = 64 * 1024;
 
-/// How many buffers the keyboard has, and a socket.
+/// How many buffers the keyboard and a socket have each.
 pub(super) const BUFFERS: usize = 4;
 
-/// What the user types on, and is shown.
+/// The keyboard, the screen and the signals.
 pub(super) struct Console {
     pub(super) screen: Screen,
     pub(super) keyboard_is_terminal: bool,
-    /// None when it has ended.
+    /// None when the input has ended.
     keyboard: Option<OwnedFd>,
     typed: Pool,
     lines: Counter,
@@ -66,7 +66,7 @@ impl Console {
         }
     }
 
-    /// Waits for signals, for outputs that are behind, and, if it is to be read, for the keyboard.
+    /// Adds the signals, the outputs that are full and, if it `reads`, the keyboard.
     pub(super) fn add_to<'a>(&'a self, interests: &mut Interests<'a>, reads: bool) {
         interests.add(self.signals.descriptor(), PollFlags::IN, Ready::Signal);
         if reads && !self.typed.is_empty() {
@@ -92,12 +92,12 @@ impl Console {
         }
     }
 
-    /// A signal that has come, if one has.
+    /// The next signal that has arrived, if any.
     pub(super) fn take_signal(&mut self) -> Option<Signal> {
         self.signals.take()
     }
 
-    /// The keyboard has become readable: reads once.
+    /// Reads once from the keyboard, which has become readable.
     pub(super) fn read_keyboard(&mut self) -> Option<Typed> {
         let mut buffer = self.typed.try_take()?;
         let result = match rustix::io::read(self.keyboard.as_ref()?, buffer.space()) {
@@ -109,7 +109,7 @@ impl Console {
                 self.observer.emit(|| Step::Read { from: Place::Keyboard, bytes, messages });
                 return Some(Typed::Input(buffer));
             }
-            // Somebody else who has this terminal was faster.
+            // Another process that reads from this terminal was faster.
             Err(Errno::INTR | Errno::AGAIN) => return None,
             Err(error) => Err(error.into()),
         };
@@ -117,9 +117,10 @@ impl Console {
         Some(Typed::Ended(result))
     }
 
-    /// Waits until the screen has taken all messages and the transcript all entries, as long as that takes, and
-    /// then all notices. After a signal the wait is short, and after a second one it is over.
+    /// Waits until the screen has taken all messages and the transcript all entries, for as long as that takes, and
+    /// then all notices. After a signal it waits for a short time only, and a second signal ends the wait.
     pub(super) fn finish_outputs(&mut self, ending: &mut Ending) {
+        self.screen.transcript.end();
         loop {
             if let Err(error) = self.screen.flush()
                 && !errors::is_broken_pipe(&error)

@@ -91,11 +91,11 @@ impl MainLoop {
     fn wait(&self) -> Vec<Ready> {
         self.console.observer.emit(|| Step::Waits(For::Anything));
         let mut interests = Interests::default();
-        let has_room = self.console.screen.transcript.has_room();
+        let has_capacity = self.console.screen.transcript.has_capacity();
         // At a terminal typing is always read, if only to be refused.
-        self.console.add_to(&mut interests, self.console.keyboard_is_terminal || has_room);
+        self.console.add_to(&mut interests, self.console.keyboard_is_terminal || has_capacity);
         if let Some(session) = &self.session {
-            if !self.received.is_empty() && has_room {
+            if !self.received.is_empty() && has_capacity {
                 interests.add(session.to_read(), PollFlags::IN, Ready::Received);
             }
             interests.add(session.to_write(), PollFlags::OUT, Ready::Peer);
@@ -174,8 +174,8 @@ impl MainLoop {
     /// What cannot take more of what is typed.
     fn behind(&self) -> Option<Behind> {
         match &self.session {
-            Some(_) if !self.console.screen.transcript.has_room() => Some(Behind::Transcript),
-            Some(session) if !session.has_room() => Some(Behind::Peer),
+            Some(_) if !self.console.screen.transcript.has_capacity() => Some(Behind::Transcript),
+            Some(session) if !session.has_capacity() => Some(Behind::Peer),
             _ => None,
         }
     }
@@ -214,7 +214,7 @@ impl MainLoop {
             }
             self.flush();
             // A transcript that does not keep up holds up the next conversation.
-            let may_begin = self.session.is_some() || self.console.screen.transcript.has_room();
+            let may_begin = self.session.is_some() || self.console.screen.transcript.has_capacity();
             match self.endpoint.next_action(Instant::now(), may_begin)? {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 // Ordinary line input has none.

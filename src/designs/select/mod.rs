@@ -1,4 +1,4 @@
-//! The select design: one thread, which waits for everything at once and does whatever has become possible.
+//! The select design: one thread waits for everything at once and does whatever has become possible.
 //!
 //! ```text
 //!            ┌────────────── wait: poll ──────────────┐
@@ -7,23 +7,22 @@
 //!   what is ready is read ──▶ decide ──▶ written, as much as is taken
 //! ```
 //!
-//! It keeps to the same rules as [`threads`](crate::designs::threads), because they are the same code, and it mirrors it file
-//! for file:
+//! It shares the rules with [`threads`](crate::designs::threads), and mirrors it file for file:
 //!
-//! 1. `wait.rs`: the one wait, and all that can be ready then.
-//! 2. `main_loop.rs`: `wait` waits, `handle` reads what is ready, `perform_actions` does what is to be done.
-//! 3. `desk.rs`: the keyboard, the screen and the signals. `talk.rs`: the socket of one conversation.
+//! 1. `wait.rs`: the one place that waits, and what can be ready then.
+//! 2. `main_loop.rs`: `wait` waits, `handle` reads what is ready, `perform_actions` does what follows from it.
+//! 3. `console.rs`: the keyboard, the screen and the signals. `session.rs`: the socket of one conversation.
 //! 4. `outbox.rs` and `screen.rs`: the two ways out. What is not taken at once waits in a queue.
-//! 5. `transcript.rs`: a third way out, for those who want it on record.
+//! 5. `transcript.rs`: a third way out.
 //! 6. `callers.rs` and `connector.rs`: how two people come together.
-//! 7. `hub/`: many people, with one more poller for their connections, and the rules of [`room`](crate::rules::hub).
+//! 7. `hub/`: many people, with one more poller for their connections, and the rules of [`hub`](crate::rules::hub).
 //!
-//! Nothing blocks but the look-up of a name, for which systems have no other call, and writing to a terminal of another user that is
-//! paused; and nothing grows: what is
-//! read travels in the same few [buffers](crate::rules::buffer) until it has been written.
+//! Nothing blocks but the look-up of a name, for which systems have no other call, and writing to a paused terminal of
+//! another user. Memory does not grow: what is read travels in the same few [buffers](crate::rules::buffer) until it is
+//! written.
 //!
-//! `poll` and not `epoll`, because the latter refuses regular files. Where `poll` knows nothing but sockets, as on
-//! Windows, this design cannot be.
+//! It uses `poll` because `epoll` refuses regular files. On Windows `poll` knows only sockets, so that this design is
+//! not available there.
 
 mod callers;
 mod connector;

@@ -1,4 +1,4 @@
-//! The way to the peer: what was handed out and the peer has not taken.
+//! The way to the peer: what was handed out and the peer has not taken yet.
 
 use super::transcript::Transcript;
 use crate::observe::{Goodbye, Observer, Place, Step};
@@ -13,36 +13,36 @@ use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Instant;
 
-/// From how many items on there is no room for more messages.
+/// From how many items on it has no capacity for more messages.
 const ITEMS: usize = 512;
 
 /// What waits to be sent, in order.
 #[derive(Default)]
 pub(super) struct Outbox {
     queue: VecDeque<Outgoing>,
-    /// The bytes of messages in it that are not written.
+    /// The unwritten bytes of the messages in it.
     bytes: usize,
-    /// The pause after which to go on.
+    /// The end of a pause.
     until: Option<Instant>,
-    /// How much of the goodbye was written, in bytes.
-    said: usize,
-    /// All bytes that were ever written to the socket.
+    /// How many bytes of the goodbye are written.
+    goodbye_written: usize,
+    /// How many bytes the socket has taken since the beginning.
     written: u64,
     last: LastWrites,
 }
 
-/// Where the outbox stands.
+/// The state of the outbox after a flush.
 pub(super) enum Flushed {
-    /// The peer takes no more for now, or a pause is to be kept.
+    /// The peer takes no more for now, or there is a pause.
     Waits,
-    /// All was written.
+    /// All is written.
     Empty,
-    /// All was written, the end of our half included.
+    /// All is written, and our half has ended.
     Ended,
 }
 
 impl Outbox {
-    /// It is sent when what is in front of it has been.
+    /// Queues it. [`flush`](Self::flush) sends it.
     pub(super) fn push(&mut self, outgoing: Outgoing) {
         if let Outgoing::Messages(buffer) = &outgoing {
             self.bytes += buffer.unwritten().len();
@@ -51,7 +51,7 @@ impl Outbox {
     }
 
     /// Whether more messages may be added.
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_capacity(&self) -> bool {
         self.bytes < ROOM && self.queue.len() < ITEMS
     }
 
@@ -65,7 +65,7 @@ impl Outbox {
         self.until.is_none() && !self.queue.is_empty()
     }
 
-    /// Writes as much as the socket takes. What it has taken goes to the transcript.
+    /// Writes what the socket takes, and records it.
     pub(super) fn flush(
         &mut self,
         mut socket: &TcpStream,
@@ -86,7 +86,7 @@ impl Outbox {
                     self.queue[0] = Outgoing::Goodbye { pause: None };
                     continue;
                 }
-                Some(Outgoing::Goodbye { pause: None }) => &GOODBYE[self.said..],
+                Some(Outgoing::Goodbye { pause: None }) => &GOODBYE[self.goodbye_written..],
                 Some(Outgoing::Messages(buffer)) => buffer.next_write(),
             };
             observer.emit(|| Step::Writes { to: Place::Peer, bytes: bytes.len() });
@@ -102,7 +102,7 @@ impl Outbox {
                 Some(Outgoing::Messages(buffer)) => {
                     buffer.written += written;
                     self.bytes -= written;
-                    // Nothing but time tells messages apart that are written one by one.
+                    // Nothing but time separates messages that are written one by one.
                     self.until = Some(now + PAUSE).filter(|_| is_all && !buffer.ends.is_empty());
                     let is_done = buffer.unwritten().is_empty();
                     let messages = if is_done { buffer.messages } else { Messages::NONE };
@@ -116,7 +116,7 @@ impl Outbox {
                     transcript.record(What::Goodbye(Direction::Sent));
                     return Ok(self.end(socket));
                 }
-                _ => self.said += written,
+                _ => self.goodbye_written += written,
             }
         }
     }
@@ -128,7 +128,7 @@ impl Outbox {
         }
     }
 
-    /// Our half is over.
+    /// Ends our half.
     fn end(&mut self, socket: &TcpStream) -> Flushed {
         self.queue.clear();
         // Fails only if the peer has gone, which reading notices.
@@ -136,17 +136,17 @@ impl Outbox {
         Flushed::Ended
     }
 
-    /// Nothing more can be delivered: what became of our half.
+    /// Nothing more can be delivered.
     pub(super) fn give_up(mut self, transcript: &mut Transcript) -> Delivery {
-        let undelivered = self.queue.iter().map(messages).sum();
-        // Of the batch that was being written some messages may have been sent.
+        let undelivered = self.queue.iter().map(Outgoing::undelivered).sum();
+        // Some messages of the first batch may have been sent.
         if let Some(Outgoing::Messages(buffer)) = self.queue.pop_front() {
             transcript.record(What::Sent(buffer));
         }
         Delivery { complete: false, undelivered }
     }
 
-    /// In how many messages the last so many bytes were that were written.
+    /// How many messages the last `bytes` bytes that the socket took belong to.
     pub(super) fn messages_in_last(&self, bytes: usize) -> usize {
         self.last.messages_in(bytes)
     }
@@ -154,12 +154,5 @@ impl Outbox {
     /// How many bytes the socket has taken since the beginning.
     pub(super) fn written(&self) -> u64 {
         self.written
-    }
-}
-
-fn messages(outgoing: &Outgoing) -> usize {
-    match outgoing {
-        Outgoing::Messages(buffer) => buffer.messages_after(buffer.written),
-        Outgoing::Goodbye { .. } | Outgoing::HalfClose => 0,
     }
 }

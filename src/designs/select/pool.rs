@@ -1,14 +1,14 @@
-//! The buffers of one descriptor that is read: while all are on their way, nothing is read.
+//! The buffers of one descriptor. While all of them are in use, it is not read.
 
 use crate::rules::buffer::{Buffer, Home};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The buffers of one descriptor that is read.
+/// The free buffers of one descriptor, and the way home for the others.
 #[derive(Debug, Clone)]
 pub(super) struct Pool(Arc<Shelf>);
 
-/// The free buffers. Only one thread uses them; that a buffer may also be dropped elsewhere is what `Home` promises.
+/// The free buffers. Only one thread uses them, but `Home` allows any thread to drop a buffer.
 #[derive(Debug)]
 struct Shelf {
     free: Mutex<Vec<Buffer>>,
@@ -37,7 +37,7 @@ impl Pool {
         Self::growing(buffers, size..=size)
     }
 
-    /// A pool of `buffers` buffers, each twice as large as the last read into it, within `sizes`.
+    /// A pool of `buffers` buffers. Each becomes twice as large as the last read into it, within `sizes`.
     pub(super) fn growing(buffers: usize, sizes: RangeInclusive<usize>) -> Self {
         let shelf = Shelf { free: Mutex::default(), sizes };
         for _ in 0..buffers {
@@ -52,7 +52,7 @@ impl Pool {
         Some(buffer.lend(Arc::clone(&self.0) as _))
     }
 
-    /// Whether all buffers are on their way.
+    /// Whether all buffers are in use.
     pub(super) fn is_empty(&self) -> bool {
         self.0.free().is_empty()
     }

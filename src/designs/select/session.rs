@@ -109,7 +109,7 @@ impl Session {
         loop {
             self.flush(endpoint, now, screen);
             // A goodbye needs no room.
-            let may_add = endpoint.is_leaving() || self.has_room() && screen.transcript.has_room();
+            let may_add = endpoint.is_leaving() || self.has_capacity() && screen.transcript.has_capacity();
             let Some(outbox) = self.outbox.as_mut().filter(|_| may_add) else { return };
             let Some(mut outgoing) = endpoint.next_outgoing(now, &stamp) else { return };
             let (decision, messages) = outgoing.decided(&mut self.sent);
@@ -138,8 +138,8 @@ impl Session {
     }
 
     /// Whether more may be handed out.
-    pub(super) fn has_room(&self) -> bool {
-        self.outbox.as_ref().is_none_or(Outbox::has_room)
+    pub(super) fn has_capacity(&self) -> bool {
+        self.outbox.as_ref().is_none_or(Outbox::has_capacity)
     }
 
     /// When to [send](Self::send) although the socket has not become writable.

@@ -1,103 +1,84 @@
-//! The way to the transcript: what happened, in order, as far as it has not been written.
+//! The way to the transcript: what happened, in order, as far as it is not written.
 
 use crate::designs::transcript::{Format, Sink, Target};
 use crate::platform::Out;
 use crate::rules::notice::Notice;
-use crate::rules::record::{Entry, What};
+use crate::rules::record::{Entry, Journal, What};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 
-/// From how many bytes of unwritten lines on nothing more is read or sent.
-const ROOM: usize = 256 * 1024;
+/// From how many unwritten bytes on nothing more is read or sent.
+const CAPACITY: usize = 256 * 1024;
 
-/// How often to look whether somebody reads a named pipe. Nothing tells.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often to check whether somebody reads a named pipe. The system does not report it.
+const CHECK_EVERY: Duration = Duration::from_millis(100);
 
-/// Records what happened, if that is wanted.
+/// Records what happened, if there is a transcript.
 pub(super) struct Transcript {
     format: Option<Box<dyn Format>>,
     to: To,
     /// Lines that are not written yet.
     lines: VecDeque<u8>,
-    /// With whom the conversation is.
-    peer: Option<SocketAddr>,
-    /// Errors that were not recorded because there was no room.
-    lost: usize,
+    journal: Journal,
 }
 
 enum To {
-    /// A named pipe that nobody reads, and when to look again.
+    /// A named pipe that nobody reads, and when to check again.
     Unread {
         pipe: Target,
-        look_at: Option<Instant>,
+        check_at: Option<Instant>,
     },
     Open {
         out: Out,
         is_full: bool,
     },
-    /// Nothing is recorded, or it could not be written.
+    /// There is no transcript, or writing it failed.
     Nowhere,
 }
 
 impl Transcript {
-    /// Records go there.
     pub(super) fn new(sink: Option<Sink>) -> Self {
         let (format, to) = match sink {
             None => (None, To::Nowhere),
             Some(Sink { format, target: Target::Open(file) }) => {
                 (Some(format), To::Open { out: Out::new(file.into()), is_full: false })
             }
-            Some(Sink { format, target }) => (Some(format), To::Unread { pipe: target, look_at: None }),
+            Some(Sink { format, target }) => (Some(format), To::Unread { pipe: target, check_at: None }),
         };
-        Self { format, to, lines: VecDeque::new(), peer: None, lost: 0 }
+        Self { format, to, lines: VecDeque::new(), journal: Journal::default() }
     }
 
-    /// Records what the user is told, as far as it belongs into a transcript. What can go wrong any number of times
-    /// is counted when there is no room for it.
+    /// Records what belongs into a transcript of what the user sees.
     pub(super) fn report(&mut self, notice: &Notice) {
-        if let Notice::ConnectedFrom(peer) | Notice::ConnectedTo(peer) = notice {
-            self.peer = Some(*peer);
-        }
-        let Some(what) = What::told(notice).filter(|_| self.is_kept()) else { return };
-        if matches!(what, What::Error(_)) {
-            if !self.has_room() && notice.is_repeatable() {
-                self.lost += 1;
-                return;
-            }
-            self.tell_lost();
-        }
-        self.record(what);
+        let has_capacity = || self.lines.len() < CAPACITY;
+        let entries = self.journal.report(notice, OffsetDateTime::now_utc(), has_capacity);
+        entries.iter().for_each(|entry| self.record_entry(entry));
     }
 
-    fn tell_lost(&mut self) {
-        if self.lost > 0 && self.has_room() {
-            let lost = What::lost(std::mem::take(&mut self.lost));
-            self.record(lost);
-        }
+    /// Records the end of a conversation.
+    pub(super) fn closed(&mut self, cleanly: bool) {
+        let entries = self.journal.close(cleanly, OffsetDateTime::now_utc());
+        entries.iter().for_each(|entry| self.record_entry(entry));
     }
 
-    /// The conversation is over.
-    pub(super) fn closed(&mut self, in_order: bool) {
-        self.tell_lost();
-        self.record(What::Closed { in_order });
-        self.peer = None;
+    /// Nothing more happens: records the errors that were not recorded, if any.
+    pub(super) fn end(&mut self) {
+        let lost = self.journal.take_lost(OffsetDateTime::now_utc());
+        lost.iter().for_each(|entry| self.record_entry(entry));
     }
 
-    /// This happened.
+    /// Records what happens in the conversation.
     pub(super) fn record(&mut self, what: What) {
-        if self.is_kept() {
-            self.record_entry(&Entry { time: OffsetDateTime::now_utc(), peer: self.peer, what });
-        }
+        let entry = self.journal.entry(what, OffsetDateTime::now_utc());
+        self.record_entry(&entry);
     }
 
-    /// The same of what somebody else has put together.
     pub(super) fn record_entry(&mut self, entry: &Entry) {
         if let Some(format) = &self.format {
             // Writing to memory does not fail.
@@ -105,14 +86,14 @@ impl Transcript {
         }
     }
 
-    /// Whether anything is recorded.
+    /// Whether there is a transcript.
     pub(super) fn is_kept(&self) -> bool {
         self.format.is_some()
     }
 
     /// Whether more may be read and sent: all of that is recorded.
-    pub(super) fn has_room(&self) -> bool {
-        self.lines.len() < ROOM
+    pub(super) fn has_capacity(&self) -> bool {
+        self.lines.len() < CAPACITY
     }
 
     /// Whether lines wait to be written.
@@ -120,7 +101,7 @@ impl Transcript {
         !self.lines.is_empty()
     }
 
-    /// What becomes ready when more is taken, if that is waited for.
+    /// What becomes ready when more can be written, if it is full.
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match &self.to {
             To::Open { out, is_full: true } => Some(out.as_fd()),
@@ -128,7 +109,7 @@ impl Transcript {
         }
     }
 
-    /// That has become ready.
+    /// The descriptor has become ready.
     pub(super) fn is_ready(&mut self) {
         if let To::Open { is_full, .. } = &mut self.to {
             *is_full = false;
@@ -138,12 +119,12 @@ impl Transcript {
     /// When to [flush](Self::flush) although nothing has become ready.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.to {
-            To::Unread { look_at, .. } => look_at.filter(|_| self.is_behind()),
+            To::Unread { check_at, .. } => check_at.filter(|_| self.is_behind()),
             _ => None,
         }
     }
 
-    /// Writes as much as is taken. After an error it drops what it is given, so that the chat goes on.
+    /// Writes what is taken without blocking. After an error it records nothing more, so that the chat goes on.
     pub(super) fn flush(&mut self, now: Instant) -> io::Result<()> {
         let result = self.write(now);
         if result.is_err() {
@@ -163,10 +144,10 @@ impl Transcript {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) => return Err(error),
                 },
-                To::Unread { look_at: Some(look_at), .. } if now < *look_at => break,
-                To::Unread { pipe: Target::NotOpen(pipe), look_at } => match open_if_read(pipe)? {
+                To::Unread { check_at: Some(check_at), .. } if now < *check_at => break,
+                To::Unread { pipe: Target::NotOpen(pipe), check_at } => match open_if_read(pipe)? {
                     Some(out) => self.to = To::Open { out, is_full: false },
-                    None => *look_at = Some(now + LOOK_EVERY),
+                    None => *check_at = Some(now + CHECK_EVERY),
                 },
                 To::Unread { .. } => break,
             }

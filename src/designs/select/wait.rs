@@ -1,4 +1,4 @@
-//! The one wait: for everything at once.
+//! The one place that waits: for everything at once.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::BorrowedFd;
@@ -15,7 +15,7 @@ pub(super) enum Ready {
     /// To write more to the peer.
     Peer,
     Caller,
-    /// To go on with somebody who is turned away.
+    /// To continue with a caller who is being turned away.
     TurnedAway,
     Connected,
     /// To read from clients of the hub, or to write more to them.
@@ -27,7 +27,7 @@ pub(super) enum Ready {
     Transcript,
 }
 
-/// What is waited for, and what is then ready.
+/// The descriptors to wait for, and what each of them makes possible.
 #[derive(Default)]
 pub(super) struct Interests<'a> {
     descriptors: Vec<PollFd<'a>>,
@@ -35,7 +35,7 @@ pub(super) struct Interests<'a> {
 }
 
 impl<'a> Interests<'a> {
-    /// Waits for this one, too.
+    /// Adds a descriptor, if there is one.
     pub(super) fn add(
         &mut self,
         descriptor: impl Into<Option<BorrowedFd<'a>>>,
@@ -48,15 +48,15 @@ impl<'a> Interests<'a> {
         }
     }
 
-    /// Waits until something is ready, or for that moment.
+    /// Waits until something is ready, or until the deadline.
     pub(super) fn wait(mut self, deadline: Option<Instant>) -> Vec<Ready> {
         let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        // An error is an interruption: nothing is ready, and it is waited again.
+        // An error is an interruption: nothing is ready, and the caller waits again.
         if poll(&mut self.descriptors, timeout.as_ref()).is_err() {
             return Vec::new();
         }
-        // An error or an end is found by reading or writing.
+        // Reading or writing finds out about an error or an end.
         let mut is_ready = self.descriptors.iter().map(|descriptor| !descriptor.revents().is_empty());
         self.ready.retain(|_| is_ready.next().unwrap_or(false));
         self.ready

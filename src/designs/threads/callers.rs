@@ -1,38 +1,36 @@
-//! Those who call: the listener, and what becomes of a caller while others talk.
+//! The listener, and the callers who are turned away because others talk.
 
-use super::event::{Event, ToMain};
-use super::spawn;
+use super::event::{ConsoleEvent, ProgramEvent, ToMain};
+use super::thread::{Thread, spawn};
+use crate::designs::connect::RETRY_AFTER;
 use crate::observe::{For, Observer, Step};
 use crate::platform::{self, Connection};
 use crate::rules::endpoint::{CALLERS, CLOSE_WITHIN};
-use crate::rules::notice::Notice;
+use crate::rules::notice::AcceptFailures;
 use crate::rules::wire::{GOODBYE, PAUSE};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, after, bounded, select_biased};
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Weak};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
-
-/// How long to wait before the next attempt when the system is out of something.
-const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 /// The listener thread, and the callers who are being turned away.
 pub(super) struct Callers {
     address: SocketAddr,
     socket: Arc<TcpListener>,
-    listener: JoinHandle<()>,
-    /// Dropped, it ends the listener.
+    listener: Thread,
+    /// Dropped, it ends the listener when it next looks.
     running: Option<Sender<Infallible>>,
     observer: Observer,
     /// The threads that turn a caller away, each with its connection, which closes when the thread ends.
-    turned_away: Vec<(Weak<Connection>, JoinHandle<()>)>,
+    turned_away: Vec<(Weak<Connection>, Thread)>,
 }
 
 impl Callers {
     /// Starts the listener.
-    pub(super) fn start(listener: TcpListener, to_main: ToMain) -> io::Result<Self> {
+    pub(super) fn start<E: ProgramEvent>(listener: TcpListener, to_main: ToMain<E>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (running, stop) = bounded(0);
         let socket = Arc::new(listener);
@@ -42,26 +40,25 @@ impl Callers {
         Ok(Self { address, socket, listener, running: Some(running), observer, turned_away: Vec::new() })
     }
 
-    /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many are being turned away.
+    /// How many callers are being turned away.
     pub(super) fn being_turned_away(&mut self) -> usize {
-        for (_, thread) in self.turned_away.extract_if(.., |(_, thread)| thread.is_finished()) {
-            let _ = thread.join();
+        for (_, thread) in self.turned_away.extract_if(.., |(_, thread)| thread.has_ended()) {
+            thread.join();
         }
         self.turned_away.len()
     }
 
-    /// Tells a caller why nobody talks with them, in a line.
+    /// Sends a caller a line that says why nobody talks with them, and a goodbye.
     pub(super) fn turn_away(&mut self, connection: Arc<Connection>, line: Vec<u8>) -> io::Result<()> {
         let (shared, kept) = (Arc::downgrade(&connection), Arc::clone(&connection));
-        // There may be no thread for more than that.
+        // Written here, because there may be no thread for the rest.
         let written = platform::write_first(&connection.socket, &line).unwrap_or(0);
         let thread = spawn("turn-away", &self.observer, move || {
-            // An error means that the caller has gone, which is what was wanted of it.
+            // An error means that the caller has gone, as it should.
             let _ = turn_away(&connection.socket, &line[written..]);
         });
         let thread = thread.inspect_err(|_| drop(platform::write_first(&kept.socket, GOODBYE)))?;
@@ -69,32 +66,24 @@ impl Callers {
         Ok(())
     }
 
-    /// Ends the listener, and turns away who is held or has called by now; in a hurry they are just closed.
-    pub(super) fn end(
+    /// Ends the listener, and turns away the callers who are held or have called by now. In a hurry it just
+    /// disconnects them.
+    pub(super) fn end<E: ProgramEvent>(
         mut self,
         mut held: Vec<TcpStream>,
-        events: &Receiver<Event>,
+        events: &Receiver<E>,
         line: &[u8],
         in_a_hurry: bool,
     ) {
         self.running = None;
-        // The system would reset those whom nobody has accepted.
+        // The system would reset the callers whom nobody has accepted.
         let _ = self.socket.set_nonblocking(true);
         while held.len() < CALLERS
             && let Ok((socket, _)) = self.socket.accept()
         {
             held.push(socket);
         }
-        let until = Instant::now() + CLOSE_WITHIN;
-        loop {
-            let ended = self.listener.is_finished() || Instant::now() >= until;
-            held.extend(events.try_iter().filter_map(Event::into_caller));
-            if ended {
-                break;
-            }
-            platform::wake_listener(&self.socket, self.address);
-            thread::sleep(Duration::from_millis(5));
-        }
+        held.extend(self.end_listener(events));
         if in_a_hurry {
             let connections = self.turned_away.iter().filter_map(|(connection, _)| connection.upgrade());
             connections.for_each(|connection| connection.hang_up());
@@ -104,47 +93,63 @@ impl Callers {
             }
         }
         for (_, thread) in self.turned_away {
-            let _ = thread.join();
+            thread.join();
         }
-        // If it could not be woken, the end of the process ends it.
-        if self.listener.is_finished() {
-            let _ = self.listener.join();
+        // If nothing could wake it, it is left behind.
+        self.listener.join_within(Duration::ZERO);
+    }
+
+    /// Wakes the listener, waits for its end, and returns the callers whom it has accepted.
+    fn end_listener<E: ProgramEvent>(&self, events: &Receiver<E>) -> Vec<TcpStream> {
+        let caller = |event: E| match event.into_console() {
+            Some(ConsoleEvent::Called(socket, _)) => Some(socket),
+            _ => None,
+        };
+        let mut called = Vec::new();
+        let due = after(CLOSE_WITHIN);
+        loop {
+            platform::wake_listener(&self.socket, self.address);
+            select_biased! {
+                // The listener may be blocked by a full channel.
+                recv(events) -> event => called.extend(event.ok().and_then(caller)),
+                recv(self.listener.ended()) -> _ => break,
+                recv(due) -> _ => break,
+            }
         }
+        called.extend(events.try_iter().filter_map(caller));
+        called
     }
 }
 
 /// The listener: blocks until somebody calls.
-fn listen(listener: &TcpListener, stop: &Receiver<Infallible>, to_main: &ToMain) {
-    // What is in the way, too many open files for instance, is said once, until it has passed.
-    let mut failing = false;
+fn listen<E: ProgramEvent>(listener: &TcpListener, stop: &Receiver<Infallible>, to_main: &ToMain<E>) {
+    let mut failures = AcceptFailures::default();
     loop {
         to_main.observer.emit(|| Step::Waits(For::Caller));
         let event = match listener.accept() {
             Ok((socket, peer)) => {
-                failing = false;
-                Some(Event::Called(socket, peer))
+                failures.recovered();
+                Some(ConsoleEvent::Called(socket, peer))
             }
             // The caller has gone again.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
-            Err(error) => {
-                let said = std::mem::replace(&mut failing, true);
-                (!said).then(|| Event::Report(Notice::CannotAccept(error)))
-            }
+            Err(error) => failures.failed(error).map(ConsoleEvent::Report),
         };
         if event.is_some_and(|event| !to_main.send(event)) {
             return;
         }
-        let pause = if failing { RETRY_AFTER } else { Duration::ZERO };
+        let pause = if failures.are_failing() { RETRY_AFTER } else { Duration::ZERO };
         if stop.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
     }
 }
 
-/// Tells a caller why, says goodbye, and reads what it sends, so that it gets to read that.
+/// Sends a caller the line and a goodbye. Then it reads what the caller sends: closing with unread bytes would reset the
+/// connection, and the reset can overtake what was sent.
 fn turn_away(mut socket: &TcpStream, line: &[u8]) -> io::Result<()> {
     let until = Instant::now() + CLOSE_WITHIN;
-    // Some systems hand the listener's setting down.
+    // Some systems pass on the setting of the listening socket.
     socket.set_nonblocking(false)?;
     socket.set_nodelay(true)?;
     socket.set_write_timeout(Some(CLOSE_WITHIN))?;
@@ -152,14 +157,14 @@ fn turn_away(mut socket: &TcpStream, line: &[u8]) -> io::Result<()> {
     thread::sleep(PAUSE);
     socket.write_all(GOODBYE)?;
     socket.shutdown(Shutdown::Write)?;
-    let mut thrown_away = [0; 4096];
+    let mut discarded = [0; 4096];
     loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(());
         }
         socket.set_read_timeout(Some(left))?;
-        if socket.read(&mut thrown_away)? == 0 {
+        if socket.read(&mut discarded)? == 0 {
             return Ok(());
         }
     }

@@ -1,10 +1,10 @@
 //! The user's side: the keyboard, the screen and the signals, for as long as the program runs.
 
-use super::event::{Event, ToMain};
+use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::pool::Pool;
 use super::reader::{BUFFERS, READ_SIZE, Reader};
 use super::screen::Screen;
-use super::spawn;
+use super::thread::{Thread, spawn};
 use crate::designs::environment::Environment;
 use crate::observe::{For, Observer, Place, Step};
 use crate::rules::endpoint::{Ending, GRACE};
@@ -16,26 +16,23 @@ use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// The threads of the keyboard and of the signals, and the screen with its own.
 pub(super) struct Console {
     pub(super) screen: Screen,
-    /// For all threads but those of the screen.
-    pub(super) to_main: ToMain,
-    stdin_reader: JoinHandle<()>,
+    stdin_reader: Thread,
     /// Dropped, it wakes the stdin-reader from waiting for a buffer.
-    typing: Sender<Infallible>,
-    /// Ends the stdin-reader, if something can.
+    reading: Sender<Infallible>,
+    /// Ends the reading from the keyboard, where that is possible.
     close_keyboard: Option<Box<dyn FnOnce() -> bool + Send>>,
-    /// It has ended it.
+    /// The stdin-reader is about to end.
     keyboard_ends: bool,
-    signals: JoinHandle<()>,
+    signals: Thread,
     close_signals: Box<dyn FnOnce()>,
 }
 
-/// What is ended, one after the other, when nothing more is to be told.
+/// What is ended at the end, one after the other.
 #[derive(Clone, Copy)]
 enum Output {
     Messages,
@@ -44,7 +41,12 @@ enum Output {
 }
 
 impl Console {
-    pub(super) fn start(environment: Environment, to_main: &ToMain) -> io::Result<Self> {
+    /// Starts the threads. The way into the channel that is returned is for all other threads: with `-v`, the user
+    /// observes them.
+    pub(super) fn start<E: ProgramEvent>(
+        environment: Environment,
+        to_main: &ToMain<E>,
+    ) -> io::Result<(Self, ToMain<E>)> {
         let mut screen = Screen::start(
             environment.screen,
             environment.screen_direct,
@@ -52,18 +54,18 @@ impl Console {
             environment.verbosity,
             to_main,
         )?;
-        let to_main = to_main.watched_by(screen.observer());
+        let to_main = to_main.watched_by(screen.observer().clone());
         let observer = &to_main.observer;
         if let Some(transcript) = environment.transcript {
-            screen.record(transcript, to_main.clone())?;
+            screen.record_to(transcript, to_main.clone())?;
         }
         let close_signals = Box::new(environment.signals.closer());
-        let came = to_main.clone();
+        let caught = to_main.clone();
         let signals = spawn("signals", observer, move || {
-            came.observer.emit(|| Step::Waits(For::Signal));
-            environment.signals.for_each(|signal| came.send(Event::Signal(signal)));
+            caught.observer.emit(|| Step::Waits(For::Signal));
+            environment.signals.for_each(|signal| caught.send(ConsoleEvent::Signal(signal)));
         })?;
-        let (typing, stop) = bounded(0);
+        let (reading, stop) = bounded(0);
         let reader = Reader {
             pool: Pool::new(BUFFERS, READ_SIZE),
             stop,
@@ -72,40 +74,40 @@ impl Console {
             stream: Stream::KEYBOARD,
         };
         let keyboard = environment.keyboard;
-        let stdin_reader =
-            spawn("stdin-reader", observer, move || reader.run(keyboard, Event::Typed, Event::InputEnded))?;
-        Ok(Self {
-            to_main,
+        let stdin_reader = spawn("stdin-reader", observer, move || {
+            reader.run(keyboard, ConsoleEvent::Typed, ConsoleEvent::InputEnded);
+        })?;
+        let console = Self {
             screen,
             stdin_reader,
-            typing,
+            reading,
             close_keyboard: environment.close_keyboard,
             keyboard_ends: false,
             signals,
             close_signals,
-        })
+        };
+        Ok((console, to_main))
     }
 
-    /// Whoever watches.
     pub(super) fn observer(&self) -> &Observer {
-        &self.to_main.observer
+        self.screen.observer()
     }
 
-    /// Nothing more is to be typed.
+    /// Ends the reading from the keyboard, where that is possible.
     pub(super) fn close_keyboard(&mut self) {
         self.keyboard_ends = self.close_keyboard.take().is_some_and(|close| close());
     }
 
-    /// Waits until the screen has taken all messages and the transcript all entries, as long as that takes, and
-    /// then all notices. After a signal the wait is short, and after a second one it is over.
-    pub(super) fn finish_outputs(
+    /// Waits until the screen has taken all messages and the transcript all entries, for as long as that takes, and
+    /// then all notices. After a signal it waits for a short time only, and a second signal ends the wait.
+    pub(super) fn finish_outputs<E: ProgramEvent>(
         &mut self,
-        events: &Receiver<Event>,
+        events: &Receiver<E>,
         ending: &mut Ending,
         mut called: impl FnMut(TcpStream, SocketAddr),
     ) {
-        // What goes wrong with one is told by the next. At one terminal the screen-writer writes notices, too.
-        let order: &[Output] = match self.screen.is_apart() {
+        // The next output reports the errors of the last. At one terminal the screen-writer writes notices, too.
+        let order: &[Output] = match self.screen.has_notice_writer() {
             true => &[Output::Messages, Output::Transcript, Output::Notices],
             false => &[Output::Transcript, Output::Messages],
         };
@@ -120,30 +122,43 @@ impl Console {
                 }
             }
             loop {
-                let due = ending.by_force.map_or_else(never, at);
-                let event = select_biased! {
-                    recv(events) -> event => event.ok().map(|event| event.taken(events.len(), self.observer())),
-                    recv(due) -> _ => None,
-                };
-                match event {
-                    Some(Event::ScreenDone | Event::NoticesDone) => break,
-                    Some(Event::TranscriptDone) => {
+                match self.next_event(events, ending.by_force) {
+                    Some(ConsoleEvent::ScreenDone | ConsoleEvent::NoticesDone) => break,
+                    Some(ConsoleEvent::TranscriptDone) => {
                         self.screen.join_transcript();
                         break;
                     }
-                    Some(Event::ScreenFailed(error)) if !errors::is_broken_pipe(&error) => {
+                    Some(ConsoleEvent::ScreenFailed(error)) if !errors::is_broken_pipe(&error) => {
                         self.screen.report(&Notice::CannotWriteScreen(error));
                         ending.exit = Exit::Failed;
                     }
-                    Some(Event::TranscriptFailed(error)) => {
+                    Some(ConsoleEvent::TranscriptFailed(error)) => {
                         self.screen.report(&Notice::CannotWriteTranscript(error));
                     }
-                    Some(Event::Signal(signal)) if !ending.signalled(signal, Instant::now()) => {}
-                    Some(Event::Signal(_)) | None => return,
-                    Some(Event::Called(socket, peer)) => called(socket, peer),
-                    // The last words of what is being ended.
+                    Some(ConsoleEvent::Signal(signal)) if !ending.signalled(signal, Instant::now()) => {}
+                    Some(ConsoleEvent::Signal(_)) | None => return,
+                    Some(ConsoleEvent::Called(socket, peer)) => called(socket, peer),
+                    // The last events of threads that end.
                     Some(_) => {}
                 }
+            }
+        }
+    }
+
+    /// The next event of the console. Other threads may still send theirs. `None` when the time is up.
+    fn next_event<E: ProgramEvent>(
+        &self,
+        events: &Receiver<E>,
+        deadline: Option<Instant>,
+    ) -> Option<ConsoleEvent> {
+        let due = deadline.map_or_else(never, at);
+        loop {
+            let event = select_biased! {
+                recv(events) -> event => event.ok()?,
+                recv(due) -> _ => return None,
+            };
+            if let Some(event) = event.taken(events.len(), self.observer()).into_console() {
+                return Some(event);
             }
         }
     }
@@ -151,18 +166,11 @@ impl Console {
     /// Ends the threads.
     pub(super) fn end(self) {
         (self.close_signals)();
-        let _ = self.signals.join();
-        drop(self.typing);
-        // Without a line editor the stdin-reader may be left behind: nothing can wake a thread that is blocked in
-        // reading from a terminal or a pipe.
-        let began = Instant::now();
-        while self.keyboard_ends && !self.stdin_reader.is_finished() && began.elapsed() < GRACE / 2 {
-            // A line editor ends within its next look, unless its terminal is gone.
-            thread::sleep(Duration::from_millis(5));
-        }
-        if self.stdin_reader.is_finished() {
-            let _ = self.stdin_reader.join();
-        }
+        self.signals.join();
+        drop(self.reading);
+        // A line editor ends soon, unless its terminal is gone. Without one the stdin-reader may be left behind:
+        // nothing can wake a thread that is blocked in reading from a terminal or a pipe.
+        self.stdin_reader.join_within(if self.keyboard_ends { GRACE / 2 } else { Duration::ZERO });
         self.screen.join();
     }
 }

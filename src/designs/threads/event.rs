@@ -1,10 +1,11 @@
-//! All that can happen, in one type.
+//! What can happen, and the way into the channel.
+//!
+//! Each program has its own type: [`Event`] is that of a chat, and `hub/event.rs` has the hub's. Both wrap what they
+//! share.
 
 use crate::observe::{Observer, Step};
 use crate::rules::buffer::Buffer;
 use crate::rules::conversation::Delivery;
-#[cfg(feature = "hub")]
-use crate::rules::hub::Id;
 use crate::rules::messages::Messages;
 use crate::rules::notice::Notice;
 use crate::rules::signal::Signal;
@@ -13,131 +14,162 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
-/// What the other threads tell main, over the one channel.
+/// What can happen in a chat.
 pub(super) enum Event {
-    /// stdin-reader: a read returned this.
-    Typed(Buffer),
-    /// stdin-reader, its last word.
-    InputEnded(io::Result<()>),
+    Console(ConsoleEvent),
     /// socket-reader: a read returned this, at that moment.
     Received(Buffer, Instant),
-    /// socket-reader, its last word: the peer sends no more.
+    /// socket-reader, its last event: the peer sends no more.
     HeardAll(io::Result<()>),
-    /// socket-writer, transcript: there is room again, for which main waits.
-    Room,
     /// socket-writer: from here on it only counts what it cannot deliver.
     WriteFailed(io::Error),
-    /// socket-writer, its last word.
+    /// socket-writer, its last event.
     Delivered(Delivery),
+    /// connector, its last event: the connection, or a sentence for the user.
+    Connected(Result<(TcpStream, SocketAddr), String>),
+}
+
+/// What can happen in every program: at the keyboard, at the outputs and at the listening socket.
+pub(super) enum ConsoleEvent {
+    /// stdin-reader: a read returned this.
+    Typed(Buffer),
+    /// stdin-reader, its last event.
+    InputEnded(io::Result<()>),
+    /// Any writer: its queue has capacity again, for which main waits.
+    Capacity,
     /// screen-writer: from here on it drops what it is given.
     ScreenFailed(io::Error),
-    /// screen-writer, its last word: all was written.
+    /// screen-writer, its last event: all is written.
     ScreenDone,
-    /// notice-writer, its last word.
+    /// notice-writer, its last event.
     NoticesDone,
     /// transcript: from here on it drops what it is given.
     TranscriptFailed(io::Error),
-    /// transcript, its last word: all was written.
+    /// transcript, its last event: all is written.
     TranscriptDone,
-    /// client-reader: a read from this client returned this.
-    #[cfg(feature = "hub")]
-    Heard(Id, Buffer),
-    /// client-reader, its last word: this client sends no more.
-    #[cfg(feature = "hub")]
-    HeardAllOf(Id, io::Result<()>),
-    /// client-writer: so many bytes were written to this client.
-    #[cfg(feature = "hub")]
-    Wrote(Id, usize),
-    /// client-writer: this client cannot be written to any more.
-    #[cfg(feature = "hub")]
-    WriteFailedTo(Id, io::Error),
     /// listener: somebody calls.
     Called(TcpStream, SocketAddr),
-    /// connector, its last word: the connection, or a sentence for the user.
-    Connected(Result<(TcpStream, SocketAddr), String>),
-    /// signals: the program is to end.
+    /// signals: the program has to end.
     Signal(Signal),
     /// Any thread: this is for the user.
     Report(Notice),
 }
 
-impl Event {
-    /// What a watcher calls it.
+/// The event type of a program.
+pub(super) trait ProgramEvent: From<ConsoleEvent> + Send + 'static {
+    /// What traces call it. `docs/trace.md` describes them, so that these names do not change with those of the variants.
+    fn name(&self) -> &'static str;
+
+    /// The messages in it, if anybody watches.
+    fn messages(&self) -> Messages;
+
+    /// What the programs share, if it is that.
+    fn into_console(self) -> Option<ConsoleEvent>;
+
+    /// Main has taken the event out of the channel, in which `left` others are left.
+    fn taken(self, left: usize, observer: &Observer) -> Self {
+        observer.emit(|| Step::Takes { event: self.name(), waiting: left, messages: self.messages() });
+        self
+    }
+}
+
+impl ConsoleEvent {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Typed(_) => "Typed",
             Self::InputEnded(_) => "InputEnded",
-            Self::Received(..) => "Received",
-            Self::HeardAll(_) => "HeardAll",
-            Self::Room => "Room",
-            Self::WriteFailed(_) => "WriteFailed",
-            Self::Delivered(_) => "Delivered",
+            Self::Capacity => "Room",
             Self::ScreenFailed(_) => "ScreenFailed",
             Self::ScreenDone => "ScreenDone",
             Self::NoticesDone => "NoticesDone",
             Self::TranscriptFailed(_) => "TranscriptFailed",
             Self::TranscriptDone => "TranscriptDone",
-            #[cfg(feature = "hub")]
-            Self::Heard(..) => "Heard",
-            #[cfg(feature = "hub")]
-            Self::HeardAllOf(..) => "HeardAllOf",
-            #[cfg(feature = "hub")]
-            Self::Wrote(..) => "Wrote",
-            #[cfg(feature = "hub")]
-            Self::WriteFailedTo(..) => "WriteFailedTo",
             Self::Called(..) => "Called",
-            Self::Connected(_) => "Connected",
             Self::Signal(_) => "Signal",
             Self::Report(_) => "Tell",
         }
     }
 
-    /// The messages in it, if somebody watches.
+    pub(super) fn messages(&self) -> Messages {
+        match self {
+            Self::Typed(buffer) => buffer.messages,
+            _ => Messages::NONE,
+        }
+    }
+}
+
+impl From<ConsoleEvent> for Event {
+    fn from(event: ConsoleEvent) -> Self {
+        Self::Console(event)
+    }
+}
+
+impl ProgramEvent for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Console(event) => event.name(),
+            Self::Received(..) => "Received",
+            Self::HeardAll(_) => "HeardAll",
+            Self::WriteFailed(_) => "WriteFailed",
+            Self::Delivered(_) => "Delivered",
+            Self::Connected(_) => "Connected",
+        }
+    }
+
     fn messages(&self) -> Messages {
         match self {
-            Self::Typed(buffer) | Self::Received(buffer, _) => buffer.messages,
-            #[cfg(feature = "hub")]
-            Self::Heard(_, buffer) => buffer.messages,
+            Self::Console(event) => event.messages(),
+            Self::Received(buffer, _) => buffer.messages,
             _ => Messages::NONE,
         }
     }
 
-    /// Main has taken it, and so many others are left.
-    pub(super) fn taken(self, left: usize, observer: &Observer) -> Self {
-        observer.emit(|| Step::Takes { event: self.name(), waiting: left, messages: self.messages() });
-        self
-    }
-
-    /// Whoever calls, if somebody does.
-    pub(super) fn into_caller(self) -> Option<TcpStream> {
+    fn into_console(self) -> Option<ConsoleEvent> {
         match self {
-            Self::Called(socket, _) => Some(socket),
+            Self::Console(event) => Some(event),
             _ => None,
         }
     }
 }
 
 /// The way into the channel, for every thread but main.
-#[derive(Clone)]
-pub(super) struct ToMain {
-    channel: Sender<Event>,
+pub(super) struct ToMain<E> {
+    channel: Sender<E>,
     pub(super) observer: Observer,
 }
 
-impl ToMain {
-    pub(super) fn new(channel: Sender<Event>, observer: Observer) -> Self {
+impl<E> Clone for ToMain<E> {
+    fn clone(&self) -> Self {
+        self.watched_by(self.observer.clone())
+    }
+}
+
+impl<E> ToMain<E> {
+    pub(super) fn new(channel: Sender<E>, observer: Observer) -> Self {
         Self { channel, observer }
     }
 
-    /// The same, watched by others.
+    /// The same way, with another observer.
     pub(super) fn watched_by(&self, observer: Observer) -> Self {
         Self { channel: self.channel.clone(), observer }
     }
+}
 
-    /// Tells main. False if main has gone.
-    pub(super) fn send(&self, event: Event) -> bool {
+impl<E: ProgramEvent> ToMain<E> {
+    /// Sends main an event. False if main has gone.
+    pub(super) fn send(&self, event: impl Into<E>) -> bool {
+        let event = event.into();
         let name = event.name();
         self.observer.emit(|| Step::Sends { event: name, waiting: self.channel.len() });
         self.channel.send(event).is_ok()
+    }
+
+    /// Wakes main when a queue has capacity again.
+    pub(super) fn waker(&self) -> impl Fn() + Send + use<E> {
+        let to_main = self.clone();
+        move || {
+            // Fails only if main has gone.
+            to_main.send(ConsoleEvent::Capacity);
+        }
     }
 }

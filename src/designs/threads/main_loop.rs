@@ -3,11 +3,11 @@
 use super::callers::Callers;
 use super::connector;
 use super::console::Console;
-use super::event::{Event, ToMain};
+use super::event::{ConsoleEvent, Event, ProgramEvent, ToMain};
 use super::pool::Pool;
 use super::reader::{BUFFERS, READ_SIZE};
 use super::session::Session;
-use super::spawn;
+use super::thread::spawn;
 use crate::designs::clock::Clock;
 use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
@@ -39,6 +39,7 @@ pub(super) struct MainLoop {
     source: Source,
     clock: Clock,
     console: Console,
+    to_main: ToMain<Event>,
     /// The buffers of the socket-reader, the same for all conversations: those that a stuck screen still
     /// holds from the last one are missing in the next.
     received: Pool,
@@ -65,38 +66,40 @@ impl MainLoop {
         once: bool,
     ) -> io::Result<Self> {
         let keyboard_is_terminal = environment.keyboard_is_terminal;
-        let (console, events) = Self::console(environment)?;
-        let callers = Callers::start(listener, console.to_main.clone())?;
+        let (console, to_main, events) = Self::console(environment)?;
+        let callers = Callers::start(listener, to_main.clone())?;
         let endpoint =
             Endpoint::serve(settings, keyboard_is_terminal, callers.address(), port_was_chosen, once);
-        Ok(Self::new(endpoint, Source::Callers(callers), console, events))
+        Ok(Self::new(endpoint, Source::Callers(callers), console, to_main, events))
     }
 
     /// Calls somebody, and talks with them.
     pub(super) fn connect(environment: Environment, settings: Settings, call: Call) -> io::Result<Self> {
         let endpoint = Endpoint::connect(settings, environment.keyboard_is_terminal);
-        let (console, events) = Self::console(environment)?;
+        let (console, to_main, events) = Self::console(environment)?;
         let (running, stop) = bounded(0);
-        let to_main = console.to_main.clone();
+        let connected = to_main.clone();
         spawn("connector", console.observer(), move || {
-            to_main.observer.emit(|| Step::Waits(For::Connection));
-            let outcome = connector::run(call, &stop, &to_main);
-            to_main.send(Event::Connected(outcome));
+            connected.observer.emit(|| Step::Waits(For::Connection));
+            let outcome = connector::run(call, &stop, &connected);
+            connected.send(Event::Connected(outcome));
         })?;
-        Ok(Self::new(endpoint, Source::Connector { _running: running }, console, events))
+        Ok(Self::new(endpoint, Source::Connector { _running: running }, console, to_main, events))
     }
 
     /// The channel, and those who send into it for as long as the program runs.
-    fn console(environment: Environment) -> io::Result<(Console, Receiver<Event>)> {
+    fn console(environment: Environment) -> io::Result<(Console, ToMain<Event>, Receiver<Event>)> {
         let (channel, events) = bounded(EVENTS);
         let to_main = ToMain::new(channel, environment.observer.clone());
-        Ok((Console::start(environment, &to_main)?, events))
+        let (console, to_main) = Console::start(environment, &to_main)?;
+        Ok((console, to_main, events))
     }
 
     fn new(
         mut endpoint: Endpoint<TcpStream>,
         source: Source,
         console: Console,
+        to_main: ToMain<Event>,
         events: Receiver<Event>,
     ) -> Self {
         let clock = Clock::new();
@@ -109,6 +112,7 @@ impl MainLoop {
             source,
             clock,
             console,
+            to_main,
             received: Pool::new(BUFFERS, READ_SIZE),
             session: None,
         }
@@ -156,28 +160,36 @@ impl MainLoop {
 
     /// Something happened.
     fn handle(&mut self, event: Event) {
+        match event {
+            Event::Console(event) => self.handle_console(event),
+            Event::Connected(outcome) => self.endpoint.connected(outcome, Instant::now()),
+            Event::Received(..) | Event::HeardAll(_) | Event::WriteFailed(_) | Event::Delivered(_) => {
+                self.handle_session(event);
+            }
+        }
+    }
+
+    fn handle_console(&mut self, event: ConsoleEvent) {
         let now = Instant::now();
         match event {
-            Event::Typed(buffer) => self.endpoint.typed(buffer, self.behind()),
-            Event::InputEnded(result) => self.endpoint.input_ended(result),
-            Event::Called(socket, peer) => {
+            ConsoleEvent::Typed(buffer) => self.endpoint.typed(buffer, self.behind()),
+            ConsoleEvent::InputEnded(result) => self.endpoint.input_ended(result),
+            ConsoleEvent::Called(socket, peer) => {
                 if let Source::Callers(callers) = &mut self.source {
                     self.endpoint.called(socket, peer, now, callers.being_turned_away());
                 }
             }
-            Event::Connected(outcome) => self.endpoint.connected(outcome, now),
-            Event::Signal(signal) => self.endpoint.signalled(signal, now),
-            Event::ScreenFailed(error) => self.endpoint.screen_failed(error),
-            Event::TranscriptFailed(error) => self.endpoint.report(Notice::CannotWriteTranscript(error)),
-            Event::Report(notice) => self.endpoint.report(notice),
-            // What there is to do then, `perform_actions` does after every event.
-            Event::Room | Event::ScreenDone | Event::NoticesDone | Event::TranscriptDone => {}
-            // The hub's.
-            #[cfg(feature = "hub")]
-            Event::Heard(..) | Event::HeardAllOf(..) | Event::Wrote(..) | Event::WriteFailedTo(..) => {}
-            Event::Received(..) | Event::HeardAll(_) | Event::WriteFailed(_) | Event::Delivered(_) => {
-                self.handle_session(event);
+            ConsoleEvent::Signal(signal) => self.endpoint.signalled(signal, now),
+            ConsoleEvent::ScreenFailed(error) => self.endpoint.screen_failed(error),
+            ConsoleEvent::TranscriptFailed(error) => {
+                self.endpoint.report(Notice::CannotWriteTranscript(error))
             }
+            ConsoleEvent::Report(notice) => self.endpoint.report(notice),
+            // What there is to do then, `perform_actions` does after every event.
+            ConsoleEvent::Capacity
+            | ConsoleEvent::ScreenDone
+            | ConsoleEvent::NoticesDone
+            | ConsoleEvent::TranscriptDone => {}
         }
     }
 
@@ -208,10 +220,10 @@ impl MainLoop {
     /// What cannot take more of what is typed.
     fn behind(&self) -> Option<Behind> {
         match &self.session {
-            Some(session) if !session.has_room() && self.console.screen.transcript_has_room() => {
+            Some(session) if !session.has_capacity() && self.console.screen.transcript_has_capacity() => {
                 Some(Behind::Peer)
             }
-            Some(session) if !session.has_room() => Some(Behind::Transcript),
+            Some(session) if !session.has_capacity() => Some(Behind::Transcript),
             _ => None,
         }
     }
@@ -223,13 +235,12 @@ impl MainLoop {
                 session.send(&mut self.endpoint, &mut self.clock);
             }
             // A transcript that does not keep up holds up the next conversation, whose events no buffers bound.
-            let may_begin = self.session.is_some() || self.console.screen.transcript_has_room();
+            let may_begin = self.session.is_some() || self.console.screen.transcript_has_capacity();
             match self.endpoint.next_action(Instant::now(), may_begin)? {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::Prompt(state) => self.console.screen.set_prompt(&state),
                 Action::Begin(socket, peer) => {
-                    match Session::start(socket, &self.received, &self.console.to_main, &self.console.screen)
-                    {
+                    match Session::start(socket, &self.received, &self.to_main, &self.console.screen) {
                         Ok(session) => self.session = Some(session),
                         Err(error) => self.endpoint.cannot_start(peer, error),
                     }

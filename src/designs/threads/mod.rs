@@ -1,4 +1,4 @@
-//! The threads design: whatever can block has a thread of its own, and nobody but main decides anything.
+//! The threads design: whatever can block has a thread of its own, and only main decides anything.
 //!
 //! ```text
 //!  keyboard ──▶ [stdin-reader]  ──┐                       ┌──▶ [socket-writer] ──▶ socket
@@ -8,17 +8,18 @@
 //!
 //! Read it in this order:
 //!
-//! 1. `event.rs`: all that can happen.
-//! 2. `reader.rs`: the two readers, which are one piece of code.
-//! 3. `main_loop.rs`: main. `next_event` waits, `handle` passes on what happened, `perform_actions` does what is to be done. The
-//!    rules are in [`endpoint`](crate::rules::endpoint) and [`conversation`](crate::rules::conversation).
-//! 4. `desk.rs`: the keyboard, the screen and the signals. `talk.rs`: what runs for one conversation.
-//! 5. `outbox.rs` and `screen.rs`: the two ways out, and the threads that write.
-//! 6. `transcript.rs`: a third way out, for those who want it on record.
+//! 1. `event.rs`: what can happen.
+//! 2. `reader.rs`: the two readers, which are the same code. `pool.rs`: their buffers.
+//! 3. `main_loop.rs`: main. `next_event` waits, `handle` passes the event on, `perform_actions` does what follows from it.
+//!    The rules are in [`endpoint`](crate::rules::endpoint) and [`conversation`](crate::rules::conversation).
+//! 4. `console.rs`: the keyboard, the screen and the signals. `session.rs`: what runs for one conversation.
+//! 5. `outbox.rs` and `screen.rs`: the two ways out, and the threads that write. `queue.rs`: the queue to such a thread.
+//! 6. `transcript.rs`: a third way out.
 //! 7. `callers.rs` and `connector.rs`: how two people come together.
-//! 8. `hub/`: many people. The same picture with a reader for each client, and the rules of [`room`](crate::rules::hub).
+//! 8. `hub/`: many people. The same picture with a reader for each client, and the rules of [`hub`](crate::rules::hub).
+//! 9. `thread.rs`: how threads start and end.
 //!
-//! Nothing here grows: the readers own the [buffers](crate::rules::buffer) in which everything travels.
+//! Memory does not grow: the readers own the [buffers](crate::rules::buffer) in which everything travels.
 
 mod callers;
 mod connector;
@@ -29,14 +30,15 @@ mod hub;
 mod main_loop;
 mod outbox;
 mod pool;
+mod queue;
 mod reader;
 mod screen;
 mod session;
+mod thread;
 mod transcript;
 
 use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
-use crate::observe::Observer;
 use crate::rules::exit::Exit;
 #[cfg(feature = "hub")]
 use crate::rules::hub::Rules;
@@ -44,13 +46,12 @@ use crate::rules::settings::Settings;
 use main_loop::MainLoop;
 use std::io;
 use std::net::TcpListener;
-use std::thread::{self, JoinHandle};
 
-/// Waits for callers and talks with them, one at a time; after the first one it ends if that is all it is to
-/// do (`once`). Where it listens is always told unless the user has chosen the port.
+/// Accepts callers and talks with them, one at a time, or with the first one only (`once`). Unless the user chose the
+/// port, `-q` does not hide the address that it listens on.
 ///
 /// # Errors
-/// The system has no thread left for it.
+/// The system cannot start a thread.
 pub fn serve(
     environment: Environment,
     settings: Settings,
@@ -65,7 +66,7 @@ pub fn serve(
 /// Lets any number of people talk with each other.
 ///
 /// # Errors
-/// The system has no thread left for it.
+/// The system cannot start a thread.
 #[cfg(feature = "hub")]
 pub fn hub(
     environment: Environment,
@@ -80,23 +81,8 @@ pub fn hub(
 /// Calls somebody and talks with them.
 ///
 /// # Errors
-/// The system has no thread left for it.
+/// The system cannot start a thread.
 pub fn connect(environment: Environment, settings: Settings, call: Call) -> io::Result<Exit> {
     let observer = environment.observer.clone();
     observer.watch(|| Ok(MainLoop::connect(environment, settings, call)?.run()))
-}
-
-/// Starts a thread. Every thread has a name, and its life is observed from its start to its end.
-fn spawn(name: &str, observer: &Observer, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    spawn_as(thread::Builder::new().name(name.to_owned()), observer, run)
-}
-
-/// The same with a stack of another size.
-fn spawn_as(
-    thread: thread::Builder,
-    observer: &Observer,
-    run: impl FnOnce() + Send + 'static,
-) -> io::Result<JoinHandle<()>> {
-    let observer = observer.clone();
-    thread.spawn(move || observer.watch(run))
 }

@@ -1,8 +1,9 @@
-//! The way to the peer: an outbox, and the socket-writer that drains it.
+//! The way to the peer: the outbox, and the socket-writer that drains it.
 
 use super::event::{Event, ToMain};
+use super::queue::{Consumer, Limit, Producer, queue};
 use super::transcript::Recorder;
-use crate::observe::{For, Goodbye, Observer, Place, Step};
+use crate::observe::{Goodbye, Observer, Place, Step};
 use crate::platform::{self, Connection};
 use crate::rules::buffer::{Buffer, LastWrites};
 use crate::rules::conversation::{Delivery, Outgoing};
@@ -10,193 +11,158 @@ use crate::rules::input::ROOM;
 use crate::rules::messages::Messages;
 use crate::rules::record::Direction;
 use crate::rules::wire::{GOODBYE, PAUSE};
-use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io::{self, Write};
+use std::iter::from_fn;
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// How many items the outbox holds. When it is half full there is no room for more messages.
-const ITEMS: usize = 1024;
+/// When main stops handing out messages until the writer has caught up.
+const LIMIT: Limit = Limit { items: 512, bytes: ROOM };
 
-/// How much is written at once, in bytes. A blocked write shows no progress until it is through.
+/// How much is written at once, in bytes. A blocked write shows no progress until it returns.
 const CHUNK: usize = 64 * 1024;
 
 /// What main has handed out and the peer has not taken, in order.
 ///
-/// While it is empty, main writes to the socket itself as much as that takes without blocking: a hop
-/// through another thread would cost a message tens of microseconds. The writer is for a peer that is behind.
+/// While it is empty, main itself writes what the socket takes without blocking: a hop through another thread would
+/// cost a message tens of microseconds. The socket-writer is for a peer that is behind.
 pub(super) struct Outbox {
     connection: Arc<Connection>,
-    queue: Sender<Outgoing>,
-    state: Arc<State>,
+    queue: Producer<Outgoing>,
+    written: Arc<Written>,
     observer: Observer,
     recorder: Option<Recorder>,
 }
 
-/// What main and the writer both know.
+/// What the socket has taken since the beginning.
 #[derive(Default)]
-struct State {
-    /// Items handed to the writer that it has not finished. Only main adds to it: when main sees zero, the
-    /// writer is idle and the socket is main's to write to.
-    items: AtomicUsize,
-    /// The bytes in them.
-    bytes: AtomicUsize,
-    /// All bytes that were ever written to the socket.
-    written: AtomicU64,
-    /// Main waits for room, and is to be told.
-    awaited: AtomicBool,
+struct Written {
+    bytes: AtomicU64,
     last: Mutex<LastWrites>,
 }
 
-impl State {
-    /// A batch was written.
-    fn wrote(&self, buffer: &Buffer) {
+impl Written {
+    fn add_bytes(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn add(&self, buffer: &Buffer) {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).add(buffer);
     }
 }
 
-/// The other end of the outbox, for the socket-writer.
+/// The socket-writer's end of the outbox.
 pub(super) struct Writer {
     connection: Arc<Connection>,
-    queue: Receiver<Outgoing>,
-    state: Arc<State>,
-    to_main: ToMain,
+    queue: Consumer<Outgoing>,
+    written: Arc<Written>,
+    to_main: ToMain<Event>,
     recorder: Option<Recorder>,
 }
 
 impl Outbox {
-    /// An outbox, and its other end. What the system has taken goes on to the recorder, if there is one.
+    /// An empty outbox. What the system has taken goes to the recorder, if there is one.
     pub(super) fn new(
         connection: Arc<Connection>,
-        to_main: ToMain,
+        to_main: ToMain<Event>,
         recorder: Option<Recorder>,
     ) -> (Self, Writer) {
-        let (queue, handed_out) = bounded(ITEMS);
-        let state = Arc::new(State::default());
         let observer = to_main.observer.clone();
+        let (producer, consumer) = queue(LIMIT, to_main.waker());
+        let written = Arc::new(Written::default());
         let writer = Writer {
             connection: Arc::clone(&connection),
-            queue: handed_out,
-            state: Arc::clone(&state),
+            queue: consumer,
+            written: Arc::clone(&written),
             to_main,
             recorder: recorder.clone(),
         };
-        (Self { connection, queue, state, observer, recorder }, writer)
+        (Self { connection, queue: producer, written, observer, recorder }, writer)
     }
 
-    /// Sends it, now or when what is in front of it has been sent.
-    pub(super) fn push(&self, mut outgoing: Outgoing) {
-        if let Outgoing::Messages(mut buffer) = outgoing {
-            let writer_is_idle = self.state.items.load(Ordering::Acquire) == 0;
-            if writer_is_idle && buffer.ends.is_empty() && self.try_write(&mut buffer) {
-                return record(self.recorder.as_ref(), buffer);
-            }
-            self.observer.emit(|| Step::HandsOut { to: Place::Peer, messages: buffer.messages });
-            self.state.bytes.fetch_add(buffer.unwritten().len(), Ordering::Relaxed);
-            outgoing = Outgoing::Messages(buffer);
+    /// Sends it, now or after what is in front of it.
+    pub(super) fn push(&self, outgoing: Outgoing) {
+        match outgoing {
+            Outgoing::Messages(buffer) => self.push_messages(buffer),
+            Outgoing::Goodbye { .. } | Outgoing::HalfClose => self.queue.push(outgoing, 0),
         }
-        self.state.items.fetch_add(1, Ordering::Release);
-        // It cannot block: `has_room` has left room, for a goodbye as well.
-        let _ = self.queue.send(outgoing);
     }
 
-    /// Writes what the socket takes. True if that was all. An error is left to the writer, which meets it again.
+    fn push_messages(&self, mut buffer: Buffer) {
+        // Messages that are written one by one need pauses in between, which are the writer's.
+        if self.queue.is_idle() && buffer.ends.is_empty() && self.try_write(&mut buffer) {
+            return record(self.recorder.as_ref(), buffer);
+        }
+        self.observer.emit(|| Step::HandsOut { to: Place::Peer, messages: buffer.messages });
+        let bytes = buffer.unwritten().len();
+        self.queue.push(Outgoing::Messages(buffer), bytes);
+    }
+
+    /// Writes what the socket takes. True if that is all. An error is left to the writer, which meets it again.
     fn try_write(&self, buffer: &mut Buffer) -> bool {
         let bytes = buffer.unwritten().len();
         self.observer.emit(|| Step::Writes { to: Place::Peer, bytes });
         let written = platform::try_write(&self.connection.socket, buffer.unwritten()).unwrap_or(0);
-        self.state.written.fetch_add(written as u64, Ordering::Relaxed);
+        self.written.add_bytes(written);
         buffer.written += written;
         let is_all = written == bytes;
         let messages = if is_all { buffer.messages } else { Messages::NONE };
         self.observer.emit(|| Step::Wrote { to: Place::Peer, bytes: written, messages });
         if is_all {
-            self.state.wrote(buffer);
+            self.written.add(buffer);
         }
         is_all
     }
 
-    /// Whether more messages may be added. If not, an [`Event::Room`] will tell when they may.
-    pub(super) fn has_room(&self) -> bool {
-        if self.recorder.as_ref().is_some_and(|recorder| !recorder.has_room()) {
-            return false;
-        }
-        let has_room = || self.state.bytes.load(Ordering::SeqCst) < ROOM && self.queue.len() < ITEMS / 2;
-        // It is asked again after the wish is known, lest the writer finish in between and nobody tell.
-        has_room() || {
-            self.state.awaited.store(true, Ordering::SeqCst);
-            has_room()
-        }
+    /// Whether more messages may be pushed. If not, a `Capacity` event follows when they may.
+    pub(super) fn has_capacity(&self) -> bool {
+        self.recorder.as_ref().is_none_or(Recorder::has_capacity) && self.queue.has_capacity()
     }
 
-    /// In how many messages the last so many bytes were that were written.
+    /// How many messages the last `bytes` bytes that the socket took belong to.
     pub(super) fn messages_in_last(&self, bytes: usize) -> usize {
-        self.state.last.lock().unwrap_or_else(PoisonError::into_inner).messages_in(bytes)
+        self.written.last.lock().unwrap_or_else(PoisonError::into_inner).messages_in(bytes)
     }
 
     /// How many bytes the socket has taken since the beginning.
     pub(super) fn written(&self) -> u64 {
-        self.state.written.load(Ordering::Relaxed)
+        self.written.bytes.load(Ordering::Relaxed)
     }
 }
 
 impl Writer {
-    /// Writes until the goodbye, the end, or an error; afterwards it counts what it could not deliver, until
-    /// main drops the outbox.
+    /// Writes until the goodbye, the end of our half, or an error. After an error it counts what it cannot deliver,
+    /// until main drops the outbox.
     pub(super) fn run(self) {
         let mut delivery = Delivery { complete: false, undelivered: 0 };
-        while let Some(outgoing) = self.next() {
+        while let Some(outgoing) = self.queue.next(&self.to_main.observer) {
             match self.write(outgoing) {
                 Ok(true) => {
                     delivery.complete = true;
                     break;
                 }
-                Ok(false) => {
-                    self.state.items.fetch_sub(1, Ordering::Release);
-                    if self.state.awaited.swap(false, Ordering::SeqCst) {
-                        self.to_main.send(Event::Room);
-                    }
-                }
+                Ok(false) => {}
                 Err((error, undelivered)) => {
                     self.to_main.send(Event::WriteFailed(error));
-                    let rest: usize = self.queue.iter().map(|outgoing| messages(&outgoing)).sum();
-                    delivery.undelivered = undelivered + rest;
+                    let rest = from_fn(|| self.queue.next(&self.to_main.observer));
+                    delivery.undelivered =
+                        undelivered + rest.map(|outgoing| outgoing.undelivered()).sum::<usize>();
                     break;
                 }
             }
         }
-        // Refused only if main has gone.
+        // Fails only if main has gone.
         self.to_main.send(Event::Delivered(delivery));
     }
 
-    fn next(&self) -> Option<Outgoing> {
-        self.to_main.observer.emit(|| Step::Waits(For::Work));
-        self.queue.recv().ok()
-    }
-
-    /// True if that was the last. An error comes with the number of messages in it that were not delivered.
+    /// True if that was the last. An error comes with the number of messages that it leaves undelivered.
     fn write(&self, outgoing: Outgoing) -> Result<bool, (io::Error, usize)> {
         match outgoing {
-            Outgoing::Messages(mut buffer) => {
-                let (unwritten, mut at) = (buffer.unwritten().len(), buffer.written);
-                let result = self.write_messages(&buffer, &mut at);
-                if result.is_ok() {
-                    let (bytes, messages) = (unwritten, buffer.messages);
-                    self.to_main.observer.emit(|| Step::Wrote { to: Place::Peer, bytes, messages });
-                    self.state.wrote(&buffer);
-                }
-                let result = result.map(|()| false).map_err(|error| (error, buffer.messages_after(at)));
-                buffer.written = at;
-                record(self.recorder.as_ref(), buffer);
-                self.state.bytes.fetch_sub(unwritten, Ordering::SeqCst);
-                return result;
-            }
+            Outgoing::Messages(buffer) => return self.write_messages(buffer).map(|()| false),
             Outgoing::Goodbye { pause } => {
-                if let Some(pause) = pause {
-                    thread::sleep(pause);
-                }
+                thread::sleep(pause.unwrap_or_default());
                 self.write_all(GOODBYE, &mut 0).map_err(|error| (error, 0))?;
                 self.to_main.observer.emit(|| Step::Goodbye(Goodbye::Written));
                 if let Some(recorder) = &self.recorder {
@@ -210,28 +176,45 @@ impl Writer {
         Ok(true)
     }
 
-    fn write_messages(&self, buffer: &Buffer, at: &mut usize) -> io::Result<()> {
+    fn write_messages(&self, mut buffer: Buffer) -> Result<(), (io::Error, usize)> {
+        let (bytes, mut written) = (buffer.unwritten().len(), buffer.written);
+        let result = self.write_to_ends(&buffer, &mut written);
+        if result.is_ok() {
+            let messages = buffer.messages;
+            self.to_main.observer.emit(|| Step::Wrote { to: Place::Peer, bytes, messages });
+            self.written.add(&buffer);
+        }
+        let result = result.map_err(|error| (error, buffer.messages_after(written)));
+        buffer.written = written;
+        record(self.recorder.as_ref(), buffer);
+        if result.is_ok() {
+            self.queue.done(bytes);
+        }
+        result
+    }
+
+    fn write_to_ends(&self, buffer: &Buffer, written: &mut usize) -> io::Result<()> {
         if buffer.ends.is_empty() {
-            return self.write_all(&buffer.output, at);
+            return self.write_all(&buffer.output, written);
         }
         for end in &buffer.ends {
-            self.write_all(&buffer.output[..*end], at)?;
-            // Nothing but time tells these messages apart.
+            self.write_all(&buffer.output[..*end], written)?;
+            // Nothing but time separates these messages.
             thread::sleep(PAUSE);
         }
         Ok(())
     }
 
-    /// Writes from `at` on, and keeps `at` up to date.
-    fn write_all(&self, bytes: &[u8], at: &mut usize) -> io::Result<()> {
-        while *at < bytes.len() {
-            let chunk = &bytes[*at..bytes.len().min(*at + CHUNK)];
+    /// Writes the bytes after the first `written`, and keeps `written` up to date.
+    fn write_all(&self, bytes: &[u8], written: &mut usize) -> io::Result<()> {
+        while *written < bytes.len() {
+            let chunk = &bytes[*written..bytes.len().min(*written + CHUNK)];
             self.to_main.observer.emit(|| Step::Writes { to: Place::Peer, bytes: chunk.len() });
             match (&*self.connection).write(chunk) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    *at += written;
-                    self.state.written.fetch_add(written as u64, Ordering::Relaxed);
+                Ok(more) => {
+                    *written += more;
+                    self.written.add_bytes(more);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -241,16 +224,9 @@ impl Writer {
     }
 }
 
-/// The buffer goes on to the transcript, or else home.
+/// Passes the buffer to the transcript, or else returns it to its pool.
 fn record(recorder: Option<&Recorder>, buffer: Buffer) {
     if let Some(recorder) = recorder {
         recorder.sent(buffer);
-    }
-}
-
-fn messages(outgoing: &Outgoing) -> usize {
-    match outgoing {
-        Outgoing::Messages(buffer) => buffer.messages_after(buffer.written),
-        Outgoing::Goodbye { .. } | Outgoing::HalfClose => 0,
     }
 }

@@ -1,4 +1,4 @@
-//! The buffers of one reader, for which it can wait.
+//! The buffers of one reader, which waits when all of them are in use.
 
 use crate::rules::buffer::{Buffer, Home};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
@@ -6,14 +6,14 @@ use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// The buffers of one reader.
+/// The free buffers of one reader, and the way home for the others.
 #[derive(Debug, Clone)]
 pub(super) struct Pool {
     free: Receiver<Buffer>,
     home: Arc<Shelf>,
 }
 
-/// The other end of the channel of free buffers, which every buffer on its way knows.
+/// The other end of the channel of free buffers. Every buffer in use knows it.
 #[derive(Debug)]
 struct Shelf {
     free: Sender<Buffer>,
@@ -26,7 +26,7 @@ impl Home for Shelf {
     }
 
     fn take_back(&self, buffer: Buffer) {
-        // Refused only if the reader is gone, and then nobody misses the buffer.
+        // Fails only if the reader has ended, and then nobody needs the buffer.
         let _ = self.free.try_send(buffer);
     }
 }
@@ -37,7 +37,7 @@ impl Pool {
         Self::growing(buffers, size..=size)
     }
 
-    /// A pool of `buffers` buffers, each twice as large as the last read into it, within `sizes`.
+    /// A pool of `buffers` buffers. Each becomes twice as large as the last read into it, within `sizes`.
     pub(super) fn growing(buffers: usize, sizes: RangeInclusive<usize>) -> Self {
         let (taken_back, free) = bounded(buffers);
         let home = Arc::new(Shelf { free: taken_back, sizes });
@@ -76,11 +76,11 @@ mod tests {
     fn a_buffer_returns_to_its_reader_when_it_is_dropped() {
         let pool = Pool::new(BUFFERS, 100);
         let (_running, stop) = bounded(0);
-        let mut under_way: Vec<Buffer> = (0..BUFFERS).map(|_| pool.take(&stop).unwrap()).collect();
+        let mut in_use: Vec<Buffer> = (0..BUFFERS).map(|_| pool.take(&stop).unwrap()).collect();
         assert!(pool.try_take().is_none());
-        under_way[0].output.extend_from_slice(b"hello\n");
-        assert_eq!(under_way[0].messages_after(0), 1);
-        drop(under_way);
+        in_use[0].output.extend_from_slice(b"hello\n");
+        assert_eq!(in_use[0].messages_after(0), 1);
+        drop(in_use);
         let again = pool.take(&stop).unwrap();
         assert!(again.output.is_empty() && again.input().is_empty());
     }
@@ -93,7 +93,7 @@ mod tests {
             buffer.filled(read);
             drop(buffer);
             assert_eq!(pool.try_take().unwrap().space().len(), size, "after {read}");
-            // Taken once more without a read: it would shrink.
+            // Dropped without a read it would shrink.
             let mut buffer = pool.try_take().unwrap();
             buffer.filled(read);
         }
@@ -103,7 +103,7 @@ mod tests {
     fn a_reader_that_waits_for_a_buffer_can_be_stopped() {
         let pool = Pool::new(BUFFERS, 100);
         let (running, stop) = bounded(0);
-        let _under_way: Vec<Buffer> = (0..BUFFERS).map(|_| pool.take(&stop).unwrap()).collect();
+        let _in_use: Vec<Buffer> = (0..BUFFERS).map(|_| pool.take(&stop).unwrap()).collect();
         drop(running);
         assert!(pool.take(&stop).is_none());
     }

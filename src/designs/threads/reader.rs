@@ -1,6 +1,6 @@
-//! stdin-reader and socket-reader: block on input, and do nothing else.
+//! The stdin-reader and the socket-reader: they block on input and do nothing else.
 
-use super::event::{Event, ToMain};
+use super::event::{ProgramEvent, ToMain};
 use super::pool::Pool;
 use crate::observe::{For, Place, Step};
 use crate::rules::buffer::Buffer;
@@ -9,35 +9,35 @@ use crossbeam_channel::Receiver;
 use std::convert::Infallible;
 use std::io::{self, Read};
 
-/// How much one read may return, in bytes. Each read costs two or three wake-ups of other threads, so that a
-/// file moves a third faster with this than with 64 KiB (`docs/performance.md`).
+/// The size of a read, in bytes. Each read costs two or three wake-ups of other threads, so that a file moves a third
+/// faster with this size than with 64 KiB (`docs/performance.md`).
 pub(super) const READ_SIZE: usize = 256 * 1024;
 
-/// How many buffers a reader has: one being filled, one with main, two being written or waiting for it.
+/// How many buffers a reader has: one that is being filled, one with main, and two with a writer.
 ///
-/// With the texts they are turned into, those of an endpoint's two readers take a few MiB. A buffer full of empty
-/// lines grows 28-fold when each of them is stamped, but is not stamped before there is room in the outbox.
+/// With the output that they carry, the buffers of both readers take a few MiB. A buffer full of empty lines grows
+/// 28-fold when each line is stamped, but main does not stamp them before the outbox has capacity.
 pub(super) const BUFFERS: usize = 4;
 
 /// What a reader needs beside its input.
-pub(super) struct Reader {
-    /// Its buffers. While all are under way it waits, so that what cannot be written is not read.
+pub(super) struct Reader<E> {
+    /// Its buffers. While all are in use it waits, so that it does not read what cannot be written.
     pub(super) pool: Pool,
-    /// Wakes it from that wait when its sender is dropped. (From a blocked read, hanging up does.)
+    /// Wakes it from that wait when its sender is dropped. (Hanging up wakes it from a blocked read.)
     pub(super) stop: Receiver<Infallible>,
-    pub(super) to_main: ToMain,
-    /// Where it reads from, and what its messages are counted in.
+    pub(super) to_main: ToMain<E>,
     pub(super) place: Place,
+    /// Numbers its messages.
     pub(super) stream: Stream,
 }
 
-impl Reader {
+impl<E: ProgramEvent> Reader<E> {
     /// Reads to the end of the input. Each read is one event, and so is the end.
-    pub(super) fn run(
+    pub(super) fn run<T: Into<E>>(
         self,
         mut input: impl Read,
-        batch: impl Fn(Buffer) -> Event,
-        end: impl FnOnce(io::Result<()>) -> Event,
+        batch: impl Fn(Buffer) -> T,
+        end: impl FnOnce(io::Result<()>) -> T,
     ) {
         let mut counter = Counter::new(self.stream);
         let result = loop {
@@ -61,11 +61,11 @@ impl Reader {
                 Err(error) => break Err(error),
             }
         };
-        // Refused only if main has gone.
+        // Fails only if main has gone.
         self.to_main.send(end(result));
     }
 
-    /// Waits for a buffer, if none is there. `None` if it is to end.
+    /// Waits for a buffer. `None` if the reader has to end.
     fn next_buffer(&self) -> Option<Buffer> {
         self.pool.try_take().or_else(|| {
             self.to_main.observer.emit(|| Step::Waits(For::Buffer));

@@ -5,7 +5,7 @@ use super::outbox::Outbox;
 use super::pool::Pool;
 use super::reader::Reader;
 use super::screen::Screen;
-use super::spawn;
+use super::thread::{Thread, spawn};
 use crate::designs::clock::Clock;
 use crate::designs::net;
 use crate::observe::{Decision, Observer, Place, Step};
@@ -19,7 +19,6 @@ use std::convert::Infallible;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 /// All that runs for one conversation. It ends when both threads have said their last word.
@@ -29,8 +28,8 @@ pub(super) struct Session {
     outbox: Option<Outbox>,
     /// Dropped, it wakes the reader from waiting for a buffer.
     running: Option<Sender<Infallible>>,
-    reader: JoinHandle<()>,
-    writer: JoinHandle<()>,
+    reader: Thread,
+    writer: Thread,
     /// The buffer in which the beginning of a message came: what is shown when nothing follows travels in
     /// it, so that a peer without newlines is held up by a stuck screen like any other.
     unfinished: Option<Buffer>,
@@ -46,7 +45,7 @@ impl Session {
     pub(super) fn start(
         socket: TcpStream,
         pool: &Pool,
-        to_main: &ToMain,
+        to_main: &ToMain<Event>,
         screen: &Screen,
     ) -> io::Result<Self> {
         // Without keep-alive it can be talked nevertheless.
@@ -129,7 +128,7 @@ impl Session {
     pub(super) fn send(&mut self, endpoint: &mut Endpoint<TcpStream>, clock: &mut Clock) {
         let (now, stamp) = (Instant::now(), clock.stamp());
         while let Some(outbox) =
-            self.outbox.as_ref().filter(|outbox| endpoint.is_leaving() || outbox.has_room())
+            self.outbox.as_ref().filter(|outbox| endpoint.is_leaving() || outbox.has_capacity())
             && let Some(mut outgoing) = endpoint.next_outgoing(now, &stamp)
         {
             let (decision, messages) = outgoing.decided(&mut self.sent);
@@ -139,8 +138,8 @@ impl Session {
     }
 
     /// Whether more may be handed out.
-    pub(super) fn has_room(&self) -> bool {
-        self.outbox.as_ref().is_none_or(Outbox::has_room)
+    pub(super) fn has_capacity(&self) -> bool {
+        self.outbox.as_ref().is_none_or(Outbox::has_capacity)
     }
 
     /// Looks at the time, and at what moves. `is_quiet` if nothing that has arrived waits to be heard.
@@ -194,7 +193,7 @@ impl Session {
     /// Joins the threads of a conversation that is over.
     pub(super) fn join(self) {
         // They have said their last word, so this does not wait.
-        let _ = self.reader.join();
-        let _ = self.writer.join();
+        self.reader.join();
+        self.writer.join();
     }
 }

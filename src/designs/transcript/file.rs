@@ -1,16 +1,16 @@
-//! The file of a transcript.
+//! The file of a transcript: how it is opened, and that only whole lines reach it.
 
 use crate::platform;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// From how many bytes on lines are written although more are to come.
+/// From how many bytes on lines are written although more follow.
 const CHUNK: usize = 64 * 1024;
 
-/// Opens a file to which a transcript is appended. It is created if it is missing, for its owner alone.
+/// Opens a file to append to. If it is missing it is created, readable by its owner only.
 ///
-/// A named pipe is opened when there is something to write, because that waits until somebody reads it.
+/// A named pipe is opened when there is something to write, because opening it waits for a reader.
 ///
 /// # Errors
 /// A sentence for the user.
@@ -30,9 +30,9 @@ pub fn open(path: &Path) -> Result<Target, String> {
 /// The file of a transcript.
 #[derive(Debug)]
 pub enum Target {
-    /// It is opened when something is to be written.
+    /// A named pipe, which is opened when there is something to write.
     NotOpen(PathBuf),
-    /// Open.
+    /// An open file.
     Open(File),
 }
 
@@ -51,8 +51,8 @@ impl Write for Target {
     }
 }
 
-/// Writes whole lines together and never in parts, so that another program that appends to the same file does
-/// not do it in the middle of a line.
+/// Never writes a part of a line, so that another program that appends to the same file cannot write into the middle
+/// of one.
 #[derive(Debug)]
 pub struct WholeLines<W> {
     to: W,
@@ -60,14 +60,14 @@ pub struct WholeLines<W> {
 }
 
 impl<W> WholeLines<W> {
-    /// They are written there.
+    /// Writes lines to `to`.
     pub fn new(to: W) -> Self {
         Self { to, lines: Vec::new() }
     }
 }
 
 impl<W: Write> Write for WholeLines<W> {
-    /// Takes a whole line.
+    /// Takes a whole line, and holds it back until a flush or until there are many.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.lines.extend_from_slice(line);
         if self.lines.len() >= CHUNK {

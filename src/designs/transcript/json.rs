@@ -1,4 +1,4 @@
-//! A transcript as JSON, one object a line.
+//! A transcript as JSON Lines.
 
 use super::Format;
 use crate::rules::record::{Direction, Entry, What};
@@ -9,11 +9,10 @@ use std::io::{self, Write};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Entries as JSON, one object a line.
+/// Entries as JSON: an object on each line.
 #[derive(Debug, Default)]
 pub struct JsonLines;
 
-/// One line.
 #[derive(Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 struct Line<'a> {
@@ -65,7 +64,7 @@ impl Format for JsonLines {
                 with("received", Some(name(Direction::Received))).write_each(buffer.received(), to)
             }
             What::Goodbye(direction) => with("goodbye", Some(name(*direction))).write(to),
-            What::Closed { in_order } => Line { in_order: Some(*in_order), ..with("closed", None) }.write(to),
+            What::Closed { cleanly } => Line { in_order: Some(*cleanly), ..with("closed", None) }.write(to),
             #[cfg(feature = "hub")]
             What::Joined { name, room } => {
                 Line { name: Some(name), room: Some(room), ..with("joined", None) }.write(to)
@@ -95,12 +94,12 @@ fn name(direction: Direction) -> &'static str {
     }
 }
 
-/// In local time, as the stamps; in UTC where that is not to be had.
+/// In local time, like the stamps, or in UTC if the local time zone is unavailable.
 fn rfc3339(time: OffsetDateTime) -> String {
     let offset = UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC);
-    // The format has no room for the seconds that offsets of long ago had.
+    // The format has no place for the seconds that offsets had before there were time zones.
     let offset = UtcOffset::from_whole_seconds(offset.whole_seconds() / 60 * 60).unwrap_or(UtcOffset::UTC);
-    // It cannot fail for years that have four digits.
+    // Cannot fail for years of four digits.
     time.to_offset(offset).format(&Rfc3339).unwrap_or_default()
 }
 
@@ -112,7 +111,7 @@ mod tests {
     use std::sync::Arc;
     use time::macros::datetime;
 
-    /// The lines that are written for this, without their time, of which it is checked that it is that moment.
+    /// The lines that are written for this, without their time, which is checked here.
     fn lines(what: What) -> Vec<String> {
         let moment = datetime!(2026-11-09 06:18:34.25 UTC);
         let mut lines = Vec::new();
@@ -135,7 +134,7 @@ mod tests {
                 What::Goodbye(Direction::Received),
                 format!(r#""event":"goodbye",{peer},"direction":"received"}}"#),
             ),
-            (What::Closed { in_order: true }, format!(r#""event":"closed",{peer},"in_order":true}}"#)),
+            (What::Closed { cleanly: true }, format!(r#""event":"closed",{peer},"in_order":true}}"#)),
             (
                 What::Error("it \"broke\"".into()),
                 format!(r#""event":"error",{peer},"text":"it \"broke\""}}"#),

@@ -1,4 +1,4 @@
-//! What a transcript tells: who was connected, what was said and when. No thread; the time is passed in.
+//! How a transcript is written: its format and its file. What it records is in [`record`](crate::rules::record).
 //!
 //! `docs/transcript.md` describes the format of the file that `--transcript FILE` writes.
 
@@ -11,19 +11,19 @@ pub use json::JsonLines;
 use crate::rules::record::Entry;
 use std::io::{self, Write};
 
-/// How entries are written down.
+/// The format of a transcript.
 pub trait Format: Send {
-    /// Writes an entry: whole lines, each with one call.
+    /// Writes an entry as whole lines, each with one call.
     ///
     /// # Errors
-    /// What writing said.
+    /// `to` cannot be written to.
     fn write(&self, entry: &Entry, to: &mut dyn Write) -> io::Result<()>;
 }
 
-/// What an endpoint is given to keep a transcript.
+/// Where an endpoint writes its transcript, and how.
 pub struct Sink {
-    /// How.
+    /// The format.
     pub format: Box<dyn Format>,
-    /// Where.
+    /// The file.
     pub target: Target,
 }

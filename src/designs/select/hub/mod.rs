@@ -193,7 +193,7 @@ impl HubLoop {
 
     /// Does all that is to be done after a batch. How to end, if that is to be done.
     fn perform_actions(&mut self, at: Moment) -> Option<Exit> {
-        self.hub.set_paused(!self.console.screen.transcript.has_room());
+        self.hub.set_paused(!self.console.screen.transcript.has_capacity());
         self.callers.tick(at.now);
         self.hub.tick(at);
         for id in self.hub.take_to_write() {

@@ -1,9 +1,10 @@
 //! One client: a reader, and a writer if it is ever behind.
 
-use crate::designs::threads::event::{Event, ToMain};
+use super::event::Event;
+use crate::designs::threads::event::ToMain;
 use crate::designs::threads::pool::Pool;
 use crate::designs::threads::reader::Reader;
-use crate::designs::threads::spawn_as;
+use crate::designs::threads::thread::{Thread, spawn_with};
 use crate::observe::{For, Observer, Place, Step};
 use crate::platform::{self, Connection};
 use crate::rules::hub::{Id, Queue};
@@ -13,7 +14,7 @@ use std::convert::Infallible;
 use std::io::{self, IoSlice, Write};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::Builder;
 
 /// How many buffers a client-reader has: while one is with main it reads into the other.
 const BUFFERS: usize = 2;
@@ -36,7 +37,7 @@ pub(super) const SLICES: usize = 32;
 pub(super) struct Client {
     pub(super) connection: Arc<Connection>,
     /// None when it has said its last word.
-    pub(super) reader: Option<JoinHandle<()>>,
+    pub(super) reader: Option<Thread>,
     /// Dropped, it ends the reader also if the client goes on sending, which hanging up does not. None when it is over.
     pub(super) running: Option<Sender<Infallible>>,
     writer: Option<Writer>,
@@ -48,7 +49,7 @@ pub(super) struct Client {
 /// The thread that writes to a client that is behind. It stays until the client has gone: such a client will be behind again.
 struct Writer {
     queue: Sender<Lent>,
-    thread: JoinHandle<()>,
+    thread: Thread,
 }
 
 /// What a writer is to write, and the number of its first line.
@@ -59,7 +60,7 @@ impl Client {
     pub(super) fn start(
         id: Id,
         connection: &Arc<Connection>,
-        to_main: &ToMain,
+        to_main: &ToMain<Event>,
         streams: Streams,
     ) -> io::Result<Self> {
         let observer = to_main.observer.clone();
@@ -72,32 +73,24 @@ impl Client {
             place: Place::Client,
             stream: streams.received,
         };
-        let reader = spawn_as(
-            thread::Builder::new().name("client-reader".to_owned()).stack_size(STACK),
-            &observer,
-            move || {
-                reader.run(
-                    &*input,
-                    |buffer| Event::Heard(id, buffer),
-                    |result| {
-                        Event::HeardAllOf(id, result.and_then(|()| platform::end_of_stream(&input.socket)))
-                    },
-                );
-            },
-        )?;
+        let reader = spawn_with(builder("client-reader"), &observer, move || {
+            let heard_all = |result: io::Result<()>| {
+                Event::HeardAllOf(id, result.and_then(|()| platform::end_of_stream(&input.socket)))
+            };
+            reader.run(&*input, |buffer| Event::Heard(id, buffer), heard_all);
+        })?;
         let sent = Counter::new(streams.sent);
         Ok(Self { connection, reader: Some(reader), running: Some(running), writer: None, sent, observer })
     }
 
     /// The way to the writer, which is started if there is none.
-    pub(super) fn writer(&mut self, id: Id, to_main: &ToMain) -> io::Result<&Sender<Lent>> {
+    pub(super) fn writer(&mut self, id: Id, to_main: &ToMain<Event>) -> io::Result<&Sender<Lent>> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
             None => {
                 let (queue, lent) = bounded(1);
                 let (connection, to_main) = (Arc::clone(&self.connection), to_main.clone());
-                let thread = thread::Builder::new().name("client-writer".to_owned()).stack_size(STACK);
-                let thread = spawn_as(thread, &self.observer, move || {
+                let thread = spawn_with(builder("client-writer"), &self.observer, move || {
                     write(id, &connection, &lent, &to_main);
                 })?;
                 Writer { queue, thread }
@@ -117,13 +110,17 @@ impl Client {
     }
 
     /// Lets the writer come to its end; nothing will be lent to it any more.
-    pub(super) fn end_writer(&mut self) -> Option<JoinHandle<()>> {
+    pub(super) fn end_writer(&mut self) -> Option<Thread> {
         self.writer.take().map(|writer| writer.thread)
     }
 }
 
+fn builder(name: &str) -> Builder {
+    Builder::new().name(name.to_owned()).stack_size(STACK)
+}
+
 /// The writer: blocks in writing what it is lent, until main has nothing for it any more or an error.
-fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMain) {
+fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMain<Event>) {
     let observer = &to_main.observer;
     let next = || {
         observer.emit(|| Step::Waits(For::Work));
@@ -144,7 +141,7 @@ fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMai
                     return;
                 }
             };
-            // Refused only if main has gone.
+            // Fails only if main has gone.
             if !to_main.send(event) {
                 return;
             }

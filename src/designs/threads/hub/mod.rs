@@ -10,10 +10,12 @@
 //! does not block in that: what a client does not take at once goes to a writer of its own.
 
 mod client;
+mod event;
 
 use super::callers::Callers;
 use super::console::Console;
-use super::event::{Event, ToMain};
+use super::event::{ConsoleEvent, ProgramEvent, ToMain};
+use super::thread::Thread;
 use crate::designs::clock::Clock;
 use crate::designs::environment::Environment;
 use crate::designs::net;
@@ -29,11 +31,11 @@ use crate::rules::notice::Notice;
 use crate::rules::wire::GOODBYE;
 use client::{Client, SLICES};
 use crossbeam_channel::{Receiver, bounded};
+use event::Event;
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How many events the channel holds. Readers wait while it is full; main never does.
@@ -56,11 +58,12 @@ pub(super) struct HubLoop {
     clients: HashMap<Id, Client>,
     trimmer: Trimmer,
     /// Writers of clients that have gone, which are about to end.
-    retired: Vec<JoinHandle<()>>,
+    retired: Vec<Thread>,
     /// Clients that are behind and for which no writer could be started, and when to try again.
     unserved: Vec<Id>,
     retry_at: Option<Instant>,
     console: Console,
+    to_main: ToMain<Event>,
     clock: Clock,
 }
 
@@ -74,8 +77,8 @@ impl HubLoop {
     ) -> io::Result<Self> {
         let (channel, events) = bounded(EVENTS);
         let to_main = ToMain::new(channel, environment.observer.clone());
-        let mut console = Console::start(environment, &to_main)?;
-        let callers = Callers::start(listener, console.to_main.clone())?;
+        let (mut console, to_main) = Console::start(environment, &to_main)?;
+        let callers = Callers::start(listener, to_main.clone())?;
         let clock = Clock::new();
         if clock.lacks_local_time() {
             console.screen.report(&Notice::NoLocalTime);
@@ -92,6 +95,7 @@ impl HubLoop {
             unserved: Vec::new(),
             retry_at: None,
             console,
+            to_main,
             clock,
         })
     }
@@ -138,6 +142,7 @@ impl HubLoop {
     /// Something happened.
     fn handle(&mut self, event: Event, at: Moment) {
         match event {
+            Event::Console(event) => self.handle_console(event, at),
             Event::Heard(id, buffer) => {
                 self.relays(Messages::NONE, buffer.messages);
                 self.hub.heard(id, buffer, at);
@@ -145,7 +150,7 @@ impl HubLoop {
             Event::HeardAllOf(id, result) => {
                 self.hub.heard_all(id, result, at);
                 if let Some(client) = self.clients.get_mut(&id) {
-                    client.reader.take().map(JoinHandle::join);
+                    client.reader.take().map(Thread::join);
                 }
                 self.forget_if_over(id);
             }
@@ -154,26 +159,28 @@ impl HubLoop {
                 self.write(id, at);
             }
             Event::WriteFailedTo(id, error) => self.write_failed(id, error, at),
-            Event::Called(socket, peer) => self.called(socket, peer, at),
-            Event::Typed(buffer) => {
+        }
+    }
+
+    fn handle_console(&mut self, event: ConsoleEvent, at: Moment) {
+        match event {
+            ConsoleEvent::Called(socket, peer) => self.called(socket, peer, at),
+            ConsoleEvent::Typed(buffer) => {
                 self.relays(buffer.messages, Messages::NONE);
                 self.hub.heard(OPERATOR, buffer, at);
             }
-            Event::InputEnded(result) => self.hub.heard_all(OPERATOR, result, at),
-            Event::Signal(signal) => self.hub.signalled(signal, at.now),
-            Event::ScreenFailed(error) => self.hub.screen_failed(error, at.now),
-            Event::TranscriptFailed(error) => {
+            ConsoleEvent::InputEnded(result) => self.hub.heard_all(OPERATOR, result, at),
+            ConsoleEvent::Signal(signal) => self.hub.signalled(signal, at.now),
+            ConsoleEvent::ScreenFailed(error) => self.hub.screen_failed(error, at.now),
+            ConsoleEvent::TranscriptFailed(error) => {
                 self.console.screen.report(&Notice::CannotWriteTranscript(error));
             }
-            Event::Report(notice) => self.console.screen.report(&notice),
-            // What there is to do then, `perform_actions` does after every batch.
-            Event::Room | Event::ScreenDone | Event::NoticesDone | Event::TranscriptDone => {}
-            // Of a conversation of two.
-            Event::Received(..)
-            | Event::HeardAll(_)
-            | Event::WriteFailed(_)
-            | Event::Delivered(_)
-            | Event::Connected(_) => {}
+            ConsoleEvent::Report(notice) => self.console.screen.report(&notice),
+            // `perform_actions` does what follows, after every batch.
+            ConsoleEvent::Capacity
+            | ConsoleEvent::ScreenDone
+            | ConsoleEvent::NoticesDone
+            | ConsoleEvent::TranscriptDone => {}
         }
     }
 
@@ -188,7 +195,7 @@ impl HubLoop {
             platform::prepare_client(&connection.socket);
             let id = self.hub.new_id();
             let streams = self.console.observer().begins(|| net::ends(&connection.socket));
-            let client = Client::start(id, &connection, &self.console.to_main, streams);
+            let client = Client::start(id, &connection, &self.to_main, streams);
             client.map(|client| (id, client)).map_err(|_| Refusal::NoResources)
         });
         match admitted {
@@ -213,7 +220,7 @@ impl HubLoop {
 
     /// Does all that is to be done after a batch. How to end, if that is to be done.
     fn perform_actions(&mut self, at: Moment) -> Option<Exit> {
-        self.hub.set_paused(!self.console.screen.transcript_has_room());
+        self.hub.set_paused(!self.console.screen.transcript_has_capacity());
         self.hub.tick(at);
         if self.retry_at.is_some_and(|retry_at| retry_at <= at.now) {
             self.retry_at = None;
@@ -261,7 +268,7 @@ impl HubLoop {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let first = client.count_lent(queue);
-                    match client.writer(id, &self.console.to_main) {
+                    match client.writer(id, &self.to_main) {
                         // It has nothing to write, or the outbox would not have shown its queue.
                         Ok(writer) => drop(writer.send((outbox.lend(), first))),
                         Err(_) => {
@@ -286,7 +293,7 @@ impl HubLoop {
 
     /// Shows the operator what there is, while the screen takes it.
     fn show(&mut self, at: Moment) {
-        while self.console.screen.has_room()
+        while self.console.screen.has_capacity()
             && let Some(queue) = self.hub.outbox(OPERATOR).and_then(|outbox| outbox.queue())
         {
             let lines = queue.copy(SHOWN);
@@ -304,8 +311,8 @@ impl HubLoop {
             self.retired.extend(client.end_writer());
             self.forget_if_over(id);
         }
-        for writer in self.retired.extract_if(.., |writer| writer.is_finished()) {
-            let _ = writer.join();
+        for writer in self.retired.extract_if(.., |writer| writer.has_ended()) {
+            writer.join();
         }
     }
 
@@ -332,7 +339,7 @@ impl HubLoop {
         drop(self.events);
         let readers = self.clients.into_values().filter_map(|client| client.reader);
         for thread in readers.chain(self.retired) {
-            let _ = thread.join();
+            thread.join();
         }
         self.console.end();
         ending.exit

@@ -1,0 +1,53 @@
+//! What can happen in a hub.
+
+use crate::designs::threads::event::{ConsoleEvent, ProgramEvent};
+use crate::rules::buffer::Buffer;
+use crate::rules::hub::Id;
+use crate::rules::messages::Messages;
+use std::io;
+
+/// What can happen in a hub.
+pub(super) enum Event {
+    Console(ConsoleEvent),
+    /// client-reader: a read from this client returned this.
+    Heard(Id, Buffer),
+    /// client-reader, its last event: this client sends no more.
+    HeardAllOf(Id, io::Result<()>),
+    /// client-writer: it has written that many bytes to this client.
+    Wrote(Id, usize),
+    /// client-writer, its last event: this client cannot be written to any more.
+    WriteFailedTo(Id, io::Error),
+}
+
+impl From<ConsoleEvent> for Event {
+    fn from(event: ConsoleEvent) -> Self {
+        Self::Console(event)
+    }
+}
+
+impl ProgramEvent for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Console(event) => event.name(),
+            Self::Heard(..) => "Heard",
+            Self::HeardAllOf(..) => "HeardAllOf",
+            Self::Wrote(..) => "Wrote",
+            Self::WriteFailedTo(..) => "WriteFailedTo",
+        }
+    }
+
+    fn messages(&self) -> Messages {
+        match self {
+            Self::Console(event) => event.messages(),
+            Self::Heard(_, buffer) => buffer.messages,
+            _ => Messages::NONE,
+        }
+    }
+
+    fn into_console(self) -> Option<ConsoleEvent> {
+        match self {
+            Self::Console(event) => Some(event),
+            _ => None,
+        }
+    }
+}
