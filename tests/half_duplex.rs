@@ -209,7 +209,7 @@ fn last_words_that_end_in_88_are_shown_and_end_it_in_order() {
     drop(socket);
     serve.exits(0);
     assert_eq!(serve.out.text(), "hello88\n");
-    assert!(serve.err.text().contains("was taken for their goodbye"));
+    assert!(serve.err.text().contains("counts as their goodbye"));
 }
 
 #[test]

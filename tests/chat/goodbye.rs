@@ -170,7 +170,7 @@ fn an_input_that_ends_without_a_line_listens_until_the_peer_ends_it() {
 fn with_wait_an_end_of_stream_is_no_error_and_we_go_on_sending() {
     let (mut connect, socket) = be_called(&["--on-eof", "wait"]);
     socket.shutdown(Shutdown::Write).unwrap();
-    connect.err.wait_for("they are done");
+    connect.err.wait_for("they have finished");
     connect.types("one\n");
     assert_eq!(text(&read_line(&socket)), "one");
     connect.ends_input();

@@ -1,9 +1,9 @@
-//! The design `half-duplex`, which the others replace, kept as a lesson: two people take turns, and whoever
-//! called speaks first.
+//! The half-duplex design, which the others replace, kept as a lesson: two people take turns, and the caller speaks
+//! first.
 //!
-//! One thread, blocking reads and writes, and nothing else. What is wrong with that can be felt at once: nothing is
-//! heard while it waits for the keyboard, and nothing is sent while it waits for the other side. What messages look
-//! like is the same as in the other designs ([`wire`](crate::rules::wire)).
+//! One thread blocks in reads and writes. A user feels at once what is wrong with that: it receives nothing while it waits
+//! for the keyboard, and sends nothing while it waits for the other side. Messages look the same as in the other designs
+//! ([`wire`](crate::rules::wire)).
 
 mod endpoint;
 mod side;
@@ -15,7 +15,7 @@ use crate::observe::{Decision, For, Goodbye, Place, Step};
 use crate::platform;
 use crate::rules::exit::Exit;
 use crate::rules::messages::{Counter, Messages};
-use crate::rules::notice::Notice;
+use crate::rules::notice::{AcceptFailures, Notice};
 use crate::rules::settings::Settings;
 use crate::rules::wire::{GOODBYE, PAUSE};
 use endpoint::Endpoint;
@@ -34,13 +34,13 @@ struct Session<'a> {
     /// Number what is sent and what is shown.
     sent: Counter,
     shown: Counter,
-    /// Until when they are waited for, after a goodbye.
+    /// After a goodbye: when to stop waiting for them.
     until: Option<Instant>,
 }
 
 impl<'a> Session<'a> {
     fn new(endpoint: &'a mut Endpoint, socket: TcpStream, peer: SocketAddr) -> Self {
-        // Without keep-alive it can be talked nevertheless.
+        // Keep-alive is optional; ignore failure.
         let _ = platform::prepare(&socket);
         let observer = endpoint.observer.clone();
         let streams = observer.begins(|| net::ends(&socket));
@@ -49,7 +49,7 @@ impl<'a> Session<'a> {
         Self { endpoint, socket, peer, theirs, sent, shown, until: None }
     }
 
-    /// The whole design: turns, until somebody leaves.
+    /// The whole design: they take turns until somebody leaves.
     fn run(mut self, mut our_turn: bool) {
         let why = loop {
             match if our_turn { self.speak() } else { self.listen() } {
@@ -61,10 +61,10 @@ impl<'a> Session<'a> {
         self.close(&why);
     }
 
-    /// Our turn: waits for a line and sends it, and nothing is heard meanwhile.
+    /// Our turn: waits for a line and sends it. Nothing is received meanwhile.
     fn speak(&mut self) -> Result<(), Notice> {
         let text = match self.endpoint.next_typed() {
-            // Typed here, words that end in 88 are words.
+            // A typed line that only ends in 88 is no goodbye.
             Said::Text(text) | Said::LastWords(text) => text,
             Said::Goodbye => {
                 self.endpoint.decides(Decision::Leave, Messages::NONE);
@@ -80,13 +80,13 @@ impl<'a> Session<'a> {
         self.socket.write_all(&message.output).map_err(|error| Notice::Broke { peer: self.peer, error })?;
         self.endpoint.observer.emit(|| Step::Wrote { to, bytes, messages });
         if !message.ends.is_empty() {
-            // Nothing but time tells it from what comes next.
+            // Nothing but time separates it from the next message.
             thread::sleep(PAUSE);
         }
         Ok(())
     }
 
-    /// Their turn: waits for a message and shows it, and nothing is sent meanwhile.
+    /// Their turn: waits for a message and shows it. Nothing is sent meanwhile.
     fn listen(&mut self) -> Result<(), Notice> {
         match self.hear() {
             Said::Text(text) => self.show(&text),
@@ -111,7 +111,7 @@ impl<'a> Session<'a> {
             if self.until.is_some_and(|until| until <= now) {
                 return Said::End(Ok(()));
             }
-            // As long as it takes, unless what came may be a message without a newline. (Zero is no timeout.)
+            // Without a timeout, unless what has arrived may be a message without a newline. (Zero would mean none.)
             let due = self.theirs.decoder.quiet_at().into_iter().chain(self.until).min();
             let timeout = due.map(|due| due.saturating_duration_since(now).max(Duration::from_millis(1)));
             let _ = self.socket.set_read_timeout(timeout);
@@ -119,7 +119,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Ends the conversation: says 88 if it is us who leave, and hears what is still on its way.
+    /// Ends the conversation: says 88 if we leave, and reads what is still on its way.
     fn close(&mut self, why: &Notice) {
         let (we_leave, listening) = match why {
             Notice::YouSaidGoodbye | Notice::InputEndedGoodbye | Notice::CannotReadInput(_) => (true, true),
@@ -132,7 +132,7 @@ impl<'a> Session<'a> {
         }
         // Fails only if they have gone.
         let _ = self.socket.shutdown(Shutdown::Write);
-        self.hear_out(listening, we_leave);
+        self.drain(listening, we_leave);
     }
 
     fn say_goodbye(&mut self) {
@@ -144,9 +144,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Reads the stream to its end, because closing it with unread bytes would reset the connection, and the reset
-    /// can overtake the goodbye. What they say is shown if we are still `listening`.
-    fn hear_out(&mut self, mut listening: bool, we_leave: bool) {
+    /// Reads the stream to its end: closing it with unread bytes would reset the connection, and the reset can overtake
+    /// the goodbye. Shows what they say if we are still `listening`.
+    fn drain(&mut self, mut listening: bool, we_leave: bool) {
         self.until = Some(Instant::now() + self.endpoint.settings.patience);
         loop {
             match self.hear() {
@@ -164,8 +164,8 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Talks with one caller after the other until the input ends, or with one only (`once`). Whoever calls meanwhile
-/// waits unseen, because nobody looks.
+/// Talks with one caller after the other until the input ends, or with one only (`once`). A caller during a conversation
+/// waits unnoticed.
 #[must_use]
 pub fn serve(
     environment: Environment,
@@ -182,16 +182,15 @@ fn serve_all(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bo
     if let Ok(at) = listener.local_addr() {
         endpoint.report(&Notice::Listening { at, port_was_chosen, command: "serve" });
     }
-    // What is in the way, too many open files for instance, is said once, until it has passed.
-    let mut failing = false;
+    let mut failures = AcceptFailures::default();
     loop {
-        if !failing {
+        if !failures.are_failing() {
             endpoint.report(&Notice::Waiting);
         }
         endpoint.observer.emit(|| Step::Waits(For::Caller));
         match listener.accept() {
             Ok((socket, peer)) => {
-                failing = false;
+                failures.recovered();
                 endpoint.begin(&Notice::ConnectedFrom(peer));
                 Session::new(&mut endpoint, socket, peer).run(false);
                 if once || endpoint.is_over {
@@ -199,8 +198,8 @@ fn serve_all(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bo
                 }
             }
             Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    endpoint.report(&Notice::CannotAccept(error));
+                if let Some(notice) = failures.failed(error) {
+                    endpoint.report(&notice);
                 }
                 thread::sleep(RETRY_AFTER);
             }
@@ -211,7 +210,7 @@ fn serve_all(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bo
 /// Calls somebody and talks with them.
 ///
 /// # Errors
-/// A sentence for the user: nobody could be reached.
+/// Nobody could be reached: a sentence for the user.
 pub fn connect(environment: Environment, settings: Settings, call: Call) -> Result<Exit, String> {
     let observer = environment.observer.clone();
     observer.watch(|| {

@@ -1,4 +1,4 @@
-//! Bytes to turns: what one side says, a message at a time.
+//! From bytes to turns: what one side says, a message at a time.
 
 use crate::observe::{For, Observer, Place, Step};
 use crate::rules::messages::{Counter, Stream};
@@ -15,7 +15,7 @@ pub(super) enum Said {
     Goodbye,
     /// See [`Heard::LastWords`].
     LastWords(Vec<u8>),
-    /// No more.
+    /// They say no more.
     End(io::Result<()>),
 }
 
@@ -29,24 +29,23 @@ impl From<Heard<'_>> for Said {
     }
 }
 
-/// One of the two, whichever it is: what it says, a message at a time.
+/// What one of the two says, a message at a time.
 pub(super) struct Side {
     place: Place,
     counter: Counter,
     observer: Observer,
     pub(super) decoder: Decoder,
-    /// Came in one read, and waits for its turn.
+    /// What a read returned beyond one message waits here for its turn.
     pub(super) said: VecDeque<Said>,
 }
 
 impl Side {
-    /// What comes from there, in this stream.
     pub(super) fn new(place: Place, stream: Stream, max_line: usize, observer: Observer) -> Self {
         let counter = Counter::new(stream);
         Self { place, counter, observer, decoder: Decoder::new(max_line), said: VecDeque::new() }
     }
 
-    /// Reads once, which takes as long as it takes, or until the read times out if it `may_time_out`.
+    /// Reads once. If it `may_time_out`, a time-out means that the message at hand is complete.
     pub(super) fn read(&mut self, from: &mut impl Read, may_time_out: bool) {
         let mut space = [0; 8192];
         self.observer.emit(|| Step::Waits(For::Input(self.place)));
@@ -81,7 +80,7 @@ mod tests {
         Side::new(Place::Peer, Stream(1), 99, Observer::default())
     }
 
-    /// What it says, in words, when it is read from these bytes to their end.
+    /// What a side says in these bytes, in words.
     fn says(side: &mut Side, mut bytes: &[u8]) -> Vec<String> {
         while !matches!(side.said.back(), Some(Said::End(_))) {
             side.read(&mut bytes, false);
@@ -119,7 +118,7 @@ mod tests {
         assert!(side.said.is_empty());
         side.read(&mut TimedOut, true);
         assert!(matches!(side.said.pop_front(), Some(Said::Goodbye)));
-        // Nothing that was not finished makes the next message one that goes on.
+        // The next message is not taken for the rest of this one.
         side.read(&mut &b"88\n"[..], true);
         assert!(matches!(side.said.pop_front(), Some(Said::Goodbye)));
     }

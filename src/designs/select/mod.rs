@@ -49,11 +49,11 @@ use main_loop::MainLoop;
 use std::io;
 use std::net::TcpListener;
 
-/// Waits for callers and talks with them, one at a time; after the first one it ends if that is all it is to
-/// do (`once`). Where it listens is always told unless the user has chosen the port.
+/// Accepts callers and talks with them, one at a time, or with the first one only (`once`). Unless the user chose the
+/// port, `-q` does not hide the address that it listens on.
 ///
 /// # Errors
-/// The system lets us neither set nor ask what is needed about the listening socket.
+/// The listening socket cannot be used without blocking.
 pub fn serve(
     environment: Environment,
     settings: Settings,
@@ -68,7 +68,7 @@ pub fn serve(
 /// Lets any number of people talk with each other.
 ///
 /// # Errors
-/// The system lets us neither set nor ask what is needed about the listening socket, or gives us no poller.
+/// The listening socket cannot be used without blocking, or the system has no poller left.
 #[cfg(feature = "hub")]
 pub fn hub(
     environment: Environment,

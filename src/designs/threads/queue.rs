@@ -7,10 +7,14 @@ use crate::observe::{For, Observer, Step};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use sync::{Arc, AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-/// What [`Load`] is built on. A model checker can put its own types here.
+/// What [`Load`] is built on. Tests put their own types in its place, as a model checker can.
 mod sync {
+    #[cfg(test)]
+    pub(super) use super::tests::hesitant::{AtomicBool, AtomicUsize};
     pub(super) use std::sync::Arc;
-    pub(super) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    pub(super) use std::sync::atomic::Ordering;
+    #[cfg(not(test))]
+    pub(super) use std::sync::atomic::{AtomicBool, AtomicUsize};
 }
 
 /// From how many unwritten items or bytes on a queue has no capacity.
@@ -30,8 +34,8 @@ struct Load {
 
 impl Load {
     fn new(limit: Limit) -> Self {
-        let (items, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { limit, items, bytes, wake_wanted: AtomicBool::new(false) }
+        let (items, bytes) = (AtomicUsize::default(), AtomicUsize::default());
+        Self { limit, items, bytes, wake_wanted: AtomicBool::default() }
     }
 
     fn add(&self, bytes: usize) {
@@ -140,7 +144,36 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    const ROUNDS: usize = 20_000;
+    /// Atomics that sometimes hesitate before an access, so that two threads get in between far more often.
+    pub(super) mod hesitant {
+        use crate::observe::current_thread;
+        use std::cell::Cell;
+        use std::ops::Deref;
+        use std::sync::atomic;
+        use std::thread::yield_now;
+
+        #[derive(Default)]
+        pub(in super::super) struct Hesitant<A>(A);
+
+        pub(in super::super) type AtomicBool = Hesitant<atomic::AtomicBool>;
+        pub(in super::super) type AtomicUsize = Hesitant<atomic::AtomicUsize>;
+
+        impl<A> Deref for Hesitant<A> {
+            type Target = A;
+
+            fn deref(&self) -> &A {
+                thread_local!(static STATE: Cell<u32> = Cell::new(current_thread()));
+                let random = STATE.get().wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                STATE.set(random);
+                if random >> 29 == 0 {
+                    (0..20).for_each(|_| yield_now());
+                }
+                &self.0
+            }
+        }
+    }
+
+    const ROUNDS: usize = 5_000;
 
     /// A producer that fills the queue and then sleeps until it is woken, against a consumer that drains it. A
     /// wake-up that gets lost leaves both asleep.

@@ -1,4 +1,4 @@
-//! One client: a reader, and a writer if it is ever behind.
+//! One client: a reader, and a writer if the client is ever behind.
 
 use super::event::Event;
 use crate::designs::threads::event::ToMain;
@@ -16,43 +16,45 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread::Builder;
 
-/// How many buffers a client-reader has: while one is with main it reads into the other.
+/// How many buffers a client-reader has: while main has one, it reads into the other.
 const BUFFERS: usize = 2;
 
-/// How large they are, in bytes: twice as large as the last read. Ten thousand people who type need little, and
-/// somebody who sends a file is read in few calls.
+/// The size of its buffers, in bytes: twice that of the last read. Ten thousand people who type need little memory, and a
+/// file is read in few calls.
 const BUFFER_SIZE: RangeInclusive<usize> = 1024..=64 * 1024;
 
-/// How large the stacks of these threads are, in bytes: several times what they use.
+/// The size of the stacks of these threads, in bytes: several times what they use.
 const STACK: usize = 64 * 1024;
 
-/// How much a writer writes with one call, in bytes. A blocked call tells of no progress until it is through: at 64
-/// KiB a second, the slowest client that is never to be cut off, that takes half a second.
+/// How much a writer writes with one call, in bytes. A blocked call shows no progress until it returns: half a second for
+/// the slowest client that must never be disconnected, which reads 64 KiB a second.
 const CHUNK: usize = 32 * 1024;
 
-/// How many posts are written with one call at most.
+/// The most posts that one call writes.
 pub(super) const SLICES: usize = 32;
 
 /// The connection and its threads.
 pub(super) struct Client {
     pub(super) connection: Arc<Connection>,
-    /// None when it has said its last word.
+    /// None when it has sent its last event.
     pub(super) reader: Option<Thread>,
-    /// Dropped, it ends the reader also if the client goes on sending, which hanging up does not. None when it is over.
+    /// Dropped, it ends the reader even if the client keeps sending, which hanging up does not. None when the client is
+    /// disconnected.
     pub(super) running: Option<Sender<Infallible>>,
     writer: Option<Writer>,
-    /// Numbers the lines that it is sent, if anybody watches.
+    /// Numbers the lines that are sent to it, if anybody watches.
     pub(super) sent: Counter,
     observer: Observer,
 }
 
-/// The thread that writes to a client that is behind. It stays until the client has gone: such a client will be behind again.
+/// The thread that writes to a client that is behind. It stays until the client has gone, because such a client will be
+/// behind again.
 struct Writer {
     queue: Sender<Lent>,
     thread: Thread,
 }
 
-/// What a writer is to write, and the number of its first line.
+/// What a writer has to write, and the number of the first line.
 pub(super) type Lent = (Queue, Counter);
 
 impl Client {
@@ -83,7 +85,7 @@ impl Client {
         Ok(Self { connection, reader: Some(reader), running: Some(running), writer: None, sent, observer })
     }
 
-    /// The way to the writer, which is started if there is none.
+    /// The way to the writer. Starts one if there is none.
     pub(super) fn writer(&mut self, id: Id, to_main: &ToMain<Event>) -> io::Result<&Sender<Lent>> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
@@ -99,7 +101,7 @@ impl Client {
         Ok(&self.writer.insert(writer).queue)
     }
 
-    /// Numbers the lines that are to be lent, if anybody watches.
+    /// Numbers the lines that the writer gets, if anybody watches.
     pub(super) fn count_lent(&mut self, queue: &Queue) -> Counter {
         let first = self.sent;
         if self.observer.watches() {
@@ -109,7 +111,7 @@ impl Client {
         first
     }
 
-    /// Lets the writer come to its end; nothing will be lent to it any more.
+    /// Ends the writer when it has written what it has.
     pub(super) fn end_writer(&mut self) -> Option<Thread> {
         self.writer.take().map(|writer| writer.thread)
     }
@@ -119,7 +121,7 @@ fn builder(name: &str) -> Builder {
     Builder::new().name(name.to_owned()).stack_size(STACK)
 }
 
-/// The writer: blocks in writing what it is lent, until main has nothing for it any more or an error.
+/// The writer: blocks in writing what main lends it, until main ends it or an error occurs.
 fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMain<Event>) {
     let observer = &to_main.observer;
     let next = || {

@@ -6,8 +6,8 @@
 //!  keyboard ─▶ [stdin-reader] ──┘    of Event           └──▶ [screen-writer] ──▶ screen
 //! ```
 //!
-//! Main takes all that waits in the channel as one batch, and then writes to each client at once what that was for it. It
-//! does not block in that: what a client does not take at once goes to a writer of its own.
+//! Main handles the events in the channel in batches. After each batch it writes to each client what the batch has for it,
+//! with one call and without blocking: what a client does not take at once goes to a writer of its own.
 
 mod client;
 mod event;
@@ -41,25 +41,25 @@ use std::time::{Duration, Instant};
 /// How many events the channel holds. Readers wait while it is full; main never does.
 const EVENTS: usize = 1024;
 
-/// How many events are one batch at most, so that what they led to is written before the next.
+/// The most events in one batch: what follows from them is written before the next.
 const BATCH: usize = 256;
 
-/// How many bytes the screen is given at a time.
+/// How many bytes the screen gets at a time.
 const SHOWN: usize = 64 * 1024;
 
-/// How soon to try again to start a writer, when the system has no thread left.
+/// When to try again to start a writer, if the system had no thread left.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
 
-/// All that main knows. Only main touches it.
+/// The state of main.
 pub(super) struct HubLoop {
     events: Receiver<Event>,
     hub: Hub,
     callers: Callers,
     clients: HashMap<Id, Client>,
     trimmer: Trimmer,
-    /// Writers of clients that have gone, which are about to end.
+    /// The writers of clients that have gone. They are about to end.
     retired: Vec<Thread>,
-    /// Clients that are behind and for which no writer could be started, and when to try again.
+    /// Clients that are behind and have no writer, because none could be started.
     unserved: Vec<Id>,
     retry_at: Option<Instant>,
     console: Console,
@@ -121,7 +121,7 @@ impl HubLoop {
         Moment { now: Instant::now(), stamp: self.clock.stamp() }
     }
 
-    /// Waits for the next event, or for the next moment at which something is to be done.
+    /// Waits for the next event, or for the next deadline.
     fn next_event(&self) -> Option<Event> {
         let event = self.events.try_recv().ok().or_else(|| {
             self.console.observer().emit(|| Step::Waits(For::Event));
@@ -133,13 +133,12 @@ impl HubLoop {
         event.map(|event| event.taken(self.events.len(), self.console.observer()))
     }
 
-    /// What has happened meanwhile, without waiting.
+    /// The other events of the batch, without waiting.
     fn more_events(&self) -> Vec<Event> {
         let more = self.events.try_iter().take(BATCH - 1);
         more.map(|event| event.taken(self.events.len(), self.console.observer())).collect()
     }
 
-    /// Something happened.
     fn handle(&mut self, event: Event, at: Moment) {
         match event {
             Event::Console(event) => self.handle_console(event, at),
@@ -188,7 +187,7 @@ impl HubLoop {
         self.console.observer().emit(|| Step::Decides { decision: Decision::Relay, typed, messages });
     }
 
-    /// Somebody calls: they join, or are told why not.
+    /// Admits a caller, or tells them why not.
     fn called(&mut self, socket: TcpStream, peer: SocketAddr, at: Moment) {
         let connection = Arc::new(Connection::new(socket));
         let admitted = self.hub.admits(peer).and_then(|()| {
@@ -208,17 +207,17 @@ impl HubLoop {
                 self.console.screen.report(&Notice::NotLetIn { peer, refusal });
                 let line = refusal.line(&at.stamp);
                 if self.callers.being_turned_away() < CALLERS {
-                    // If there is no thread for it, it was told at once.
+                    // If there is no thread for it, the caller got the line at once.
                     let _ = self.callers.turn_away(connection, line);
                 } else {
-                    // So many call that nobody waits until this one has read it.
+                    // Too many to wait until this one has read the line.
                     let _ = platform::write_first(&connection.socket, &[&line, GOODBYE].concat());
                 }
             }
         }
     }
 
-    /// Does all that is to be done after a batch. How to end, if that is to be done.
+    /// Does what follows from a batch. Returns how to end, if the hub has to.
     fn perform_actions(&mut self, at: Moment) -> Option<Exit> {
         self.hub.set_paused(!self.console.screen.transcript_has_capacity());
         self.hub.tick(at);
@@ -251,7 +250,7 @@ impl HubLoop {
         None
     }
 
-    /// Writes to a client what it takes without blocking. The rest goes to its writer.
+    /// Writes what a client takes without blocking. The rest goes to its writer.
     fn write(&mut self, id: Id, at: Moment) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         while let Some(outbox) = self.hub.outbox(id)
@@ -269,7 +268,7 @@ impl HubLoop {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let first = client.count_lent(queue);
                     match client.writer(id, &self.to_main) {
-                        // It has nothing to write, or the outbox would not have shown its queue.
+                        // The writer is idle: otherwise it would have the queue, and the outbox would not show it.
                         Ok(writer) => drop(writer.send((outbox.lend(), first))),
                         Err(_) => {
                             client.sent = first;
@@ -291,7 +290,7 @@ impl HubLoop {
         self.hub.write_failed(id, error, at.now);
     }
 
-    /// Shows the operator what there is, while the screen takes it.
+    /// Shows the operator's lines while the screen keeps up.
     fn show(&mut self, at: Moment) {
         while self.console.screen.has_capacity()
             && let Some(queue) = self.hub.outbox(OPERATOR).and_then(|outbox| outbox.queue())
@@ -303,7 +302,7 @@ impl HubLoop {
         }
     }
 
-    /// It is over with this client: its threads end.
+    /// Disconnects a client and ends its threads.
     fn hang_up(&mut self, id: Id) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.connection.hang_up();
@@ -323,7 +322,7 @@ impl HubLoop {
         }
     }
 
-    /// Ends all threads, when what is to be shown has been shown.
+    /// Ends all threads, after everything is shown.
     fn end(mut self, exit: Exit) -> Exit {
         let in_a_hurry = matches!(exit, Exit::Signal(_));
         let mut ending = Ending { exit, by_force: in_a_hurry.then(|| Instant::now() + GRACE) };
@@ -335,7 +334,7 @@ impl HubLoop {
         self.console.finish_outputs(&self.events, &mut ending, |socket, _| late.push(socket));
         let line = Refusal::Ending.line(&self.clock.stamp());
         self.callers.end(late, &self.events, &line, in_a_hurry);
-        // Whoever waits for us to take an event is woken by this.
+        // Wakes the threads that are blocked by a full channel.
         drop(self.events);
         let readers = self.clients.into_values().filter_map(|client| client.reader);
         for thread in readers.chain(self.retired) {
