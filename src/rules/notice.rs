@@ -124,8 +124,7 @@ impl Notice {
     }
 
     /// Whether the same cause can report it any number of times, even while nobody talks.
-    #[must_use]
-    pub fn is_repeatable(&self) -> bool {
+    pub(crate) fn is_repeatable(&self) -> bool {
         matches!(
             self,
             Self::KeptInputRefused
@@ -237,29 +236,27 @@ impl Display for Notice {
 
 impl Notice {
     /// Whether it reports the goodbye of the other side.
-    #[must_use]
-    pub fn is_goodbye_heard(&self) -> bool {
+    pub(crate) fn is_goodbye_heard(&self) -> bool {
         matches!(self, Self::TheySaidGoodbye | Self::TheirLastWords)
     }
 }
 
 /// Decides which notices are shown, and counts those for which there was no capacity.
 #[derive(Debug)]
-pub struct Reporter {
+pub(crate) struct Reporter {
     verbosity: Verbosity,
     lost: usize,
 }
 
 impl Reporter {
     /// A reporter that has lost nothing.
-    #[must_use]
-    pub fn new(verbosity: Verbosity) -> Self {
+    pub(crate) fn new(verbosity: Verbosity) -> Self {
         Self { verbosity, lost: 0 }
     }
 
     /// Shows a notice with `try_show`, which returns false if there is no capacity for it, unless `-q` hides it.
     /// The number of lost notices is shown in front of the next that finds capacity.
-    pub fn report(&mut self, notice: &Notice, mut try_show: impl FnMut(Kind, &Notice) -> bool) {
+    pub(crate) fn report(&mut self, notice: &Notice, mut try_show: impl FnMut(Kind, &Notice) -> bool) {
         let importance = notice.importance();
         if self.verbosity == Verbosity::Quiet && importance == Importance::Information {
             return;
@@ -276,32 +273,30 @@ impl Reporter {
 
 /// Reports once that calls cannot be accepted (too many open files, for instance), until one is accepted again.
 #[derive(Debug, Default)]
-pub struct AcceptFailures {
+pub(crate) struct AcceptFailures {
     reported: bool,
 }
 
 impl AcceptFailures {
     /// What to report, unless it is reported already.
-    pub fn failed(&mut self, error: io::Error) -> Option<Notice> {
+    pub(crate) fn failed(&mut self, error: io::Error) -> Option<Notice> {
         let reported = std::mem::replace(&mut self.reported, true);
-        (!reported).then(|| Notice::CannotAccept(error))
+        (!reported).then_some(Notice::CannotAccept(error))
     }
 
     /// A call was accepted.
-    pub fn recovered(&mut self) {
+    pub(crate) fn recovered(&mut self) {
         self.reported = false;
     }
 
     /// Whether the last attempt failed.
-    #[must_use]
-    pub fn are_failing(&self) -> bool {
+    pub(crate) fn are_failing(&self) -> bool {
         self.reported
     }
 }
 
 /// The line for a caller while others talk.
-#[must_use]
-pub fn busy(stamp: &Stamp) -> Vec<u8> {
+pub(crate) fn busy(stamp: &Stamp) -> Vec<u8> {
     const BUSY: &[u8] = b"the line is busy: others are talking here; please call again later\n";
     [stamp.as_bytes(), BUSY].concat()
 }

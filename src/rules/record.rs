@@ -102,27 +102,25 @@ impl What {
 
 /// Decides what a transcript records of the notices, and counts the errors for which it has no capacity.
 #[derive(Debug, Default)]
-pub struct Journal {
+pub(crate) struct Journal {
     peer: Option<SocketAddr>,
     lost: usize,
 }
 
 impl Journal {
     /// The other side of the conversation, if there is one.
-    #[must_use]
-    pub fn peer(&self) -> Option<SocketAddr> {
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
     /// An entry of the conversation.
-    #[must_use]
-    pub fn entry(&self, what: What, now: OffsetDateTime) -> Entry {
+    pub(crate) fn entry(&self, what: What, now: OffsetDateTime) -> Entry {
         Entry { time: now, peer: self.peer, what }
     }
 
     /// What to record of a notice. Errors that can repeat without end are counted while the transcript lacks
     /// capacity; it is asked only for errors.
-    pub fn report(
+    pub(crate) fn report(
         &mut self,
         notice: &Notice,
         now: OffsetDateTime,
@@ -145,7 +143,7 @@ impl Journal {
     }
 
     /// What to record at the end of a conversation.
-    pub fn close(&mut self, cleanly: bool, now: OffsetDateTime) -> Vec<Entry> {
+    pub(crate) fn close(&mut self, cleanly: bool, now: OffsetDateTime) -> Vec<Entry> {
         let lost = self.take_lost(now);
         let closed = self.entry(What::Closed { cleanly }, now);
         self.peer = None;
@@ -153,7 +151,7 @@ impl Journal {
     }
 
     /// The errors that were not recorded, if any: to record when the transcript has capacity, or at its end.
-    pub fn take_lost(&mut self, now: OffsetDateTime) -> Option<Entry> {
+    pub(crate) fn take_lost(&mut self, now: OffsetDateTime) -> Option<Entry> {
         let lost = std::mem::take(&mut self.lost);
         let what = || format!("{lost} errors were not recorded, because the transcript was not keeping up");
         (lost > 0).then(|| self.entry(What::Error(what()), now))

@@ -107,16 +107,17 @@ impl Callers {
         };
         let mut called = Vec::new();
         let due = after(CLOSE_WITHIN);
+        platform::wake_listener(&self.socket, self.address);
         loop {
-            platform::wake_listener(&self.socket, self.address);
             select_biased! {
-                // The listener may be blocked by a full channel.
-                recv(events) -> event => called.extend(event.ok().and_then(caller)),
                 recv(self.listener.ended()) -> _ => break,
                 recv(due) -> _ => break,
+                // A full channel may block the listener.
+                recv(events) -> event => called.extend(event.ok().and_then(caller)),
             }
         }
-        called.extend(events.try_iter().filter_map(caller));
+        // Other threads may still send. What the listener has sent is in the channel by now.
+        called.extend(events.try_iter().take(events.len()).filter_map(caller));
         called
     }
 }

@@ -182,7 +182,7 @@ impl MainLoop {
             ConsoleEvent::Signal(signal) => self.endpoint.signalled(signal, now),
             ConsoleEvent::ScreenFailed(error) => self.endpoint.screen_failed(error),
             ConsoleEvent::TranscriptFailed(error) => {
-                self.endpoint.report(Notice::CannotWriteTranscript(error))
+                self.endpoint.report(Notice::CannotWriteTranscript(error));
             }
             ConsoleEvent::Report(notice) => self.endpoint.report(notice),
             // What there is to do then, `perform_actions` does after every event.

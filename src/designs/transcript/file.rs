@@ -54,14 +54,13 @@ impl Write for Target {
 /// Never writes a part of a line, so that another program that appends to the same file cannot write into the middle
 /// of one.
 #[derive(Debug)]
-pub struct WholeLines<W> {
+pub(crate) struct WholeLines<W> {
     to: W,
     lines: Vec<u8>,
 }
 
 impl<W> WholeLines<W> {
-    /// Writes lines to `to`.
-    pub fn new(to: W) -> Self {
+    pub(crate) fn new(to: W) -> Self {
         Self { to, lines: Vec::new() }
     }
 }

@@ -5,7 +5,8 @@
 mod file;
 mod json;
 
-pub use file::{Target, WholeLines, open};
+pub(crate) use file::WholeLines;
+pub use file::{Target, open};
 pub use json::JsonLines;
 
 use crate::rules::record::Entry;

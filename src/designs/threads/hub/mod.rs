@@ -148,8 +148,8 @@ impl HubLoop {
             }
             Event::HeardAllOf(id, result) => {
                 self.hub.heard_all(id, result, at);
-                if let Some(client) = self.clients.get_mut(&id) {
-                    client.reader.take().map(Thread::join);
+                if let Some(reader) = self.clients.get_mut(&id).and_then(|client| client.reader.take()) {
+                    reader.join();
                 }
                 self.forget_if_over(id);
             }
