@@ -66,9 +66,12 @@ impl Screen {
     ) -> io::Result<Self> {
         let to = |place, display, done| Writer::new(place, display, done, to_main);
         let (messages, screen_writer) = to(Place::Screen, screen, ConsoleEvent::ScreenDone);
-        let notice_writer = notices.map(|display| to(Place::Notices, display, ConsoleEvent::NoticesDone));
-        let (notices, notice_writer) = match notice_writer {
-            Some((notices, writer)) => (notices, Some(writer.start("notice-writer")?)),
+        let screen_writer = screen_writer.start("screen-writer")?;
+        let (notices, notice_writer) = match notices {
+            Some(display) => {
+                let (notices, writer) = to(Place::Notices, display, ConsoleEvent::NoticesDone);
+                (notices, Some(writer.start("notice-writer")?))
+            }
             None => (messages.clone(), None),
         };
         let shown = notices.clone();
@@ -82,7 +85,7 @@ impl Screen {
             notices,
             reporter: Reporter::new(verbosity),
             observer,
-            screen_writer: screen_writer.start("screen-writer")?,
+            screen_writer,
             notice_writer,
             transcript: None,
         })
