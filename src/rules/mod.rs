@@ -17,4 +17,6 @@ pub mod record;
 pub mod sanitize;
 pub mod settings;
 pub mod signal;
+#[cfg(test)]
+mod simulation;
 pub mod wire;
