@@ -227,7 +227,9 @@ impl MainLoop {
                     self.endpoint.handle(event::Event::Disconnected { unconfirmed }, now.now);
                 }
                 Action::Close { cleanly } => {
-                    self.session.take().map(Session::join);
+                    if let Some(session) = self.session.take() {
+                        session.join();
+                    }
                     self.console.screen.closed(cleanly);
                 }
                 Action::TurnAway { id, peer } => self.turn_away(id, peer),
