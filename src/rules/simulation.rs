@@ -377,8 +377,7 @@ mod conversation {
         side.handle(Event::Delivered(Delivery { complete: false, undelivered: 3 }));
         side.receives(b"hello\n88");
         side.receives_all();
-        let expected =
-            ["show hello", "they said 88", "threadchat: 3 lines were not delivered", "close"];
+        let expected = ["show hello", "they said 88", "threadchat: 3 lines were not delivered", "close"];
         assert_eq!((side.does(), side.exit), (expected.map(str::to_owned).to_vec(), Some(Exit::Failed)));
     }
 
@@ -549,10 +548,9 @@ mod endpoint {
 
     #[test]
     fn without_capacity_nothing_is_sent_and_what_is_typed_at_a_terminal_is_refused_but_a_goodbye() {
-        for capacity in [
-            Capacity { peer: false, ..Capacity::FREE },
-            Capacity { transcript: false, ..Capacity::FREE },
-        ] {
+        for capacity in
+            [Capacity { peer: false, ..Capacity::FREE }, Capacity { transcript: false, ..Capacity::FREE }]
+        {
             let mut side = Side::serving(settings(), true, false);
             side.is_called(1);
             side.capacity = capacity;
