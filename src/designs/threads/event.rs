@@ -5,7 +5,7 @@
 
 use crate::observe::{Observer, Step};
 use crate::rules::buffer::Buffer;
-use crate::rules::conversation::Delivery;
+use crate::rules::event::Delivery;
 use crate::rules::messages::Messages;
 use crate::rules::notice::Notice;
 use crate::rules::signal::Signal;

@@ -5,9 +5,10 @@ use super::queue::{Consumer, Limit, Producer, queue};
 use super::transcript::Recorder;
 use crate::observe::{Goodbye, Observer, Place, Step};
 use crate::platform::{self, Connection};
+use crate::rules::action::Outgoing;
 use crate::rules::buffer::{Buffer, LastWrites};
-use crate::rules::conversation::{Delivery, Outgoing};
-use crate::rules::input::ROOM;
+use crate::rules::event::Delivery;
+use crate::rules::input::CAPACITY;
 use crate::rules::messages::Messages;
 use crate::rules::record::Direction;
 use crate::rules::wire::{GOODBYE, PAUSE};
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// When main stops handing out messages until the writer has caught up.
-const LIMIT: Limit = Limit { items: 512, bytes: ROOM };
+const LIMIT: Limit = Limit { items: 512, bytes: CAPACITY };
 
 /// How much is written at once, in bytes. A blocked write shows no progress until it returns.
 const CHUNK: usize = 64 * 1024;

@@ -9,7 +9,7 @@ use super::thread::{Thread, spawn};
 use crate::designs::transcript::{Format, Sink, Target, WholeLines};
 use crate::observe::{Place, Step};
 use crate::rules::buffer::Buffer;
-use crate::rules::input::ROOM;
+use crate::rules::input::CAPACITY;
 use crate::rules::notice::Notice;
 use crate::rules::record::{Direction, Entry, Journal, What};
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 
 /// When the transcript is behind. Only messages that were sent count in bytes: those that were received are bounded
 /// by their buffers.
-const LIMIT: Limit = Limit { items: 512, bytes: ROOM };
+const LIMIT: Limit = Limit { items: 512, bytes: CAPACITY };
 
 /// Main's end of the way to the transcript.
 pub(super) struct Transcript {
