@@ -4,7 +4,7 @@ use crate::designs::Design;
 use crate::designs::connect::Call;
 use crate::designs::net::Address;
 #[cfg(feature = "lab")]
-use crate::lab::compare::{Crowd, HubPeer, Work};
+use crate::lab::compare::{self, Crowd, HubPeer, Work};
 #[cfg(feature = "lab")]
 use crate::lab::demo;
 use crate::rules::conversation::PATIENCE;
@@ -473,6 +473,14 @@ pub struct Compare {
     pub html: Option<std::path::PathBuf>,
 }
 
+#[cfg(feature = "lab")]
+impl From<Compare> for compare::Options {
+    fn from(args: Compare) -> Self {
+        let Compare { work, designs, peers, hub_clients, hub_peers, trace, quick, rounds, json, html } = args;
+        Self { work, designs, peers, hub_clients, hub_peers, trace, quick, rounds, json, html }
+    }
+}
+
 /// A process that `threadchat compare` starts.
 #[cfg(feature = "lab")]
 #[derive(Debug, Subcommand)]
@@ -505,6 +513,18 @@ pub enum CompareChild {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<std::ffi::OsString>,
     },
+}
+
+#[cfg(feature = "lab")]
+impl From<CompareChild> for compare::Child {
+    fn from(args: CompareChild) -> Self {
+        match args {
+            CompareChild::Serve { once } => Self::Serve(once),
+            CompareChild::Connect { address } => Self::Connect(address),
+            CompareChild::Crowd { hub, names, crowd } => Self::Crowd(crowd, hub, names),
+            CompareChild::Exec { command } => Self::Exec(command),
+        }
+    }
 }
 
 /// `threadchat timeline`.
