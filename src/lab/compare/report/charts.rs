@@ -59,6 +59,8 @@ pub(super) fn curves(reports: &[&TaskReport], measure: Measure) -> Option<String
     let values = points().flat_map(|(_, spread)| [spread.q1 / 1.3, spread.q3 * 1.3]);
     let values = Axis::over(values, HEIGHT, 0.0)?;
     let mut chart = Element::document(WIDTH, HEIGHT + LABELS);
+    let axes = format!("M{LEFT} 0V{HEIGHT}H{WIDTH}");
+    chart = chart.with(Element::new("path").set("class", "grid").set("d", axes));
     for report in reports {
         let number = report.task.clients.unwrap_or_default();
         chart = chart.with(label("middle", clients.at(number as f64), HEIGHT + 16.0, &number.to_string()));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// A cost is a cause if the slower subject has this many times as much of it.
 const MIN_CAUSE: f64 = 1.15;
 /// A cost that occurs less often for each line is too rare to be a cause.
-const MIN_RATE: f64 = 1.0 / 1000.0;
+const MIN_RATE: f64 = 1.0 / 100.0;
 /// A faster subject that makes this many times as many system calls spins instead of parking.
 const SPINS: f64 = 3.0;
 
@@ -204,9 +204,10 @@ mod tests {
     use crate::lab::compare::workloads::task::Task;
 
     type Figure = (Measure, f64);
+    type Rows<'a> = &'a [(&'a str, &'a [Figure])];
 
     /// Explains a task of 1000 lines, with rounds of each row that lie close together.
-    fn explained(workload: Workload, rounds: usize, rows: &[(&str, &[Figure])]) -> String {
+    fn explained(workload: Workload, rounds: usize, rows: Rows<'_>) -> String {
         let row = |(name, figures): &(&str, &[Figure])| {
             let rounds: Vec<Figures> = [0.98, 1.0, 1.02][..rounds]
                 .iter()
@@ -237,7 +238,7 @@ mod tests {
         let slow: &[Figure] = &[(P50, 100.0), (WAITS, 5200.0), (CPU, 0.1)];
         let fast: &[Figure] = &[(P50, 50.0), (WAITS, 2100.0), (CPU, 0.1)];
         let alike: &[Figure] = &[(P50, 51.0), (WAITS, 5200.0)];
-        let cases: &[(&str, Workload, usize, &[(&str, &[Figure])])] = &[
+        let cases: &[(&str, Workload, usize, Rows<'_>)] = &[
             ("waits more often", Latency, 3, &[("threads", slow), ("select", fast)]),
             ("overlaps", Latency, 3, &[("threads", alike), ("select", fast)]),
             ("one round", Latency, 1, &[("threads", slow), ("select", fast)]),

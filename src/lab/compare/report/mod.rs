@@ -103,7 +103,7 @@ impl TaskReport {
     fn size(&self, chosen: usize) -> String {
         let Self { forth, back, rounds, .. } = self;
         let mut size = match self.task.workload {
-            Workload::Latency => format!("{} lines of 64 bytes, from either side in turns", forth + back),
+            Workload::Latency => format!("{} lines of 64 bytes, alternately from either side", forth + back),
             Workload::OneWay => format!("{forth} lines of 64 bytes from the caller to the listener"),
             Workload::BothWays => format!("{forth} lines of 64 bytes from either side"),
             Workload::Stalled => {
