@@ -18,7 +18,7 @@ fn main() {
         ("SELECT", "src/designs/select"),
         ("SELECT_HUB", "src/designs/select/hub"),
         ("HALF_DUPLEX", "src/designs/half_duplex"),
-        ("FLOOR", "src/lab/compare/floor.rs"),
+        ("FLOOR", "src/lab/compare/harness/baseline.rs"),
     ] {
         // The hub of a design counts by itself.
         let lines = lines_of_code(Path::new(path)) - lines_of_code(&Path::new(path).join("hub"));

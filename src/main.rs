@@ -41,9 +41,9 @@ fn main() -> ExitCode {
         #[cfg(feature = "lab")]
         Command::Demo(options) => demo(&options),
         #[cfg(feature = "lab")]
-        Command::Compare(options) => signals().and_then(|signals| compare::run(&options, signals)),
+        Command::Compare(options) => signals().and_then(|signals| compare::run(&options.into(), signals)),
         #[cfg(feature = "lab")]
-        Command::CompareChild(child) => compare::run_child(&child),
+        Command::CompareChild(child) => compare::run_child(&child.into()),
         #[cfg(feature = "lab")]
         Command::Timeline(options) => timeline::run(&options),
         Command::Completions { shell } => write_out(&threadchat::cli::completions(shell)),

@@ -1,4 +1,4 @@
-//! `threadchat compare`, as it is used: small, because it is not the figures that are tested.
+//! `threadchat compare` from the outside, with small workloads: the figures themselves are not tested.
 #![cfg(feature = "lab")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -9,10 +9,10 @@ use serde_json::Value;
 use std::fs;
 use std::process::{Command, Output};
 
-/// Where a design is not chosen otherwise.
+/// The design of the tests that do not choose one.
 const DESIGN: &str = "threads";
 
-/// What comes of the select design, where it can be.
+/// The outcome of the select design on this platform.
 const SELECT: &str = if cfg!(poll) { "measured" } else { "absent" };
 
 /// Runs a small comparison, and reads its report.
@@ -27,19 +27,19 @@ fn compare(args: &[&str]) -> (Output, Value) {
     (output, report)
 }
 
-/// What came of each row of the only work.
+/// The subject and the outcome of each row of the first workload.
 fn outcomes(report: &Value) -> Vec<(&str, &str)> {
     let rows = report["works"][0]["rows"].as_array().unwrap();
     rows.iter().map(|row| (row["row"].as_str().unwrap(), row["outcome"].as_str().unwrap())).collect()
 }
 
-/// Does a work, and checks that every row that can do it has these figures.
-fn every_row_runs(work: &str, half_duplex: &str, figures: &[&str]) {
-    let (output, report) = compare(&["--work", work, "--rounds", "1"]);
+/// Runs a workload, and checks that every subject that can do it has these figures.
+fn every_subject_runs(workload: &str, half_duplex: &str, figures: &[&str]) {
+    let (output, report) = compare(&["--work", workload, "--rounds", "1"]);
     let expected =
         [("floor", "measured"), ("threads", "measured"), ("select", SELECT), ("half-duplex", half_duplex)];
     assert_eq!(outcomes(&report), expected);
-    assert_eq!((report["format"].as_u64(), report["works"][0]["work"].as_str()), (Some(1), Some(work)));
+    assert_eq!((report["format"].as_u64(), report["works"][0]["work"].as_str()), (Some(1), Some(workload)));
     for row in
         report["works"][0]["rows"].as_array().unwrap().iter().filter(|row| row["outcome"] == "measured")
     {
@@ -68,11 +68,11 @@ fn every_row_runs(work: &str, half_duplex: &str, figures: &[&str]) {
 
 #[test]
 fn latency_is_measured() {
-    every_row_runs("latency", "measured", &["p50_microseconds", "p99_microseconds", "p999_microseconds"]);
+    every_subject_runs("latency", "measured", &["p50_microseconds", "p99_microseconds", "p999_microseconds"]);
 }
 
 #[test]
-fn what_it_costs_to_record_a_trace_is_measured_and_the_traces_are_removed() {
+fn the_cost_of_a_trace_is_measured_and_the_traces_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("report.json");
     let mut compare =
@@ -90,25 +90,29 @@ fn what_it_costs_to_record_a_trace_is_measured_and_the_traces_are_removed() {
 
 #[test]
 fn lines_one_way_are_measured() {
-    every_row_runs("one-way", "absent", &["lines_per_second", "megabytes_per_second"]);
+    every_subject_runs("one-way", "absent", &["lines_per_second", "megabytes_per_second"]);
 }
 
 #[test]
 fn lines_both_ways_are_measured() {
-    every_row_runs("both-ways", "absent", &["lines_per_second", "megabytes_per_second"]);
+    every_subject_runs("both-ways", "absent", &["lines_per_second", "megabytes_per_second"]);
 }
 
 #[test]
 fn a_stalled_peer_is_measured_and_the_other_way_moves() {
-    every_row_runs("stalled", "absent", &["taken_bytes", "other_way_lines", "other_way_p50_microseconds"]);
+    every_subject_runs(
+        "stalled",
+        "absent",
+        &["taken_bytes", "other_way_lines", "other_way_p50_microseconds"],
+    );
 }
 
 #[test]
 fn start_and_goodbye_are_measured() {
-    every_row_runs("goodbye", "measured", &["connections_per_second"]);
+    every_subject_runs("goodbye", "measured", &["connections_per_second"]);
 }
 
-/// Those of the rows of one work that were measured, and the others.
+/// The rows of a workload that were measured, and the others.
 #[cfg(feature = "hub")]
 fn rows(work: &Value) -> (Vec<&Value>, Vec<&Value>) {
     work["rows"].as_array().unwrap().iter().partition(|row| row["outcome"] == "measured")
@@ -131,7 +135,7 @@ fn a_hub_is_measured_with_each_number_of_clients_beside_another() {
         assert!(others.iter().all(|row| row["outcome"] == "absent"), "{others:?}");
         for row in &measured {
             let figure = |name: &str| row["figures"][name]["median"].as_f64().unwrap();
-            // A stamp and a name are before each line of 64 bytes.
+            // The hub puts a stamp and a name before each line of 64 bytes.
             let bytes_of_a_line =
                 figure("delivered_megabytes_per_second") * 1e6 / figure("deliveries_per_second");
             assert!((64.0 + 27.0..64.0 + 50.0).contains(&bytes_of_a_line), "{bytes_of_a_line}");
@@ -147,8 +151,8 @@ fn a_hub_is_measured_with_each_number_of_clients_beside_another() {
 
 #[cfg(feature = "hub")]
 #[test]
-fn what_is_no_hub_has_failed_and_the_others_go_on() {
-    // It talks with one, and says 88 to the others.
+fn a_program_that_is_no_hub_fails_and_the_others_go_on() {
+    // It accepts one client, and says 88 to the others.
     let other = format!("other={} serve -q {{addr}}", env!("CARGO_BIN_EXE_threadchat"));
     let args = [
         "--work",
@@ -175,13 +179,13 @@ fn what_is_no_hub_has_failed_and_the_others_go_on() {
 }
 
 #[test]
-fn designs_and_works_can_be_picked() {
+fn designs_and_workloads_can_be_chosen() {
     let (_, report) = compare(&["--work", "goodbye", "--designs", "select", "--rounds", "1"]);
     assert_eq!(outcomes(&report), [("floor", "measured"), ("select", SELECT)]);
 }
 
 #[test]
-fn what_is_not_installed_is_told() {
+fn a_peer_that_is_not_installed_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("report.json");
     let mut command =
@@ -190,21 +194,18 @@ fn what_is_not_installed_is_told() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("not installed"), "{said}");
-    assert!(
-        said.contains("System calls were not counted here: neither perf nor strace is installed."),
-        "{said}"
-    );
+    assert!(said.contains("System calls were not counted: neither perf nor strace is installed."), "{said}");
     let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
     assert_eq!(outcomes(&report)[4..], [("ncat", "absent"), ("nc", "absent"), ("socat", "absent")]);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_row_whose_lines_are_not_what_was_sent_has_failed_and_the_others_go_on() {
+fn a_subject_that_changes_lines_fails_and_the_others_go_on() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let (json, fake) = (folder.path().join("report.json"), folder.path().join("ncat"));
-    // It puts a stamp in front of each line, which ncat does not.
+    // It puts a stamp before each line, which ncat does not.
     let chat = env!("CARGO_BIN_EXE_threadchat");
     let script = format!(
         "#!/bin/sh\n[ \"$1\" = -l ] && exec {chat} serve -q --once $2:$3\nexec {chat} connect -q $1:$2\n"
@@ -234,7 +235,7 @@ fn a_row_whose_lines_are_not_what_was_sent_has_failed_and_the_others_go_on() {
 }
 
 #[test]
-fn wrong_usage_is_told_before_anything_runs() {
+fn wrong_usage_is_reported_before_anything_runs() {
     for args in [
         &["--work", "sleep"][..],
         &["--designs", "async"],
@@ -258,14 +259,14 @@ mod nothing_is_left_behind {
     use std::thread;
     use std::time::Duration;
 
-    /// Started with a folder of its own in its environment, by which its children, and theirs, are known.
+    /// Has the path of a folder of its own in its environment, which identifies its children, and theirs.
     struct Comparison {
         program: Program,
         mark: tempfile::TempDir,
     }
 
     impl Comparison {
-        /// One that runs, with endpoints of this kind of work.
+        /// Starts a comparison, and waits until its endpoints run.
         fn start(args: &[&str]) -> Self {
             let mark = tempfile::tempdir().unwrap();
             let mut command = threadchat(&[&["compare", "--rounds", "1000", "--quick"], args].concat());
@@ -295,14 +296,14 @@ mod nothing_is_left_behind {
             let mut comparison = Comparison::start(&["--work", "latency,stalled"]);
             comparison.program.signal(signal);
             comparison.program.exits(code);
-            // Killed they are, but the system may take a moment to remove the child of a child.
+            // They are killed, but the system may take a moment to remove the child of a child.
             wait_until("nothing is left", || comparison.processes().is_empty());
         }
     }
 
     #[test]
     fn by_a_kill_at_any_moment() {
-        // At first system calls are counted, so that what counts them stands between it and the endpoints.
+        // In the warm-up the counter stands between the comparison and the endpoints.
         for moment in [0, 100, 400, 1600] {
             let mut comparison = Comparison::start(&["--work", "one-way"]);
             thread::sleep(Duration::from_millis(moment));
@@ -312,7 +313,7 @@ mod nothing_is_left_behind {
     }
 }
 
-/// Run it with `cargo test --test compare -- --ignored`.
+/// `cargo test --test compare -- --ignored` runs it.
 #[test]
 #[ignore = "needs chromium"]
 fn the_page_shows_charts_and_explains_them() {
@@ -321,7 +322,7 @@ fn the_page_shows_charts_and_explains_them() {
     compare(&["--rounds", "3", "--work", "latency,one-way,stalled", "--html", page.to_str().unwrap()]);
     let source = fs::read_to_string(&page).unwrap();
     for outside in ["http://", "https://", "<script", "<link", "src="] {
-        // A name that is no address: SVG's.
+        // The name of SVG is no address.
         assert!(!source.replace("http://www.w3.org/2000/svg", "").contains(outside), "{outside}");
     }
     let chromium = Command::new("chromium")
@@ -339,14 +340,14 @@ fn the_page_shows_charts_and_explains_them() {
     ] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
-    // p50, p99, p99.9; lines/s; taken, memory, p50; and memory and processor time of each.
+    // p50, p99, p99.9; lines/s; taken, memory, p50; and for each workload memory and processor time.
     assert_eq!(shown.matches("<svg").count(), 7 + 3 * 2, "{shown}");
     assert!(
         shown.contains("not possible in turns") && shown.contains("The other way kept moving"),
         "{shown}"
     );
     assert!(
-        shown.contains("as fast as") || shown.contains("no difference that this run can show"),
+        shown.contains("times as fast as") || shown.contains("This run shows no difference between"),
         "{shown}"
     );
 }

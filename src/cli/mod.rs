@@ -4,7 +4,7 @@ use crate::designs::Design;
 use crate::designs::connect::Call;
 use crate::designs::net::Address;
 #[cfg(feature = "lab")]
-use crate::lab::compare::{Crowd, HubPeer, Work};
+use crate::lab::compare::{self, Crowd, HubPeer, Workload};
 #[cfg(feature = "lab")]
 use crate::lab::demo;
 #[cfg(feature = "hub")]
@@ -433,7 +433,7 @@ impl Demo {
 pub struct Compare {
     /// The work to do, of several separated by commas [default: all]
     #[arg(long, value_name = "WORK", value_enum, value_delimiter = ',')]
-    pub work: Option<Vec<Work>>,
+    pub work: Option<Vec<Workload>>,
 
     /// The designs to compare, separated by commas [default: all]
     #[arg(long, value_name = "DESIGN", value_enum, value_delimiter = ',')]
@@ -472,6 +472,14 @@ pub struct Compare {
     pub html: Option<std::path::PathBuf>,
 }
 
+#[cfg(feature = "lab")]
+impl From<Compare> for compare::Options {
+    fn from(args: Compare) -> Self {
+        let Compare { work, designs, peers, hub_clients, hub_peers, trace, quick, rounds, json, html } = args;
+        Self { workloads: work, designs, peers, hub_clients, hub_peers, trace, quick, rounds, json, html }
+    }
+}
+
 /// A process that `threadchat compare` starts.
 #[cfg(feature = "lab")]
 #[derive(Debug, Subcommand)]
@@ -494,9 +502,18 @@ pub enum CompareChild {
         /// Whether each has to say its name first
         #[arg(long)]
         names: bool,
-        /// How many they are, and what they do
-        #[command(flatten)]
-        crowd: Crowd,
+        /// The number of clients
+        #[arg(long)]
+        clients: usize,
+        /// The number of clients that send as fast as they can
+        #[arg(long)]
+        senders: usize,
+        /// The approximate number of deliveries
+        #[arg(long)]
+        deliveries: usize,
+        /// The number of messages that measure latency
+        #[arg(long)]
+        messages: usize,
     },
     /// Another program, which ends with whoever started this one
     Exec {
@@ -504,6 +521,20 @@ pub enum CompareChild {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<std::ffi::OsString>,
     },
+}
+
+#[cfg(feature = "lab")]
+impl From<CompareChild> for compare::Child {
+    fn from(args: CompareChild) -> Self {
+        match args {
+            CompareChild::Serve { once } => Self::Serve(once),
+            CompareChild::Connect { address } => Self::Connect(address),
+            CompareChild::Crowd { hub, names, clients, senders, deliveries, messages } => {
+                Self::Crowd(Crowd { clients, senders, deliveries, messages }, hub, names)
+            }
+            CompareChild::Exec { command } => Self::Exec(command),
+        }
+    }
 }
 
 /// `threadchat timeline`.

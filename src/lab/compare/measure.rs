@@ -1,54 +1,48 @@
-//! What is measured, in which unit, and how it is written.
+//! What is measured, in which unit, and how it is printed.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A figure, named with its unit.
+/// What is measured, named with its unit, as in the JSON report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Measure {
-    /// Half of the lines arrived within this time.
     P50Microseconds,
-    /// 99 of 100 lines did.
     P99Microseconds,
-    /// 999 of 1000 lines did.
     P999Microseconds,
-    /// Lines that arrived, of both directions together.
+    /// In both directions together.
     LinesPerSecond,
-    /// The same in bytes as they were typed, without stamps.
+    /// As typed, without stamps.
     MegabytesPerSecond,
-    /// What the side of a stalled peer took before it took no more, with what the pipes hold.
+    /// What the caller of a stalled peer accepted, with what the pipes hold.
     TakenBytes,
-    /// The most memory that side ever had resident.
     SenderPeakMemoryBytes,
-    /// How many lines came the other way meanwhile.
+    /// How many lines arrived the other way meanwhile.
     OtherWayLines,
-    /// Half of them within this time.
     OtherWayP50Microseconds,
-    /// Lines that a hub delivered, summed over all who heard them.
+    /// Each line counts for each client that receives it.
     DeliveriesPerSecond,
-    /// The same in bytes as they came, with the stamps and names that a hub puts before them.
+    /// As received, with the stamps and names that a hub adds.
     DeliveredMegabytesPerSecond,
-    /// Conversations, each with a connection of its own.
     ConnectionsPerSecond,
-    /// Of the endpoint that has more of them, at the end of the work.
+    /// Of the endpoint that has more.
     Threads,
-    /// The most memory that was ever resident, of the endpoint that had more.
+    /// The most that was ever resident, of the endpoint that had more.
     PeakMemoryBytes,
-    /// Time on a processor, of both endpoints. Like all that follows, it is without what their start and end take.
+    /// Of both endpoints, as all that follow, and without what an idle run uses.
     CpuSeconds,
-    /// How often they gave the processor away, because they had to wait.
+    /// A thread gave the processor away because it had to wait.
     VoluntarySwitches,
-    /// How often it was taken from them.
+    /// A thread lost the processor to another.
     InvoluntarySwitches,
-    /// System calls of both, counted in a run that is not timed.
+    /// Counted in the warm-up.
     SystemCalls,
 }
 
-/// What one run gave.
+/// The result of one run.
 pub(super) type Figures = BTreeMap<Measure, f64>;
 
-/// What is measured with every work.
+/// What every workload measures.
 pub(super) static RESOURCES: [Measure; 6] = [
     Measure::Threads,
     Measure::PeakMemoryBytes,
@@ -59,7 +53,6 @@ pub(super) static RESOURCES: [Measure; 6] = [
 ];
 
 impl Measure {
-    /// The head of its column.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::P50Microseconds => "p50",
@@ -83,12 +76,10 @@ impl Measure {
         }
     }
 
-    /// Whether it tells how long a line took.
     pub(super) fn is_latency(self) -> bool {
         matches!(self, Self::P50Microseconds | Self::P99Microseconds | Self::P999Microseconds)
     }
 
-    /// Of two figures, which is the good one.
     pub(super) fn more_is_better(self) -> bool {
         matches!(
             self,
@@ -118,7 +109,7 @@ impl Measure {
         }
     }
 
-    /// A value with its unit, where no column tells what it is.
+    /// A value with its unit, for a sentence: no column names the measure.
     pub(super) fn in_text(self, value: f64) -> String {
         match self {
             Self::LinesPerSecond
@@ -131,11 +122,10 @@ impl Measure {
         }
     }
 
-    /// From one value to another, without what [`show`](Self::show) says already.
+    /// From one value to another. The unit of time or memory stands with the median already.
     pub(super) fn range(self, from: f64, to: f64) -> String {
         let show = |value| self.show(value);
         let (from, to) = (show(from), show(to));
-        // A unit that both share is told once; those of time and memory stand with the median.
         let (number, unit) = from.split_once(' ').unwrap_or((&from, ""));
         match to.split_once(' ').filter(|(_, other)| *other == unit) {
             Some((to, "k" | "M")) => format!("{number}–{to} {unit}"),
@@ -145,7 +135,7 @@ impl Measure {
     }
 }
 
-/// Three digits that count: `4.56`, `45.6`, `456`, `45.6 k`, `4.56 M`.
+/// Three significant digits: `4.56`, `45.6`, `456`, `45.6 k`, `4.56 M`.
 pub(super) fn short(value: f64) -> String {
     let (value, unit) = match value {
         v if v >= 999_500.0 => (v / 1e6, " M"),
@@ -164,14 +154,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_written_with_three_digits_that_count() {
+    fn figures_have_three_significant_digits() {
         let shown = [0.0, 4.0, 4.556, 45.56, 455.6, 4556.0, 45_560.0, 455_600.0, 4_556_000.0].map(short);
         assert_eq!(shown, ["0", "4", "4.56", "45.6", "456", "4556", "45.6 k", "456 k", "4.56 M"]);
         assert_eq!(Measure::PeakMemoryBytes.show(3_456_000.0), "3.46 MB");
     }
 
     #[test]
-    fn a_range_tells_a_unit_once() {
+    fn a_range_has_its_unit_once() {
         assert_eq!(Measure::PeakMemoryBytes.range(3_456_000.0, 3_500_000.0), "3.46–3.50");
         assert_eq!(Measure::SystemCalls.range(10_000.0, 20_000.0), "10.0–20.0 k");
         assert_eq!(Measure::SystemCalls.range(9_000.0, 20_000.0), "9000–20.0 k");

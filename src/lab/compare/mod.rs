@@ -1,140 +1,107 @@
-//! `threadchat compare`: the same work through each design, measured.
+//! `threadchat compare`: each design does the same work, and is measured.
 //!
-//! Each endpoint is a process of its own, with pipes as its keyboard and its screen. This process types
-//! numbered lines on one side and checks every line that is shown on the other. The designs take turns, round by round, so
-//! that a noisy machine hits all of them alike; and all are measured beside a *floor*, which moves bytes through the
-//! same pipes and the same loopback TCP and does nothing else.
+//! Each endpoint is a process of its own with pipes as its keyboard and screen. This process types numbered lines on
+//! one side and checks every line that the other side shows. The subjects take turns, round by round, so that a noisy
+//! machine disturbs all alike; beside a *baseline*, which moves bytes through the same pipes and the same loopback TCP
+//! and does nothing else.
 //!
-//! Read it in this order:
+//! Each folder answers one question:
 //!
-//! 1. `comparison.rs`: the rounds.
-//! 2. `rows.rs` and `work.rs`: who is compared, and at what.
-//! 3. `bench.rs` and `pair.rs`: one run, from the start of two endpoints to their end.
-//! 4. `latency.rs`, `flow.rs`, `stalled.rs`, `goodbye.rs`, `hub.rs` and its `crowd.rs`: the work itself.
-//! 5. `lines.rs` and `deliveries.rs`: how a lost or damaged line is found out.
-//! 6. `children.rs` and `watchdog.rs`: why nothing is left behind, and nothing waits for ever.
-//! 7. `report.rs`, `table.rs`, `html.rs`, `explain.rs`: what is told of it.
+//! - `workloads/`: what is done, from the first line typed to the last one checked?
+//! - `harness/`: who does it, and how is it started, watched and measured? Why is nothing left behind, why does nothing
+//!   wait for ever, how is a lost line found out?
+//! - `report/`: what came of it, and what does that show?
+//!
+//! `rounds.rs` puts them together.
 
-mod bench;
-mod charts;
-mod children;
-mod comparison;
-mod counter;
-mod crowd;
-mod deliveries;
-mod explain;
-mod floor;
-mod flow;
-mod goodbye;
-mod html;
-mod hub;
-mod latency;
-mod lines;
-mod machine;
+mod harness;
 mod measure;
-mod pair;
-mod progress;
+mod options;
 mod report;
-mod resources;
-mod rows;
-mod stalled;
-mod stats;
-mod table;
-mod times;
-mod watchdog;
-mod work;
+mod rounds;
+mod workloads;
 
-pub use crowd::Crowd;
-pub use rows::HubPeer;
-pub use work::Work;
+pub use harness::subject::HubPeer;
+pub use options::Options;
+pub use workloads::hub::crowd::Crowd;
+pub use workloads::task::Workload;
 
-use crate::cli;
-use crate::designs::Design;
 use crate::platform::{self, Signals};
 use crate::rules::errors;
 use crate::rules::exit::Exit;
-use bench::Bench;
-use clap::ValueEnum;
-use comparison::Comparison;
-use counter::Counter;
-use machine::Machine;
-use progress::Progress;
-use report::{Chosen, Report};
-use rows::{PEERS, Row, remove_traces};
+use harness::Harness;
+use harness::baseline;
+use harness::counter::Counter;
+use harness::subject::remove_traces;
+use report::machine::{self, Machine};
+use report::progress::Progress;
+use report::{Chosen, Report, page, table};
+use rounds::Rounds;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
-use work::Task;
+use std::time::Instant;
+use workloads::hub::crowd;
 
-/// How long a quick comparison takes at most, but for the rounds it has to do anyway; twice as long with peers. Where the
-/// machine is busy with something else it does fewer rounds.
-const QUICK: Duration = Duration::from_secs(24);
-
-/// Compares, and reports on standard output and in the files that were asked for.
+/// Compares, and reports on standard output and in the files of the options. A subject that fails is no error: it is
+/// reported, and the exit code says so.
 ///
 /// # Errors
-/// A file cannot be written, or the system has no thread left. A row that fails is no error: the report tells.
-pub fn run(options: &cli::Compare, signals: Signals) -> Result<Exit, String> {
-    // Before the work: it would be a pity to find out afterwards.
+/// A file cannot be written, or the system has no thread left.
+pub fn run(options: &Options, signals: Signals) -> Result<Exit, String> {
     if options.json.is_some() && options.json == options.html {
-        return Err("--json and --html name the same file: each needs one of its own".to_owned());
+        return Err("--json and --html name the same file: give each a file of its own".to_owned());
     }
+    // Open them before the work, which may take minutes.
     let json = options.json.as_deref().map(open).transpose()?;
     let html = options.html.as_deref().map(open).transpose()?;
-    let works = each_once(options.work.as_deref().unwrap_or(Work::value_variants()));
-    let tasks = tasks(&works, options);
-    let rows = rows(options);
-    // Who asks for a number of rounds gets them.
-    let limit = if options.peers { QUICK * 2 } else { QUICK };
-    let end = (options.quick && options.rounds.is_none()).then(|| Instant::now() + limit);
-    let rounds = options.rounds.unwrap_or(if options.quick { 5 } else { 7 });
+    let (subjects, tasks, count) = (options.subjects(), options.tasks(), options.rounds());
+    let end = options.limit().map(|limit| Instant::now() + limit);
 
-    let bench = Bench::new().map_err(|error| format!("cannot start a thread: {error}"))?;
-    let turns =
-        tasks.iter().map(|task| rows.iter().filter(|row| row.is_for(task.work)).count()).sum::<usize>();
-    let progress = Progress::of(turns * (rounds + 1) + rows.len());
-    end_with_signals(signals, &bench, &progress)?;
+    let harness = Harness::new().map_err(|error| format!("cannot start a thread: {error}"))?;
+    let runs_of = |workload: Workload| subjects.iter().filter(|subject| workload.is_for(subject)).count();
+    let runs: usize = tasks.iter().map(|task| runs_of(task.workload) * (count + 1)).sum();
+    let progress = Progress::of(runs + subjects.len());
+    end_with_signals(signals, &harness, &progress)?;
     let counter = Counter::find();
     let date = machine::now();
-    let comparison = Comparison::prepare(
-        bench,
-        progress.clone(),
-        rows,
-        &works,
-        rounds,
-        options.quick,
-        counter.clone().ok(),
-    );
+    let rounds = Rounds {
+        harness,
+        progress: progress.clone(),
+        count,
+        quick: options.quick,
+        counter: counter.as_ref().ok().copied(),
+    };
+    let contestants = rounds.prepare(subjects, &tasks.iter().map(|task| task.workload).collect());
+    let mut reports = Vec::new();
+    for (number, task) in (0..).zip(&tasks) {
+        // An equal share of the time that is left.
+        let (now, left) = (Instant::now(), tasks.len() as u32 - number);
+        let until = end.map(|end| now + end.saturating_duration_since(now) / left);
+        reports.push(rounds.run(*task, &contestants, until));
+    }
+    progress.remove();
+    remove_traces();
     let report = Report {
         format: report::FORMAT,
         date,
         machine: Machine::here(),
-        options: Chosen { quick: options.quick, rounds, peers: options.peers },
-        system_calls_counted_by: counter.as_ref().ok().map(|counter| counter.name().to_owned()),
+        options: Chosen { quick: options.quick, rounds: count, peers: options.peers },
+        system_calls_counted_by: counter.as_ref().ok().map(|counter| counter.name()),
         system_calls_not_counted: counter.err(),
-        works: (0..)
-            .zip(&tasks)
-            .map(|(number, task)| {
-                // An equal share of what is left.
-                let now = Instant::now();
-                let left = tasks.len() as u32 - number;
-                comparison.compare(*task, end.map(|end| now + end.saturating_duration_since(now) / left))
-            })
-            .collect(),
+        tasks: reports,
     };
-    progress.remove();
-    remove_traces();
-
     if let Some(file) = json {
         let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
         write(file, &text)?;
     }
     if let Some(file) = html {
-        write(file, &html::render(&report))?;
+        write(file, &page::render(&report))?;
     }
     match io::stdout().write_all(table::render(&report).as_bytes()) {
         Err(error) if !errors::is_broken_pipe(&error) => {
@@ -145,47 +112,15 @@ pub fn run(options: &cli::Compare, signals: Signals) -> Result<Exit, String> {
     Ok(if report.failures().next().is_none() { Exit::InOrder } else { Exit::Failed })
 }
 
-/// Who is compared: the floor always, for the ratios.
-fn rows(options: &cli::Compare) -> Vec<Row> {
-    let designs = each_once(options.designs.as_deref().unwrap_or(Design::value_variants()));
-    let peers = PEERS.map(Row::Peer).into_iter().chain([Row::Broker]).filter(|_| options.peers);
-    let hubs = options.hub_peers.iter().map(|peer| Row::HubPeer(Box::leak(Box::new(peer.clone()))));
-    let traced =
-        |design| [Row::Design(design), Row::Traced(design)].into_iter().take(1 + usize::from(options.trace));
-    [Row::Floor].into_iter().chain(designs.into_iter().flat_map(traced)).chain(peers).chain(hubs).collect()
-}
-
-/// Each work, and that of a hub with each number of clients and of senders.
-fn tasks(works: &[Work], options: &cli::Compare) -> Vec<Task> {
-    let sizes = if options.quick { &[10, 50][..] } else { &[10, 50, 200, 1000] };
-    let sizes = each_once(options.hub_clients.as_deref().unwrap_or(sizes));
-    let senders = if options.quick { &[1][..] } else { &[1, 10] };
-    let tasks = |&work: &Work| match work {
-        Work::Hub => {
-            let speaking = sizes.iter().flat_map(|&clients| senders.iter().map(move |&some| (clients, some)));
-            let possible = speaking.filter(|(clients, senders)| senders <= clients);
-            let task = |(clients, senders)| Task { work, clients: Some(clients), senders: Some(senders) };
-            possible.map(task).collect()
-        }
-        _ => vec![Task { work, clients: None, senders: None }],
-    };
-    works.iter().flat_map(tasks).collect()
-}
-
-fn each_once<T: Copy + PartialEq>(chosen: &[T]) -> Vec<T> {
-    let is_first = |(at, one): (usize, &T)| (!chosen[..at].contains(one)).then_some(*one);
-    chosen.iter().enumerate().filter_map(is_first).collect()
-}
-
-/// A signal ends everything: first the children, and then this process.
-fn end_with_signals(signals: Signals, bench: &Bench, progress: &Progress) -> Result<(), String> {
-    let (children, progress) = (Arc::clone(&bench.children), progress.clone());
+/// Ends everything at a signal: first the children, then this process.
+fn end_with_signals(signals: Signals, harness: &Harness, progress: &Progress) -> Result<(), String> {
+    let (children, progress) = (Arc::clone(&harness.children), progress.clone());
     let wait = move || {
         signals.for_each(|signal| {
             children.close();
             progress.remove();
             remove_traces();
-            #[allow(clippy::exit, reason = "main may be anywhere, and there is nothing to go back to")]
+            #[allow(clippy::exit, reason = "the main thread may be anywhere, and has nothing left to do")]
             process::exit(Exit::Signal(signal).code().into());
         });
     };
@@ -193,7 +128,7 @@ fn end_with_signals(signals: Signals, bench: &Bench, progress: &Progress) -> Res
     thread.map(drop).map_err(|error| format!("cannot start a thread: {error}"))
 }
 
-/// Opens a file for a report, and leaves in it what is there until there is one.
+/// Opens a file for a report. Its contents stay until the report is there.
 fn open(path: &Path) -> Result<(File, String), String> {
     let file = File::options().write(true).create(true).truncate(false).open(path);
     file.map(|file| (file, path.display().to_string()))
@@ -208,17 +143,30 @@ fn write((mut file, name): (File, String), text: &str) -> Result<(), String> {
         .map_err(|error| format!("cannot write to {name}: {error}"))
 }
 
-/// One end of a run, as a process that compares starts it: the floor, or a program to be tied to who counts its calls.
+/// A process that a comparison starts through a hidden command of this program.
+#[derive(Debug)]
+pub enum Child {
+    /// The listening side of the baseline, for one caller or for one after the other.
+    Serve(bool),
+    /// The calling side of the baseline.
+    Connect(SocketAddr),
+    /// The clients of a hub, and whether the hub asks each for its name.
+    Crowd(Crowd, SocketAddr, bool),
+    /// Another program, which must not outlive the comparison.
+    Exec(Vec<OsString>),
+}
+
+/// Runs as a child of a comparison.
 ///
 /// # Errors
 /// What the system said.
-pub fn run_child(child: &cli::CompareChild) -> Result<Exit, String> {
+pub fn run_child(child: &Child) -> Result<Exit, String> {
     let done = match child {
-        cli::CompareChild::Serve { once } => floor::serve(*once),
-        cli::CompareChild::Connect { address } => floor::connect(*address),
-        cli::CompareChild::Crowd { hub, names, crowd } => crowd::run(*crowd, *hub, *names),
-        cli::CompareChild::Exec { command } => {
-            let (program, args) = command.split_first().ok_or("there is no command")?;
+        Child::Serve(once) => baseline::serve(*once),
+        Child::Connect(address) => baseline::connect(*address),
+        Child::Crowd(crowd, hub, names) => crowd::run(*crowd, *hub, *names),
+        Child::Exec(command) => {
+            let (program, args) = command.split_first().ok_or("the command is empty")?;
             let mut command = process::Command::new(program);
             platform::tie_to_parent(command.args(args), platform::group_leader());
             Err(platform::become_program(&mut command))

@@ -1,21 +1,18 @@
-//! Medians and quartiles. The mean of a few runs says more about the one that was disturbed than about the others.
+//! Medians and quartiles. A mean of a few runs would say more about the one that was disturbed than about the others.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// The middle of some values, and between what the middle half of them lies.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Spread {
-    /// Half of the values are below.
-    pub(super) median: f64,
-    /// The first quartile: a quarter of the values is below.
-    pub(super) q1: f64,
-    /// The third quartile: a quarter of the values is above.
-    pub(super) q3: f64,
+/// The median of some values, and the quartiles: the middle half of the values lies between them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) q1: f64,
+    pub(crate) q3: f64,
 }
 
 impl Spread {
     /// Of at least one value.
-    pub(super) fn of(values: &[f64]) -> Self {
+    pub(crate) fn of(values: &[f64]) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
         let at = |part: f64| {
@@ -26,8 +23,8 @@ impl Spread {
         Self { median: at(0.5), q1: at(0.25), q3: at(0.75) }
     }
 
-    /// Whether the middle halves have nothing in common: less can be due to chance.
-    pub(super) fn differs_from(&self, other: &Self) -> bool {
+    /// Whether the middle halves do not overlap.
+    pub(crate) fn differs_from(&self, other: &Self) -> bool {
         self.q1 > other.q3 || self.q3 < other.q1
     }
 }
@@ -37,14 +34,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quartiles_lie_between_the_values_next_to_them() {
+    fn quartiles_lie_between_neighbouring_values() {
         assert_eq!(Spread::of(&[3.0, 1.0, 2.0, 5.0, 4.0]), Spread { median: 3.0, q1: 2.0, q3: 4.0 });
         assert_eq!(Spread::of(&[1.0, 2.0]), Spread { median: 1.5, q1: 1.25, q3: 1.75 });
         assert_eq!(Spread::of(&[7.0]), Spread { median: 7.0, q1: 7.0, q3: 7.0 });
     }
 
     #[test]
-    fn what_overlaps_does_not_differ() {
+    fn spreads_that_overlap_do_not_differ() {
         let spread = |q1, q3| Spread { median: (q1 + q3) / 2.0, q1, q3 };
         assert!(spread(1.0, 2.0).differs_from(&spread(3.0, 4.0)));
         assert!(spread(3.0, 4.0).differs_from(&spread(1.0, 2.0)));

@@ -1,5 +1,5 @@
-//! The processes that are measured. All of them are in one place, so that whatever ends this one, an error, a
-//! signal or a kill, none of them is left behind.
+//! The measured processes, all in one place, so that none is left behind, whether this process ends by an error, a
+//! signal or a kill.
 
 use crate::platform::{self, Usage};
 use std::process::{self, Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -7,42 +7,45 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// All that run.
+/// How often to check whether a child has ended. No platform can wait for one child with a limit, and a wait without a
+/// limit would hold the lock that keeps its process number from being reused before a kill.
+const CHECK: Duration = Duration::from_millis(1);
+
 #[derive(Default)]
-pub(super) struct Children(Mutex<Running>);
+pub(crate) struct Children(Mutex<Running>);
 
 #[derive(Default)]
 struct Running {
     children: Vec<Child>,
-    /// Why they were killed. The first reason counts: the others come of it.
+    /// Why they were killed: the first reason, because the later ones follow from it.
     fault: Option<String>,
     closed: bool,
 }
 
-/// One of them. Killed when dropped.
-pub(super) struct Process {
+/// A child, killed when dropped.
+pub(crate) struct Process {
     id: u32,
     children: Arc<Children>,
 }
 
-/// A process that was started, and the pipes to it.
-pub(super) struct Started {
-    pub(super) process: Process,
-    pub(super) keyboard: ChildStdin,
-    pub(super) screen: ChildStdout,
-    pub(super) notices: ChildStderr,
+/// A child that has just started, and the pipes to it.
+pub(crate) struct Started {
+    pub(crate) process: Process,
+    pub(crate) keyboard: ChildStdin,
+    pub(crate) screen: ChildStdout,
+    pub(crate) notices: ChildStderr,
 }
 
 impl Children {
-    /// Starts it with pipes for its input and outputs. To be called from the main thread, with whose end the system
-    /// kills them.
+    /// Starts a child with pipes for its input and outputs. Call it on the main thread: Linux kills the child when the
+    /// thread that started it ends.
     pub(super) fn start(self: &Arc<Self>, mut command: Command) -> Result<Started, String> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         platform::set_apart(&mut command);
         platform::tie_to_parent(&mut command, process::id());
         let mut running = self.lock();
         while running.closed {
-            // This process is about to end, and what it was about to do no longer matters.
+            // This process is about to end.
             drop(running);
             thread::park();
             running = self.lock();
@@ -61,27 +64,32 @@ impl Children {
         }
     }
 
-    /// Gives up what runs, because of this: kills all, so that nobody waits for them.
-    pub(super) fn fail(&self, fault: &str) {
+    /// Kills all children because of `fault`, so that nothing waits for them.
+    pub(crate) fn fail(&self, fault: &str) {
         let mut running = self.lock();
         running.fault.get_or_insert_with(|| fault.to_owned());
         running.children.iter_mut().for_each(platform::kill);
     }
 
-    /// Why what ran was given up, if it was.
-    pub(super) fn take_fault(&self) -> Option<String> {
+    pub(crate) fn take_fault(&self) -> Option<String> {
         self.lock().fault.take()
     }
 
-    /// Kills all, waits for their end, and lets no other start.
-    pub(super) fn close(&self) {
+    /// Kills all children, waits for their end, and starts no more.
+    pub(crate) fn close(&self) {
         let mut running = self.lock();
         running.closed = true;
-        running.children.drain(..).for_each(|mut child| kill(&mut child));
+        running.children.drain(..).for_each(kill);
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    fn position(&self, id: u32) -> Option<usize> {
+        self.children.iter().position(|child| child.id() == id)
     }
 }
 
@@ -90,13 +98,14 @@ impl Process {
         self.id
     }
 
-    /// Does as Ctrl-C would.
-    pub(super) fn interrupt(&self) {
+    /// Does what Ctrl-C would do.
+    pub(crate) fn interrupt(&self) {
         let mut running = self.children.lock();
-        running.children.iter_mut().filter(|child| child.id() == self.id).for_each(platform::interrupt);
+        if let Some(at) = running.position(self.id) {
+            platform::interrupt(&mut running.children[at]);
+        }
     }
 
-    /// Waits for its end, for so long.
     pub(super) fn wait(&self, limit: Duration) -> Result<(ExitStatus, Option<Usage>), String> {
         let began = Instant::now();
         loop {
@@ -106,18 +115,16 @@ impl Process {
             if began.elapsed() > limit {
                 return Err(format!("it did not end within {} s", limit.as_secs()));
             }
-            // Its output has ended, so that it ends within moments.
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(CHECK);
         }
     }
 
-    /// Whether it has ended, and how. Under the lock, so that nobody kills another process that got its number.
+    /// How the child has ended, if it has. Removes it under the lock, so that nothing kills another process that got its
+    /// number.
     #[allow(clippy::zombie_processes, reason = "the platform's try_wait has waited for it")]
     pub(super) fn try_wait(&self) -> Result<Option<(ExitStatus, Option<Usage>)>, String> {
         let mut running = self.children.lock();
-        let Some(at) = running.children.iter().position(|child| child.id() == self.id) else {
-            return Err("it was waited for already".to_owned());
-        };
+        let at = running.position(self.id).ok_or("it was waited for already")?;
         let ended = platform::try_wait(&mut running.children[at])
             .map_err(|error| format!("cannot wait for its end: {error}"))?;
         if ended.is_some() {
@@ -130,15 +137,13 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let mut running = self.children.lock();
-        if let Some(at) = running.children.iter().position(|child| child.id() == self.id) {
-            kill(&mut running.children.swap_remove(at));
+        if let Some(at) = running.position(self.id) {
+            kill(running.children.swap_remove(at));
         }
     }
 }
 
-fn kill(child: &mut Child) {
-    platform::kill(child);
-    while matches!(platform::try_wait(child), Ok(None)) {
-        thread::sleep(Duration::from_millis(1));
-    }
+fn kill(mut child: Child) {
+    platform::kill(&mut child);
+    let _ = child.wait();
 }

@@ -1,10 +1,10 @@
-//! Latency: one line at a time, alternately from either side. From the moment it is typed to the moment it is shown.
+//! Latency: one line at a time, from either side in turns, from the write at the keyboard to the arrival on the screen.
 
-use super::lines::LINE;
-use super::measure::{Figures, Measure};
-use super::pair::{Pair, type_line};
+use super::task::Material;
 use super::times::Times;
-use super::work::Material;
+use crate::lab::compare::harness::lines::LINE;
+use crate::lab::compare::harness::pair::{Pair, type_line};
+use crate::lab::compare::measure::{Figures, Measure};
 use std::time::Instant;
 
 pub(super) fn run(pair: &mut Pair, material: &Material) -> Result<Figures, String> {
@@ -22,10 +22,10 @@ pub(super) fn run(pair: &mut Pair, material: &Material) -> Result<Figures, Strin
         }
     }
     let mut figures = Figures::from([
-        (Measure::P50Microseconds, times.within(0.5)),
-        (Measure::P99Microseconds, times.within(0.99)),
-        (Measure::P999Microseconds, times.within(0.999)),
+        (Measure::P50Microseconds, times.quantile(0.5)),
+        (Measure::P99Microseconds, times.quantile(0.99)),
+        (Measure::P999Microseconds, times.quantile(0.999)),
     ]);
-    pair.look(&mut figures);
+    pair.sample(&mut figures);
     Ok(figures)
 }

@@ -1,28 +1,24 @@
-//! One way, and both ways at once: as many lines as go through. From the first that is typed to the last that is shown.
+//! One way, and both ways at once: from the first line that is typed to the last one that is shown.
 
-use super::bench::Bench;
-use super::lines::Screen;
-use super::measure::{Figures, Measure};
-use super::pair::Pair;
-use super::work::Material;
+use super::task::Material;
+use crate::lab::compare::harness::Harness;
+use crate::lab::compare::harness::lines::Screen;
+use crate::lab::compare::harness::pair::Pair;
+use crate::lab::compare::measure::{Figures, Measure};
 use std::io::Write;
 use std::process::ChildStdout;
 use std::thread;
 use std::time::Instant;
 
-pub(super) fn run(bench: &Bench, pair: &mut Pair, material: &Material) -> Result<Figures, String> {
+pub(super) fn run(harness: &Harness, pair: &mut Pair, material: &Material) -> Result<Figures, String> {
     let Pair { caller, listener } = pair;
     let check = |screen: &mut Screen<ChildStdout>, due| {
-        let checked = screen.expect(due);
-        if let Err(fault) = &checked {
-            // The others would wait for what never comes.
-            bench.children.fail(fault);
-        }
-        checked
+        // Killing the children ends the other threads, which would wait for lines that never come.
+        screen.expect(due).inspect_err(|fault| harness.children.fail(fault))
     };
     let began = Instant::now();
     thread::scope(|scope| {
-        // What cannot be typed is not shown, and that is what is reported.
+        // A line that cannot be typed is missing on the screen, and that is reported.
         scope.spawn(|| caller.keyboard.write_all(&material.forth));
         scope.spawn(|| listener.keyboard.write_all(&material.back));
         let back = scope.spawn(|| check(&mut caller.screen, &material.back));
@@ -34,6 +30,6 @@ pub(super) fn run(bench: &Bench, pair: &mut Pair, material: &Material) -> Result
         (Measure::LinesPerSecond, material.lines() as f64 / seconds),
         (Measure::MegabytesPerSecond, material.bytes() as f64 / 1e6 / seconds),
     ]);
-    pair.look(&mut figures);
+    pair.sample(&mut figures);
     Ok(figures)
 }

@@ -1,31 +1,25 @@
-//! Where a comparison ran, and what: no figure means anything without.
+//! The machine and the program. Figures mean nothing without them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fs;
 use std::thread;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-/// The machine and the program.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Machine {
-    /// The processor's name.
-    pub(super) cpu: String,
-    /// How many threads it runs at once, as far as this program may use them.
-    pub(super) cores: usize,
-    /// The kernel and the system around it.
-    pub(super) system: String,
-    /// All memory, in bytes.
-    pub(super) memory_bytes: Option<u64>,
-    /// The version of this program, and how it was built.
-    pub(super) program: String,
-    /// The compiler it was built with.
-    pub(super) compiler: String,
+#[derive(Debug, Serialize)]
+pub(crate) struct Machine {
+    pub(crate) cpu: String,
+    /// The threads that run at once, as far as this program may use them.
+    pub(crate) cores: usize,
+    pub(crate) system: String,
+    pub(crate) memory_bytes: Option<u64>,
+    /// The version of this program, and its build profile.
+    pub(crate) program: String,
+    pub(crate) compiler: String,
 }
 
 impl Machine {
-    /// This one.
-    pub(super) fn here() -> Self {
+    pub(crate) fn here() -> Self {
         let kernel = read("/proc/sys/kernel/osrelease").trim().to_owned();
         let kernel = format!("{} {kernel}", std::env::consts::OS);
         let system =
@@ -48,13 +42,13 @@ impl Machine {
     }
 }
 
-/// This moment in UTC.
-pub(super) fn now() -> String {
+/// The present in UTC.
+pub(crate) fn now() -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
     OffsetDateTime::now_utc().format(format).unwrap_or_default()
 }
 
-/// A file that only Linux has; elsewhere, nothing.
+/// A file that only Linux has; empty elsewhere.
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }

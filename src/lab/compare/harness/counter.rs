@@ -1,47 +1,40 @@
-//! Counting system calls, with what the platform has for it. It slows down what it watches, so it gets a run of its own.
+//! Counts system calls, with perf or strace. Counting slows down what it watches, so it happens in the warm-up.
 
-use super::rows::is_installed;
+use super::subject::is_installed;
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-/// Who counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counter {
+pub(crate) enum Counter {
     Perf,
     Strace,
 }
 
 impl Counter {
-    /// One that is installed and permitted.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub(super) fn find() -> Result<Self, String> {
-        let found = [Self::Perf, Self::Strace].into_iter().find(|counter| counter.works());
-        found.ok_or_else(|| {
-            let installed = ["perf", "strace"].into_iter().find(|program| is_installed(program));
-            match installed {
-                Some(program) => format!("{program} is installed, but not permitted to count"),
-                None => "neither perf nor strace is installed".to_owned(),
-            }
+    /// A counter that is installed and permitted, or why there is none.
+    pub(crate) fn find() -> Result<Self, String> {
+        let all = [Self::Perf, Self::Strace];
+        let found = all.into_iter().find(|counter| counter.works());
+        found.ok_or_else(|| match all.map(Self::name).into_iter().find(|name| is_installed(name)) {
+            Some(name) => format!("{name} is installed, but not permitted to count"),
+            None => "neither perf nor strace is installed".to_owned(),
         })
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         self.words()[0]
     }
 
     fn works(self) -> bool {
         let words = self.words();
-        // Something that does nothing, to see whether its calls are counted.
         let command = Command::new(words[0]).args(&words[1..]).arg("true").stdin(Stdio::null()).output();
         command.is_ok_and(|output| self.count(&String::from_utf8_lossy(&output.stderr)).is_some())
     }
 
-    /// The command line before that of the program to watch.
+    /// Puts the counter before the command line of the program it watches.
     pub(super) fn wrap(self, command: Vec<OsString>) -> Vec<OsString> {
         let mut words: Vec<OsString> = self.words().iter().map(Into::into).collect();
-        // The program is a grandchild then, which has to be tied to its parent, too.
+        // The program becomes a grandchild, which `exec` ties to this process, too.
         words.extend(std::env::current_exe().map(Into::into));
         words.extend(["compare-child", "exec"].map(Into::into));
         words.extend(command);
@@ -55,7 +48,7 @@ impl Counter {
         }
     }
 
-    /// The count, from what stands on standard error at the end.
+    /// Finds the count, which the counter writes to standard error at the end.
     pub(super) fn count(self, notices: &str) -> Option<f64> {
         let line = notices.lines().rev().find(|line| match self {
             Self::Perf => line.contains(",raw_syscalls:sys_enter,"),
@@ -64,14 +57,14 @@ impl Counter {
         line.trim().split([',', ' ']).next()?.parse().ok()
     }
 
-    /// What the program itself said, without the count that follows it.
+    /// What the program itself wrote, without the count that follows it.
     pub(super) fn without_count(self, notices: &str) -> &str {
         let mark = match self {
             Self::Perf => ",raw_syscalls:sys_enter,",
             Self::Strace => "calls syscall",
         };
         let Some((before, _)) = notices.split_once(mark) else { return notices };
-        before.rsplit_once('\n').map_or("", |(said, _)| said)
+        before.rsplit_once('\n').map_or("", |(written, _)| written)
     }
 }
 
@@ -80,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_count_is_found_among_what_the_program_says() {
+    fn the_count_is_found_after_what_the_program_writes() {
         let perf = "hello\n29,,raw_syscalls:sys_enter,504009,100.00,,\n";
         assert_eq!(Counter::Perf.count(perf), Some(29.0));
         assert_eq!(Counter::Perf.without_count(perf), "hello");

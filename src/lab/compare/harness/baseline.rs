@@ -1,16 +1,13 @@
-//! The floor: two endpoints that only move bytes, each way in a blocking thread of its own. Whatever another
-//! program needs more than these, it needs for what it does beside moving bytes.
+//! The baseline: two endpoints that move bytes, each way in a blocking thread of its own, and do nothing else. What
+//! another subject needs beyond that is its own.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-/// Listens on a free port, which it tells on standard error, and pumps for one caller; or for all, one after the
-/// other, who are only listened to.
-///
-/// # Errors
-/// What the system said.
-pub(super) fn serve(once: bool) -> io::Result<()> {
+/// Listens on a free port, prints it on standard error, and pumps both ways for one caller; or, without `once`, only
+/// receives, from one caller after the other.
+pub(crate) fn serve(once: bool) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     writeln!(io::stderr(), "listening on {}", listener.local_addr()?)?;
     if once {
@@ -21,11 +18,7 @@ pub(super) fn serve(once: bool) -> io::Result<()> {
     }
 }
 
-/// Calls somebody who listens, and pumps.
-///
-/// # Errors
-/// What the system said.
-pub(super) fn connect(address: SocketAddr) -> io::Result<()> {
+pub(crate) fn connect(address: SocketAddr) -> io::Result<()> {
     pump_both_ways(&TcpStream::connect(address)?)
 }
 

@@ -1,0 +1,44 @@
+//! How subjects run: processes with pipes as their keyboard and screen, watched and measured. Knows no workload.
+
+pub(super) mod baseline;
+pub(super) mod children;
+pub(super) mod counter;
+pub(super) mod lines;
+pub(super) mod pair;
+pub(super) mod resources;
+pub(super) mod subject;
+pub(super) mod watchdog;
+
+use children::{Children, Started};
+use counter::Counter;
+use std::ffi::OsString;
+use std::io;
+use std::process::Command;
+use std::sync::Arc;
+use watchdog::Heartbeat;
+
+/// Where runs take place, one at a time.
+pub(super) struct Harness {
+    pub(super) children: Arc<Children>,
+    pub(super) heartbeat: Heartbeat,
+}
+
+impl Harness {
+    pub(super) fn new() -> io::Result<Self> {
+        let harness = Self { children: Arc::default(), heartbeat: Heartbeat::default() };
+        watchdog::watch(Arc::clone(&harness.children), harness.heartbeat.clone())?;
+        Ok(harness)
+    }
+
+    /// Starts a program, under the counter if there is one.
+    pub(super) fn start(&self, words: Vec<OsString>, counter: Option<Counter>) -> Result<Started, String> {
+        let words = match counter {
+            Some(counter) => counter.wrap(words),
+            None => words,
+        };
+        let (program, args) = words.split_first().ok_or("the command is empty")?;
+        let mut command = Command::new(program);
+        command.args(args);
+        self.children.start(command)
+    }
+}

@@ -1,0 +1,218 @@
+//! Who is measured: the baseline, our designs, and the programs people would use instead; and how to start each.
+
+use crate::designs::Design;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{self, Command, Stdio};
+use std::str::FromStr;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Baseline,
+    Design(Design),
+    /// A design that records a trace.
+    Traced(Design),
+    Peer(Peer),
+    /// `ncat` as a hub, and the baseline of hubs.
+    Broker,
+    HubPeer(HubPeer),
+}
+
+/// A program that moves lines over TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Ncat,
+    Nc,
+    Socat,
+}
+
+pub(crate) const PEERS: [Peer; 3] = [Peer::Ncat, Peer::Nc, Peer::Socat];
+
+/// Another hub: its name, and how to start it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubPeer {
+    name: String,
+    /// Whether it takes the first line of each client for its name.
+    asks_for_names: bool,
+    /// Words in which `{port}` and `{addr}` stand for where to listen.
+    command: String,
+}
+
+impl FromStr for HubPeer {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, command) = text.split_once('=').ok_or("it must be NAME=COMMAND or NAME,names=COMMAND")?;
+        let (name, asks_for_names) = name.strip_suffix(",names").map_or((name, false), |name| (name, true));
+        if name.is_empty() || command.trim().is_empty() {
+            return Err("it must have a name and a command");
+        }
+        if !command.contains("{port}") && !command.contains("{addr}") {
+            return Err("the command must contain {port} or {addr}, the port or address to listen on");
+        }
+        Ok(Self { name: name.to_owned(), asks_for_names, command: command.to_owned() })
+    }
+}
+
+impl Subject {
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Baseline => "floor".to_owned(),
+            Self::Design(design) => design.name().to_owned(),
+            Self::Traced(design) => format!("{}, traced", design.name()),
+            Self::Peer(peer) => peer.name().to_owned(),
+            Self::Broker => "ncat --broker".to_owned(),
+            Self::HubPeer(peer) => peer.name.clone(),
+        }
+    }
+
+    /// The design, if the subject is one of ours.
+    pub(crate) fn design(&self) -> Option<Design> {
+        match self {
+            Self::Design(design) | Self::Traced(design) => Some(*design),
+            _ => None,
+        }
+    }
+
+    /// The lines of code of its own folder, which the build script counts. The hub of a design has a folder of its own.
+    pub(crate) fn lines_of_code(&self, as_hub: bool) -> Option<u32> {
+        let lines = match (self, self.design()) {
+            (Self::Baseline, _) => env!("THREADCHAT_LINES_FLOOR"),
+            (_, Some(Design::Threads)) if as_hub => env!("THREADCHAT_LINES_THREADS_HUB"),
+            (_, Some(Design::Select)) if as_hub => env!("THREADCHAT_LINES_SELECT_HUB"),
+            (_, Some(Design::Threads)) => env!("THREADCHAT_LINES_THREADS"),
+            (_, Some(Design::Select)) => env!("THREADCHAT_LINES_SELECT"),
+            (_, Some(Design::HalfDuplex)) => env!("THREADCHAT_LINES_HALF_DUPLEX"),
+            _ => return None,
+        };
+        lines.parse().ok().filter(|&lines| lines > 0)
+    }
+
+    /// Why the subject cannot run here.
+    pub(crate) fn missing(&self) -> Option<&'static str> {
+        match self {
+            Self::Design(Design::Select) | Self::Traced(Design::Select) if cfg!(not(poll)) => {
+                Some("not possible here")
+            }
+            Self::Peer(peer) => peer.missing(),
+            Self::Broker => Peer::Ncat.missing(),
+            _ => None,
+        }
+    }
+
+    /// The length of the stamp it shows before each line; 0 if it shows none.
+    pub(super) fn stamp(&self) -> usize {
+        self.design().map_or(0, |_| crate::rules::wire::STAMP_LEN)
+    }
+
+    /// Whether it chooses a free port and prints it. If not, we choose one for it.
+    pub(super) fn prints_its_port(&self) -> bool {
+        *self == Self::Baseline || self.design().is_some()
+    }
+
+    /// Whether a hub takes the first line of each client for its name.
+    pub(crate) fn asks_for_names(&self) -> bool {
+        matches!(self, Self::HubPeer(peer) if peer.asks_for_names)
+    }
+
+    /// The command of the listening side, for one conversation or for one after the other.
+    pub(crate) fn listener(&self, port: u16, once: bool) -> Vec<OsString> {
+        let words = match (self, once) {
+            (Self::Baseline, true) => "{} compare-child serve --once".to_owned(),
+            (Self::Baseline, false) => "{} compare-child serve".to_owned(),
+            (Self::Peer(Peer::Ncat), true) => format!("ncat -l 127.0.0.1 {port}"),
+            (Self::Peer(Peer::Ncat), false) => format!("ncat -l -k 127.0.0.1 {port}"),
+            (Self::Peer(Peer::Nc), true) => format!("nc -N -l 127.0.0.1 {port}"),
+            (Self::Peer(Peer::Nc), false) => format!("nc -N -l -k 127.0.0.1 {port}"),
+            (Self::Peer(Peer::Socat), true) => format!("socat - TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr"),
+            // Without -u, socat waits for half a second after each conversation.
+            (Self::Peer(Peer::Socat), false) => {
+                format!("socat -u TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork -")
+            }
+            _ => return self.ours("listener", if once { "serve 0 --once" } else { "serve 0" }),
+        };
+        words_of(&words)
+    }
+
+    /// The command of the calling side.
+    pub(super) fn caller(&self, port: u16) -> Vec<OsString> {
+        words_of(&match self {
+            Self::Baseline => format!("{{}} compare-child connect 127.0.0.1:{port}"),
+            Self::Peer(Peer::Ncat) => format!("ncat 127.0.0.1 {port}"),
+            Self::Peer(Peer::Nc) => format!("nc -N 127.0.0.1 {port}"),
+            Self::Peer(Peer::Socat) => format!("socat - TCP:127.0.0.1:{port}"),
+            _ => return self.ours("caller", &format!("connect 127.0.0.1:{port}")),
+        })
+    }
+
+    /// The command of a hub.
+    pub(crate) fn hub(&self, port: u16) -> Vec<OsString> {
+        let address = format!("127.0.0.1:{port}");
+        words_of(&match self {
+            Self::Broker => format!("ncat -l --broker -m 2000 127.0.0.1 {port}"),
+            Self::HubPeer(peer) => {
+                peer.command.replace("{port}", &port.to_string()).replace("{addr}", &address)
+            }
+            _ => return self.ours("hub", &format!("hub {address} --no-operator")),
+        })
+    }
+
+    /// The command of a design; empty if it is none.
+    fn ours(&self, side: &str, command: &str) -> Vec<OsString> {
+        let Some(design) = self.design() else { return Vec::new() };
+        let mut words = words_of(&format!("{{}} {command} -q --design {}", design.name()));
+        if let Self::Traced(_) = self {
+            words.extend(["--trace".into(), trace_file(side).into()]);
+        }
+        words
+    }
+}
+
+fn trace_file(side: &str) -> PathBuf {
+    env::temp_dir().join(format!("threadchat-compare-{}-{side}.json", process::id()))
+}
+
+/// Removes the traces, if there are any. Nobody reads them: what counts is the time it takes to record them.
+pub(crate) fn remove_traces() {
+    for side in ["listener", "caller", "hub"] {
+        let _ = fs::remove_file(trace_file(side));
+    }
+}
+
+/// The words of a command line, in which `{}` stands for this program.
+pub(crate) fn words_of(line: &str) -> Vec<OsString> {
+    let this = || env::current_exe().unwrap_or_else(|_| PathBuf::from("threadchat")).into();
+    line.split_whitespace().map(|word| if word == "{}" { this() } else { word.into() }).collect()
+}
+
+impl Peer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ncat => "ncat",
+            Self::Nc => "nc",
+            Self::Socat => "socat",
+        }
+    }
+
+    fn missing(self) -> Option<&'static str> {
+        if !is_installed(self.name()) {
+            return Some("not installed");
+        }
+        (self == Self::Nc && !is_openbsd_nc()).then_some("not OpenBSD's nc")
+    }
+}
+
+/// Whether the shell would find the program.
+pub(super) fn is_installed(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let file = format!("{program}{}", env::consts::EXE_SUFFIX);
+    env::split_paths(&path).any(|folder| folder.join(&file).is_file())
+}
+
+/// Several programs have this name; only OpenBSD's can half-close (`-N`) and takes these arguments.
+fn is_openbsd_nc() -> bool {
+    let output = Command::new("nc").arg("-h").stdin(Stdio::null()).output();
+    output.is_ok_and(|output| [output.stdout, output.stderr].concat().starts_with(b"OpenBSD netcat"))
+}

@@ -1,0 +1,91 @@
+//! What to compare: the subjects, the tasks and the number of rounds that follow from the options.
+
+use super::harness::subject::{HubPeer, PEERS, Subject};
+use super::workloads::task::{Task, Workload};
+use crate::designs::Design;
+use clap::ValueEnum;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What to compare, and where to report it. `None` stands for the default.
+#[derive(Debug)]
+pub struct Options {
+    /// The workloads; all by default.
+    pub workloads: Option<Vec<Workload>>,
+    /// The designs; all by default.
+    pub designs: Option<Vec<Design>>,
+    /// Also measure ncat, nc and socat, where they are installed.
+    pub peers: bool,
+    /// The numbers of clients of a hub.
+    pub hub_clients: Option<Vec<usize>>,
+    /// Other hubs to measure.
+    pub hub_peers: Vec<HubPeer>,
+    /// Measure each design once more while it records a trace.
+    pub trace: bool,
+    /// Do less of everything, in less than 30 seconds.
+    pub quick: bool,
+    /// The number of rounds, not counting the warm-up.
+    pub rounds: Option<usize>,
+    /// The file for all figures.
+    pub json: Option<PathBuf>,
+    /// The file for the page.
+    pub html: Option<PathBuf>,
+}
+
+/// After this time a quick comparison starts no more rounds than it must; after twice this time with peers.
+const QUICK: Duration = Duration::from_secs(24);
+
+impl Options {
+    /// The baseline is always there, for the ratios.
+    pub(super) fn subjects(&self) -> Vec<Subject> {
+        let mut subjects = vec![Subject::Baseline];
+        for design in each_once(self.designs.as_deref().unwrap_or(Design::value_variants())) {
+            subjects.push(Subject::Design(design));
+            subjects.extend(self.trace.then_some(Subject::Traced(design)));
+        }
+        if self.peers {
+            subjects.extend(PEERS.map(Subject::Peer));
+            subjects.push(Subject::Broker);
+        }
+        subjects.extend(self.hub_peers.iter().cloned().map(Subject::HubPeer));
+        subjects
+    }
+
+    /// Each workload; the hub with each number of clients and of senders.
+    pub(super) fn tasks(&self) -> Vec<Task> {
+        let sizes = if self.quick { &[10, 50][..] } else { &[10, 50, 200, 1000] };
+        let sizes = each_once(self.hub_clients.as_deref().unwrap_or(sizes));
+        let senders = if self.quick { &[1][..] } else { &[1, 10] };
+        let mut tasks = Vec::new();
+        for workload in each_once(self.workloads.as_deref().unwrap_or(Workload::value_variants())) {
+            if workload == Workload::Hub {
+                let all =
+                    sizes.iter().flat_map(|clients| senders.iter().map(move |senders| (clients, senders)));
+                let possible = all.filter(|(clients, senders)| senders <= clients);
+                tasks.extend(possible.map(|(&clients, &senders)| Task {
+                    workload,
+                    clients: Some(clients),
+                    senders: Some(senders),
+                }));
+            } else {
+                tasks.push(Task { workload, clients: None, senders: None });
+            }
+        }
+        tasks
+    }
+
+    pub(super) fn rounds(&self) -> usize {
+        self.rounds.unwrap_or(if self.quick { 5 } else { 7 })
+    }
+
+    /// How long the rounds may take; `None` if their number was chosen.
+    pub(super) fn limit(&self) -> Option<Duration> {
+        let limit = if self.peers { QUICK * 2 } else { QUICK };
+        (self.quick && self.rounds.is_none()).then_some(limit)
+    }
+}
+
+fn each_once<T: Copy + PartialEq>(chosen: &[T]) -> Vec<T> {
+    let is_first = |(at, one): (usize, &T)| (!chosen[..at].contains(one)).then_some(*one);
+    chosen.iter().enumerate().filter_map(is_first).collect()
+}

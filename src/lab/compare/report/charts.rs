@@ -1,0 +1,133 @@
+//! Bars with quartiles, and curves over the number of clients, as SVG in the page itself: nothing to load.
+
+use super::super::measure::Measure;
+use super::TaskReport;
+use super::stats::Spread;
+use crate::lab::svg::Element;
+use std::collections::BTreeMap;
+
+const WIDTH: f64 = 500.0;
+/// Where the bars and curves begin, right of the labels.
+const LEFT: f64 = 120.0;
+/// The height of a bar with the space around it.
+const BAR: f64 = 40.0;
+/// The height of the curves, and of the labels below them.
+const HEIGHT: f64 = 270.0;
+const LABELS: f64 = 50.0;
+
+/// A bar for each row that has the figure. `None` if no bar would have a length.
+pub(super) fn bars(report: &TaskReport, measure: Measure) -> Option<String> {
+    let rows = report.rows.iter();
+    let rows: Vec<_> = rows.filter_map(|row| Some((&*row.subject, row.spread(measure)?))).collect();
+    let max = rows.iter().map(|(_, spread)| spread.q3).fold(0.0, f64::max);
+    if max <= 0.0 {
+        return None;
+    }
+    let mut chart = Element::document(WIDTH, BAR * rows.len() as f64);
+    for (row, (subject, spread)) in rows.into_iter().enumerate() {
+        let middle = BAR * (row as f64 + 0.5);
+        // Leave space for the figure after the longest bar.
+        let x = |value: f64| LEFT + value / max * (WIDTH - LEFT - 100.0);
+        let (from, to, length) = (x(spread.q1), x(spread.q3), x(spread.median) - LEFT);
+        let bar = [("x", LEFT), ("y", middle - 15.0), ("width", length), ("height", 30.0)];
+        let quartiles =
+            format!("M{from:.1} {0:.1}v12M{from:.1} {middle:.1}H{to:.1}M{to:.1} {0:.1}v12", middle - 6.0);
+        chart = chart
+            .with(label("end", LEFT - 8.0, middle, subject))
+            .with(Element::new("rect").pixels(bar).set("fill", color(subject)))
+            .with(Element::new("path").set("class", "spread").set("d", quartiles))
+            .with(label("start", to.max(LEFT + length) + 8.0, middle, &measure.show(spread.median)));
+    }
+    Some(chart.to_string())
+}
+
+/// A curve over the number of clients for each row that has the figure with several numbers. `None` without curves.
+pub(super) fn curves(reports: &[&TaskReport], measure: Measure) -> Option<String> {
+    let mut curves: BTreeMap<&str, Vec<(f64, Spread)>> = BTreeMap::new();
+    for report in reports {
+        for row in &report.rows {
+            // A logarithmic axis has no zero.
+            let spread = row.spread(measure).filter(|spread| spread.q1 > 0.0);
+            if let Some((clients, spread)) = report.task.clients.zip(spread) {
+                curves.entry(&row.subject).or_default().push((clients as f64, spread));
+            }
+        }
+    }
+    curves.retain(|_, points| points.len() > 1);
+    let points = || curves.values().flatten();
+    let clients = Axis::over(points().map(|(clients, _)| *clients), LEFT, WIDTH - 30.0)?;
+    let values = points().flat_map(|(_, spread)| [spread.q1 / 1.3, spread.q3 * 1.3]);
+    let values = Axis::over(values, HEIGHT, 0.0)?;
+    let mut chart = Element::document(WIDTH, HEIGHT + LABELS);
+    let axes = format!("M{LEFT} 0V{HEIGHT}H{WIDTH}");
+    chart = chart.with(Element::new("path").set("class", "grid").set("d", axes));
+    for report in reports {
+        let number = report.task.clients.unwrap_or_default();
+        chart = chart.with(label("middle", clients.at(number as f64), HEIGHT + 16.0, &number.to_string()));
+    }
+    chart = chart.with(label("middle", (LEFT + WIDTH) / 2.0, HEIGHT + 38.0, "clients"));
+    for value in values.ticks() {
+        let y = values.at(value);
+        let line = [("x1", LEFT), ("x2", WIDTH), ("y1", y), ("y2", y)];
+        chart = chart.with(label("end", LEFT - 8.0, y, &measure.show(value)));
+        chart = chart.with(Element::new("line").set("class", "grid").pixels(line));
+    }
+    for (subject, points) in curves {
+        let mut curve = Element::new("g").set("stroke", color(subject)).set("fill", color(subject));
+        let mut line = String::new();
+        for (number, spread) in points {
+            let (x, y) = (clients.at(number), values.at(spread.median));
+            line += &format!("{x:.1},{y:.1} ");
+            let quartiles =
+                [("x1", x), ("x2", x), ("y1", values.at(spread.q1)), ("y2", values.at(spread.q3))];
+            curve = curve.with(Element::new("line").pixels(quartiles));
+            curve = curve.with(Element::new("circle").pixels([("cx", x), ("cy", y), ("r", 4.0)]));
+        }
+        let line = Element::new("polyline").set("points", line).set("fill", "none").set("stroke-width", 3);
+        chart = chart.with(curve.with(line));
+    }
+    Some(chart.to_string())
+}
+
+/// Text that stands on the middle of a line.
+fn label(anchor: &str, x: f64, middle: f64, text: &str) -> Element {
+    Element::new("text").set("class", anchor).pixels([("x", x), ("y", middle + 6.0)]).text(text)
+}
+
+/// A logarithmic axis from one pixel to another.
+struct Axis {
+    min: f64,
+    max: f64,
+    from: f64,
+    to: f64,
+}
+
+impl Axis {
+    fn over(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64) -> Option<Self> {
+        let (min, max) = (values.clone().fold(f64::INFINITY, f64::min), values.fold(0.0, f64::max));
+        (min < max).then_some(Self { min, max, from, to })
+    }
+
+    fn at(&self, value: f64) -> f64 {
+        self.from + (value / self.min).ln() / (self.max / self.min).ln() * (self.to - self.from)
+    }
+
+    /// 1, 2, 5, 10 and so on.
+    fn ticks(&self) -> impl Iterator<Item = f64> {
+        let powers = (self.min.log10().floor() as i32)..=(self.max.log10().ceil() as i32);
+        let ticks = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|tick| tick * 10_f64.powi(power)));
+        ticks.filter(|tick| (self.min..=self.max).contains(tick))
+    }
+}
+
+/// The same in all charts, and legible on light and on dark.
+pub(super) fn color(subject: &str) -> &'static str {
+    match subject {
+        "floor" => "#8c8c8c",
+        "threads" => "#4285f4",
+        "select" => "#e69138",
+        "half-duplex" => "#50aa5a",
+        "ncat" | "nc" | "socat" | "ncat --broker" => "#a078be",
+        _ => "#3ca0aa",
+    }
+}

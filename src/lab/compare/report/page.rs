@@ -1,0 +1,133 @@
+//! The page: one file with everything in it, to be shown to a class or kept.
+
+use super::super::measure::{Measure, RESOURCES};
+use super::explain::{certainty, explain};
+use super::{Outcome, Report, TaskReport, charts};
+use crate::lab::svg::escaped;
+use std::fmt::Write;
+
+const STYLE: &str = include_str!("page.css");
+
+const READING: &str = "\
+Each figure is the median of the rounds. Below it are the quartiles: the middle half of the rounds lies between them. \
+Below that is the ratio to the floor, which moves bytes through the same pipes and the same connection and does nothing \
+else, with the quartiles of that ratio round by round. (Among hubs it is the ratio to ncat --broker.) In the charts the \
+thin line goes from quartile to quartile.";
+
+pub(crate) fn render(report: &Report) -> String {
+    let rounds = report.tasks.iter().map(|task| task.rounds).min().unwrap_or(0);
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+        <meta name=\"viewport\" content=\"width=device-width\">\n\
+        <title>threadchat compare</title>\n<style>{STYLE}</style></head>\n\
+        <body>\n<h1>The same work, by design</h1>\n<p>{READING} {}</p>\n{}",
+        certainty(rounds),
+        machine(report)
+    );
+    for task in &report.tasks {
+        page += &section(report, task);
+    }
+    for senders in [1, 10] {
+        page += &curves(&by_clients(report, Some(senders)), senders);
+    }
+    page + "</body></html>\n"
+}
+
+fn machine(report: &Report) -> String {
+    let machine = &report.machine;
+    let memory =
+        machine.memory_bytes.map_or("unknown".to_owned(), |bytes| format!("{:.1} GB", bytes as f64 / 1e9));
+    let rounds = format!("{}, with the subjects in turns, after a warm-up", report.options.rounds);
+    let calls = match (report.system_calls_counted_by, &report.system_calls_not_counted) {
+        (Some(counter), _) => format!("counted by {counter}, in the warm-up"),
+        (None, reason) => format!("not counted: {}", reason.as_deref().unwrap_or("no counter")),
+    };
+    let items = [
+        ("Processor", format!("{}, {} cores", machine.cpu, machine.cores)),
+        ("Memory", memory),
+        ("System", machine.system.clone()),
+        ("Program", format!("{}, {}", machine.program, machine.compiler)),
+        ("Date", report.date.clone()),
+        ("Rounds", rounds),
+        ("System calls", calls),
+    ];
+    let items = items.map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>\n", escaped(&value)));
+    format!("<dl>\n{}</dl>\n", items.concat())
+}
+
+fn section(report: &Report, task: &TaskReport) -> String {
+    // A hub in curves needs no bars.
+    let has_curves = by_clients(report, task.task.senders).len() > 1;
+    let charts = if has_curves { String::new() } else { charts(task, |measure| charts::bars(task, measure)) };
+    let paragraphs: String = explain(task).iter().map(|text| format!("<p>{}</p>\n", escaped(text))).collect();
+    let size = task.size(report.options.rounds);
+    format!("<h2>{}</h2>\n<p>{size}.</p>\n{charts}{paragraphs}{}", task.task.title(), table(task))
+}
+
+/// The hubs with this number of senders and any number of clients.
+fn by_clients(report: &Report, senders: Option<usize>) -> Vec<&TaskReport> {
+    let is_one = |task: &&TaskReport| task.task.clients.is_some() && task.task.senders == senders;
+    report.tasks.iter().filter(is_one).collect()
+}
+
+fn curves(tasks: &[&TaskReport], senders: usize) -> String {
+    let Some(first) = tasks.first().filter(|_| tasks.len() > 1) else { return String::new() };
+    let charts = charts(first, |measure| charts::curves(tasks, measure));
+    let measured = first.rows.iter().filter(|row| row.figures().is_some());
+    let legend: String = measured.map(|row| legend(&row.subject)).collect();
+    let senders = if senders == 1 { "1 sender".to_owned() } else { format!("{senders} senders") };
+    format!("<h2>Hub, by the number of clients, {senders}</h2>\n<p>{legend}</p>\n{charts}")
+}
+
+/// Which curve belongs to which subject.
+fn legend(subject: &str) -> String {
+    format!("<span style=\"color: {}\">●</span> {}&emsp;", charts::color(subject), escaped(subject))
+}
+
+/// A chart for each measure but those that say the same in bytes, or that the table shows better.
+fn charts(task: &TaskReport, draw: impl Fn(Measure) -> Option<String>) -> String {
+    let in_table = [Measure::MegabytesPerSecond, Measure::DeliveredMegabytesPerSecond];
+    let drawn = task.task.measures().filter(|it| !in_table.contains(it) && !RESOURCES.contains(it));
+    let drawn = drawn.chain([Measure::PeakMemoryBytes, Measure::CpuSeconds]);
+    let figure = |measure: Measure| {
+        let caption = heading(measure);
+        draw(measure).map(|chart| format!("<figure><figcaption>{caption}</figcaption>\n{chart}</figure>\n"))
+    };
+    format!("<div class=\"charts\">\n{}</div>\n", drawn.filter_map(figure).collect::<String>())
+}
+
+fn table(report: &TaskReport) -> String {
+    let measures = report.task.measures();
+    let columns = measures.clone().count();
+    let headings: String = measures.map(|measure| format!("<th>{}</th>", heading(measure))).collect();
+    let mut table = format!("<div class=\"table\"><table>\n<tr><th></th>{headings}</tr>\n");
+    for row in &report.rows {
+        let code =
+            row.lines_of_code.map_or(String::new(), |lines| format!("<small>{lines} lines of code</small>"));
+        let cells = match &row.outcome {
+            Outcome::Measured { figures } => {
+                let cell = |measure| cell(report.cell(measure, figures, true));
+                report.task.measures().map(cell).collect()
+            }
+            Outcome::Failed { reason } => {
+                format!("<td class=\"failed\" colspan=\"{columns}\">failed: {}</td>", escaped(reason))
+            }
+            Outcome::Absent { reason } => {
+                format!("<td class=\"absent\" colspan=\"{columns}\">{}</td>", escaped(reason))
+            }
+        };
+        let _ = writeln!(table, "<tr><th>{}{code}</th>{cells}</tr>", escaped(&row.subject));
+    }
+    table + "</table></div>\n"
+}
+
+fn heading(measure: Measure) -> String {
+    measure.title().replace('\n', " ")
+}
+
+fn cell(lines: Vec<String>) -> String {
+    let mut lines = lines.into_iter();
+    let figure = lines.next().unwrap_or_default();
+    let details: String = lines.map(|line| format!("<small>{line}</small>")).collect();
+    format!("<td>{figure}{details}</td>")
+}

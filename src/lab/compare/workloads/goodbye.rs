@@ -1,0 +1,67 @@
+//! Start and goodbye: many conversations with one listener, one after the other, each just a goodbye. This process
+//! calls with a bare socket, so that only the listener is measured.
+
+use super::task::Material;
+use crate::lab::compare::harness::Harness;
+use crate::lab::compare::harness::counter::Counter;
+use crate::lab::compare::harness::lines::LINE;
+use crate::lab::compare::harness::pair::Endpoint;
+use crate::lab::compare::harness::resources;
+use crate::lab::compare::harness::subject::Subject;
+use crate::lab::compare::harness::watchdog::PATIENCE;
+use crate::lab::compare::measure::{Figures, Measure};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::time::Instant;
+
+const GOODBYE: &[u8] = b"88\n";
+
+pub(super) fn run(
+    harness: &Harness,
+    subject: &Subject,
+    material: &Material,
+    counter: Option<Counter>,
+) -> Result<Figures, String> {
+    let command = |port| subject.listener(port, false);
+    let (mut listener, port) = Endpoint::listen(harness, subject, command, counter)?;
+    match converse(harness, subject, &mut listener, port, material.forth.len() / LINE) {
+        Ok(mut figures) => listener.interrupt(&mut figures).map(|()| figures),
+        Err(fault) => Err(listener.blame(harness, fault)),
+    }
+}
+
+fn converse(
+    harness: &Harness,
+    subject: &Subject,
+    listener: &mut Endpoint,
+    port: u16,
+    conversations: usize,
+) -> Result<Figures, String> {
+    let began = Instant::now();
+    for number in 1..=conversations {
+        say_goodbye(port).map_err(|error| format!("conversation {number}: {error}"))?;
+        harness.heartbeat.beat();
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    // To our designs it is a goodbye, to the others a line to show.
+    if subject.design().is_none() {
+        listener.screen.expect_bytes(&GOODBYE.repeat(conversations))?;
+    }
+    let mut figures = Figures::from([(Measure::ConnectionsPerSecond, conversations as f64 / seconds)]);
+    resources::sample(&[&listener.process], &mut figures);
+    Ok(figures)
+}
+
+/// Waits for the listener to close after the goodbye. If it closed before reading it, there would be an error instead
+/// of an end.
+fn say_goodbye(port: u16) -> io::Result<()> {
+    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.write_all(GOODBYE)?;
+    socket.shutdown(Shutdown::Write)?;
+    let mut said = Vec::new();
+    match socket.read_to_end(&mut said)? {
+        0 => Ok(()),
+        _ => Err(io::Error::other(format!("it said {:?}", String::from_utf8_lossy(&said)))),
+    }
+}

@@ -1,0 +1,326 @@
+//! The clients of a hub, all in one thread, to leave the processors to the hub; in a process of their own, so that
+//! what they use is not counted as the hub's.
+//!
+//! The process prints its figures as a line of JSON, and before that an empty line in each second in which something
+//! has arrived.
+
+use super::super::times::Times;
+use super::deliveries::{Inbox, Tally, probe, sent_by};
+use crate::lab::compare::harness::lines::LINE;
+use crate::lab::compare::harness::subject::words_of;
+use crate::lab::compare::measure::{Figures, Measure};
+use crate::platform;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// How many clients connect at once: no more than the shortest listen queue holds.
+const GROUP: usize = 10;
+/// A client that is not connected yet does not receive a probe, so the probe is sent again after this time.
+const PROBES: Duration = Duration::from_millis(10);
+/// The time between two messages that measure latency.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// If nothing arrives for this long, the remaining lines are lost. Less than the watchdog's patience.
+const QUIET: Duration = Duration::from_secs(15);
+/// The same after a fault.
+const QUIET_AFTER_FAULT: Duration = Duration::from_secs(1);
+/// How much is read and written at once.
+const CHUNK: usize = 64 * 1024;
+
+/// How many clients there are, and what they do.
+#[derive(Debug, Clone, Copy)]
+pub struct Crowd {
+    /// The number of clients.
+    pub clients: usize,
+    /// The number of clients that send as fast as they can.
+    pub senders: usize,
+    /// The approximate number of deliveries that makes.
+    pub deliveries: usize,
+    /// The number of messages that measure latency after that.
+    pub messages: usize,
+}
+
+impl Crowd {
+    /// The command line of its process.
+    pub(super) fn command(self, port: u16, names: bool) -> Vec<OsString> {
+        let Self { clients, senders, deliveries, messages } = self;
+        let names = if names { " --names" } else { "" };
+        words_of(&format!(
+            "{{}} compare-child crowd 127.0.0.1:{port} --clients {clients} --senders {senders} \
+            --deliveries {deliveries} --messages {messages}{names}"
+        ))
+    }
+
+    /// The number of lines that each sender sends.
+    fn lines(self) -> usize {
+        (self.deliveries / (self.senders * (self.clients - 1))).max(1)
+    }
+}
+
+/// Connects the clients to a hub, measures, prints the figures or the fault of the hub, and stays until the input ends,
+/// so that the hub can be sampled.
+pub(crate) fn run(crowd: Crowd, hub: SocketAddr, names: bool) -> io::Result<()> {
+    platform::raise_descriptor_limit();
+    let mut clients = Clients::connect(crowd, hub, names);
+    let figures = match &mut clients {
+        Ok(clients) => clients.measure(crowd),
+        Err(fault) => Err(fault.clone()),
+    };
+    let mut line = serde_json::to_vec(&figures)?;
+    line.push(b'\n');
+    io::stdout().write_all(&line)?;
+    io::stdin().read_to_end(&mut Vec::new()).map(drop)
+}
+
+struct Clients {
+    clients: Vec<Client>,
+    poll: Poll,
+    events: Events,
+    buffer: Vec<u8>,
+    /// What each sender is to send now. The first clients are the senders.
+    to_send: Vec<Vec<u8>>,
+    tally: Tally,
+    last_arrival: Instant,
+    /// When the last arrival was reported to the parent.
+    reported: Instant,
+}
+
+struct Client {
+    socket: TcpStream,
+    inbox: Inbox,
+    /// The number of bytes it has sent of what it is to send.
+    written: usize,
+    can_write: bool,
+}
+
+impl Clients {
+    /// Connects all clients, and returns when all of them receive what the first one sends.
+    fn connect(crowd: Crowd, hub: SocketAddr, names: bool) -> Result<Self, String> {
+        let count = crowd.clients;
+        let poll = Poll::new().map_err(|error| format!("cannot wait for sockets: {error}"))?;
+        let now = Instant::now();
+        let mut clients = Self {
+            clients: Vec::with_capacity(count),
+            poll,
+            events: Events::with_capacity(1024),
+            buffer: vec![0; CHUNK + LINE],
+            to_send: Vec::new(),
+            tally: Tally::default(),
+            last_arrival: now,
+            reported: now,
+        };
+        while clients.clients.len() < count {
+            for number in clients.clients.len()..count.min(clients.clients.len() + GROUP) {
+                let client = clients.add(number, number < crowd.senders, hub, names);
+                client.map_err(|error| format!("client {number} of {count} cannot connect: {error}"))?;
+            }
+            clients.probe()?;
+        }
+        Ok(clients)
+    }
+
+    fn add(&mut self, number: usize, sends: bool, hub: SocketAddr, names: bool) -> io::Result<()> {
+        let mut socket = std::net::TcpStream::connect_timeout(&hub, QUIET)?;
+        socket.set_nodelay(true)?;
+        if names {
+            socket.write_all(format!("client{number}\n").as_bytes())?;
+        }
+        socket.set_nonblocking(true)?;
+        let mut socket = TcpStream::from_std(socket);
+        let interest = if sends { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        self.poll.registry().register(&mut socket, Token(number), interest)?;
+        self.clients.push(Client { socket, inbox: Inbox::default(), written: 0, can_write: true });
+        Ok(())
+    }
+
+    /// The first client sends a line until all others have received it.
+    fn probe(&mut self) -> Result<(), String> {
+        let began = Instant::now();
+        while self.unconnected() > 0 {
+            self.send_line(&probe())?;
+            let until = Instant::now() + PROBES;
+            while let Some(left) = until.checked_duration_since(Instant::now())
+                && self.unconnected() > 0
+            {
+                self.wait(left, |_, _| ())?;
+            }
+            if began.elapsed() > QUIET {
+                let (deaf, all) = (self.unconnected(), self.clients.len());
+                return Err(format!("{deaf} of {all} clients receive nothing"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of clients that do not receive yet what the first one sends.
+    fn unconnected(&self) -> usize {
+        self.clients.iter().skip(1).filter(|client| !client.inbox.is_connected).count()
+    }
+
+    fn measure(&mut self, crowd: Crowd) -> Result<Figures, String> {
+        let (lines, bytes) = self.flood(crowd.senders, crowd.lines())?;
+        let mut figures = Figures::from([
+            (Measure::DeliveriesPerSecond, lines),
+            (Measure::DeliveredMegabytesPerSecond, bytes / 1e6),
+        ]);
+        if crowd.messages > 0 {
+            let times = self.latency(crowd.messages)?;
+            figures.insert(Measure::P50Microseconds, times.quantile(0.5));
+            figures.insert(Measure::P99Microseconds, times.quantile(0.99));
+        }
+        Ok(figures)
+    }
+
+    /// The senders send as fast as the hub accepts; returns the lines and bytes it delivers per second.
+    fn flood(&mut self, senders: usize, lines: usize) -> Result<(f64, f64), String> {
+        let due = self.prepare(senders, lines);
+        let began = self.last_arrival;
+        while self.is_incomplete(due) {
+            let mut can_send_more = false;
+            for (number, (client, lines)) in self.clients.iter_mut().zip(&self.to_send).enumerate() {
+                can_send_more |= client.send_some(lines).map_err(|error| disconnected(number, &error))?;
+            }
+            let wait = if can_send_more { Duration::ZERO } else { QUIET_AFTER_FAULT };
+            self.wait(wait, |_, _| ())?;
+        }
+        self.tally.check(due).map_err(|fault| format!("flood: {fault}"))?;
+        let seconds = (self.last_arrival - began).as_secs_f64();
+        Ok((due as f64 / seconds, self.tally.bytes as f64 / seconds))
+    }
+
+    /// One client sends now and then; returns how long each line takes to each of the others.
+    fn latency(&mut self, messages: usize) -> Result<Times, String> {
+        let mut times = Times::new()?;
+        let due = self.prepare(1, messages);
+        let (lines, began) = (self.to_send[0].clone(), self.last_arrival);
+        let mut sent = Vec::with_capacity(messages);
+        let mut record = |sent: &[Instant], number: usize, arrived: Instant| {
+            if let Some(sent) = sent.get(number) {
+                times.record(arrived - *sent);
+            }
+        };
+        for (line, number) in lines.chunks(LINE).zip(1..) {
+            sent.push(Instant::now());
+            self.send_line(line)?;
+            while let Some(left) = (began + INTERVAL * number).checked_duration_since(Instant::now()) {
+                self.wait(left, |number, arrived| record(&sent, number, arrived))?;
+            }
+        }
+        while self.is_incomplete(due) {
+            self.wait(QUIET_AFTER_FAULT, |number, arrived| record(&sent, number, arrived))?;
+        }
+        self.tally.check(due).map_err(|fault| format!("latency: {fault}"))?;
+        Ok(times)
+    }
+
+    /// Gives each sender its lines; returns the number of deliveries that makes.
+    fn prepare(&mut self, senders: usize, lines: usize) -> usize {
+        self.to_send = (0..senders).map(|sender| sent_by(sender, lines)).collect();
+        self.tally = Tally::default();
+        for (number, client) in self.clients.iter_mut().enumerate() {
+            client.inbox.expect(&self.to_send, number);
+            client.written = 0;
+        }
+        self.last_arrival = Instant::now();
+        senders * lines * (self.clients.len() - 1)
+    }
+
+    /// Whether lines are missing that may still arrive.
+    fn is_incomplete(&self, due: usize) -> bool {
+        let patience = if self.tally.has_faults() { QUIET_AFTER_FAULT } else { QUIET };
+        self.tally.whole < due && self.last_arrival.elapsed() <= patience
+    }
+
+    /// Waits until something happens, for at most `limit`, and reads all that has arrived. Calls `arrived` with the number
+    /// of each line and the time.
+    fn wait(&mut self, limit: Duration, mut arrived: impl FnMut(usize, Instant)) -> Result<(), String> {
+        match self.poll.poll(&mut self.events, Some(limit)) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => {
+                return Err(format!("cannot wait for sockets: {error}"));
+            }
+            _ => (),
+        }
+        for event in &self.events {
+            let Token(number) = event.token();
+            let client = &mut self.clients[number];
+            client.can_write |= event.is_writable();
+            if event.is_readable() {
+                let (buffer, tally) = (&mut self.buffer, &mut self.tally);
+                let read = client.read(buffer, &self.to_send, tally, &mut arrived);
+                if let Some(last) = read.map_err(|error| disconnected(number, &error))? {
+                    self.last_arrival = last;
+                }
+            }
+        }
+        if self.last_arrival > self.reported + Duration::from_secs(1) {
+            self.reported = self.last_arrival;
+            io::stdout().write_all(b"\n").map_err(|error| format!("cannot report progress: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// The first client sends a line. The system's buffers have capacity for it, unless the hub reads nothing.
+    fn send_line(&mut self, line: &[u8]) -> Result<(), String> {
+        let Some(first) = self.clients.first_mut() else { return Ok(()) };
+        match first.socket.write(line) {
+            Ok(written) if written == line.len() => Ok(()),
+            Ok(_) => Err("the hub accepts no lines from the first client".to_owned()),
+            Err(error) => Err(disconnected(0, &error)),
+        }
+    }
+}
+
+fn disconnected(number: usize, error: &io::Error) -> String {
+    format!("client {number} was disconnected: {error}")
+}
+
+impl Client {
+    /// Sends as much as it can without waiting; returns whether it can send more.
+    fn send_some(&mut self, lines: &[u8]) -> io::Result<bool> {
+        let left = &lines[self.written..];
+        if left.is_empty() || !self.can_write {
+            return Ok(false);
+        }
+        match self.socket.write(&left[..left.len().min(CHUNK)]) {
+            Ok(written) => self.written += written,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.can_write = false,
+            Err(error) => return Err(error),
+        }
+        Ok(self.can_write && self.written < lines.len())
+    }
+
+    /// Reads and checks all that has arrived; returns when the last of it was read.
+    fn read(
+        &mut self,
+        buffer: &mut [u8],
+        sent: &[Vec<u8>],
+        tally: &mut Tally,
+        mut arrived: impl FnMut(usize, Instant),
+    ) -> io::Result<Option<Instant>> {
+        let mut last = None;
+        loop {
+            let carried = self.inbox.restore(buffer);
+            let capacity = buffer.len() - carried;
+            let read = match self.socket.read(&mut buffer[carried..]) {
+                Ok(0) => {
+                    let message = "the hub has closed the connection";
+                    return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+                }
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(last),
+                Err(error) => return Err(error),
+            };
+            let now = Instant::now();
+            last = Some(now);
+            tally.bytes += read;
+            self.inbox.check(&buffer[..carried + read], sent, tally, |number| arrived(number, now));
+            // Elsewhere the next event comes only after a read that found nothing.
+            if cfg!(unix) && read < capacity {
+                return Ok(last);
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The workloads: who can do which, how much of it, and what is measured.
+
+use super::hub::crowd::Crowd;
+use crate::designs::Design;
+use crate::lab::compare::harness::lines::{LINE, lines};
+use crate::lab::compare::harness::subject::Subject;
+use crate::lab::compare::measure::{Measure, RESOURCES};
+use serde::Serialize;
+
+/// A kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Workload {
+    /// One line at a time, in both directions in turns: how long each takes
+    Latency,
+    /// Lines in one direction, as fast as possible
+    OneWay,
+    /// Lines in both directions at once
+    BothWays,
+    /// The listener's screen accepts nothing: what is accepted, and do lines still arrive the other way?
+    Stalled,
+    /// Many short conversations, one after the other
+    Goodbye,
+    /// A hub with many clients: how much it delivers, and how fast
+    Hub,
+}
+
+/// The most lines a stalled side is offered: far more than a bounded one accepts.
+const STALLED_LINES: usize = 1_000_000;
+
+impl Workload {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Latency => "Latency",
+            Self::OneWay => "One way",
+            Self::BothWays => "Both ways at once",
+            Self::Stalled => "Stalled peer",
+            Self::Goodbye => "Start and goodbye",
+            Self::Hub => "Hub",
+        }
+    }
+
+    /// Whether the subject takes part: a peer is what people use for two, another hub what they use for many.
+    pub(crate) fn is_for(self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Peer(_) | Subject::Baseline => self != Self::Hub,
+            Subject::Broker | Subject::HubPeer(_) => self == Self::Hub,
+            Subject::Design(_) | Subject::Traced(_) => true,
+        }
+    }
+
+    /// Why the subject cannot do this.
+    pub(crate) fn impossible(self, subject: &Subject) -> Option<&'static str> {
+        let in_turns = matches!(self, Self::Latency | Self::Goodbye);
+        if subject.design() == Some(Design::HalfDuplex) && !in_turns {
+            return Some("not possible in turns");
+        }
+        subject.missing()
+    }
+
+    /// What is measured beside [`RESOURCES`].
+    fn measures(self) -> &'static [Measure] {
+        match self {
+            Self::Latency => &[Measure::P50Microseconds, Measure::P99Microseconds, Measure::P999Microseconds],
+            Self::OneWay | Self::BothWays => &[Measure::LinesPerSecond, Measure::MegabytesPerSecond],
+            Self::Stalled => {
+                &[Measure::TakenBytes, Measure::SenderPeakMemoryBytes, Measure::OtherWayP50Microseconds]
+            }
+            Self::Goodbye => &[Measure::ConnectionsPerSecond],
+            Self::Hub => &[
+                Measure::DeliveriesPerSecond,
+                Measure::DeliveredMegabytesPerSecond,
+                Measure::P50Microseconds,
+                Measure::P99Microseconds,
+            ],
+        }
+    }
+
+    fn resources(self) -> &'static [Measure] {
+        match self {
+            // Counting may take minutes: some hubs make a system call for each delivery.
+            Self::Hub => &RESOURCES[..RESOURCES.len() - 1],
+            _ => &RESOURCES,
+        }
+    }
+
+    /// The workload whose endpoints start and end in the same way. That cost is measured in idle runs and subtracted.
+    pub(crate) fn idle(self) -> Self {
+        match self {
+            Self::Goodbye | Self::Hub => self,
+            _ => Self::Latency,
+        }
+    }
+}
+
+/// A workload; for a hub, with a number of clients, and of those that send at once.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Task {
+    #[serde(rename = "work")]
+    pub(crate) workload: Workload,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clients: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) senders: Option<usize>,
+}
+
+impl Task {
+    pub(crate) fn title(self) -> String {
+        let title = self.workload.title();
+        match (self.clients, self.senders) {
+            (Some(clients), Some(1)) => format!("{title}, {clients} clients, 1 sender"),
+            (Some(clients), Some(senders)) => format!("{title}, {clients} clients, {senders} senders"),
+            _ => title.to_owned(),
+        }
+    }
+
+    /// What is measured, in the order of the columns. The latency of a hub is measured with one sender only.
+    pub(crate) fn measures(self) -> impl Iterator<Item = Measure> + Clone {
+        let has_latency = self.senders.is_none_or(|senders| senders == 1);
+        let measures = self.workload.measures().iter().chain(self.workload.resources()).copied();
+        measures.filter(move |measure| has_latency || !measure.is_latency())
+    }
+
+    /// The number of lines from the caller to the listener, and of lines back. For `Goodbye`, the number of conversations.
+    /// For a hub, the approximate number of deliveries, and the number of messages that measure latency.
+    pub(crate) fn size(self, quick: bool) -> (usize, usize) {
+        match (self.workload, quick) {
+            (Workload::Latency, false) => (5_000, 5_000),
+            (Workload::Latency, true) => (500, 500),
+            (Workload::OneWay, false) => (2_000_000, 0),
+            (Workload::OneWay, true) => (500_000, 0),
+            (Workload::BothWays, false) => (1_000_000, 1_000_000),
+            (Workload::BothWays, true) => (250_000, 250_000),
+            (Workload::Stalled, false) => (STALLED_LINES, 200),
+            (Workload::Stalled, true) => (STALLED_LINES, 20),
+            (Workload::Goodbye, false) => (1_000, 0),
+            (Workload::Goodbye, true) => (100, 0),
+            (Workload::Hub, false) => (16_000_000, if self.senders == Some(1) { 200 } else { 0 }),
+            (Workload::Hub, true) => (500_000, if self.senders == Some(1) { 10 } else { 0 }),
+        }
+    }
+}
+
+/// All lines of a task, made before the clock starts. The default is an idle run.
+#[derive(Default)]
+pub(crate) struct Material {
+    pub(super) forth: Vec<u8>,
+    pub(super) back: Vec<u8>,
+    pub(super) crowd: Option<Crowd>,
+}
+
+impl Material {
+    pub(crate) fn of(task: Task, quick: bool) -> Self {
+        let (forth, back) = task.size(quick);
+        if let (Some(clients), Some(senders)) = (task.clients, task.senders) {
+            let crowd = Crowd { clients, senders, deliveries: forth, messages: back };
+            return Self { crowd: Some(crowd), ..Self::default() };
+        }
+        Self { forth: lines(b'f', 0..forth), back: lines(b'b', 0..back), crowd: None }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.forth.len() + self.back.len()
+    }
+
+    pub(super) fn lines(&self) -> usize {
+        self.bytes() / LINE
+    }
+}
