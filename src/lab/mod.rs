@@ -2,4 +2,5 @@
 
 pub mod compare;
 pub mod demo;
+mod svg;
 pub mod timeline;
