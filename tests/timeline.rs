@@ -28,9 +28,9 @@ fn page(traces: &[&Path]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The names of the lanes that are drawn, without the helpers.
-fn lanes(page: &str) -> Vec<&str> {
-    let names = page.split("<text class=\"lane\"").skip(1);
+/// The names of the tracks that are drawn, without the helpers.
+fn tracks(page: &str) -> Vec<&str> {
+    let names = page.split("<text class=\"track\"").skip(1);
     names.map(|name| name.split(['>', '<']).nth(1).unwrap()).collect()
 }
 
@@ -63,7 +63,7 @@ fn two_traces_joined_in_one_file_are_an_array_and_are_drawn_like_two() {
     let both = files.path().join("both.json");
     fs::write(&both, joined).unwrap();
     let [joined, apart] = [page(&[&both]), page(&[&a, &b])];
-    assert_eq!(lanes(&joined), lanes(&apart));
+    assert_eq!(tracks(&joined), tracks(&apart));
     assert_eq!(messages(&joined), messages(&apart));
 }
 
@@ -98,7 +98,7 @@ fn the_page_holds_every_message_of_both_directions_and_the_goodbye() {
 const LEGEND: usize = 1;
 
 #[test]
-fn each_thread_has_a_lane_and_the_select_design_has_one() {
+fn each_thread_has_a_track_and_the_select_design_has_one() {
     for design in DESIGNS {
         let files = TempDir::new().unwrap();
         let [a, b] = record(design, &files);
@@ -107,8 +107,8 @@ fn each_thread_has_a_lane_and_the_select_design_has_one() {
             "threads" => &["stdin-reader", "socket-reader", "main", "socket-writer", "screen-writer"],
             _ => &["main"],
         };
-        assert_eq!(lanes(&page), expected.repeat(2), "{design}");
-        let helpers = page.matches("<text class=\"lane helper\"").count();
+        assert_eq!(tracks(&page), expected.repeat(2), "{design}");
+        let helpers = page.matches("<text class=\"track helper\"").count();
         assert_eq!(helpers > 0, *design == "threads", "{design}: {helpers}");
         assert_eq!(page.contains(">channel</text>"), *design == "threads", "{design}");
     }
@@ -141,7 +141,7 @@ fn a_trace_that_was_cut_short_is_drawn_and_the_user_is_told() {
 }
 
 #[test]
-fn what_is_no_trace_is_refused_with_its_name_and_line() {
+fn a_file_that_is_no_trace_is_refused_with_its_name_and_line() {
     let files = TempDir::new().unwrap();
     let path = files.path().join("notes.txt");
     for (text, told) in [
@@ -252,7 +252,7 @@ fn the_script_of_the_page_moves_what_has_been_drawn() {
         |shown: &str| shown.split("id=\"details\"").nth(1).unwrap().split("</p>").next().unwrap().to_owned();
 
     let (_, first) = show("");
-    assert!(details(&first).contains("from the keyboard (line 1)"), "{}", details(&first));
+    assert!(details(&first).contains("(line 1) from the keyboard"), "{}", details(&first));
     assert_eq!(messages(&first).len(), 7);
     assert!(first.contains("class=\"moves\""), "the script says that it runs");
 

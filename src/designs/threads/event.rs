@@ -104,7 +104,7 @@ impl Event {
 
     /// Main has taken it, and so many others are left.
     pub(super) fn taken(self, left: usize, observer: &Observer) -> Self {
-        observer.emit(|| Step::Takes { event: self.name(), waiting: left, messages: self.messages() });
+        observer.emit(|| Step::Takes { event: self.name().into(), waiting: left, messages: self.messages() });
         self
     }
 
@@ -137,7 +137,7 @@ impl ToMain {
     /// Tells main. False if main has gone.
     pub(super) fn send(&self, event: Event) -> bool {
         let name = event.name();
-        self.observer.emit(|| Step::Sends { event: name, waiting: self.channel.len() });
+        self.observer.emit(|| Step::Sends { event: name.into(), waiting: self.channel.len() });
         self.channel.send(event).is_ok()
     }
 }

@@ -38,7 +38,6 @@ mod summary;
 mod terminal;
 mod turnstile;
 mod view;
-mod words;
 
 pub use script::Script;
 pub use terminal::restore;

@@ -4,7 +4,6 @@ use super::face::Scene;
 use super::look::Look;
 use super::side::Side;
 use super::story::{Actor, Line as ChatLine, Story, Thread, Turn, Way};
-use super::words::words;
 use crate::designs::Design;
 use crate::observe::{For, Goodbye, Step};
 use ratatui::Frame;
@@ -81,16 +80,16 @@ impl Picture<'_> {
         let Some(thread) = thread else {
             return frame.render_widget(Line::styled("not there", self.look.quiet()), inner);
         };
-        let does = Line::styled(words(&thread.does, width), self.style_of(&thread.does));
+        let does = Line::styled(thread.does.fit(width), self.style_of(&thread.does));
         // What has just been done is looked at, also when it waits again.
         let did = thread.did.as_ref().map(|(did, _)| did);
         let lines = match (did, lit) {
             (Some(did), Some(_)) if thread.does == *did => {
-                vec![Line::styled(words(did, width), self.lit_style(lit))]
+                vec![Line::styled(did.fit(width), self.lit_style(lit))]
             }
-            (Some(did), Some(_)) => vec![Line::styled(words(did, width), self.lit_style(lit)), does],
+            (Some(did), Some(_)) => vec![Line::styled(did.fit(width), self.lit_style(lit)), does],
             (Some(did), None) => {
-                let before = format!("before: {}", words(did, width.saturating_sub(8)));
+                let before = format!("before: {}", did.fit(width.saturating_sub(8)));
                 vec![does, Line::styled(before, self.look.quiet())]
             }
             (None, _) => vec![does],
@@ -171,10 +170,9 @@ impl Picture<'_> {
     fn others(&self) -> Option<Line<'static>> {
         let known = ["main", "stdin-reader", "socket-reader", "socket-writer", "screen-writer"];
         let mut others = self.actor.threads.iter().filter(|thread| !known.contains(&thread.name.as_str()));
-        let mut text =
-            others.next().map(|first| format!("  also: {} {}", first.name, words(&first.does, 18)))?;
+        let mut text = others.next().map(|first| format!("  also: {} {}", first.name, first.does.fit(18)))?;
         for other in others {
-            text += &format!(", {} {}", other.name, words(&other.does, 18));
+            text += &format!(", {} {}", other.name, other.does.fit(18));
         }
         Some(Line::styled(text, self.look.quiet()))
     }
@@ -269,10 +267,10 @@ impl Picture<'_> {
         if let Some((did, _)) = &main.did {
             let before = if lit.is_none() { "before: " } else { "" };
             let style = if lit.is_none() { self.look.quiet() } else { self.lit_style(lit) };
-            lines.push(Line::styled(format!("{before}{}", words(did, width - before.len())), style));
+            lines.push(Line::styled(format!("{before}{}", did.fit(width - before.len())), style));
         }
         if main.did.as_ref().is_none_or(|(did, _)| *did != main.does) {
-            lines.push(Line::styled(words(&main.does, width), self.style_of(&main.does)));
+            lines.push(Line::styled(main.does.fit(width), self.style_of(&main.does)));
         }
         lines.push(Line::styled(more, self.look.quiet()));
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), area);

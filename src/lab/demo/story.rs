@@ -7,6 +7,7 @@ use crate::designs::Design;
 use crate::observe::{Decision, For, Goodbye, Place, Step};
 use crate::rules::exit::Exit;
 use crate::rules::messages::Messages;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -38,7 +39,7 @@ pub(super) struct Actor {
     /// How many threads there have been.
     pub(super) started: usize,
     /// The events in the channel, and the most that have ever been there.
-    pub(super) channel: VecDeque<&'static str>,
+    pub(super) channel: VecDeque<Cow<'static, str>>,
     pub(super) most_events: usize,
     /// What is on its way from this side to the other: bytes, and what they are.
     pub(super) wire: VecDeque<(usize, String)>,
@@ -297,7 +298,7 @@ impl Actor {
         match step {
             Step::Begins { .. } => self.has_begun = true,
             Step::Sends { event, .. } => {
-                self.channel.push_back(event);
+                self.channel.push_back(event.clone());
                 self.most_events = self.most_events.max(self.channel.len());
             }
             // What main leaves in it goes with it.

@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn who_is_paused_passes_one_by_one_in_the_order_in_which_they_came() {
         let (turnstile, events) = paused();
-        let sends = Step::Sends { event: "Typed", waiting: 0 };
+        let sends = Step::Sends { event: "Typed".into(), waiting: 0 };
         let (first, second) = (comes(&turnstile, READ), comes(&turnstile, sends.clone()));
         assert_eq!(step(&events), None);
         assert_eq!(turnstile.next().unwrap().step, READ);

@@ -22,7 +22,7 @@
     labels: element.querySelector("text")?.dataset.l?.split("|"),
     label: element.querySelector("text")?.textContent,
     y: ["y1", "y2"].map((name) => Number(element.getAttribute(name))),
-    journeys: element.dataset.m?.split(" ") ?? [],
+    flows: element.dataset.m?.split(" ") ?? [],
   }));
   const steps = items.filter((item) => item.element.dataset.n).sort((one, other) => one.element.dataset.n - other.element.dataset.n);
   const rows = [...document.querySelectorAll("tr[data-m]")];
@@ -30,7 +30,7 @@
   // What is seen: from where to where on the scale, and how wide that is in pixels.
   let seen = { scale: "even", from: 0, to: 1, width: 1 };
   let current = -1; // the step one has gone to
-  let chosen = []; // the journeys that stand out
+  let chosen = []; // the flows that stand out
   let now = 0; // where the play head is: a moment
   let before = null; // what was seen before printing, while that lasts
   let playing = null; // when the last frame of playing was
@@ -197,15 +197,15 @@
     }));
   }
 
-  function light(journeys) {
-    drawing.classList.toggle("chosen", journeys.length > 0);
-    for (const item of items) item.element.classList.toggle("lit", item.journeys.some((journey) => journeys.includes(journey)));
-    for (const row of rows) row.classList.toggle("lit", journeys.includes(row.dataset.m));
+  function light(flows) {
+    drawing.classList.toggle("chosen", flows.length > 0);
+    for (const item of items) item.element.classList.toggle("lit", item.flows.some((flow) => flows.includes(flow)));
+    for (const row of rows) row.classList.toggle("lit", flows.includes(row.dataset.m));
   }
 
-  function choose(journeys) {
-    chosen = journeys;
-    light(journeys);
+  function choose(flows) {
+    chosen = flows;
+    light(flows);
   }
 
   function go(step, andFollow = true) {
@@ -228,12 +228,12 @@
   }
 
   // With what it is said on in a hub.
-  const together = (journey) => rows.find((row) => row.dataset.m === journey)?.dataset.with?.split(" ") ?? [journey];
+  const together = (flow) => rows.find((row) => row.dataset.m === flow)?.dataset.with?.split(" ") ?? [flow];
 
-  function chooseJourney(journey) {
-    const journeys = together(journey);
-    const first = steps.findIndex((step) => step.journeys.some((one) => journeys.includes(one)));
-    choose(journeys);
+  function chooseFlow(flow) {
+    const flows = together(flow);
+    const first = steps.findIndex((step) => step.flows.some((one) => flows.includes(one)));
+    choose(flows);
     if (first < 0) return;
     go(first);
     follow(now, 0.02, 0.1, 0.06);
@@ -349,7 +349,7 @@
   view.addEventListener("click", (event) => {
     const item = itemOf(event.target);
     if (moved > 4) return;
-    choose((item?.journeys ?? []).flatMap(together));
+    choose((item?.flows ?? []).flatMap(together));
     if (item?.element.dataset.n) go(Number(item.element.dataset.n));
   });
 
@@ -359,7 +359,7 @@
     const item = itemOf(event.target);
     if (!item || (held.size > 0 && moved > 4)) return;
     tell(item);
-    light(item.journeys.length ? item.journeys.flatMap(together) : chosen);
+    light(item.flows.length ? item.flows.flatMap(together) : chosen);
   });
   view.addEventListener("pointerleave", () => {
     light(chosen);
@@ -381,7 +381,7 @@
   for (const row of rows) {
     row.tabIndex = 0;
     const does = () => {
-      chooseJourney(row.dataset.m);
+      chooseFlow(row.dataset.m);
       figure.scrollIntoView({ block: "start" });
       figure.focus({ preventScroll: true });
     };
@@ -415,7 +415,7 @@
     resize();
     if (wants.has("fit")) fit();
     if (number("step") !== null) go(number("step"));
-    if (number("message") !== null) chooseJourney(String(number("message")));
+    if (number("message") !== null) chooseFlow(String(number("message")));
     if (["even", "true"].includes(wants.get("scale"))) setScale(wants.get("scale"));
     if (number("zoom") > 0) {
       zoom(1 / number("zoom"), x(now));
@@ -428,7 +428,7 @@
   fillSpeeds();
   resize();
   // Where the first message begins.
-  const first = Math.max(0, steps.findIndex((step) => step.journeys.length));
+  const first = Math.max(0, steps.findIndex((step) => step.flows.length));
   natural(steps[first]?.a ?? 0);
   go(first);
   obey();
