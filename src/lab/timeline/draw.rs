@@ -5,7 +5,7 @@
 
 use super::arrows::{self, Arrow, Kind};
 use super::channel;
-use super::layout::{AXIS, Layout, NAMES, Row, THIN};
+use super::layout::{AXIS, Layout, NAMES, Row, THIN, WIDTH};
 use super::model::{Endpoint, Flow, Slice, SliceId, Time, Timeline, Track};
 use super::scale::Scale;
 use super::words::{self, Directions};
@@ -27,8 +27,7 @@ const BLOCKED: Time = 50_000_000;
 /// The minimum distance of two times on the axis, in pixels.
 const TICKS: f64 = 96.0;
 
-/// The width of a row of the picture, without the names, and the most rows.
-const ROW: f64 = 1740.0;
+/// The most rows of a picture.
 const MAX_ROWS: usize = 30;
 
 pub(super) struct Drawing {
@@ -51,7 +50,7 @@ impl Drawing {
     pub(super) fn of(timeline: &Timeline) -> Self {
         let layout = Layout::of(&timeline.endpoints, &timeline.flows);
         let scale = scale(timeline);
-        let cuts = scale.rows(ROW, MAX_ROWS);
+        let cuts = scale.rows(WIDTH - NAMES - 10.0, MAX_ROWS);
         let mut flows: HashMap<_, Vec<_>> = HashMap::new();
         for (number, flow) in timeline.flows.iter().enumerate() {
             for stop in &flow.stops {

@@ -13,6 +13,9 @@ const BETWEEN: f64 = 8.0;
 pub(super) const AXIS: f64 = 42.0;
 const TOP: f64 = AXIS + 44.0;
 
+/// The width of a picture.
+pub(super) const WIDTH: f64 = 1900.0;
+
 /// The width of the tracks' names.
 pub(super) const NAMES: f64 = 150.0;
 

@@ -1,11 +1,8 @@
 //! The drawing as a picture: cut into rows, as a score is, so that it is no wider than a slide.
 
 use super::draw::Drawing;
-use super::layout::NAMES;
+use super::layout::{NAMES, WIDTH};
 use crate::lab::svg::{Element, round};
-
-/// The width of a row, with the names of the tracks.
-const WIDTH: f64 = 1900.0;
 
 /// The distance of two rows.
 const BETWEEN: f64 = 24.0;
