@@ -57,7 +57,7 @@ fn line(log: &str, begin: &str, end: &str) -> usize {
 #[test]
 fn the_log_follows_each_message_from_keyboard_to_screen() {
     let log = log(&["--design", "threads"]);
-    // Where nothing can be written without blocking, main leaves it to the writer.
+    // Where main cannot write without blocking, it leaves that to the writer.
     let wrote = |what| {
         format!("A {:<14} wrote {what} to the socket", if cfg!(send_now) { "main" } else { "socket-writer" })
     };
@@ -87,10 +87,10 @@ fn the_log_follows_each_message_from_keyboard_to_screen() {
             "Summary: design threads, full-duplex",
             "  A sent 5 messages and B sent 2 messages",
             "  B said 88.",
-            "  All 1", // 14, and a last caller where only that wakes the listener
+            "  All 1", // 14, and one more where only a caller wakes the listener
         ],
     );
-    // Typed at the same time: neither waits for the other's way to end.
+    // Typed at the same time: neither waits until the other has arrived.
     let typed = line(&log, "B keyboard", "> So do I, and nobody waits.");
     assert!(typed < line(&log, "B screen", "I type while you type."), "{log}");
 }
@@ -210,7 +210,7 @@ fn a_delay_slows_every_step_down() {
     let log = log(&["--delay", "20", "--script", script.path().to_str().unwrap()]);
     let steps: u64 = log.split(" in ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(steps > 20, "{log}");
-    // Those before they are connected go at full speed.
+    // The steps before they are connected go at full speed.
     assert!(began.elapsed().as_millis() as u64 > 20 * (steps - 15), "{steps} steps in {:?}", began.elapsed());
 }
 
@@ -220,10 +220,10 @@ mod at_a_terminal {
     use super::*;
     use std::fs::File;
 
-    /// A script that says nothing, so that only we do.
+    /// A script without lines.
     const SILENT: &str = "# Nothing.\n";
 
-    /// A demo in which nothing is typed but by us, as fast as it goes. It has begun.
+    /// A demo without a script, at full speed, that has begun.
     fn start(args: &[&str]) -> (Terminal, tempfile::NamedTempFile) {
         let script = script(SILENT);
         let with = ["demo", "--delay", "0", "--script", script.path().to_str().unwrap()];
@@ -279,7 +279,7 @@ mod at_a_terminal {
         });
         terminal.types("\t");
         terminal.wait_until("the other side", |seen| right_has(seen, "B connects: keys go here"));
-        // Keys that are commands otherwise are text in a line, and after Enter.
+        // The keys of commands are text within a line, and after Enter.
         terminal.types("I. q+d-\r");
         terminal.wait_until("the line on the left", |seen| left_has(seen, "< I. q+d-"));
         terminal.types("\rq is a letter\r");
@@ -308,7 +308,7 @@ mod at_a_terminal {
                 terminal.wait_until(next, |seen| seen.contains(next) && seen.contains(&format!("▸ {done}")));
             assert!(!right_has(&seen, "< Hello"), "{seen}");
         }
-        // What has been written and nobody has read is on its way.
+        // What has been written and not been read is under way.
         terminal.wait_until("what is on its way", |seen| seen.contains(" Hello (33 bytes) "));
         for next in [
             "sends Received",
@@ -404,8 +404,8 @@ mod at_a_terminal {
         assert!(has_color(&["--color", "always"]));
     }
 
-    /// Runs it under a shell that tells the modes of the terminal before and after, and does what ends it. What is on the
-    /// screen then.
+    /// Runs the demo under a shell that prints the modes of the terminal before and after, and ends it. Returns what is on
+    /// the screen then.
     #[track_caller]
     fn leaves_the_terminal_as_it_was(env: &[(&str, &str)], end: impl FnOnce(&Terminal)) -> String {
         let script = script(SILENT);
@@ -432,7 +432,7 @@ mod at_a_terminal {
     }
 
     thread_local! {
-        /// The demo that was started last.
+        /// The latest demo.
         static PID: std::cell::Cell<i32> = const { std::cell::Cell::new(0) };
     }
 

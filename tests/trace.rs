@@ -1,4 +1,4 @@
-//! `--trace`: what it holds of real conversations, in every design.
+//! `--trace`: what it records of real conversations, in every design.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -9,13 +9,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// That of the sides that do not matter.
+/// The design that `common` uses.
 const DESIGN: &str = "threads";
 
 const DESIGNS: &[&str] =
     if cfg!(poll) { &["threads", "select", "half-duplex"] } else { &["threads", "half-duplex"] };
 
-/// A trace, as whoever opens it reads it.
+/// A trace, read as a viewer reads it.
 struct Trace {
     events: Vec<Value>,
 }
@@ -48,14 +48,14 @@ impl Trace {
         self.named("thread_name").map(track).collect()
     }
 
-    /// The last step that is known of the thread of this name.
+    /// The last recorded step of the thread with this name.
     fn last_step(&self, name: &str) -> Option<&Value> {
         let track = self.tracks().into_iter().find(|track| track.0 == name)?;
         track.1.last().copied()
     }
 
-    /// Where a flow of this kind starts, passes and ends, for each message. (The threads' events stand in the file in the
-    /// order in which their steps ended.)
+    /// The phases of the flows of this kind, by their ids: start, steps and end. (The file has the events of different
+    /// threads in the order in which their steps ended.)
     fn flows(&self, kind: &str) -> HashMap<String, String> {
         let mut events: Vec<_> = self.events.iter().filter(|event| event["cat"] == kind).collect();
         events.sort_by(|one, other| one["ts"].as_f64().unwrap().total_cmp(&other["ts"].as_f64().unwrap()));
@@ -106,8 +106,8 @@ fn every_message_can_be_followed_from_the_keyboard_to_the_other_screen() {
             from.is_well_formed();
             let sent = from.flows("sent");
             assert_eq!(sent.len(), 3, "{design}");
-            for (id, course) in sent {
-                assert!(course.starts_with('s') && course.ends_with('f'), "{design}: {course}");
+            for (id, phases) in sent {
+                assert!(phases.starts_with('s') && phases.ends_with('f'), "{design}: {phases}");
                 assert_eq!(from.flows("wire")[&id], "s", "{design}");
                 assert_eq!(to.flows("wire")[&id], "f", "{design}");
                 let received = &to.flows("received")[&id];
@@ -116,7 +116,7 @@ fn every_message_can_be_followed_from_the_keyboard_to_the_other_screen() {
             let typed = from.flows("typed");
             assert!((3..=4).contains(&typed.len()), "{design}");
             assert!(
-                typed.values().all(|course| course.starts_with('s') && course.ends_with('f')),
+                typed.values().all(|phases| phases.starts_with('s') && phases.ends_with('f')),
                 "{design}: {typed:?}"
             );
         }
@@ -143,7 +143,7 @@ fn each_thread_of_a_design_has_a_track_of_its_own() {
     for design in DESIGNS {
         let [a, _] = converse(design);
         let mut tracks: Vec<_> = a.tracks().into_iter().map(|track| track.0).collect();
-        // At the end, where nothing but a caller wakes the listener.
+        // Where only a caller wakes the listener, the end needs this thread.
         tracks.retain(|name| name != "turn-away");
         tracks.sort();
         let expected: &[&str] = match *design {
@@ -175,7 +175,7 @@ fn two_traces_are_on_one_time_axis() {
     for (from, to) in [(&a, &b), (&b, &a)] {
         for id in from.flows("wire").keys().filter(|id| to.flows("received").contains_key(*id)) {
             let travelled = time(to, "received", id) - time(from, "wire", id);
-            // The clocks are looked at once by each process, between which something may happen.
+            // Each process reads its clocks once, and something may happen in between.
             assert!((-5e3..60e6).contains(&travelled), "{travelled} µs");
         }
     }
@@ -202,7 +202,7 @@ fn a_large_batch_has_one_flow_with_its_count() {
 }
 
 #[test]
-fn a_trace_that_is_cut_short_by_a_kill_still_opens_and_tells_what_each_thread_was_doing() {
+fn a_trace_that_is_cut_short_by_a_kill_still_opens_and_shows_what_each_thread_was_doing() {
     let files = TempDir::new().unwrap();
     let path = files.path().join("a.json");
     let (mut serve, port) = serve(&["--trace", path.to_str().unwrap()]);

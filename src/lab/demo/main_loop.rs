@@ -294,14 +294,13 @@ impl MainLoop {
     }
 
     fn draw(&mut self, session: &mut Session) -> Result<(), String> {
-        let hint = match session.phase {
-            _ if session.refused.is_some() => Hint::Refused(session.refused.unwrap_or_default()),
-            Phase::Over { until } => Hint::Over(
-                until
-                    .map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64().ceil() as u64),
-            ),
-            Phase::Ending { .. } | Phase::Done(_) => Hint::Ending,
-            Phase::Talking | Phase::LastThreads { .. } => Hint::Keys,
+        let seconds_until =
+            |until: Instant| until.saturating_duration_since(Instant::now()).as_secs_f64().ceil() as u64;
+        let hint = match (session.refused, session.phase) {
+            (Some(why), _) => Hint::Refused(why),
+            (None, Phase::Over { until }) => Hint::Over(until.map(seconds_until)),
+            (None, Phase::Ending { .. } | Phase::Done(_)) => Hint::Ending,
+            (None, Phase::Talking | Phase::LastThreads { .. }) => Hint::Keys,
         };
         let next = if self.pace.paused { session.turnstile.next() } else { None };
         let is_idle = self.idle_at(session).is_some_and(|idle_at| idle_at <= Instant::now());

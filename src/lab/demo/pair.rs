@@ -182,7 +182,7 @@ fn no_threads(error: impl Display) -> String {
     format!("cannot start a thread: {error}{MORE_THREADS}")
 }
 
-/// A person's at a terminal, so that the end of one conversation is told like any other.
+/// The environment of a user at a terminal.
 fn environment(devices: Devices) -> Result<Environment, String> {
     let Devices { typed, keyboard, screen, observer } = devices;
     let notices = screen.try_clone().map_err(|error| format!("cannot use the screen: {error}"))?;
