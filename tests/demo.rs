@@ -8,10 +8,10 @@ use common::*;
 use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};
 
-/// The one that everything is there for.
+/// The design that `common` uses.
 const DESIGN: &str = "threads";
 
-/// Those that can be had here.
+/// The designs of this platform.
 fn designs() -> impl Iterator<Item = &'static str> {
     ["threads", "select", "half-duplex"].into_iter().filter(|design| cfg!(poll) || *design != "select")
 }
@@ -28,7 +28,7 @@ fn demo(args: &[&str]) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-/// What it writes without a terminal, when all is well.
+/// The log without a terminal.
 #[track_caller]
 fn log(args: &[&str]) -> String {
     let output = demo(args);
@@ -38,16 +38,16 @@ fn log(args: &[&str]) -> String {
     log
 }
 
-/// Lines that begin with these stand there in this order, whatever is between them.
+/// Checks that lines with these beginnings follow each other in this order, with any lines between them.
 #[track_caller]
 fn has_in_order(log: &str, steps: &[&str]) {
     let mut lines = log.lines();
     for step in steps {
-        assert!(lines.any(|line| line.starts_with(step)), "{step:?} is not where it belongs:\n{log}");
+        assert!(lines.any(|line| line.starts_with(step)), "{step:?} is missing or out of order:\n{log}");
     }
 }
 
-/// Where the line stands that begins and ends with these.
+/// The number of the line with this beginning and end.
 #[track_caller]
 fn line(log: &str, begin: &str, end: &str) -> usize {
     let found = log.lines().position(|line| line.starts_with(begin) && line.ends_with(end));
@@ -55,9 +55,9 @@ fn line(log: &str, begin: &str, end: &str) -> usize {
 }
 
 #[test]
-fn the_log_has_the_way_of_each_message_from_keyboard_to_screen() {
+fn the_log_follows_each_message_from_keyboard_to_screen() {
     let log = log(&["--design", "threads"]);
-    // Where nothing can be written without blocking, main leaves it to the writer.
+    // Where main cannot write without blocking, it leaves that to the writer.
     let wrote = |what| {
         format!("A {:<14} wrote {what} to the socket", if cfg!(send_now) { "main" } else { "socket-writer" })
     };
@@ -85,12 +85,12 @@ fn the_log_has_the_way_of_each_message_from_keyboard_to_screen() {
             "B socket-writer  wrote 88",
             "A main           heard 88",
             "Summary: design threads, full-duplex",
-            "  A said 5 messages and B said 2 messages",
+            "  A sent 5 messages and B sent 2 messages",
             "  B said 88.",
-            "  All 1", // 14, and a last caller where only that wakes the listener
+            "  All 1", // 14, and one more where only a caller wakes the listener
         ],
     );
-    // Typed at the same time: neither waits for the other's way to end.
+    // Typed at the same time: neither waits until the other has arrived.
     let typed = line(&log, "B keyboard", "> So do I, and nobody waits.");
     assert!(typed < line(&log, "B screen", "I type while you type."), "{log}");
 }
@@ -112,7 +112,7 @@ fn in_the_select_design_one_thread_does_all_of_it() {
             "B main           wrote 88",
             "A main           heard 88",
             "Summary: design select, full-duplex",
-            "  A said 5 messages and B said 2 messages",
+            "  A sent 5 messages and B sent 2 messages",
             "  B said 88.",
             "  All 2 threads have ended.",
         ],
@@ -120,7 +120,7 @@ fn in_the_select_design_one_thread_does_all_of_it() {
 }
 
 #[test]
-fn in_half_duplex_a_line_out_of_turn_waits_and_the_summary_tells_who_was_kept_from_talking() {
+fn in_half_duplex_a_line_out_of_turn_waits_and_the_summary_says_who_had_to_wait() {
     let log = log(&["--design", "half-duplex"]);
     has_in_order(
         &log,
@@ -132,11 +132,11 @@ fn in_half_duplex_a_line_out_of_turn_waits_and_the_summary_tells_who_was_kept_fr
             "B main           wrote 37 bytes (message 1) to the screen",
             "B main           wrote 88",
             "Summary: design half-duplex, in turns",
-            "  A said 2 messages and B said 2 messages",
-            "  Never were messages under way in both directions at once.",
-            "  A was kept from talking 3 times, ",
-            "  B was never kept from talking.",
-            "  3 lines of A were typed and never said.",
+            "  A sent 2 messages and B sent 2 messages",
+            "  Messages were never under way in both directions at once.",
+            "  A had to wait for its turn 3 times, ",
+            "  B never had to wait for its turn.",
+            "  3 lines typed by A were never sent.",
             "  B said 88.",
             "  All 2 threads have ended.",
         ],
@@ -145,13 +145,13 @@ fn in_half_duplex_a_line_out_of_turn_waits_and_the_summary_tells_who_was_kept_fr
 
 #[test]
 fn a_script_without_a_goodbye_ends_with_one_of_a_in_every_design() {
-    let script = script("# Just a line of A, who has not the first turn.\nA hello\n");
+    let script = script("# A line of A, which does not have the first turn.\nA hello\n");
     for design in designs() {
         let log = log(&["--design", design, "--script", script.path().to_str().unwrap()]);
         line(&log, "A keyboard", "> 88");
         let (said, goodbye) = match design {
-            "half-duplex" => ("  A said 0 messages", "  B said 88."),
-            _ => ("  A said 1 message ", "  A said 88."),
+            "half-duplex" => ("  A sent 0 messages", "  B said 88."),
+            _ => ("  A sent 1 message ", "  A said 88."),
         };
         has_in_order(&log, &[said, goodbye, "  All "]);
     }
@@ -178,13 +178,15 @@ fn escape_sequences_in_a_script_are_shown_and_not_obeyed() {
 }
 
 #[test]
-fn a_bad_line_of_a_script_is_told_with_its_number() {
-    for (text, told) in [("A hello\n\nC hello\n", "line 3: it must begin with A or B"), ("A\n", "line 1: ")] {
+fn a_bad_line_of_a_script_is_reported_with_its_number() {
+    for (text, expected) in
+        [("A hello\n\nC hello\n", "line 3: it must begin with A or B"), ("A\n", "line 1: ")]
+    {
         let script = script(text);
         let output = demo(&["--script", script.path().to_str().unwrap()]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(told), "{said}");
+        assert!(said.contains(expected), "{said}");
     }
     let output = demo(&["--script", "/no/such/file"]);
     assert_eq!(output.status.code(), Some(2));
@@ -192,7 +194,7 @@ fn a_bad_line_of_a_script_is_told_with_its_number() {
 }
 
 #[test]
-fn that_nobody_reads_the_log_to_its_end_is_no_error() {
+fn a_reader_that_stops_early_is_no_error() {
     let mut command = threadchat(&["demo"]);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut first = String::new();
@@ -208,7 +210,7 @@ fn a_delay_slows_every_step_down() {
     let log = log(&["--delay", "20", "--script", script.path().to_str().unwrap()]);
     let steps: u64 = log.split(" in ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(steps > 20, "{log}");
-    // Those before they are connected go at full speed.
+    // The steps before they are connected go at full speed.
     assert!(began.elapsed().as_millis() as u64 > 20 * (steps - 15), "{steps} steps in {:?}", began.elapsed());
 }
 
@@ -218,10 +220,10 @@ mod at_a_terminal {
     use super::*;
     use std::fs::File;
 
-    /// A script that says nothing, so that only we do.
+    /// A script without lines.
     const SILENT: &str = "# Nothing.\n";
 
-    /// A demo in which nothing is typed but by us, as fast as it goes. It has begun.
+    /// A demo without a script, at full speed, that has begun.
     fn start(args: &[&str]) -> (Terminal, tempfile::NamedTempFile) {
         let script = script(SILENT);
         let with = ["demo", "--delay", "0", "--script", script.path().to_str().unwrap()];
@@ -265,7 +267,7 @@ mod at_a_terminal {
             assert!(left_has(&seen, thread) && right_has(&seen, thread), "{thread}: {seen}");
         }
         assert!(seen.starts_with(" threadchat demo   design threads, full-duplex"), "{seen}");
-        assert!(seen.contains("Space pause") && seen.contains("q end"), "{seen}");
+        assert!(seen.contains("Space pause") && seen.contains("q quit"), "{seen}");
     }
 
     #[test]
@@ -277,7 +279,7 @@ mod at_a_terminal {
         });
         terminal.types("\t");
         terminal.wait_until("the other side", |seen| right_has(seen, "B connects: keys go here"));
-        // Keys that are commands otherwise are text in a line, and after Enter.
+        // The keys of commands are text within a line, and after Enter.
         terminal.types("I. q+d-\r");
         terminal.wait_until("the line on the left", |seen| left_has(seen, "< I. q+d-"));
         terminal.types("\rq is a letter\r");
@@ -306,7 +308,7 @@ mod at_a_terminal {
                 terminal.wait_until(next, |seen| seen.contains(next) && seen.contains(&format!("▸ {done}")));
             assert!(!right_has(&seen, "< Hello"), "{seen}");
         }
-        // What has been written and nobody has read is on its way.
+        // What has been written and not been read is under way.
         terminal.wait_until("what is on its way", |seen| seen.contains(" Hello (33 bytes) "));
         for next in [
             "sends Received",
@@ -323,8 +325,9 @@ mod at_a_terminal {
         }
         assert!(!right_has(&terminal.seen(), "< Hello"), "{}", terminal.seen());
         terminal.types(".");
-        terminal
-            .wait_until("the line", |seen| right_has(seen, "< Hello") && seen.contains("nobody wants to"));
+        terminal.wait_until("the line", |seen| {
+            right_has(seen, "< Hello") && seen.contains("no thread has a step")
+        });
     }
 
     #[test]
@@ -332,53 +335,54 @@ mod at_a_terminal {
         let (terminal, _script) = start(&[]);
         terminal.wait_until("the speed", |seen| seen.contains("at full speed"));
         terminal.types("---");
-        terminal.wait_until("less of it", |seen| seen.contains("200 ms a step"));
+        terminal.wait_until("less of it", |seen| seen.contains("200 ms per step"));
         terminal.types("+");
-        terminal.wait_until("more of it", |seen| seen.contains("100 ms a step"));
+        terminal.wait_until("more of it", |seen| seen.contains("100 ms per step"));
     }
 
     #[test]
-    fn each_design_is_had_in_turn_and_half_duplex_names_who_is_kept_from_talking() {
+    fn d_changes_the_design_and_half_duplex_shows_who_has_to_wait() {
         let (mut terminal, _script) = start(&[]);
         for design in designs().skip(1) {
             terminal.types("d");
             terminal.wait_until(design, |seen| seen.contains(&format!("design {design}")) && has_begun(seen));
         }
-        let kept = "A is kept from talking: it waits for B.";
+        let waits = "A has to wait: it is B's turn.";
         terminal.wait_until("the turns", |seen| {
-            left_has(seen, kept) && right_has(seen, "B may talk: it is its turn.")
+            left_has(seen, waits) && right_has(seen, "B can send: it is B's turn.")
         });
         terminal.types("Not yet\r");
-        terminal.wait_until("what waits", |seen| left_has(seen, "Typed, and waits: Not yet"));
+        terminal.wait_until("what waits", |seen| left_has(seen, "Typed, waiting: Not yet"));
         terminal.types("\tNow\r");
         terminal.wait_until("both lines", |seen| left_has(seen, "< Now") && right_has(seen, "< Not yet"));
         terminal.types("d");
         terminal.wait_until("the first one again", |seen| seen.contains("design threads") && has_begun(seen));
         terminal.types("q");
         terminal.exits(0);
-        terminal.wait_until("what is told of each", |seen| {
+        terminal.wait_until("the summaries", |seen| {
             seen.matches("Summary: ").count() == designs().count()
-                && seen.contains("A was kept from talking 1 time, ")
-                && seen.contains("B was never kept from talking.")
+                && seen.contains("A had to wait for its turn 1 time, ")
+                && seen.contains("B never had to wait for its turn.")
         });
     }
 
     #[test]
     fn a_script_types_for_both_and_its_last_picture_stays_until_a_key() {
         let mut terminal = Terminal::start(30, 100, &["demo", "--delay", "1"]);
-        let seen = terminal.wait_until("the end of the script", |seen| seen.contains("It is over."));
+        let seen =
+            terminal.wait_until("the end of the script", |seen| seen.contains("The conversation has ended."));
         for line in ["✓ I type while you type.", "< So do I, and nobody waits.", "✓ three", "* they said 88"]
         {
             assert!(seen.contains(line), "{line}: {seen}");
         }
         terminal.types(" ");
-        terminal.wait_until("no end by itself", |seen| !seen.contains("by itself"));
+        terminal.wait_until("no end without a key", |seen| !seen.contains("quits in"));
         terminal.types("q");
         terminal.exits(0);
     }
 
     #[test]
-    fn a_window_that_is_too_small_is_told_and_one_that_grows_is_used() {
+    fn a_small_window_shows_the_minimum_and_a_large_one_is_used() {
         let (terminal, _script) = start(&[]);
         terminal.resize(20, 60);
         terminal.wait_until("that it is too small", |seen| seen.contains("needs 80 columns and 22 rows"));
@@ -389,7 +393,7 @@ mod at_a_terminal {
     }
 
     #[test]
-    fn there_are_no_colours_unless_they_are_wanted() {
+    fn there_are_no_colours_unless_they_are_allowed() {
         let has_color = |args: &[&str]| {
             let (terminal, _script) = start(args);
             let screen = terminal.screen.lock().unwrap();
@@ -400,8 +404,8 @@ mod at_a_terminal {
         assert!(has_color(&["--color", "always"]));
     }
 
-    /// Runs it under a shell that tells the modes of the terminal before and after, and does what ends it. What is on the
-    /// screen then.
+    /// Runs the demo under a shell that prints the modes of the terminal before and after, and ends it. Returns what is on
+    /// the screen then.
     #[track_caller]
     fn leaves_the_terminal_as_it_was(env: &[(&str, &str)], end: impl FnOnce(&Terminal)) -> String {
         let script = script(SILENT);
@@ -428,7 +432,7 @@ mod at_a_terminal {
     }
 
     thread_local! {
-        /// The demo that was started last.
+        /// The latest demo.
         static PID: std::cell::Cell<i32> = const { std::cell::Cell::new(0) };
     }
 
@@ -438,7 +442,7 @@ mod at_a_terminal {
         assert!(seen.contains("A said 88.\n  All 1"), "{seen}");
         assert!(seen.contains(" threads have ended.\ncode 0"), "{seen}");
         let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types("\tHello\r\r88\r"));
-        assert!(seen.contains("B said 1 message") && seen.contains("B said 88.\n"), "{seen}");
+        assert!(seen.contains("B sent 1 message") && seen.contains("B said 88.\n"), "{seen}");
         let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types(" q"));
         assert!(seen.contains(" said 88.\n") && seen.contains("code 0"), "{seen}");
         let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types("half a li\x03"));

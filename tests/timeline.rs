@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// Where a design is not chosen otherwise.
+/// The design that `common` uses.
 const DESIGN: &str = "threads";
 
 const DESIGNS: &[&str] =
@@ -20,7 +20,7 @@ fn timeline(traces: &[&Path], more: &[&str]) -> Output {
     threadchat(&["timeline"]).args(traces).args(more).output().unwrap()
 }
 
-/// The page, which comes on standard output.
+/// The page, from standard output.
 fn page(traces: &[&Path]) -> String {
     let output = timeline(traces, &["-o", "-"]);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -28,13 +28,13 @@ fn page(traces: &[&Path]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The names of the lanes that are drawn, without the helpers.
-fn lanes(page: &str) -> Vec<&str> {
-    let names = page.split("<text class=\"lane\"").skip(1);
+/// The names of the tracks that are drawn, without the helpers.
+fn tracks(page: &str) -> Vec<&str> {
+    let names = page.split("<text class=\"track\"").skip(1);
     names.map(|name| name.split(['>', '<']).nth(1).unwrap()).collect()
 }
 
-/// Direction, number and how long it took of each message in the table.
+/// The direction, number and duration of each message in the table.
 fn messages(page: &str) -> Vec<[&str; 3]> {
     let rows = page.split("<tr data-m=").skip(1);
     rows.map(|row| {
@@ -44,15 +44,15 @@ fn messages(page: &str) -> Vec<[&str; 3]> {
     .collect()
 }
 
-/// Everything is in it, and the browser asks nobody for anything.
+/// The browser has to load nothing else.
 fn is_self_contained(page: &str) {
     for outside in ["http://", "https://", "<link", "src=", "@import", "url(h"] {
-        // A name that is no address: SVG's.
+        // The name of SVG is no address.
         assert!(!page.replace("http://www.w3.org/2000/svg", "").contains(outside), "{outside}");
     }
 }
 
-/// As docs/trace.md says it is done.
+/// Joined as docs/trace.md describes.
 #[test]
 fn two_traces_joined_in_one_file_are_an_array_and_are_drawn_like_two() {
     let files = TempDir::new().unwrap();
@@ -63,7 +63,7 @@ fn two_traces_joined_in_one_file_are_an_array_and_are_drawn_like_two() {
     let both = files.path().join("both.json");
     fs::write(&both, joined).unwrap();
     let [joined, apart] = [page(&[&both]), page(&[&a, &b])];
-    assert_eq!(lanes(&joined), lanes(&apart));
+    assert_eq!(tracks(&joined), tracks(&apart));
     assert_eq!(messages(&joined), messages(&apart));
 }
 
@@ -94,11 +94,11 @@ fn the_page_holds_every_message_of_both_directions_and_the_goodbye() {
     }
 }
 
-/// How many such arrows, and boxes of a kind, the legend has.
+/// The legend has one arrow and one box of each kind.
 const LEGEND: usize = 1;
 
 #[test]
-fn each_thread_has_a_lane_and_the_select_design_has_one() {
+fn each_thread_has_a_track_and_the_select_design_has_one() {
     for design in DESIGNS {
         let files = TempDir::new().unwrap();
         let [a, b] = record(design, &files);
@@ -107,8 +107,8 @@ fn each_thread_has_a_lane_and_the_select_design_has_one() {
             "threads" => &["stdin-reader", "socket-reader", "main", "socket-writer", "screen-writer"],
             _ => &["main"],
         };
-        assert_eq!(lanes(&page), expected.repeat(2), "{design}");
-        let helpers = page.matches("<text class=\"lane helper\"").count();
+        assert_eq!(tracks(&page), expected.repeat(2), "{design}");
+        let helpers = page.matches("<text class=\"track helper\"").count();
         assert_eq!(helpers > 0, *design == "threads", "{design}: {helpers}");
         assert_eq!(page.contains(">channel</text>"), *design == "threads", "{design}");
     }
@@ -124,11 +124,11 @@ fn one_trace_alone_shows_its_half_of_each_message() {
 }
 
 #[test]
-fn a_trace_that_was_cut_short_is_drawn_and_the_user_is_told() {
+fn a_trace_that_was_cut_short_is_drawn_with_a_note() {
     let files = TempDir::new().unwrap();
     let [a, b] = record(DESIGN, &files);
     let whole = fs::read_to_string(&a).unwrap();
-    // In the middle of a line, after the first message has been shown.
+    // Cut in the middle of a line, after the first message has been shown.
     let shown = whole.find("\"what\":\"screen\",\"bytes\"").unwrap();
     let cut = shown + whole[shown..].find("\"takes\"").unwrap() + 20;
     fs::write(&a, &whole[..cut]).unwrap();
@@ -141,10 +141,10 @@ fn a_trace_that_was_cut_short_is_drawn_and_the_user_is_told() {
 }
 
 #[test]
-fn what_is_no_trace_is_refused_with_its_name_and_line() {
+fn a_file_that_is_no_trace_is_refused_with_its_name_and_line() {
     let files = TempDir::new().unwrap();
     let path = files.path().join("notes.txt");
-    for (text, told) in [
+    for (text, expected) in [
         ("", "it is empty"),
         ("hello\n", "line 1: "),
         ("[\n{\"name\":\"x\",\"ph\":\"i\",\"pid\":1}\n", "line 2: "),
@@ -158,7 +158,7 @@ fn what_is_no_trace_is_refused_with_its_name_and_line() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
         assert!(
-            said.starts_with("threadchat: ") && said.contains("notes.txt") && said.contains(told),
+            said.starts_with("threadchat: ") && said.contains("notes.txt") && said.contains(expected),
             "{said}"
         );
     }
@@ -168,7 +168,7 @@ fn what_is_no_trace_is_refused_with_its_name_and_line() {
 }
 
 #[test]
-fn wrong_usage_is_told() {
+fn wrong_usage_is_an_error() {
     assert_eq!(timeline(&[Path::new("a.json")], &[]).status.code(), Some(2));
     assert_eq!(timeline(&[], &["-o", "-"]).status.code(), Some(2));
     assert_eq!(timeline(&[Path::new("a.json")], &["-o", "b", "--svg", "b"]).status.code(), Some(1));
@@ -187,7 +187,7 @@ fn a_picture_stands_alone() {
 }
 
 #[test]
-fn more_than_a_browser_can_show_is_cut_and_said() {
+fn more_than_a_browser_can_show_is_cut_with_a_note() {
     let files = TempDir::new().unwrap();
     let path = files.path().join("a.json");
     let mut trace = String::from(
@@ -252,7 +252,7 @@ fn the_script_of_the_page_moves_what_has_been_drawn() {
         |shown: &str| shown.split("id=\"details\"").nth(1).unwrap().split("</p>").next().unwrap().to_owned();
 
     let (_, first) = show("");
-    assert!(details(&first).contains("from the keyboard (line 1)"), "{}", details(&first));
+    assert!(details(&first).contains("(line 1) from the keyboard"), "{}", details(&first));
     assert_eq!(messages(&first).len(), 7);
     assert!(first.contains("class=\"moves\""), "the script says that it runs");
 

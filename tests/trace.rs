@@ -1,4 +1,4 @@
-//! `--trace`: what it holds of real conversations, in every design.
+//! `--trace`: what it records of real conversations, in every design.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -9,13 +9,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// That of the sides that do not matter.
+/// The design that `common` uses.
 const DESIGN: &str = "threads";
 
 const DESIGNS: &[&str] =
     if cfg!(poll) { &["threads", "select", "half-duplex"] } else { &["threads", "half-duplex"] };
 
-/// A trace, as whoever opens it reads it.
+/// A trace, read as a viewer reads it.
 struct Trace {
     events: Vec<Value>,
 }
@@ -36,8 +36,8 @@ impl Trace {
     }
 
     /// The name of each thread, and its steps.
-    fn lanes(&self) -> Vec<(String, Vec<&Value>)> {
-        let lane = |name: &Value| {
+    fn tracks(&self) -> Vec<(String, Vec<&Value>)> {
+        let track = |name: &Value| {
             let is_its = |event: &&Value| {
                 event["tid"] == name["tid"]
                     && (["X", "B"].iter().any(|ph| event["ph"] == *ph) || event["name"] == "left behind")
@@ -45,31 +45,31 @@ impl Trace {
             let name = name["args"]["name"].as_str().unwrap().to_owned();
             (name, self.events.iter().filter(is_its).collect())
         };
-        self.named("thread_name").map(lane).collect()
+        self.named("thread_name").map(track).collect()
     }
 
-    /// The last step that is known of the thread of this name.
+    /// The last recorded step of the thread with this name.
     fn last_step(&self, name: &str) -> Option<&Value> {
-        let lane = self.lanes().into_iter().find(|lane| lane.0 == name)?;
-        lane.1.last().copied()
+        let track = self.tracks().into_iter().find(|track| track.0 == name)?;
+        track.1.last().copied()
     }
 
-    /// Where an arrow of this kind starts, passes and ends, for each message. (The threads' events stand in the file in the
-    /// order in which their steps ended.)
-    fn arrows(&self, kind: &str) -> HashMap<String, String> {
+    /// The phases of the flows of this kind, by their ids: start, steps and end. (The file has the events of different
+    /// threads in the order in which their steps ended.)
+    fn flows(&self, kind: &str) -> HashMap<String, String> {
         let mut events: Vec<_> = self.events.iter().filter(|event| event["cat"] == kind).collect();
         events.sort_by(|one, other| one["ts"].as_f64().unwrap().total_cmp(&other["ts"].as_f64().unwrap()));
-        let mut arrows = HashMap::<_, String>::new();
+        let mut flows = HashMap::<_, String>::new();
         for event in events {
-            *arrows.entry(event["id"].as_str().unwrap().to_owned()).or_default() +=
+            *flows.entry(event["id"].as_str().unwrap().to_owned()).or_default() +=
                 event["ph"].as_str().unwrap();
         }
-        arrows
+        flows
     }
 
     /// Times do not run backwards within a thread, and each thread has an end.
     fn is_well_formed(&self) {
-        for (name, steps) in self.lanes() {
+        for (name, steps) in self.tracks() {
             let mut last = 0.0;
             for step in &steps {
                 let at = step["ts"].as_f64().unwrap();
@@ -104,19 +104,19 @@ fn every_message_can_be_followed_from_the_keyboard_to_the_other_screen() {
         let [a, b] = converse(design);
         for (from, to) in [(&a, &b), (&b, &a)] {
             from.is_well_formed();
-            let sent = from.arrows("sent");
+            let sent = from.flows("sent");
             assert_eq!(sent.len(), 3, "{design}");
-            for (id, course) in sent {
-                assert!(course.starts_with('s') && course.ends_with('f'), "{design}: {course}");
-                assert_eq!(from.arrows("wire")[&id], "s", "{design}");
-                assert_eq!(to.arrows("wire")[&id], "f", "{design}");
-                let received = &to.arrows("received")[&id];
+            for (id, phases) in sent {
+                assert!(phases.starts_with('s') && phases.ends_with('f'), "{design}: {phases}");
+                assert_eq!(from.flows("wire")[&id], "s", "{design}");
+                assert_eq!(to.flows("wire")[&id], "f", "{design}");
+                let received = &to.flows("received")[&id];
                 assert!(received.starts_with('s') && received.ends_with('f'), "{design}: {received}");
             }
-            let typed = from.arrows("typed");
+            let typed = from.flows("typed");
             assert!((3..=4).contains(&typed.len()), "{design}");
             assert!(
-                typed.values().all(|course| course.starts_with('s') && course.ends_with('f')),
+                typed.values().all(|phases| phases.starts_with('s') && phases.ends_with('f')),
                 "{design}: {typed:?}"
             );
         }
@@ -139,13 +139,13 @@ fn every_message_can_be_followed_from_the_keyboard_to_the_other_screen() {
 }
 
 #[test]
-fn each_thread_of_a_design_has_a_lane_of_its_own() {
+fn each_thread_of_a_design_has_a_track_of_its_own() {
     for design in DESIGNS {
         let [a, _] = converse(design);
-        let mut lanes: Vec<_> = a.lanes().into_iter().map(|lane| lane.0).collect();
-        // At the end, where nothing but a caller wakes the listener.
-        lanes.retain(|name| name != "turn-away");
-        lanes.sort();
+        let mut tracks: Vec<_> = a.tracks().into_iter().map(|track| track.0).collect();
+        // Where only a caller wakes the listener, the end needs this thread.
+        tracks.retain(|name| name != "turn-away");
+        tracks.sort();
         let expected: &[&str] = match *design {
             "threads" => &[
                 "listener",
@@ -159,7 +159,7 @@ fn each_thread_of_a_design_has_a_lane_of_its_own() {
             ],
             _ => &["main"],
         };
-        assert_eq!(lanes, expected, "{design}");
+        assert_eq!(tracks, expected, "{design}");
     }
 }
 
@@ -173,16 +173,16 @@ fn two_traces_are_on_one_time_axis() {
         event["ts"].as_f64().unwrap() + origin(trace) as f64 * 1e6
     };
     for (from, to) in [(&a, &b), (&b, &a)] {
-        for id in from.arrows("wire").keys().filter(|id| to.arrows("received").contains_key(*id)) {
+        for id in from.flows("wire").keys().filter(|id| to.flows("received").contains_key(*id)) {
             let travelled = time(to, "received", id) - time(from, "wire", id);
-            // The clocks are looked at once by each process, between which something may happen.
+            // Each process reads its clocks once, and something may happen in between.
             assert!((-5e3..60e6).contains(&travelled), "{travelled} µs");
         }
     }
 }
 
 #[test]
-fn a_large_batch_has_one_arrow_with_its_count() {
+fn a_large_batch_has_one_flow_with_its_count() {
     let files = TempDir::new().unwrap();
     let [a, b] = ["a.json", "b.json"].map(|name| files.path().join(name));
     let (mut serve, port) = serve(&["--once", "--trace", a.to_str().unwrap()]);
@@ -202,7 +202,7 @@ fn a_large_batch_has_one_arrow_with_its_count() {
 }
 
 #[test]
-fn a_trace_that_is_cut_short_by_a_kill_still_opens_and_tells_what_each_thread_was_doing() {
+fn a_trace_that_is_cut_short_by_a_kill_still_opens_and_shows_what_each_thread_was_doing() {
     let files = TempDir::new().unwrap();
     let path = files.path().join("a.json");
     let (mut serve, port) = serve(&["--trace", path.to_str().unwrap()]);
@@ -210,7 +210,7 @@ fn a_trace_that_is_cut_short_by_a_kill_still_opens_and_tells_what_each_thread_wa
     connect.types("hello\n");
     serve.out.wait_for("hello\n");
     let is_waiting = |trace: &Trace| {
-        let waits = |lane| trace.last_step(lane).is_some_and(|step| step["name"] == "waits");
+        let waits = |track| trace.last_step(track).is_some_and(|step| step["name"] == "waits");
         trace.named("wrote").any(|event| event["args"]["what"] == "screen")
             && waits("main")
             && waits("socket-reader")
@@ -245,7 +245,7 @@ fn a_hub_is_followed_through_from_one_client_to_the_others() {
         let trace = Trace::open(&path);
         trace.is_well_formed();
         assert_eq!(trace.named("begins").count(), 2, "{design}");
-        let received: Vec<_> = trace.arrows("received").into_values().collect();
+        let received: Vec<_> = trace.flows("received").into_values().collect();
         assert_eq!(received.len(), 1, "{design}: {received:?}");
         assert!(received[0].starts_with('s') && received[0].ends_with('f'), "{design}: {received:?}");
         for what in ["heard", "written"] {

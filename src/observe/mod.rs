@@ -1,11 +1,20 @@
-//! Who may watch: what a thread does ([`Step`]), told to whoever watches ([`Observer`]): `-v`, a trace, a test or the demo.
+//! Who may watch: the [`Step`]s that threads take, and the [`Observer`] that passes them to `-v`, a trace or the demo.
 //!
-//! Each thread of an endpoint says at each [`Step`] what it does from now on, so that its life is a row of steps without
-//! gaps, whichever the design. When nobody watches, nothing is paid but a look whether somebody does.
+//! Every thread of an endpoint reports each step as it begins, in every design, so that its life is a sequence of steps
+//! without gaps. Without an observer a step costs one check.
+//!
+//! - `step.rs`: what a thread can do, and the name of each step in traces.
+//! - `words.rs`: the same in words for people: a sentence, and labels for boxes.
+//! - `thread.rs`: the names of the threads.
+//! - `observer.rs`: how steps get from a thread to whoever watches.
+//! - `trace/`: `--trace`, which records steps in a file.
 
 mod observer;
 mod step;
+pub(crate) mod thread;
 pub mod trace;
+mod words;
 
-pub use observer::{Observe, Observer, current_thread, current_thread_name};
+pub use observer::{Observe, Observer};
 pub use step::{Decision, For, Goodbye, Place, Step};
+pub(crate) use thread::{current_thread, current_thread_name};

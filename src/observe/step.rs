@@ -1,39 +1,39 @@
-//! What a thread does, in words.
+//! What a thread can do, and how traces name it. The names are a file format: `docs/trace.md` lists them.
 
 use crate::rules::messages::{Messages, Streams};
-use std::fmt::{self, Display, Formatter};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
-/// What a thread does from now on, until its next step.
+/// What a thread does until its next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// It has been started. Its first.
+    /// The first step of a thread.
     Starts,
-    /// It has nothing to do before this happens.
+    /// It is blocked until this happens.
     Waits(For),
     /// A read has returned.
     Read {
-        /// From where.
+        /// The source.
         from: Place,
-        /// How much.
+        /// How many bytes.
         bytes: usize,
         /// The messages that ended in it, as far as the reader can tell.
         messages: Messages,
     },
     /// It puts an event into the channel.
     Sends {
-        /// Which one.
-        event: &'static str,
-        /// How many are in the channel before it.
+        /// The name of the event.
+        event: Cow<'static, str>,
+        /// How many events were in the channel before.
         waiting: usize,
     },
     /// Main has taken an event out of the channel.
     Takes {
-        /// Which one.
-        event: &'static str,
-        /// How many are left in the channel.
+        /// The name of the event.
+        event: Cow<'static, str>,
+        /// How many events are left in the channel.
         waiting: usize,
-        /// The messages in it.
+        /// The messages in the event.
         messages: Messages,
     },
     /// A conversation begins, or a client of a hub has joined.
@@ -42,95 +42,95 @@ pub enum Step {
         streams: Streams,
         /// Our end of the connection.
         local: SocketAddr,
-        /// Theirs.
+        /// The peer's end of the connection.
         peer: SocketAddr,
     },
-    /// It has been decided what becomes of messages.
+    /// The rules have decided what happens with messages.
     Decides {
-        /// What.
+        /// What happens.
         decision: Decision,
-        /// The lines from the keyboard that are dealt with by this.
+        /// The lines from the keyboard that this deals with.
         typed: Messages,
-        /// The messages.
+        /// The messages sent, shown or relayed.
         messages: Messages,
     },
-    /// The user is told this.
+    /// It reports this to the user.
     Tells(String),
-    /// The goodbye.
+    /// A moment of the goodbye.
     Goodbye(Goodbye),
-    /// Messages are handed to a thread that writes.
+    /// Main hands messages to a thread that writes.
     HandsOut {
-        /// To whom they go.
+        /// Where they are to be written.
         to: Place,
         /// The messages.
         messages: Messages,
     },
-    /// It writes, which lasts as long as whoever is to take it is busy.
+    /// It writes, and is blocked while the destination is busy.
     Writes {
-        /// To where.
+        /// The destination.
         to: Place,
-        /// How much.
+        /// How many bytes.
         bytes: usize,
     },
-    /// So much has been taken.
+    /// A write has returned.
     Wrote {
-        /// By whom.
+        /// The destination.
         to: Place,
-        /// How much.
+        /// How many bytes it has accepted.
         bytes: usize,
-        /// The messages of which the last byte was in it.
+        /// The messages whose last byte was among them.
         messages: Messages,
     },
-    /// Its last.
+    /// The last step of a thread.
     Ends,
 }
 
-/// What is waited for.
+/// What a thread waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// A reader: one of its buffers, all of which are under way. This is backpressure.
+    /// A reader, all of whose buffers are in use: backpressure.
     Buffer,
-    /// Something that can be read.
+    /// A reader: bytes from this source.
     Input(Place),
     /// Main: the next event.
     Event,
-    /// Whoever writes: something to write.
+    /// A writer: something to write.
     Work,
-    /// Somebody who calls.
+    /// The listener: a caller.
     Caller,
-    /// The other side, which is being called.
+    /// The connector: the connection it is making.
     Connection,
-    /// A signal.
+    /// The signal thread.
     Signal,
-    /// The select design: whatever becomes possible first.
+    /// The one thread of the select design: whatever becomes possible first.
     Anything,
 }
 
-/// Where something comes from or goes to.
+/// Where bytes come from or go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// What the user types on.
+    /// The user's input.
     Keyboard,
-    /// The other side of the connection.
+    /// The socket of a chat.
     Peer,
-    /// A client of the hub.
+    /// The socket of one of a hub's clients.
     Client,
-    /// What the user sees.
+    /// The output for messages.
     Screen,
-    /// Where notices are shown, if not on the screen.
+    /// The output for notices, if it is another one.
     Notices,
-    /// What records the conversation.
+    /// The record of the conversation.
     Transcript,
 }
 
-/// What is decided about messages.
+/// What happens with messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// They are sent to the other side.
+    /// They are sent to the peer.
     Send,
     /// They are shown to the user.
     Show,
-    /// They are said to everybody in the room, or are commands.
+    /// They go to everybody in the room, or are commands.
     Relay,
     /// There are no more: we say `88`.
     Leave,
@@ -141,107 +141,88 @@ pub enum Decision {
 /// The moments of a goodbye.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goodbye {
-    /// `88` has been written.
+    /// We have written `88`.
     Written,
-    /// The other side has said it.
+    /// The peer has said `88`.
     Heard,
 }
 
-impl Display for Step {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+impl Step {
+    /// The name of this kind of step in traces.
+    pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Starts => f.write_str("starts"),
-            Self::Waits(what) => write!(f, "waits for {what}"),
-            Self::Read { from, bytes, messages } => {
-                write!(f, "read {}{} from {from}", Bytes(*bytes), InBrackets(*messages))
-            }
-            Self::Sends { event, waiting } => write!(f, "sends {event} into the channel, behind {waiting}"),
-            Self::Takes { event, waiting, .. } => {
-                write!(f, "takes {event} out of the channel, {waiting} left")
-            }
-            Self::Begins { peer, .. } => write!(f, "begins to talk with {peer}"),
-            Self::Decides { decision, typed, messages } => {
-                write!(f, "decides to {decision}{}", InBrackets(*messages))?;
-                match decision {
-                    // What is sent is what was typed.
-                    Decision::Send => Ok(()),
-                    _ => write!(f, "{}", InBrackets(*typed)),
-                }
-            }
-            Self::Tells(notice) => write!(f, "tells the user: {notice}"),
-            Self::Goodbye(Goodbye::Written) => f.write_str("wrote 88"),
-            Self::Goodbye(Goodbye::Heard) => f.write_str("heard 88"),
-            Self::HandsOut { to, messages } => write!(f, "hands out {messages} for {to}"),
-            Self::Writes { to, bytes } => write!(f, "writes {} to {to}", Bytes(*bytes)),
-            Self::Wrote { to, bytes, messages } => {
-                write!(f, "wrote {}{} to {to}", Bytes(*bytes), InBrackets(*messages))
-            }
-            Self::Ends => f.write_str("ends"),
+            Self::Starts => "starts",
+            Self::Waits(_) => "waits",
+            Self::Read { .. } => "read",
+            Self::Sends { .. } => "sends",
+            Self::Takes { .. } => "takes",
+            Self::Begins { .. } => "begins",
+            Self::Decides { .. } => "decides",
+            Self::Tells(_) => "tells",
+            Self::Goodbye(_) => "goodbye",
+            Self::HandsOut { .. } => "hands out",
+            Self::Writes { .. } => "writes",
+            Self::Wrote { .. } => "wrote",
+            Self::Ends => "ends",
         }
     }
 }
 
-struct Bytes(usize);
+/// Gives the values of an enum their names in traces, in both directions.
+macro_rules! names {
+    ($type:ident { $($value:ident: $name:literal),* $(,)? }) => {
+        impl $type {
+            pub(crate) fn name(self) -> &'static str {
+                match self { $(Self::$value => $name),* }
+            }
 
-impl Display for Bytes {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} byte{}", self.0, if self.0 == 1 { "" } else { "s" })
-    }
+            #[cfg(feature = "lab")]
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$value),)* _ => None }
+            }
+        }
+    };
 }
 
-/// With a space in front, or nothing if there are none.
-struct InBrackets(Messages);
+names!(Place {
+    Keyboard: "keyboard",
+    Peer: "socket",
+    Client: "client",
+    Screen: "screen",
+    Notices: "notices",
+    Transcript: "transcript",
+});
 
-impl Display for InBrackets {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.0.count > 0 { write!(f, " ({})", self.0) } else { Ok(()) }
-    }
-}
+names!(Decision { Send: "send", Show: "show", Relay: "relay", Leave: "leave", Finish: "finish" });
 
-impl Display for For {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+names!(Goodbye { Written: "written", Heard: "heard" });
+
+impl For {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Buffer => f.write_str("a buffer"),
-            Self::Input(place) => write!(f, "{place}"),
-            Self::Event => f.write_str("an event"),
-            Self::Work => f.write_str("something to write"),
-            Self::Caller => f.write_str("a caller"),
-            Self::Connection => f.write_str("a connection"),
-            Self::Signal => f.write_str("a signal"),
-            Self::Anything => f.write_str("anything"),
+            Self::Buffer => "buffer",
+            Self::Input(from) => from.name(),
+            Self::Event => "event",
+            Self::Work => "work",
+            Self::Caller => "caller",
+            Self::Connection => "connection",
+            Self::Signal => "signal",
+            Self::Anything => "anything",
         }
     }
-}
 
-impl Place {
-    /// In one word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Keyboard => "keyboard",
-            Self::Peer => "socket",
-            Self::Client => "client",
-            Self::Screen => "screen",
-            Self::Notices => "notices",
-            Self::Transcript => "transcript",
-        }
-    }
-}
-
-impl Display for Place {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "the {}", self.word())
-    }
-}
-
-impl Display for Decision {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Send => "send",
-            Self::Show => "show",
-            Self::Relay => "relay",
-            Self::Leave => "say 88",
-            Self::Finish => "close its half",
-        })
+    #[cfg(feature = "lab")]
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let simple = [
+            Self::Buffer,
+            Self::Event,
+            Self::Work,
+            Self::Caller,
+            Self::Connection,
+            Self::Signal,
+            Self::Anything,
+        ];
+        let input = || Place::named(name).map(Self::Input);
+        simple.into_iter().find(|simple| simple.name() == name).or_else(input)
     }
 }

@@ -54,6 +54,13 @@ impl Streams {
 impl Messages {
     /// None.
     pub const NONE: Self = Self { stream: Stream::KEYBOARD, first: 0, count: 0 };
+
+    /// The number of the last.
+    #[must_use]
+    pub fn last(self) -> u64 {
+        // Numbers that come from a file may be absurd.
+        self.first.saturating_add(self.count).saturating_sub(1)
+    }
 }
 
 /// Numbers the messages of a stream.
@@ -98,7 +105,7 @@ impl Display for Messages {
         match self.count {
             0 => f.write_str("none"),
             1 => write!(f, "{one} {}", self.first),
-            count => write!(f, "{several} {} to {}", self.first, self.first + count - 1),
+            _ => write!(f, "{several} {} to {}", self.first, self.last()),
         }
     }
 }

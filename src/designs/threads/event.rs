@@ -68,7 +68,7 @@ pub(super) trait ProgramEvent: From<ConsoleEvent> + Send + 'static {
 
     /// Main has taken the event out of the channel, in which `left` others are left.
     fn taken(self, left: usize, observer: &Observer) -> Self {
-        observer.emit(|| Step::Takes { event: self.name(), waiting: left, messages: self.messages() });
+        observer.emit(|| Step::Takes { event: self.name().into(), waiting: left, messages: self.messages() });
         self
     }
 }
@@ -160,7 +160,7 @@ impl<E: ProgramEvent> ToMain<E> {
     pub(super) fn send(&self, event: impl Into<E>) -> bool {
         let event = event.into();
         let name = event.name();
-        self.observer.emit(|| Step::Sends { event: name, waiting: self.channel.len() });
+        self.observer.emit(|| Step::Sends { event: name.into(), waiting: self.channel.len() });
         self.channel.send(event).is_ok()
     }
 

@@ -1,65 +1,56 @@
-//! What the keys mean, and the two lines that are typed. No I/O.
+//! What the keys mean, and the lines that the user types. No I/O.
 //!
-//! A key is a command while nothing stands in the line of the active side, unless Enter was pressed there first; from the
-//! first letter on that is no command, all keys are text until Enter or Esc.
+//! A key is a command while the line of the active side is empty, unless Enter was pressed there first. From the first key
+//! that is no command, all keys are text until Enter or Esc.
 
 use super::side::{Each, Side};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use std::time::Duration;
 
-/// The longest line that can be typed, in characters.
-const LONGEST: usize = 200;
+/// In characters.
+const MAX_LINE: usize = 200;
 
-/// How long a step takes, from the slowest to the fastest.
+/// The delays to choose from, in milliseconds.
 const DELAYS: [u64; 9] = [4000, 2000, 1000, 700, 400, 200, 100, 40, 0];
 
 /// What a key asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
-    /// To pause, or to go on.
+    /// Pause or resume.
     Pause,
-    /// To let one step pass.
     Step,
-    /// To let steps pass faster.
     Faster,
-    /// To let them pass slower.
     Slower,
-    /// To go on with the next design.
     NextDesign,
-    /// To type this line.
     Type(Side, String),
-    /// To end it.
     Quit,
-    /// To end it, by Ctrl-C.
+    /// Ctrl-C.
     Interrupt,
 }
 
-/// The lines that are typed.
+/// The line of each side.
 pub(super) struct Typing {
-    /// Whose line the keys go to.
+    /// The side that gets the keys.
     pub(super) active: Side,
     lines: Each<String>,
-    /// Enter was pressed before there was a line.
-    began: Each<bool>,
+    /// Enter was pressed in the empty line, so that it may begin with a command's key.
+    forced: Each<bool>,
 }
 
 impl Typing {
-    /// On the left.
     pub(super) fn new() -> Self {
-        Self { active: Side::A, lines: Each::default(), began: Each::default() }
+        Self { active: Side::A, lines: Each::default(), forced: Each::default() }
     }
 
-    /// What stands in the line of this side.
     pub(super) fn line(&self, side: Side) -> &str {
         &self.lines[side]
     }
 
-    /// Whether keys are text now.
+    /// Whether all keys are text now.
     pub(super) fn is_text(&self) -> bool {
-        self.began[self.active] || !self.lines[self.active].is_empty()
+        self.forced[self.active] || !self.lines[self.active].is_empty()
     }
 
-    /// A key has been pressed.
     pub(super) fn press(&mut self, key: KeyEvent) -> Option<Command> {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
@@ -91,7 +82,7 @@ impl Typing {
             return Some(command);
         }
         let line = &mut self.lines[self.active];
-        if line.chars().count() < LONGEST && !character.is_control() {
+        if line.chars().count() < MAX_LINE && !character.is_control() {
             line.push(character);
         }
         None
@@ -101,13 +92,13 @@ impl Typing {
         if !self.lines[self.active].is_empty() {
             return Some(Command::Type(self.active, self.take()));
         }
-        self.began[self.active] = !self.began[self.active];
+        self.forced[self.active] = !self.forced[self.active];
         None
     }
 
-    /// The line is empty again.
+    /// Empties the line.
     fn take(&mut self) -> String {
-        self.began[self.active] = false;
+        self.forced[self.active] = false;
         std::mem::take(&mut self.lines[self.active])
     }
 }
@@ -124,12 +115,12 @@ fn command(character: char) -> Option<Command> {
     })
 }
 
-/// The next shorter delay, if there is one.
+/// The next shorter delay, or the same.
 pub(super) fn faster(delay: Duration) -> Duration {
     DELAYS.map(Duration::from_millis).into_iter().find(|shorter| *shorter < delay).unwrap_or(delay)
 }
 
-/// The next longer one.
+/// The next longer delay, or the same.
 pub(super) fn slower(delay: Duration) -> Duration {
     DELAYS.map(Duration::from_millis).into_iter().rev().find(|longer| *longer > delay).unwrap_or(delay)
 }
@@ -138,7 +129,7 @@ pub(super) fn slower(delay: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    /// What comes of these characters, where `\n` is Enter, `\t` Tab, `\x1b` Esc and `\x08` Backspace.
+    /// The commands of these characters, where `\n` is Enter, `\t` Tab, `\x1b` Esc and `\x08` Backspace.
     fn press(typing: &mut Typing, keys: &str) -> Vec<Command> {
         let code = |key| match key {
             '\n' => KeyCode::Enter,
@@ -175,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interrupt_key_always_ends_it() {
+    fn the_interrupt_key_always_interrupts() {
         let typing = &mut Typing::new();
         press(typing, "half a li");
         let key = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);

@@ -1,7 +1,7 @@
-//! Without a terminal: the story as a plain log, a line for each step.
+//! The front end without a terminal: a plain log, a line for each step.
 
 use super::event::Passed;
-use super::face::{Face, Scene};
+use super::front_end::{FrontEnd, Snapshot};
 use super::side::Side;
 use super::summary::title;
 use crate::designs::Design;
@@ -10,22 +10,20 @@ use crate::rules::sanitize::sanitize;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-/// Where it is written.
 pub(super) struct Log<W> {
     to: W,
     /// Nothing more can be written.
     error: Option<io::Error>,
-    /// There is something above the next heading.
+    /// There are lines above the next heading.
     has_begun: bool,
 }
 
 impl<W: Write> Log<W> {
-    /// Writes to this.
     pub(super) fn new(to: W) -> Self {
         Self { to, error: None, has_begun: false }
     }
 
-    /// A line about something of a side: a thread, its keyboard or its screen.
+    /// A line about a thread of a side, its keyboard or its screen.
     fn line(&mut self, side: Side, what: &str, text: impl Display) {
         self.write(format_args!("{side} {what:<14} {text}\n"));
     }
@@ -37,14 +35,14 @@ impl<W: Write> Log<W> {
     }
 }
 
-impl<W: Write> Face for Log<W> {
+impl<W: Write> FrontEnd for Log<W> {
     fn begins(&mut self, design: Design) {
         let space = if std::mem::replace(&mut self.has_begun, true) { "\n" } else { "" };
         self.write(format_args!("{space}# {}\n", title(design)));
     }
 
     fn passed(&mut self, passed: &Passed) {
-        // Of a notice its screen shows the words.
+        // A notice appears on the screen anyway.
         if !matches!(passed.step, Step::Tells(_)) {
             self.line(passed.side, &passed.name, &passed.step);
         }
@@ -60,7 +58,7 @@ impl<W: Write> Face for Log<W> {
         self.line(side, "screen", line);
     }
 
-    fn draw(&mut self, _scene: &Scene<'_>) -> io::Result<()> {
+    fn draw(&mut self, _snapshot: &Snapshot<'_>) -> io::Result<()> {
         self.error.take().map_or(Ok(()), Err)
     }
 }

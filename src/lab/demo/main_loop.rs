@@ -1,13 +1,13 @@
-//! The demo's main: one loop that takes an event, tells the audience, types what is to be typed, and ends one
-//! conversation to begin the next.
+//! The demo's main: one loop that takes an event, updates the model and the front end, types what the script and the user
+//! type, and ends one conversation to begin the next.
 
 use super::event::Event;
-use super::face::{Face, Hint, Scene};
+use super::front_end::{FrontEnd, Hint, Snapshot};
 use super::keys::{Command, Typing, faster, slower};
+use super::model::Model;
 use super::pair::Pair;
 use super::script::Script;
 use super::side::{Each, Side};
-use super::story::Story;
 use super::summary::Summary;
 use super::turnstile::{Pace, Turnstile};
 use crate::designs::Design;
@@ -23,63 +23,66 @@ use std::time::{Duration, Instant};
 /// How long the last picture of a script stays.
 const LAST_PICTURE: Duration = Duration::from_secs(10);
 
-/// How long what was done last is seen as such, at the least, when nothing follows.
+/// How long the latest steps are highlighted at least, when nothing follows.
 const LIT_FOR: Duration = Duration::from_secs(1);
 
-/// How long an end may take that was asked for. It takes some milliseconds, unless something is broken.
-const END_WITHIN: Duration = Duration::from_secs(5);
+/// How long a requested end may take. It takes some milliseconds, unless something is broken.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long threads may outlive their endpoints.
-const THREADS_END_WITHIN: Duration = Duration::from_secs(3);
+const THREADS_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How many events are taken before the audience is told again how things are.
-const AT_ONCE: usize = 64;
+/// How many events are handled before the front end draws again.
+const BATCH: usize = 64;
 
-/// What interrupts the program at a terminal that is not taken over.
+/// What Ctrl-C is at a terminal that is not taken over.
 const INTERRUPT: Signal = Signal { name: "SIGINT", number: 2 };
 
-/// All that main knows.
 pub(super) struct MainLoop {
     pub(super) events: Receiver<Event>,
     pub(super) to_main: Sender<Event>,
-    pub(super) face: Box<dyn Face>,
+    pub(super) front_end: Box<dyn FrontEnd>,
     pub(super) script: Script,
     pub(super) design: Design,
     pub(super) pace: Pace,
     pub(super) typing: Typing,
-    /// Somebody types, so that nothing needs to end by itself.
+    /// There is a user, so nothing needs to end by itself.
     pub(super) is_live: bool,
-    /// What is to be said at the end, of each design.
-    pub(super) told: Vec<Summary>,
+    /// Of each design.
+    pub(super) summaries: Vec<Summary>,
     pub(super) exit: Exit,
 }
 
 /// One conversation, in one design.
-struct Play {
+struct Session {
     pair: Pair,
     turnstile: Arc<Turnstile>,
-    story: Story,
+    model: Model,
     script: Script,
-    /// What is to be typed when there is room for it.
-    to_type: Each<VecDeque<String>>,
+    /// Lines that are typed when the keyboard has capacity for them.
+    pending: Each<VecDeque<String>>,
     phase: Phase,
-    /// A person has said 88: there is nothing to look at any more.
-    leaves: bool,
+    /// The user has said 88, and needs no time to look at the last picture.
+    user_left: bool,
     refused: Option<&'static str>,
 }
 
-/// Where a conversation is.
 #[derive(Clone, Copy)]
 enum Phase {
-    /// They talk.
     Talking,
-    /// Both have ended, but not all of their threads.
-    LastThreads { until: Instant },
-    /// It has been asked to end.
-    Ending { then: Then, until: Instant },
-    /// The last picture is looked at.
-    Over { until: Option<Instant> },
-    /// All is done.
+    /// Both endpoints have ended, but not all of their threads.
+    LastThreads {
+        until: Instant,
+    },
+    /// The end was requested.
+    Ending {
+        then: Then,
+        until: Instant,
+    },
+    /// The last picture stays for a while.
+    Over {
+        until: Option<Instant>,
+    },
     Done(Then),
 }
 
@@ -87,265 +90,270 @@ enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
     NextDesign,
-    End,
+    Quit,
 }
 
 impl MainLoop {
-    /// Plays one conversation after the other, as long as another design is asked for. How it ended, and what there is to
-    /// be told of it.
+    /// Runs one conversation after the other, as long as the user wants another design.
     ///
     /// # Errors
-    /// It cannot be started or shown, in a sentence.
+    /// It cannot be started or shown, in a sentence for the user.
     pub(super) fn run(mut self) -> Result<(Exit, Vec<Summary>), String> {
-        while self.play()? == Then::NextDesign {
+        while self.run_session()? == Then::NextDesign {
             self.design = next_design(self.design);
         }
-        Ok((self.exit, self.told))
+        Ok((self.exit, self.summaries))
     }
 
-    fn play(&mut self) -> Result<Then, String> {
+    fn run_session(&mut self) -> Result<Then, String> {
         let turnstile = Turnstile::new(self.to_main.clone());
-        let mut play = Play {
+        let mut session = Session {
             pair: Pair::start(self.design, &turnstile, &self.to_main)?,
             turnstile,
-            story: Story::new(self.design),
+            model: Model::new(self.design),
             script: self.script.clone(),
-            to_type: Each::default(),
+            pending: Each::default(),
             phase: Phase::Talking,
-            leaves: false,
+            user_left: false,
             refused: None,
         };
-        self.face.begins(self.design);
+        self.front_end.begins(self.design);
         let then = loop {
-            self.settle(&mut play);
-            if let Phase::Done(then) = play.phase {
+            self.advance(&mut session);
+            if let Phase::Done(then) = session.phase {
                 break then;
             }
-            self.draw(&mut play)?;
-            let event = match self.look_at(&play, Instant::now()) {
+            self.draw(&mut session)?;
+            let event = match self.wake_at(&session, Instant::now()) {
                 None => self.events.recv().ok(),
                 Some(until) => self.events.recv_deadline(until).ok(),
             };
-            self.handle_all(&mut play, event);
+            self.handle_all(&mut session, event);
         };
-        self.conclude(play);
+        self.finish(session);
         Ok(then)
     }
 
-    /// Something has happened, or it is time; and whatever else has happened by now.
-    fn handle_all(&mut self, play: &mut Play, event: Option<Event>) {
-        let more = self.events.try_iter().take(AT_ONCE).collect::<Vec<_>>();
+    /// Handles this event, if there is one, and those that have arrived meanwhile.
+    fn handle_all(&mut self, session: &mut Session, event: Option<Event>) {
+        let more = self.events.try_iter().take(BATCH).collect::<Vec<_>>();
         for event in event.into_iter().chain(more) {
-            self.handle(play, event);
+            self.handle(session, event);
         }
     }
 
-    fn handle(&mut self, play: &mut Play, event: Event) {
+    fn handle(&mut self, session: &mut Session, event: Event) {
         match event {
             Event::Passed(passed) => {
-                let had_begun = play.story.has_begun();
-                if play.story.passed(&passed) {
-                    self.face.passed(&passed);
+                let had_begun = session.model.has_begun();
+                if session.model.passed(&passed) {
+                    self.front_end.passed(&passed);
                 }
-                // How they come together is not what there is to be seen: it goes at full speed.
-                if !had_begun && play.story.has_begun() {
-                    match play.is_ending() {
-                        true => play.pair.close_keyboards(),
-                        false => play.turnstile.set_pace(self.pace),
+                // The endpoints connect at full speed; what is worth watching begins only now.
+                if !had_begun && session.model.has_begun() {
+                    match session.is_ending() {
+                        true => session.pair.close_keyboards(),
+                        false => session.turnstile.set_pace(self.pace),
                     }
                 }
             }
             Event::Shown(side, line) => {
-                self.face.shown(side, &line);
-                play.story.shown(side, line);
+                self.front_end.shown(side, &line);
+                session.model.shown(side, line);
             }
-            Event::Closed(side) => play.story.actors[side].has_closed = true,
-            Event::Ended(side, outcome) => play.story.actors[side].outcome = Some(outcome),
+            Event::ScreenClosed(side) => session.model.endpoints[side].screen_is_closed = true,
+            Event::Ended(side, outcome) => session.model.endpoints[side].outcome = Some(outcome),
             Event::Key(key) => {
-                play.refused = None;
+                session.refused = None;
                 if let Some(command) = self.typing.press(key) {
-                    self.obey(play, command);
+                    self.execute(session, command);
                 }
             }
-            // It is drawn after every event.
-            Event::Resized | Event::Came => {}
-            Event::NoKeys => play.end(Then::End),
-            Event::Signal(signal) => self.signalled(play, signal),
+            // Drawn again after every event.
+            Event::Resized | Event::Arrived => {}
+            Event::TerminalGone => session.end(Then::Quit),
+            Event::Signal(signal) => self.interrupt(session, signal),
         }
     }
 
-    fn obey(&mut self, play: &mut Play, command: Command) {
+    fn execute(&mut self, session: &mut Session, command: Command) {
         match command {
-            Command::Pause => match &mut play.phase {
+            Command::Pause => match &mut session.phase {
                 Phase::Over { until } => *until = None,
                 _ => self.pace.paused = !self.pace.paused,
             },
-            Command::Step if self.pace.paused => play.turnstile.step(),
+            Command::Step if self.pace.paused => session.turnstile.step(),
             Command::Step => self.pace.paused = true,
             Command::Faster => self.pace.delay = faster(self.pace.delay),
             Command::Slower => self.pace.delay = slower(self.pace.delay),
-            Command::NextDesign => play.end(Then::NextDesign),
+            Command::NextDesign => session.end(Then::NextDesign),
             Command::Type(side, line) => {
-                if play.is_over() {
-                    play.refused = Some("nobody listens any more");
-                } else if play.to_type[side].is_empty() && play.story.actors[side].has_room(line.len() + 1) {
-                    play.leaves |= input::is_goodbye(line.as_bytes());
-                    self.types(play, side, &[line]);
+                if session.is_over() {
+                    session.refused = Some("the conversation has ended");
+                } else if session.pending[side].is_empty()
+                    && session.model.endpoints[side].has_capacity(line.len() + 1)
+                {
+                    session.user_left |= input::is_goodbye(line.as_bytes());
+                    self.type_lines(session, side, &[line]);
                 } else {
-                    play.refused = Some("the keyboard is full: let some steps pass");
+                    session.refused = Some("the keyboard is full: let some steps pass");
                 }
             }
-            Command::Quit => play.end(Then::End),
-            Command::Interrupt => self.signalled(play, INTERRUPT),
+            Command::Quit => session.end(Then::Quit),
+            Command::Interrupt => self.interrupt(session, INTERRUPT),
         }
-        if play.story.has_begun() && !play.is_ending() {
-            play.turnstile.set_pace(self.pace);
+        if session.model.has_begun() && !session.is_ending() {
+            session.turnstile.set_pace(self.pace);
         }
     }
 
-    /// The second one does not wait for anybody.
-    fn signalled(&mut self, play: &mut Play, signal: Signal) {
+    /// The second signal does not wait for the endpoints.
+    fn interrupt(&mut self, session: &mut Session, signal: Signal) {
         let is_second = matches!(self.exit, Exit::Signal(_));
         self.exit = Exit::Signal(signal);
-        play.end(Then::End);
+        session.end(Then::Quit);
         if is_second {
-            play.phase = Phase::Done(Then::End);
+            session.phase = Phase::Done(Then::Quit);
         }
     }
 
-    /// Does what is to be done after what has happened.
-    fn settle(&mut self, play: &mut Play) {
-        let (now, story) = (Instant::now(), &play.story);
-        let (has_ended, endpoints_have_ended) = (story.has_ended(), story.endpoints_have_ended());
-        let is_late = play.deadline().is_some_and(|until| until <= now);
-        play.phase = match play.phase {
-            Phase::Talking if endpoints_have_ended => Phase::LastThreads { until: now + THREADS_END_WITHIN },
-            Phase::LastThreads { .. } if has_ended || is_late => match self.is_live && !play.leaves {
+    /// Moves on to the next phase or the next lines of the script, if it is time.
+    fn advance(&mut self, session: &mut Session) {
+        let (now, model) = (Instant::now(), &session.model);
+        let (has_ended, endpoints_have_ended) = (model.has_ended(), model.endpoints_have_ended());
+        let is_late = session.deadline().is_some_and(|until| until <= now);
+        session.phase = match session.phase {
+            Phase::Talking if endpoints_have_ended => Phase::LastThreads { until: now + THREADS_TIMEOUT },
+            Phase::LastThreads { .. } if has_ended || is_late => match self.is_live && !session.user_left {
                 true => Phase::Over { until: Some(now + LAST_PICTURE) },
-                false => Phase::Done(Then::End),
+                false => Phase::Done(Then::Quit),
             },
             Phase::Ending { then, .. } if has_ended || is_late => Phase::Done(then),
-            Phase::Over { .. } if is_late => Phase::Done(Then::End),
+            Phase::Over { .. } if is_late => Phase::Done(Then::Quit),
             phase => phase,
         };
-        if matches!(play.phase, Phase::LastThreads { .. }) && has_ended {
-            return self.settle(play);
+        if matches!(session.phase, Phase::LastThreads { .. }) && has_ended {
+            return self.advance(session);
         }
         loop {
             for side in Side::BOTH {
-                self.type_waiting(play, side);
+                self.type_pending(session, side);
             }
-            let goes_on = matches!(play.phase, Phase::Talking) && play.story.has_begun() && !self.pace.paused;
-            if !goes_on || !self.go_on_with_script(play) {
+            let takes_scene =
+                matches!(session.phase, Phase::Talking) && session.model.has_begun() && !self.pace.paused;
+            if !takes_scene || !self.next_scene(session) {
                 return;
             }
         }
     }
 
-    /// Takes the next lines of the script, when those before them have been shown, or when nothing moves without them.
-    /// Whether there are any to be typed.
-    fn go_on_with_script(&self, play: &mut Play) -> bool {
-        let is_stuck = play.story.is_stuck() && Side::BOTH.iter().all(|side| play.to_type[*side].is_empty());
-        if !play.story.all_arrived() && !is_stuck {
+    /// Takes the next lines of the script, if those before them have been shown, or if nothing moves without them. False if
+    /// there are none now.
+    fn next_scene(&self, session: &mut Session) -> bool {
+        let is_stuck =
+            session.model.is_stuck() && Side::BOTH.iter().all(|side| session.pending[*side].is_empty());
+        if !session.model.all_arrived() && !is_stuck {
             return false;
         }
-        let Some(lines) = play.script.next() else {
+        let Some(lines) = session.script.next() else {
             if is_stuck && !self.is_live {
-                // Who has the turn says 88 then, and who was kept from it has to live with that.
-                play.pair.close_keyboards();
+                // The side that has the turn says 88 then, and the other never gets to send.
+                session.pair.close_keyboards();
             }
             return false;
         };
         for (side, lines) in Side::BOTH.into_iter().zip(lines.into_both()) {
-            play.to_type[side].extend(lines);
+            session.pending[side].extend(lines);
         }
         true
     }
 
-    /// Types what waits to be typed, as much as there is room for, in one go.
-    fn type_waiting(&mut self, play: &mut Play, side: Side) {
+    /// Types as many pending lines at once as the keyboard has capacity for.
+    fn type_pending(&mut self, session: &mut Session, side: Side) {
         let (mut lines, mut bytes) = (Vec::new(), 0);
-        while let Some(line) = play.to_type[side].front()
-            && play.story.actors[side].has_room(bytes + line.len() + 1)
+        while let Some(line) = session.pending[side].front()
+            && session.model.endpoints[side].has_capacity(bytes + line.len() + 1)
         {
             bytes += line.len() + 1;
-            lines.extend(play.to_type[side].pop_front());
+            lines.extend(session.pending[side].pop_front());
         }
         if !lines.is_empty() {
-            self.types(play, side, &lines);
+            self.type_lines(session, side, &lines);
         }
     }
 
-    fn types(&mut self, play: &mut Play, side: Side, lines: &[String]) {
+    fn type_lines(&mut self, session: &mut Session, side: Side, lines: &[String]) {
         let mut text = String::new();
         for line in lines {
-            play.story.typed(side, line, Instant::now());
-            self.face.typed(side, line);
+            session.model.typed(side, line, Instant::now());
+            self.front_end.typed(side, line);
             text.push_str(line);
             text.push('\n');
         }
-        play.pair.types(side, &text);
+        session.pair.types(side, &text);
     }
 
-    fn draw(&mut self, play: &mut Play) -> Result<(), String> {
-        let hint = match play.phase {
-            _ if play.refused.is_some() => Hint::Refused(play.refused.unwrap_or_default()),
-            Phase::Over { until } => Hint::Over(
-                until
-                    .map(|until| until.saturating_duration_since(Instant::now()).as_secs_f64().ceil() as u64),
-            ),
-            Phase::Ending { .. } | Phase::Done(_) => Hint::Ending,
-            Phase::Talking | Phase::LastThreads { .. } => Hint::Keys,
+    fn draw(&mut self, session: &mut Session) -> Result<(), String> {
+        let seconds_until =
+            |until: Instant| until.saturating_duration_since(Instant::now()).as_secs_f64().ceil() as u64;
+        let hint = match (session.refused, session.phase) {
+            (Some(why), _) => Hint::Refused(why),
+            (None, Phase::Over { until }) => Hint::Over(until.map(seconds_until)),
+            (None, Phase::Ending { .. } | Phase::Done(_)) => Hint::Ending,
+            (None, Phase::Talking | Phase::LastThreads { .. }) => Hint::Keys,
         };
-        let next = if self.pace.paused { play.turnstile.next() } else { None };
-        let is_quiet = self.quiet_at(play).is_some_and(|quiet_at| quiet_at <= Instant::now());
-        let scene = Scene { story: &play.story, typing: &self.typing, pace: self.pace, next, hint, is_quiet };
-        match self.face.draw(&scene) {
-            // That nobody reads to the end is no error.
-            Err(error) if errors::is_broken_pipe(&error) => play.end(Then::End),
+        let next = if self.pace.paused { session.turnstile.next() } else { None };
+        let is_idle = self.idle_at(session).is_some_and(|idle_at| idle_at <= Instant::now());
+        let snapshot =
+            Snapshot { model: &session.model, typing: &self.typing, pace: self.pace, next, hint, is_idle };
+        match self.front_end.draw(&snapshot) {
+            // A reader that stops early, as `head` does, is no error.
+            Err(error) if errors::is_broken_pipe(&error) => session.end(Then::Quit),
             Err(error) => return Err(format!("cannot show the demo: {error}")),
             Ok(()) => {}
         }
         Ok(())
     }
 
-    /// When to look again although nothing has happened.
-    fn look_at(&self, play: &Play, now: Instant) -> Option<Instant> {
-        // Seconds are counted.
+    /// When to wake up although nothing has happened.
+    fn wake_at(&self, session: &Session, now: Instant) -> Option<Instant> {
+        // The hint counts seconds.
         let second =
-            matches!(play.phase, Phase::Over { until: Some(_) }).then(|| now + Duration::from_secs(1));
-        let quiet_at = self.quiet_at(play).filter(|quiet_at| *quiet_at > now);
-        play.deadline().into_iter().chain(second).chain(quiet_at).min()
+            matches!(session.phase, Phase::Over { until: Some(_) }).then(|| now + Duration::from_secs(1));
+        let idle_at = self.idle_at(session).filter(|idle_at| *idle_at > now);
+        session.deadline().into_iter().chain(second).chain(idle_at).min()
     }
 
-    /// When the lights go out, unless something happens. While it is paused, they stay.
-    fn quiet_at(&self, play: &Play) -> Option<Instant> {
+    /// When the highlights disappear, unless something happens. While it is paused, they stay.
+    fn idle_at(&self, session: &Session) -> Option<Instant> {
         let lit_for = LIT_FOR.max(2 * self.pace.delay);
-        let last = play.story.last.back()?;
-        (!self.pace.paused || play.is_over()).then_some(last.at + lit_for)
+        let last = session.model.recent.back()?;
+        (!self.pace.paused || session.is_over()).then_some(last.at + lit_for)
     }
 
-    fn conclude(&mut self, play: Play) {
-        if self.exit == Exit::InOrder && play.story.actors.iter().any(|actor| !actor.ended_in_order()) {
+    fn finish(&mut self, session: Session) {
+        if self.exit == Exit::InOrder
+            && session.model.endpoints.iter().any(|endpoint| !endpoint.ended_cleanly())
+        {
             self.exit = Exit::Failed;
         }
-        self.told.retain(|summary| summary.design != self.design);
-        self.told.push(Summary::of(&play.story));
-        if play.story.has_ended() {
-            play.pair.join();
+        self.summaries.retain(|summary| summary.design != self.design);
+        self.summaries.push(Summary::of(&session.model));
+        if session.model.has_ended() {
+            session.pair.join();
         }
     }
 }
 
-impl Play {
-    /// Ends it: everybody passes, and both say goodbye.
+impl Session {
+    /// Lets every thread pass, and both sides say goodbye.
     fn end(&mut self, then: Then) {
         if !matches!(self.phase, Phase::Ending { .. } | Phase::Done(_)) {
-            self.phase = Phase::Ending { then, until: Instant::now() + END_WITHIN };
+            self.phase = Phase::Ending { then, until: Instant::now() + END_TIMEOUT };
         }
         self.turnstile.set_pace(Pace::FULL);
-        // Who is not connected yet has nobody to say goodbye to.
-        if self.story.has_begun() {
+        // Before they are connected, there is nobody to say goodbye to.
+        if self.model.has_begun() {
             self.pair.close_keyboards();
         }
     }
@@ -358,7 +366,7 @@ impl Play {
         !matches!(self.phase, Phase::Talking)
     }
 
-    /// When something ends that takes too long.
+    /// When the current phase has taken too long.
     fn deadline(&self) -> Option<Instant> {
         match self.phase {
             Phase::Talking | Phase::Done(_) => None,
@@ -368,7 +376,7 @@ impl Play {
     }
 }
 
-/// The next design that can be had here, around and around.
+/// The next design that this platform has, in a circle.
 fn next_design(design: Design) -> Design {
     match design {
         Design::Threads if cfg!(poll) => Design::Select,

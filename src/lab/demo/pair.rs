@@ -1,4 +1,4 @@
-//! Two endpoints in one process: the product's own, each in its own world.
+//! Two real endpoints in one process, each in its own environment.
 
 use super::event::Event;
 use super::side::{Each, Side};
@@ -28,30 +28,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long an end may take during which nothing moves. Threads that are paused must not be taken for a peer that does
-/// not close; and in the demo each end has its other end.
+/// Practically without limit: threads that are paused must not be taken for a peer that does not close.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
-/// How long the call may take, over loopback.
+/// For the connection over loopback.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Two endpoints that talk with each other.
 pub(super) struct Pair {
     ends: Each<End>,
 }
 
-/// What the demo has of an endpoint.
+/// The demo's side of an endpoint.
 struct End {
     keyboard: Keyboard,
-    /// The endpoint itself, and who reads its screen.
+    /// The endpoint itself, and the reader of its screen.
     threads: [JoinHandle<()>; 2],
 }
 
-/// The end of a keyboard on which is typed.
+/// Where the demo types. Closed when there is no writer.
 #[derive(Clone)]
 struct Keyboard(Arc<Mutex<Option<PipeWriter>>>);
 
-/// How an endpoint comes by the other.
+/// How an endpoint finds the other.
 enum Role {
     Serve(TcpListener),
     Connect(SocketAddr),
@@ -61,7 +59,7 @@ impl Pair {
     /// Starts A, which serves, and B, which connects to it, over TCP.
     ///
     /// # Errors
-    /// There are no threads, pipes or sockets left, in a sentence.
+    /// There are no threads, pipes or sockets left, in a sentence for the user.
     pub(super) fn start(
         design: Design,
         turnstile: &Arc<Turnstile>,
@@ -79,21 +77,21 @@ impl Pair {
         Ok(Self { ends: Each::of(a, b) })
     }
 
-    /// Types this on the keyboard of one of them. What nobody reads any more is lost.
+    /// Types this on one keyboard. If nobody reads it any more, it is lost.
     pub(super) fn types(&self, side: Side, text: &str) {
         if let Some(keyboard) = self.ends[side].keyboard.lock().as_mut() {
             let _ = keyboard.write_all(text.as_bytes());
         }
     }
 
-    /// Nothing more will be typed: both say goodbye.
+    /// Ends the input of both, which say goodbye.
     pub(super) fn close_keyboards(&self) {
         for end in self.ends.iter() {
             end.keyboard.close();
         }
     }
 
-    /// Joins the threads of both, which have said their last word.
+    /// Joins the threads of both, which have ended.
     pub(super) fn join(self) {
         for thread in self.ends.into_both().into_iter().flat_map(|end| end.threads) {
             let _ = thread.join();
@@ -106,7 +104,7 @@ impl Keyboard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whoever reads from it reaches the end. True, as the world promises.
+    /// Ends the input. True, as the environment promises.
     fn close(&self) -> bool {
         drop(self.lock().take());
         true
@@ -136,7 +134,7 @@ impl End {
             for line in lines {
                 let _ = seen.send(Event::Shown(side, String::from_utf8_lossy(&line).into_owned()));
             }
-            let _ = seen.send(Event::Closed(side));
+            let _ = seen.send(Event::ScreenClosed(side));
         })?;
         Ok(Self { keyboard, threads: [endpoint, screen] })
     }
@@ -184,7 +182,7 @@ fn no_threads(error: impl Display) -> String {
     format!("cannot start a thread: {error}{MORE_THREADS}")
 }
 
-/// A person's at a terminal, so that the end of one conversation is told like any other.
+/// The environment of a user at a terminal.
 fn environment(devices: Devices) -> Result<Environment, String> {
     let Devices { typed, keyboard, screen, observer } = devices;
     let notices = screen.try_clone().map_err(|error| format!("cannot use the screen: {error}"))?;

@@ -1,11 +1,11 @@
-//! What is typed for both: a few lines of text, and how far they have been typed. No I/O.
+//! A script: what is typed on both sides.
 //!
 //! ```text
 //! # A comment.
 //! A Hello, B!
 //!
-//! B Lines that follow each other directly are typed at the same time,
-//! A and an empty line waits until all that was typed before has been shown.
+//! B Lines that follow each other directly are typed at the same time.
+//! A An empty line waits until all lines before it have been shown.
 //! A 88
 //! ```
 
@@ -14,16 +14,15 @@ use crate::rules::input;
 use std::collections::VecDeque;
 use std::fs;
 
-/// What is typed unless there is a file.
 const DEFAULT: &str = include_str!("default.script");
 
-/// The longest line in bytes, so that there is room for it in any system's pipe.
+/// In bytes: a line must fit into the pipe of any system.
 const MAX_LINE: usize = 1000;
 
-/// What is to be typed.
+/// The lines that have not been typed yet.
 #[derive(Debug, Clone)]
 pub struct Script {
-    /// What is typed at the same time, and one after the other.
+    /// The lines of a scene are typed at the same time.
     scenes: VecDeque<Each<Vec<String>>>,
 }
 
@@ -31,7 +30,7 @@ impl Script {
     /// Reads a script from a file.
     ///
     /// # Errors
-    /// It cannot be read, or one of its lines is none of a script, in a sentence with its number.
+    /// It cannot be read, or one of its lines is not understood, in a sentence with its number.
     pub fn read(path: &str) -> Result<Self, String> {
         let bytes = fs::read(path).map_err(|error| format!("cannot read it: {error}"))?;
         Self::parse(&String::from_utf8_lossy(&bytes))
@@ -45,22 +44,21 @@ impl Script {
                 scenes.push(Each::default());
             } else if !line.starts_with('#') {
                 let (side, text) = parse_line(line).map_err(|why| format!("line {number}: {why}"))?;
-                if let Some(scene) = scenes.last_mut() {
-                    scene[side].push(text.to_owned());
+                if let Some(snapshot) = scenes.last_mut() {
+                    snapshot[side].push(text.to_owned());
                 }
             }
         }
-        scenes.retain(|scene| scene.iter().any(|lines| !lines.is_empty()));
+        scenes.retain(|snapshot| snapshot.iter().any(|lines| !lines.is_empty()));
         Ok(Self { scenes: scenes.into() })
     }
 
-    /// Whether somebody says goodbye in it.
     fn has_goodbye(&self) -> bool {
         let mut lines = self.scenes.iter().flat_map(Each::iter).flatten();
         lines.any(|line| input::is_goodbye(line.as_bytes()))
     }
 
-    /// The same, with a goodbye of A at its end if there is none.
+    /// Appends a goodbye of A if there is none.
     #[must_use]
     pub(super) fn with_goodbye(mut self) -> Self {
         if !self.has_goodbye() {
@@ -69,7 +67,7 @@ impl Script {
         self
     }
 
-    /// The lines that are to be typed next, by each at the same time, if there are any left.
+    /// Removes the next scene: the lines of each side.
     pub(super) fn next(&mut self) -> Option<Each<Vec<String>>> {
         self.scenes.pop_front()
     }
@@ -77,7 +75,7 @@ impl Script {
 
 impl Default for Script {
     fn default() -> Self {
-        // Nothing is wrong with it, as a test says.
+        // A test parses it.
         Self::parse(DEFAULT).unwrap_or(Self { scenes: VecDeque::new() })
     }
 }
@@ -90,7 +88,7 @@ fn parse_line(line: &str) -> Result<(Side, &str), String> {
     };
     match text.len() {
         ..=MAX_LINE => Ok((side, text)),
-        length => Err(format!("it is {length} bytes long, and {MAX_LINE} are the limit")),
+        length => Err(format!("it is {length} bytes long; the limit is {MAX_LINE}")),
     }
 }
 
@@ -111,15 +109,15 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_none_is_told_with_its_number() {
-        for (text, told) in [
+    fn a_line_that_is_not_understood_is_reported_with_its_number() {
+        for (text, expected) in [
             ("A one\n\nC two\n", "line 3: it must begin with A or B"),
             ("A\n", "line 1: it must begin"),
             ("a one", "line 1: it must begin"),
             (&format!("\nB {}", "x".repeat(1001)), "line 2: it is 1001 bytes long"),
         ] {
             let error = Script::parse(text).unwrap_err();
-            assert!(error.starts_with(told), "{error}");
+            assert!(error.starts_with(expected), "{error}");
         }
     }
 

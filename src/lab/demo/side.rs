@@ -1,9 +1,8 @@
-//! The two of the demo.
+//! The two sides of the demo.
 
 use std::fmt::{self, Display, Formatter};
 use std::ops::{Index, IndexMut};
 
-/// One of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     /// On the left: it serves.
@@ -13,10 +12,9 @@ pub(super) enum Side {
 }
 
 impl Side {
-    /// Both, from left to right.
+    /// From left to right.
     pub(super) const BOTH: [Self; 2] = [Self::A, Self::B];
 
-    /// The other one.
     pub(super) fn other(self) -> Self {
         match self {
             Self::A => Self::B,
@@ -34,22 +32,20 @@ impl Display for Side {
     }
 }
 
-/// Something that each side has.
+/// A value for each side.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Each<T>([T; 2]);
 
 impl<T> Each<T> {
-    /// That of A, and that of B.
     pub(super) fn of(a: T, b: T) -> Self {
         Self([a, b])
     }
 
-    /// That of A, and that of B.
+    /// A's value, then B's.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter()
     }
 
-    /// That of A, and that of B.
     pub(super) fn into_both(self) -> [T; 2] {
         self.0
     }

@@ -1,33 +1,34 @@
-//! What stays behind when the demo is over: what was observed, in a few sentences.
+//! What the demo leaves behind when it has ended: a few sentences about each conversation.
 
+use super::model::{Endpoint, Model};
 use super::side::Side;
-use super::story::{Actor, Story};
 use crate::designs::Design;
 use crate::rules::exit::Exit;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-/// What happened in a conversation that has ended.
 pub(super) struct Summary {
     pub(super) design: Design,
     sentences: Vec<String>,
 }
 
 impl Summary {
-    /// What is told of this one.
-    pub(super) fn of(story: &Story) -> Self {
-        let mut sentences = vec![said(story), both_ways(story)];
-        match story.design {
-            Design::Threads => sentences.push(channels(story)),
+    pub(super) fn of(model: &Model) -> Self {
+        let each = |sentence: fn(Side, &Endpoint) -> Option<String>| {
+            Side::BOTH.into_iter().filter_map(move |side| sentence(side, &model.endpoints[side]))
+        };
+        let mut sentences = vec![messages(model), both_ways(model)];
+        match model.design {
+            Design::Threads => sentences.push(channels(model)),
             Design::Select => {
                 sentences.push("Each side has one thread, which waits for everything at once.".to_owned());
             }
-            Design::HalfDuplex => sentences.extend(Side::BOTH.map(|side| kept(side, &story.actors[side]))),
+            Design::HalfDuplex => sentences.extend(each(turns)),
         }
-        sentences.extend(Side::BOTH.into_iter().filter_map(|side| unsaid(side, &story.actors[side])));
-        sentences.extend([goodbye(story), ends(story)]);
-        sentences.extend(Side::BOTH.into_iter().filter_map(|side| trouble(side, &story.actors[side])));
-        Self { design: story.design, sentences }
+        sentences.extend(each(unsent));
+        sentences.extend([goodbye(model), threads(model)]);
+        sentences.extend(each(failure));
+        Self { design: model.design, sentences }
     }
 }
 
@@ -38,7 +39,7 @@ impl Display for Summary {
     }
 }
 
-/// How a design is called in a heading.
+/// The name of a design in a heading.
 pub(super) fn title(design: Design) -> String {
     let how = match design {
         Design::HalfDuplex => "in turns",
@@ -47,43 +48,43 @@ pub(super) fn title(design: Design) -> String {
     format!("design {}, {how}", design.name())
 }
 
-fn said(story: &Story) -> String {
-    let [a, b] = Side::BOTH.map(|side| count(story.actors[side].sent, "message"));
-    format!("A said {a} and B said {b}, in {}.", count(story.steps, "step"))
+fn messages(model: &Model) -> String {
+    let [a, b] = Side::BOTH.map(|side| count(model.endpoints[side].sent, "message"));
+    format!("A sent {a} and B sent {b}, in {}.", count(model.steps, "step"))
 }
 
-fn both_ways(story: &Story) -> String {
-    match story.both_ways {
-        0 => "Never were messages under way in both directions at once.".to_owned(),
+fn both_ways(model: &Model) -> String {
+    match model.both_ways {
+        0 => "Messages were never under way in both directions at once.".to_owned(),
         times => format!("Messages were under way in both directions at once {}.", count(times, "time")),
     }
 }
 
-fn channels(story: &Story) -> String {
-    let [a, b] = Side::BOTH.map(|side| story.actors[side].most_events as u64);
-    format!("At most {} waited in the channel of A, and {b} in that of B.", count(a, "event"))
+fn channels(model: &Model) -> String {
+    let [a, b] = Side::BOTH.map(|side| model.endpoints[side].max_events as u64);
+    format!("The channel of A held at most {}, that of B {b}.", count(a, "event"))
 }
 
-fn kept(side: Side, actor: &Actor) -> String {
-    match actor.kept.times {
-        0 => format!("{side} was never kept from talking."),
+fn turns(side: Side, endpoint: &Endpoint) -> Option<String> {
+    let blocked = &endpoint.blocked;
+    Some(match blocked.times {
+        0 => format!("{side} never had to wait for its turn."),
         times => format!(
-            "{side} was kept from talking {}, {} in all, while it waited for {}.",
+            "{side} had to wait for its turn {}, {} in total.",
             count(times, "time"),
-            duration(actor.kept.time),
-            side.other()
+            duration(blocked.time)
         ),
-    }
+    })
 }
 
-fn unsaid(side: Side, actor: &Actor) -> Option<String> {
-    let unsaid = actor.typed - actor.dealt_with.min(actor.typed);
-    let were = if unsaid == 1 { "was" } else { "were" };
-    (unsaid > 0).then(|| format!("{} of {side} {were} typed and never said.", count(unsaid, "line")))
+fn unsent(side: Side, endpoint: &Endpoint) -> Option<String> {
+    let unsent = endpoint.typed.saturating_sub(endpoint.handled);
+    let were = if unsent == 1 { "was" } else { "were" };
+    (unsent > 0).then(|| format!("{} typed by {side} {were} never sent.", count(unsent, "line")))
 }
 
-fn goodbye(story: &Story) -> String {
-    let [a, b] = Side::BOTH.map(|side| story.actors[side].said_goodbye);
+fn goodbye(model: &Model) -> String {
+    let [a, b] = Side::BOTH.map(|side| model.endpoints[side].said_goodbye);
     match (a, b) {
         (true, true) => "A and B said 88.",
         (true, false) => "A said 88.",
@@ -93,19 +94,19 @@ fn goodbye(story: &Story) -> String {
     .to_owned()
 }
 
-fn ends(story: &Story) -> String {
-    let [a, b] = Side::BOTH.map(|side| &story.actors[side]);
-    match a.alive() + b.alive() {
-        0 => format!("All {} have ended.", count((a.started + b.started) as u64, "thread")),
-        alive => format!("{} did not end.", count(alive as u64, "thread")),
+fn threads(model: &Model) -> String {
+    let sum = |number: fn(&Endpoint) -> usize| model.endpoints.iter().map(number).sum::<usize>() as u64;
+    match sum(Endpoint::alive) {
+        0 => format!("All {} have ended.", count(sum(|endpoint| endpoint.threads_started), "thread")),
+        alive => format!("{} did not end.", count(alive, "thread")),
     }
 }
 
-fn trouble(side: Side, actor: &Actor) -> Option<String> {
-    match &actor.outcome {
+fn failure(side: Side, endpoint: &Endpoint) -> Option<String> {
+    match &endpoint.outcome {
         Some(Ok(Exit::InOrder)) => None,
         Some(Err(error)) => Some(format!("{side} failed: {error}.")),
-        Some(Ok(_)) | None => Some(format!("{side} did not end in good order.")),
+        Some(Ok(_)) | None => Some(format!("{side} did not end cleanly.")),
     }
 }
 
@@ -116,7 +117,7 @@ fn duration(time: Duration) -> String {
     }
 }
 
-/// So many of them, in words that fit.
-fn count(number: u64, of: &str) -> String {
-    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+/// `number` with the noun in the singular or plural.
+fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

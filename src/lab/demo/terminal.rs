@@ -1,4 +1,4 @@
-//! The terminal of the demo: taken over, read from, and given back as it was found.
+//! The terminal of the demo: taken over, read from, and restored.
 
 use super::event::Event;
 use crossbeam_channel::Sender;
@@ -17,18 +17,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// What is drawn on.
 pub(super) type Terminal = ratatui::Terminal<CrosstermBackend<Stdout>>;
 
-/// How often the reader of keys looks whether it is to end: nothing wakes it from reading them.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often the key reader checks whether it should end: nothing else wakes it from reading.
+const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// There is one terminal in a process, and it must be given back from a panic hook, too.
+/// Global because a process has one terminal, which a panic hook must be able to restore.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// From here on keys arrive one by one, and there is nothing else on the screen.
+/// Makes keys arrive one by one, and clears the screen.
 pub(super) fn take_over(color: bool) -> io::Result<Terminal> {
-    // It would decide by itself, and drop what `--color always` asks for.
+    // Otherwise crossterm decides by itself, against `--color always`.
     force_color_output(color);
     IS_TAKEN.store(true, Ordering::Release);
     enable_raw_mode()?;
@@ -36,7 +35,7 @@ pub(super) fn take_over(color: bool) -> io::Result<Terminal> {
     Terminal::new(CrosstermBackend::new(stdout()))
 }
 
-/// Draws a picture as a whole, unless the terminal has been given back.
+/// Draws a frame, unless the terminal has been restored.
 pub(super) fn draw(terminal: &mut Terminal, picture: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
     let _whole = stdout().lock();
     match IS_TAKEN.load(Ordering::Acquire) {
@@ -45,13 +44,12 @@ pub(super) fn draw(terminal: &mut Terminal, picture: impl FnOnce(&mut Frame<'_>)
     }
 }
 
-/// Gives the terminal back as it was found, with what was on it before. May be called by anybody at any time, and more
-/// than once.
+/// Restores the terminal with its former content. Any thread may call this at any time, and more than once.
 pub fn restore() {
-    // Another thread may be drawing. (The one that draws may come here, too, when it panics.)
+    // Another thread may be drawing. (The lock is reentrant: the thread that draws comes here when it panics.)
     let _whole = stdout().lock();
     if IS_TAKEN.swap(false, Ordering::AcqRel) {
-        // There is nothing left to try if the terminal refuses.
+        // If the terminal refuses, there is nothing left to try.
         let _ = execute!(stdout(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
@@ -64,23 +62,22 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Starts it.
     pub(super) fn read(to_main: Sender<Event>) -> io::Result<Self> {
         let ends = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&ends);
+        let should_end = Arc::clone(&ends);
         let run = move || {
-            // From the first look on a new size is told; what it was before is looked at once.
+            // The first poll installs the handler for new sizes. Draw once more: the size may have changed before.
             if event::poll(Duration::ZERO).is_ok() && to_main.send(Event::Resized).is_err() {
                 return;
             }
-            while !told.load(Ordering::Acquire) {
+            while !should_end.load(Ordering::Acquire) {
                 let event = match next() {
                     Ok(Some(Input::Key(key))) => Event::Key(key),
                     Ok(Some(Input::Resize(..))) => Event::Resized,
                     Ok(_) => continue,
-                    Err(_) => Event::NoKeys,
+                    Err(_) => Event::TerminalGone,
                 };
-                if matches!(event, Event::NoKeys) | to_main.send(event).is_err() {
+                if matches!(event, Event::TerminalGone) | to_main.send(event).is_err() {
                     return;
                 }
             }
@@ -88,14 +85,13 @@ impl Keys {
         Ok(Self { ends, reader: thread::Builder::new().name("keys".to_owned()).spawn(run)? })
     }
 
-    /// Ends it.
     pub(super) fn join(self) {
         self.ends.store(true, Ordering::Release);
         let _ = self.reader.join();
     }
 }
 
-/// The next thing that happens at the terminal, if something soon does.
+/// The next input, if there is one soon.
 fn next() -> io::Result<Option<Input>> {
-    if event::poll(LOOK_EVERY)? { event::read().map(Some) } else { Ok(None) }
+    if event::poll(POLL_TIMEOUT)? { event::read().map(Some) } else { Ok(None) }
 }

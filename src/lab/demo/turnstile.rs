@@ -1,7 +1,7 @@
-//! The turnstile: every step of every thread passes here, one at a time, and as slowly as the audience wants.
+//! The turnstile: every step of every thread passes here, one at a time, as slowly as the user wants.
 //!
-//! An endpoint's thread that takes a step calls its observer, and goes on when that returns. So to pause the demo the
-//! observer just does not return, and the threads that are watched need to know nothing of it.
+//! A thread calls its observer at each step, and continues when that returns. So to pause the demo, the observer just does
+//! not return, and the threads know nothing of it.
 
 use super::event::{Event, Passed};
 use super::side::Side;
@@ -11,42 +11,40 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long others wait for a thread that writes to say that it wrote, so that nobody is seen to read before that. It may
-/// be longer, when whoever is to take it is busy.
-const WRITTEN_WITHIN: Duration = Duration::from_millis(100);
+/// How long others wait for a thread that writes to report that it has written, so that no read is shown before its write.
+/// A write may take longer, when the destination is busy.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Where all threads of both endpoints pass.
+/// The threads of both endpoints share one.
 pub(super) struct Turnstile {
     state: Mutex<State>,
     changed: Condvar,
-    /// Who has passed is told in the order in which they did. While that does not take more, nobody passes.
+    /// Gets the steps in the order in which they passed. While the channel is full, nobody passes.
     to_main: Sender<Event>,
 }
 
-/// How fast threads may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
-    /// The least time between two steps.
+    /// The minimum time between two steps.
     pub(super) delay: Duration,
-    /// Nobody passes, but step by step.
+    /// Nobody passes except by [`Turnstile::step`].
     pub(super) paused: bool,
 }
 
 impl Pace {
-    /// As fast as it goes.
     pub(super) const FULL: Self = Self { delay: Duration::ZERO, paused: false };
 }
 
 struct State {
     pace: Pace,
-    /// One may pass although it is paused.
+    /// One step may pass although it is paused.
     lets_one: bool,
-    /// Those who wait, in the order in which they came.
+    /// In the order in which they came.
     waiting: VecDeque<Waiting>,
     passed_at: Option<Instant>,
-    /// Somebody is passing.
+    /// A step is passing.
     passing: bool,
-    /// The thread that writes, and how long it is waited for.
+    /// The thread that writes, and how long others wait for it.
     writing: Option<(u32, Instant)>,
 }
 
@@ -56,7 +54,7 @@ struct Waiting {
 }
 
 impl Turnstile {
-    /// Open, for a start.
+    /// At full speed.
     pub(super) fn new(to_main: Sender<Event>) -> Arc<Self> {
         let state = State {
             pace: Pace::FULL,
@@ -69,25 +67,24 @@ impl Turnstile {
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), to_main })
     }
 
-    /// The observer of one of the endpoints.
+    /// The observer for one of the endpoints.
     pub(super) fn observer(self: &Arc<Self>, side: Side) -> Arc<dyn Observe> {
         Arc::new(Entrance { turnstile: Arc::clone(self), side })
     }
 
-    /// From now on it goes at this pace.
     pub(super) fn set_pace(&self, pace: Pace) {
         self.lock().pace = pace;
         self.changed.notify_all();
     }
 
-    /// Lets the next one pass, if one waits.
+    /// Lets the next step pass, if one waits.
     pub(super) fn step(&self) {
         let mut state = self.lock();
         state.lets_one = !state.waiting.is_empty();
         self.changed.notify_all();
     }
 
-    /// Who is the next to pass, and what they are about to do.
+    /// The next step to pass.
     pub(super) fn next(&self) -> Option<Passed> {
         self.lock().waiting.front().map(|waiting| waiting.passed.clone())
     }
@@ -100,8 +97,8 @@ impl Turnstile {
         if waits {
             state.waiting.push_back(Waiting { thread, passed: passed.clone() });
             if state.pace.paused {
-                // While the channel is full, main is about to look anyway.
-                let _ = self.to_main.try_send(Event::Came);
+                // While the channel is full, main is about to draw anyway.
+                let _ = self.to_main.try_send(Event::Arrived);
             }
         }
         while let Err(until) = state.may_pass(thread, waits) {
@@ -113,25 +110,25 @@ impl Turnstile {
             state.passed_at = Some(Instant::now());
         }
         if matches!(step, Step::Writes { .. }) {
-            state.writing = Some((thread, Instant::now() + WRITTEN_WITHIN));
+            state.writing = Some((thread, Instant::now() + WRITE_TIMEOUT));
         } else {
             state.writing.take_if(|(writer, _)| *writer == thread);
         }
         state.passing = true;
         drop(state);
         passed.at = Instant::now();
-        // Refused only if the demo is over. It may have to wait, which must not keep main from setting the pace.
+        // Fails only if the demo is over. It may block, so the lock is not held: main must be able to set the pace.
         let _ = self.to_main.send(Event::Passed(passed));
         self.lock().passing = false;
         self.changed.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A thread that panicked ends the program; until then its data are good enough.
+        // A thread that panics ends the program; until then its data are good enough.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until something has changed, or for that moment.
+    /// Waits until something has changed, or until this moment.
     fn wait<'a>(&self, state: MutexGuard<'a, State>, until: Option<Instant>) -> MutexGuard<'a, State> {
         match until.map(|until| until.saturating_duration_since(Instant::now())) {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -141,7 +138,7 @@ impl Turnstile {
 }
 
 impl State {
-    /// Whether this thread may pass now. If not, when to ask again, unless something changes before.
+    /// Whether this thread may pass now. If not, when to ask again unless something changes before.
     fn may_pass(&self, thread: u32, waits: bool) -> Result<(), Option<Instant>> {
         if self.passing {
             return Err(None);
@@ -163,8 +160,7 @@ impl State {
     }
 }
 
-/// Whether a step is something to look at. The others (to wait, to have written, to start and to end) follow from what
-/// was done before them, and pass at once.
+/// Whether a step is worth watching. The others follow from the steps before them, and pass at once.
 pub(super) fn takes_time(step: &Step) -> bool {
     match step {
         Step::Read { .. }
@@ -184,7 +180,7 @@ pub(super) fn takes_time(step: &Step) -> bool {
     }
 }
 
-/// The way into the turnstile from one of the endpoints.
+/// The entrance of the threads of one endpoint.
 struct Entrance {
     turnstile: Arc<Turnstile>,
     side: Side,
@@ -233,9 +229,9 @@ mod tests {
     }
 
     #[test]
-    fn who_is_paused_passes_one_by_one_in_the_order_in_which_they_came() {
+    fn while_paused_steps_pass_one_by_one_in_the_order_in_which_they_came() {
         let (turnstile, events) = paused();
-        let sends = Step::Sends { event: "Typed", waiting: 0 };
+        let sends = Step::Sends { event: "Typed".into(), waiting: 0 };
         let (first, second) = (comes(&turnstile, READ), comes(&turnstile, sends.clone()));
         assert_eq!(step(&events), None);
         assert_eq!(turnstile.next().unwrap().step, READ);
@@ -249,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_held_up_by_waiting() {
+    fn waiting_passes_at_once_even_while_paused() {
         let (turnstile, events) = paused();
         let waits = Step::Waits(For::Event);
         turnstile.observer(Side::B).emit(&waits);
@@ -268,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_reads_before_the_one_who_wrote_has_said_so() {
+    fn no_read_passes_before_the_write_has_been_reported() {
         let (turnstile, events) = paused();
         turnstile.set_pace(Pace::FULL);
         let observer = turnstile.observer(Side::A);

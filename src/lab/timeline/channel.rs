@@ -1,53 +1,51 @@
-//! How many events were in the channel of an endpoint, and when.
+//! How many events the channel of an endpoint held, and when.
 
-use super::model::{Endpoint, Kind, Time};
+use super::model::{Endpoint, Time};
+use crate::observe::Step;
 
-/// From when to when there were so many.
-pub(super) struct Filling {
+/// From when to when the channel held this many events.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Level {
     pub(super) from: Time,
-    pub(super) to: Time,
-    pub(super) events: u64,
+    pub(super) until: Time,
+    pub(super) events: usize,
 }
 
-/// Whenever it was not empty. An event is in it from the moment a thread begins to send it until main has taken it.
-pub(super) fn fillings(endpoint: &Endpoint) -> Vec<Filling> {
-    let mut changes: Vec<(Time, Option<u64>)> = endpoint
-        .steps()
-        .filter_map(|step| match step.kind {
-            Kind::Sends => Some((step.at, None)),
-            // Main knows how many are left.
-            Kind::Takes => Some((step.at, step.waiting)),
-            _ => None,
-        })
-        .collect();
+/// Whenever the channel was not empty. An event is in it from the moment a thread begins to send it until main takes it.
+pub(super) fn levels(endpoint: &Endpoint) -> Vec<Level> {
+    let change = |step: &Step| match step {
+        Step::Sends { .. } => Some(None),
+        // Main knows how many are left.
+        Step::Takes { waiting, .. } => Some(Some(*waiting)),
+        _ => None,
+    };
+    let mut changes: Vec<_> =
+        endpoint.slices().filter_map(|slice| Some((slice.from, change(&slice.step)?))).collect();
     changes.sort_by_key(|change| change.0);
-    let mut fillings: Vec<Filling> = Vec::new();
+    let mut levels = Vec::new();
     let (mut events, mut since) = (0, 0);
-    for (at, left) in changes {
-        if events > 0 && at > since {
-            fillings.push(Filling { from: since, to: at, events });
+    for (now, left) in changes {
+        if events > 0 && now > since {
+            levels.push(Level { from: since, until: now, events });
         }
         events = left.unwrap_or(events + 1);
-        since = at;
+        since = now;
     }
-    fillings
+    levels
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::journey::tests::{doing, endpoint};
+    use super::super::flows::tests::endpoint;
     use super::*;
+    use crate::rules::messages::Messages;
 
     #[test]
     fn it_fills_with_what_is_sent_and_empties_with_what_is_taken() {
-        let mut takes = doing(30, Kind::Takes, "Typed", (0, 0, 0));
-        takes.waiting = Some(1);
-        let mut last = doing(40, Kind::Takes, "Typed", (0, 0, 0));
-        last.waiting = Some(0);
-        let sends = |at| doing(at, Kind::Sends, "Typed", (0, 0, 0));
-        let fillings = fillings(&endpoint(vec![sends(10), sends(20), takes, last]));
-        let found: Vec<_> =
-            fillings.iter().map(|filling| (filling.from, filling.to, filling.events)).collect();
-        assert_eq!(found, [(10, 20, 1), (20, 30, 2), (30, 40, 1)]);
+        let sends = || Step::Sends { event: "Typed".into(), waiting: 0 };
+        let takes = |waiting| Step::Takes { event: "Typed".into(), waiting, messages: Messages::NONE };
+        let levels = levels(&endpoint([(10, sends()), (20, sends()), (30, takes(1)), (40, takes(0))]));
+        let level = |from, until, events| Level { from, until, events };
+        assert_eq!(levels, [level(10, 20, 1), level(20, 30, 2), level(30, 40, 1)]);
     }
 }

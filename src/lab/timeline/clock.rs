@@ -1,19 +1,18 @@
 //! The clocks of several machines disagree, and then a message could arrive before it was sent. So traces are moved until
-//! none does: by as little as possible, and not at all if there is no need.
+//! none does: by as little as possible, and not at all without need.
 
-use super::journey::Journey;
-use super::model::{Endpoint, Time};
+use super::model::{Endpoint, Flow, Time};
 use super::words;
 use std::collections::HashMap;
 
-/// Between which amounts an endpoint may be moved.
+/// The limits between which an endpoint may be moved.
 #[derive(Clone, Copy)]
 struct Range {
-    from: Option<Time>,
-    to: Option<Time>,
+    min: Option<Time>,
+    max: Option<Time>,
 }
 
-/// Each trace says what is 0 on its axis. The earliest of these is it for all.
+/// Puts all traces on the axis that begins first.
 pub(super) fn put_on_one_axis(endpoints: &mut [Endpoint]) {
     let origin = endpoints.iter().map(|endpoint| endpoint.origin).min().unwrap_or_default();
     for endpoint in endpoints {
@@ -21,58 +20,57 @@ pub(super) fn put_on_one_axis(endpoints: &mut [Endpoint]) {
     }
 }
 
-/// Moves what has to be moved, and tells which and by how much.
-pub(super) fn agree(endpoints: &mut [Endpoint], journeys: &[Journey]) -> Vec<String> {
-    let slack = slack(endpoints, journeys);
+/// Moves the endpoints whose clocks disagree, and returns a note about each.
+pub(super) fn align(endpoints: &mut [Endpoint], flows: &[Flow]) -> Vec<String> {
+    let slack = slack(endpoints, flows);
     let mut placed: Vec<usize> = Vec::new();
     let mut by = vec![0; endpoints.len()];
     while placed.len() < endpoints.len() {
-        // First whoever has talked with somebody who has his place.
+        // Endpoints that exchanged messages with a placed one come first.
         let open = || (0..endpoints.len()).filter(|one| !placed.contains(one));
-        let talked = |one: &usize| {
-            placed
-                .iter()
-                .any(|other| slack.contains_key(&(*one, *other)) || slack.contains_key(&(*other, *one)))
+        let is_bound = |one: &usize| {
+            let knows = |other| slack.contains_key(&(*one, other)) || slack.contains_key(&(other, *one));
+            placed.iter().any(|other| knows(*other))
         };
-        let Some(next) = open().find(talked).or_else(|| open().next()) else { break };
-        let from = placed.iter().filter_map(|other| Some(by[*other] - slack.get(&(*other, next))?)).max();
-        let to = placed.iter().filter_map(|other| Some(by[*other] + slack.get(&(next, *other))?)).min();
-        by[next] = Range { from, to }.least();
+        let Some(next) = open().find(is_bound).or_else(|| open().next()) else { break };
+        let min = placed.iter().filter_map(|other| Some(by[*other] - slack.get(&(*other, next))?)).max();
+        let max = placed.iter().filter_map(|other| Some(by[*other] + slack.get(&(next, *other))?)).min();
+        by[next] = Range { min, max }.smallest();
         placed.push(next);
     }
     let mut notes = Vec::new();
     for (endpoint, by) in endpoints.iter_mut().zip(by).filter(|(_, by)| *by != 0) {
         endpoint.move_by(by);
-        let (length, direction) = (words::length(by.abs()), if by > 0 { "later" } else { "earlier" });
+        let (duration, direction) = (words::duration(by.abs()), if by > 0 { "later" } else { "earlier" });
         notes.push(format!(
-            "the times of {} ({}) are shown {length} {direction} than recorded, because else messages would arrive before \
-             they were sent: the clocks of the two machines disagree",
+            "the times of {} ({}) are shown {duration} {direction} than recorded: the clocks of the two machines disagree, and \
+             messages would arrive before they were sent",
             endpoint.letter, endpoint.file
         ));
     }
     notes
 }
 
-/// How long the quickest message took from one endpoint to another; less than nothing, if their clocks disagree.
-fn slack(endpoints: &[Endpoint], journeys: &[Journey]) -> HashMap<(usize, usize), Time> {
+/// How long the quickest message took from one endpoint to another; negative if their clocks disagree.
+fn slack(endpoints: &[Endpoint], flows: &[Flow]) -> HashMap<(usize, usize), Time> {
     let mut slack = HashMap::new();
-    for journey in journeys {
-        let (Some(from), Some(to)) = (journey.from(), journey.to()) else { continue };
-        let (Some(left), Some(arrived)) = (journey.leaves(endpoints), journey.arrives(endpoints)) else {
+    for flow in flows {
+        let (Some(from), Some(to)) = (flow.from(), flow.to()) else { continue };
+        let (Some(left), Some(arrived)) = (flow.leaves(endpoints), flow.arrives(endpoints)) else {
             continue;
         };
         let took = arrived.saturating_sub(left);
-        slack.entry((from, to)).and_modify(|least: &mut Time| *least = took.min(*least)).or_insert(took);
+        slack.entry((from, to)).and_modify(|min: &mut Time| *min = took.min(*min)).or_insert(took);
     }
     slack
 }
 
 impl Range {
-    /// The smallest amount, or the middle if both ends are known: then each direction has as much of what is uncertain.
-    fn least(self) -> Time {
-        match (self.from, self.to) {
-            (from, to) if from.is_none_or(|from| from <= 0) && to.is_none_or(|to| to >= 0) => 0,
-            (Some(from), Some(to)) => from.midpoint(to),
+    /// The smallest amount, or the middle if both limits are known: then each direction gets half of the uncertainty.
+    fn smallest(self) -> Time {
+        match (self.min, self.max) {
+            (min, max) if min.is_none_or(|min| min <= 0) && max.is_none_or(|max| max >= 0) => 0,
+            (Some(min), Some(max)) => min.midpoint(max),
             (Some(amount), None) | (None, Some(amount)) => amount,
             (None, None) => 0,
         }
@@ -81,27 +79,27 @@ impl Range {
 
 #[cfg(test)]
 mod tests {
-    use super::super::journey::tests::{doing, endpoint};
-    use super::super::journey::{Journey, find};
+    use super::super::flows::find;
+    use super::super::flows::tests::{endpoint, messages, read, wrote};
     use super::*;
-    use crate::lab::timeline::model::Kind;
+    use crate::observe::{Place, Step};
 
-    /// One endpoint writes at these times and the other reads at those; and the other way round.
-    fn session(there: (Time, Time), back: Option<(Time, Time)>) -> (Vec<Endpoint>, Vec<Journey>) {
-        let mut one = vec![doing(there.0, Kind::Wrote, "socket", (7, 1, 1))];
-        let mut other = vec![doing(there.1, Kind::Read, "socket", (7, 1, 1))];
+    /// One endpoint writes and the other reads at these times; and the other way round.
+    fn session(there: (Time, Time), back: Option<(Time, Time)>) -> (Vec<Endpoint>, Vec<Flow>) {
+        let mut one = vec![(there.0, wrote(Place::Peer, messages(7, 1, 1)))];
+        let mut other = vec![(there.1, read(Place::Peer, messages(7, 1, 1)))];
         if let Some(back) = back {
-            other.push(doing(back.0, Kind::Wrote, "socket", (8, 1, 1)));
-            one.push(doing(back.1, Kind::Read, "socket", (8, 1, 1)));
+            other.push((back.0, wrote(Place::Peer, messages(8, 1, 1))));
+            one.push((back.1, read(Place::Peer, messages(8, 1, 1))));
         }
         let endpoints = vec![endpoint(one), endpoint(other)];
-        let journeys = find(&endpoints);
-        (endpoints, journeys)
+        let flows = find(&endpoints);
+        (endpoints, flows)
     }
 
     fn moved(there: (Time, Time), back: Option<(Time, Time)>) -> (Time, usize) {
-        let (mut endpoints, journeys) = session(there, back);
-        let notes = agree(&mut endpoints, &journeys);
+        let (mut endpoints, flows) = session(there, back);
+        let notes = align(&mut endpoints, &flows);
         assert_eq!(endpoints[0].moved, 0);
         (endpoints[1].moved, notes.len())
     }
@@ -127,9 +125,9 @@ mod tests {
 
     #[test]
     fn traces_of_different_days_are_put_on_one_axis() {
-        let mut endpoints = vec![endpoint(vec![doing(5, Kind::Starts, "", (0, 0, 0))]), Endpoint::default()];
+        let mut endpoints = vec![endpoint([(5, Step::Starts)]), Endpoint::default()];
         endpoints[0].origin = 86_400;
         put_on_one_axis(&mut endpoints);
-        assert_eq!(endpoints[0].lanes[0].steps[0].at, 86_400 * 1_000_000_000 + 5);
+        assert_eq!(endpoints[0].tracks[0].slices[0].from, 86_400 * 1_000_000_000 + 5);
     }
 }

@@ -1,190 +1,189 @@
 //! The drawing, as pieces of SVG.
 //!
-//! Each element that lies on the time axis says between which moments, by their place in the list of moments: `data-a` and
-//! `data-b`. Here it is drawn where the even scale has them; the page's script moves it from there.
+//! Each element on the time axis says between which moments it lies, by their indices: `data-a` and `data-b`. Here it is
+//! drawn where the even scale has them; the page's script moves it from there.
 
+use super::arrows::{self, Arrow, Kind};
 use super::channel;
-use super::journey::{self, Journey, Stage};
-use super::layout::{AXIS, Layout, NAMES, Row, THIN};
-use super::model::{At, Endpoint, Kind, Lane, Step, Time, Timeline};
+use super::layout::{AXIS, Layout, NAMES, Row, THIN, WIDTH};
+use super::model::{Endpoint, Flow, Slice, SliceId, Time, Timeline, Track};
 use super::scale::Scale;
-use super::svg;
-use super::words::{self, Streams, escaped};
-use std::collections::{BTreeMap, HashMap};
+use super::words::{self, Directions};
+use crate::lab::svg::{Element, round};
+use crate::observe::{Decision, Goodbye, Step};
+use std::collections::HashMap;
 use std::fmt::Write;
 
-/// How wide a letter is, about, in pixels.
+/// The approximate width of a letter, in pixels.
 const LETTER: f64 = 8.0;
 
-/// What a label has at its sides.
+/// Pixels beside a label.
 const MARGIN: f64 = 4.0;
 
-/// A write that takes longer is blocked, because whoever is to take it does not. The line editor alone takes 20 ms to make
-/// room for a message.
+/// A write that takes longer is blocked, because its destination does not accept bytes. The line editor alone takes 20 ms
+/// to make space for a message.
 const BLOCKED: Time = 50_000_000;
 
-/// How far apart times are written at the axis at least.
+/// The minimum distance of two times on the axis, in pixels.
 const TICKS: f64 = 96.0;
+
+/// The most rows of a picture.
+const MAX_ROWS: usize = 30;
 
 pub(super) struct Drawing {
     pub(super) scale: Scale,
-    /// Without the helpers, and with them.
+    /// Where the rows of a picture begin and end.
+    pub(super) cuts: Vec<(f64, f64)>,
+    /// Without the helpers.
     pub(super) height: f64,
     pub(super) full_height: f64,
-    /// The rows, and their names. They do not move.
+    /// The backgrounds of the tracks, and their names. They do not move.
     pub(super) rows: String,
     pub(super) names: String,
     /// What lies on the time axis.
     pub(super) content: String,
-    /// A small picture of the whole, of the width of the scale.
+    /// An overview, of the width of the scale.
     pub(super) map: String,
-}
-
-/// Draws.
-struct Pen<'a> {
-    timeline: &'a Timeline,
-    scale: &'a Scale,
-    layout: &'a Layout,
-    streams: Streams,
-    /// In which journeys each step has a part.
-    journeys: HashMap<At, Vec<usize>>,
-    /// Where the rows of a picture end: no label is cut there.
-    ends: Vec<f64>,
-    out: String,
-}
-
-/// An arrow: from where, to where, and how it looks. Times and pixels.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Arrow {
-    from: (Time, i64),
-    to: (Time, i64),
-    class: &'static str,
 }
 
 impl Drawing {
     pub(super) fn of(timeline: &Timeline) -> Self {
-        let layout = Layout::of(&timeline.endpoints, &timeline.journeys);
+        let layout = Layout::of(&timeline.endpoints, &timeline.flows);
         let scale = scale(timeline);
-        let mut journeys: HashMap<_, Vec<_>> = HashMap::new();
-        for (number, journey) in timeline.journeys.iter().enumerate() {
-            for station in &journey.stations {
-                journeys.entry(station.at).or_default().push(number);
+        let cuts = scale.rows(WIDTH - NAMES - 10.0, MAX_ROWS);
+        let mut flows: HashMap<_, Vec<_>> = HashMap::new();
+        for (number, flow) in timeline.flows.iter().enumerate() {
+            for stop in &flow.stops {
+                flows.entry(stop.slice).or_default().push(number);
             }
         }
-        let streams = Streams::of(&timeline.endpoints);
-        let ends = svg::parts(&scale).into_iter().map(|part| part.1).collect();
-        let mut pen =
-            Pen { timeline, scale: &scale, layout: &layout, streams, journeys, ends, out: String::new() };
-        pen.together();
-        pen.axis();
-        pen.goodbyes();
-        pen.channels();
-        pen.steps();
-        pen.arrows();
-        let (content, map) = (std::mem::take(&mut pen.out), pen.map());
-        let (rows, names) = pen.rows();
-        Self { height: layout.height, full_height: layout.full_height, rows, names, content, map, scale }
+        let directions = Directions::of(&timeline.endpoints);
+        let mut painter = Painter {
+            timeline,
+            scale: &scale,
+            layout: &layout,
+            directions,
+            flows,
+            cuts: &cuts,
+            out: String::new(),
+        };
+        painter.both_ways();
+        painter.axis();
+        painter.goodbyes();
+        painter.channels();
+        painter.slices();
+        painter.arrows();
+        let (content, map) = (std::mem::take(&mut painter.out), painter.map());
+        let (rows, names) = rows(timeline, &layout);
+        let (height, full_height) = (layout.height, layout.full_height);
+        Self { height, full_height, rows, names, content, map, cuts, scale }
+    }
+
+    /// Whether it is too long for a picture, which has only its beginning.
+    pub(super) fn exceeds_picture(&self) -> bool {
+        self.cuts.last().is_some_and(|(_, to)| *to < self.scale.width())
     }
 }
 
-/// The moments: of all threads that a message passes. Helpers lie between them, so that they make nothing longer.
+/// The moments of all threads on the path of a message. Helpers lie between them, so that they make nothing longer.
 fn scale(timeline: &Timeline) -> Scale {
-    let on_the_way = |endpoint: &Endpoint| endpoint.lanes.iter().any(|lane| lane.place().is_some());
-    let lanes = timeline.endpoints.iter().flat_map(|endpoint| {
-        let all = !on_the_way(endpoint);
-        endpoint.lanes.iter().filter(move |lane| all || lane.place().is_some())
+    let slices = timeline.endpoints.iter().flat_map(|endpoint| {
+        let only_helpers = endpoint.tracks.iter().all(Track::is_helper);
+        let tracks = endpoint.tracks.iter().filter(move |track| only_helpers || !track.is_helper());
+        tracks.flat_map(|track| &track.slices)
     });
-    Scale::new(lanes.flat_map(|lane| &lane.steps).flat_map(|step| [step.at, step.until]).collect())
+    Scale::new(slices.flat_map(|slice| [slice.from, slice.until]).collect())
 }
 
-impl Pen<'_> {
-    /// Formatting into memory does not fail.
-    fn add(&mut self, piece: std::fmt::Arguments<'_>) {
-        let _ = self.out.write_fmt(piece);
+/// Draws what lies on the time axis.
+struct Painter<'a> {
+    timeline: &'a Timeline,
+    scale: &'a Scale,
+    layout: &'a Layout,
+    directions: Directions,
+    /// The flows that touch each slice.
+    flows: HashMap<SliceId, Vec<usize>>,
+    cuts: &'a [(f64, f64)],
+    out: String,
+}
+
+impl Painter<'_> {
+    fn add(&mut self, element: &Element) {
+        // Writing to memory does not fail.
+        let _ = writeln!(self.out, "{element}");
     }
 
-    fn index(&self, at: Time) -> String {
-        let index = format!("{:.3}", self.scale.index(at));
-        index.trim_end_matches('0').trim_end_matches('.').to_owned()
+    fn x(&self, moment: Time) -> f64 {
+        self.scale.x(moment)
     }
 
-    fn x(&self, at: Time) -> f64 {
-        self.scale.x(at)
+    /// Rounded: as an attribute it stands in the file for every element.
+    fn index(&self, moment: Time) -> f64 {
+        (self.scale.index(moment) * 1000.0).round() / 1000.0
     }
 
-    /// What is drawn from one moment to another.
-    fn span(
-        &mut self,
-        class: &str,
-        (from, to): (Time, Time),
-        row: Row,
-        labels: &[String],
-        more: &str,
-        title: &str,
-    ) {
+    /// A group that is drawn from one moment to another, with the first label that fits.
+    fn span(&self, class: &str, (from, to): (Time, Time), row: Row, labels: &[String]) -> Element {
         let (x, width) = (self.x(from), self.x(to) - self.x(from));
-        let (a, b) = (self.index(from), self.index(to));
-        let end =
-            self.ends[self.ends.partition_point(|end| *end <= x)..].first().copied().unwrap_or(f64::MAX);
-        let room = width.min(end - x);
-        let fits = labels.iter().find(|label| text_width(label) + MARGIN <= room);
-        let middle = row.middle() + 5.0;
-        self.add(format_args!(
-            "<g class=\"{class}\" data-a=\"{a}\" data-b=\"{b}\"{more} transform=\"translate({x:.1},0)\">\
-             <rect y=\"{}\" height=\"{}\" width=\"{:.1}\" rx=\"2\"/>",
-            row.y,
-            row.height,
-            width.max(1.0)
-        ));
-        if !labels.is_empty() {
-            let label = escaped(fits.map_or("", String::as_str));
-            let all = escaped(&labels.join("|"));
-            self.add(format_args!("<text x=\"{MARGIN}\" y=\"{middle}\" data-l=\"{all}\">{label}</text>"));
+        // A picture cuts the content there, but no label should be cut.
+        let cut = self.cuts.iter().map(|cut| cut.1).find(|cut| *cut > x).unwrap_or(f64::MAX);
+        let fits = |label: &&String| text_width(label) + MARGIN <= width.min(cut - x);
+        let rect = Element::new("rect").pixels([
+            ("y", row.y),
+            ("height", row.height),
+            ("width", width.max(1.0)),
+            ("rx", 2.0),
+        ]);
+        let span = self.group(class, from).set("data-b", self.index(to)).with(rect);
+        if labels.is_empty() {
+            return span;
         }
-        if !title.is_empty() {
-            self.add(format_args!("<title>{}</title>", escaped(title)));
-        }
-        self.add(format_args!("</g>\n"));
+        let label = labels.iter().find(fits).map_or("", String::as_str);
+        let text = Element::new("text").pixels([("x", MARGIN), ("y", row.middle() + 5.0)]);
+        span.with(text.set("data-l", labels.join("|")).text(label))
+    }
+
+    /// A group that is drawn at a moment.
+    fn group(&self, class: &str, moment: Time) -> Element {
+        let place = format!("translate({},0)", round(self.x(moment)));
+        Element::new("g").set("class", class).set("data-a", self.index(moment)).set("transform", place)
     }
 
     /// The moments when both directions moved at once.
-    fn together(&mut self) {
-        for (from, to) in &self.timeline.together {
+    fn both_ways(&mut self) {
+        for (from, to) in &self.timeline.both_ways {
             let row = Row { y: AXIS - 6.0, height: self.layout.height - AXIS };
-            let title = format!("both directions at once, for {}", words::length(to - from));
-            self.span("together", (*from, *to), row, &[], "", &title);
+            let text = format!("both directions at once, for {}", words::duration(to - from));
+            self.add(&self.span("together", (*from, *to), row, &[]).with(title(&text)));
         }
     }
 
     /// The times, and the breaks between them.
     fn axis(&mut self) {
-        let breaks: Vec<_> = self.scale.breaks().collect();
         let mut begins: Vec<Time> = self.scale.moments().first().copied().into_iter().collect();
-        for (from, to) in breaks {
-            let row = Row { y: AXIS, height: self.layout.height - AXIS - 12.0 };
-            self.span("break", (from, to), row, &[], "", "");
-            let label = vec![words::length(to - from)];
-            let title = format!("nothing happens for {}", words::length(to - from));
-            self.span("pause", (from, to), Row { y: AXIS, height: 20.0 }, &label, "", &title);
+        for (from, to) in self.scale.breaks() {
+            let duration = words::duration(to - from);
+            let (row, axis) =
+                (Row { y: AXIS, height: self.layout.height - AXIS - 12.0 }, Row { y: AXIS, height: 20.0 });
+            let text = format!("nothing happens for {duration}");
+            self.add(&self.span("break", (from, to), row, &[]));
+            self.add(&self.span("pause", (from, to), axis, &[duration]).with(title(&text)));
             begins.push(to);
         }
         let mut last = f64::NEG_INFINITY;
-        for at in begins {
-            // The script decides anew which of them have room.
-            let x = self.x(at);
-            let hidden = if x - last < TICKS {
-                " visibility=\"hidden\""
+        for moment in begins {
+            let x = self.x(moment);
+            let line = Element::new("line").pixels([("y1", AXIS), ("y2", AXIS + 42.0)]);
+            let text = Element::new("text").pixels([("x", 4.0), ("y", AXIS + 38.0)]);
+            let text = text.text(&words::moment(moment - self.timeline.zero));
+            let mut tick = self.group("tick", moment).with(line).with(text);
+            // The script decides again which of them fit.
+            if x - last < TICKS {
+                tick = tick.set("visibility", "hidden");
             } else {
                 last = x;
-                ""
-            };
-            let (a, when) = (self.index(at), words::moment(at - self.timeline.zero));
-            self.add(format_args!(
-                "<g class=\"tick\" data-a=\"{a}\" transform=\"translate({x:.1},0)\"{hidden}>\
-                 <line y1=\"{AXIS}\" y2=\"{:.1}\"/><text x=\"4\" y=\"{}\">{when}</text></g>\n",
-                AXIS + 42.0,
-                AXIS + 38.0
-            ));
+            }
+            self.add(&tick);
         }
     }
 
@@ -192,347 +191,253 @@ impl Pen<'_> {
     fn goodbyes(&mut self) {
         let mut marks = Vec::new();
         for endpoint in &self.timeline.endpoints {
-            for step in endpoint.steps() {
-                let what = match (step.kind, step.what.as_str()) {
-                    (Kind::Decides, "leave") => "decides: 88",
-                    (Kind::Goodbye, "heard") => "heard 88",
-                    (Kind::Goodbye, _) => "wrote 88",
+            for slice in endpoint.slices() {
+                let what = match slice.step {
+                    Step::Decides { decision: Decision::Leave, .. } => "decides: 88",
+                    Step::Goodbye(Goodbye::Heard) => "heard 88",
+                    Step::Goodbye(Goodbye::Written) => "wrote 88",
                     _ => continue,
                 };
-                marks.push((step.at, format!("{} {what}", endpoint.letter)));
+                marks.push((slice.from, format!("{} {what}", endpoint.letter)));
             }
         }
         marks.sort();
-        for (number, (at, text)) in marks.iter().enumerate() {
+        for (number, (moment, text)) in marks.iter().enumerate() {
             // They follow each other closely: two stand to the left of their lines, and the next two to the right.
-            let (side, shift) = if number % 4 < 2 { ("", -5) } else { (" after", 5) };
-            let (a, x, top) = (self.index(*at), self.x(*at), (number % 2) as f64 * 18.0);
-            self.add(format_args!(
-                "<g class=\"goodbye{side}\" data-a=\"{a}\" transform=\"translate({x:.1},0)\">\
-                 <line y1=\"{}\" y2=\"{:.1}\"/><text x=\"{shift}\" y=\"{}\">{}</text></g>\n",
-                top + 2.0,
-                self.layout.height - 12.0,
-                top + 16.0,
-                escaped(text)
-            ));
+            let (class, x) = if number % 4 < 2 { ("goodbye", -5.0) } else { ("goodbye after", 5.0) };
+            let y = (number % 2) as f64 * 18.0;
+            let line = Element::new("line").pixels([("y1", y + 2.0), ("y2", self.layout.height - 12.0)]);
+            let text = Element::new("text").pixels([("x", x), ("y", y + 16.0)]).text(text);
+            self.add(&self.group(class, *moment).with(line).with(text));
         }
     }
 
     /// How many events are in each channel.
     fn channels(&mut self) {
-        for (endpoint, frame) in self.timeline.endpoints.iter().zip(&self.layout.frames) {
-            let Some(row) = frame.channel else { continue };
-            for filling in channel::fillings(endpoint) {
-                // The more, the higher; what is above five is told by the number alone.
-                let height = row.inner().height * (0.5 + 0.1 * filling.events.min(5) as f64);
-                let bar = Row { y: row.y + row.height - 4.0 - height, height };
-                let count = filling.events.to_string();
-                let title =
-                    format!("{} · channel\nholds {}", endpoint.letter, words::many(filling.events, "event"));
-                self.span("filling", (filling.from, filling.to), bar, &[count], "", &title);
+        for (endpoint, rows) in self.timeline.endpoints.iter().zip(&self.layout.endpoints) {
+            let Some(row) = rows.channel else { continue };
+            for level in channel::levels(endpoint) {
+                // Only the number distinguishes more than five.
+                let height = row.inner().height * (0.5 + 0.1 * level.events.min(5) as f64);
+                let bar = Row { y: row.bottom() - 4.0 - height, height };
+                let events = words::count(level.events as u64, "event");
+                let text = format!("{} · channel\nholds {events}", endpoint.letter);
+                let span = self.span("level", (level.from, level.until), bar, &[level.events.to_string()]);
+                self.add(&span.with(title(&text)));
             }
         }
     }
 
-    fn steps(&mut self) {
+    fn slices(&mut self) {
         let numbers = self.order();
-        for (endpoint, (of, frame)) in self.timeline.endpoints.iter().zip(&self.layout.frames).enumerate() {
-            for (lane, (thread, row)) in of.lanes.iter().zip(&frame.lanes).enumerate() {
-                for (step, is) in thread.steps.iter().enumerate() {
-                    let at = At { endpoint, lane, step };
-                    self.step(at, of, thread, is, row.inner(), numbers.get(&at));
-                }
+        for (number, endpoint) in self.timeline.endpoints.iter().enumerate() {
+            for (id, slice) in endpoint.identified(number) {
+                let row = self.layout.endpoints[number].tracks[id.track].inner();
+                let track = &endpoint.tracks[id.track];
+                self.add(&self.slice(id, endpoint, track, slice, row, numbers.get(&id)));
             }
         }
     }
 
-    /// The steps among which one goes with the arrow keys: all that do something, by their time.
-    fn order(&self) -> HashMap<At, usize> {
-        let mut steps = Vec::new();
-        for (endpoint, of) in self.timeline.endpoints.iter().enumerate() {
-            for (lane, thread) in of.lanes.iter().enumerate().filter(|(_, thread)| thread.place().is_some()) {
-                let does = thread.steps.iter().enumerate().filter(|(_, step)| !step.is_wait());
-                steps.extend(does.map(|(step, is)| (is.at, At { endpoint, lane, step })));
-            }
+    /// The position of each slice among those that the arrow keys visit: all that do something, by their time.
+    fn order(&self) -> HashMap<SliceId, usize> {
+        let mut ids = Vec::new();
+        for (number, endpoint) in self.timeline.endpoints.iter().enumerate() {
+            let visited =
+                |(id, slice): &(SliceId, &Slice)| !slice.is_wait() && !endpoint.tracks[id.track].is_helper();
+            ids.extend(endpoint.identified(number).filter(visited).map(|(id, slice)| (slice.from, id)));
         }
-        steps.sort_unstable();
-        steps.into_iter().enumerate().map(|(number, (_, at))| (at, number)).collect()
+        ids.sort_unstable();
+        ids.into_iter().enumerate().map(|(number, (_, id))| (id, number)).collect()
     }
 
-    fn step(
-        &mut self,
-        at: At,
+    fn slice(
+        &self,
+        id: SliceId,
         endpoint: &Endpoint,
-        lane: &Lane,
-        step: &Step,
+        track: &Track,
+        slice: &Slice,
         row: Row,
         number: Option<&usize>,
-    ) {
-        let mut class = format!("step {}", class(step.kind));
-        if is_stuck(step) {
+    ) -> Element {
+        let mut class = format!("step {}", class(&slice.step));
+        if is_stuck(slice) {
             class.push_str(" stuck");
         }
-        if lane.place().is_none() {
+        if track.is_helper() {
             class.push_str(" helper");
         }
-        let mut more = String::new();
+        let mut labels = slice.step.labels();
+        if let Step::Writes { to, .. } = slice.step
+            && is_stuck(slice)
+        {
+            labels[0] = format!("writes {}: blocked", to.name());
+        }
+        let mut span = self.span(&class, (slice.from, slice.until), row, &labels);
         if let Some(number) = number {
-            let _ = write!(more, " data-n=\"{number}\"");
+            span = span.set("data-n", number);
         }
-        if let Some(journeys) = self.journeys.get(&at) {
-            let _ = write!(more, " data-m=\"{}\"", list(journeys));
+        if let Some(flows) = self.flows.get(&id) {
+            span = span.set("data-m", list(flows));
         }
-        let does = self.streams.describe(step);
-        let title = format!(
-            "{} · {}\n{does}\nat {}, for {}",
+        span.with(title(&format!(
+            "{} · {}\n{}\nat {}, for {}",
             endpoint.letter,
-            lane.name,
-            words::moment(step.at - self.timeline.zero),
-            words::length(step.lasts())
-        );
-        let mut labels = words::labels(step);
-        if step.kind == Kind::Writes && is_stuck(step) {
-            labels[0] = format!("writes {}: blocked", step.what);
-        }
-        self.span(&class, (step.at, step.until), row, &labels, &more, &title);
+            track.name,
+            self.directions.sentence(slice),
+            words::moment(slice.from - self.timeline.zero),
+            words::duration(slice.duration())
+        )))
     }
 
     fn arrows(&mut self) {
-        // Messages that go the same way in the same steps share their arrows.
-        let mut arrows: BTreeMap<Arrow, Vec<usize>> = BTreeMap::new();
-        for (number, journey) in self.timeline.journeys.iter().enumerate() {
-            for arrow in self.arrows_of(journey) {
-                arrows.entry(arrow).or_default().push(number);
-            }
-        }
-        for (arrow, journeys) in arrows {
-            let of: Vec<_> = journeys.iter().map(|journey| &self.timeline.journeys[*journey]).collect();
-            let first = of[0];
-            let direction = if is_back(first) { "back" } else { "there" };
-            let kind = if first.is_goodbye() { "bye" } else { direction };
-            let label = match first.is_goodbye() {
-                true => "88".to_owned(),
-                false => words::range(first.first, of.iter().map(|journey| journey.count).sum()),
-            };
-            let (a, b) = (self.index(arrow.from.0), self.index(arrow.to.0));
-            let (x1, x2) = (self.x(arrow.from.0), self.x(arrow.to.0));
-            let (y1, y2) = (arrow.from.1, arrow.to.1);
-            let ids = list(&journeys);
-            let title = match first.is_goodbye() {
-                true => format!("the goodbye {}", self.streams.name(first.stream)),
-                false => format!("message {label} {}", self.streams.name(first.stream)),
-            };
-            let title =
-                format!("{title}\n{}, {}", arrow.class_in_words(), words::length(arrow.to.0 - arrow.from.0));
-            let class = arrow.class;
-            self.add(format_args!(
-                "<line class=\"arrow {class} {kind}\" data-a=\"{a}\" data-b=\"{b}\" data-m=\"{ids}\" \
-                 x1=\"{x1:.1}\" y1=\"{y1}\" x2=\"{x2:.1}\" y2=\"{y2}\" marker-end=\"url(#head-{kind})\">\
-                 <title>{}</title></line>\n",
-                escaped(&title)
-            ));
-            if matches!(class, "wire" | "typed" | "shown") {
-                let (x, y) = match class {
-                    // Where it is typed and shown, on the rim; else in the middle.
-                    "typed" => (x1, y1 as f64 - THIN / 2.0),
-                    "shown" => (x2, y2 as f64 + THIN / 2.0),
-                    _ => ((x1 + x2) / 2.0, (y1 + y2) as f64 / 2.0),
-                };
-                let width = (text_width(&label) * 1.15 + 8.0).max(20.0);
-                self.add(format_args!(
-                    "<g class=\"number {kind}\" data-a=\"{a}\" data-b=\"{b}\" data-mid=\"1\" data-m=\"{ids}\" \
-                     transform=\"translate({x:.1},0)\"><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" \
-                     height=\"20\" rx=\"10\"/><text y=\"{:.1}\">{label}</text><title>{}</title></g>\n",
-                    -width / 2.0,
-                    y - 10.0,
-                    y + 5.0,
-                    escaped(&title)
-                ));
-            }
+        for (arrow, flows) in arrows::all(self.timeline, self.layout) {
+            self.arrow(&arrow, &flows);
         }
     }
 
-    fn arrows_of(&self, journey: &Journey) -> Vec<Arrow> {
-        let mut arrows = Vec::new();
-        let frames = &self.layout.frames;
-        let row = |at: At| frames[at.endpoint].lanes[at.lane].inner();
-        let when = |at: At| journey::step(&self.timeline.endpoints, at).at;
-        if let Some((typed, keyboard)) = journey
-            .at(Stage::Typed)
-            .and_then(|at| frames[at.endpoint].keyboard.map(|keyboard| (at, keyboard)))
-        {
-            arrows.push(Arrow::new("typed", when(typed), keyboard, when(typed), row(typed)));
-        }
-        for pair in journey.stations.windows(2) {
-            let (from, to) = (pair[0].at, pair[1].at);
-            if (from.endpoint, from.lane) == (to.endpoint, to.lane) {
-                continue;
-            }
-            if from.endpoint != to.endpoint {
-                // The other side may have read it before the writer knows that it has been taken.
-                let left = when(from).min(when(to));
-                arrows.push(Arrow::new("wire", left, row(from), when(to), row(to)));
-                continue;
-            }
-            match frames[from.endpoint].channel {
-                Some(channel) if matches!(pair[0].stage, Stage::TypedSent | Stage::ReadSent) => {
-                    arrows.push(Arrow::new("into", when(from), row(from), when(from), channel.inner()));
-                    arrows.push(Arrow::new("out", when(to), channel.inner(), when(to), row(to)));
-                }
-                _ => arrows.push(Arrow::new("handed", when(from), row(from), when(to), row(to))),
-            }
-        }
-        let network =
-            |at: Option<At>| at.and_then(|at| frames[at.endpoint].network.map(|network| (at, network)));
-        match (journey.from(), journey.to()) {
-            (Some(_), None) => arrows.extend(
-                network(journey.at(Stage::Written))
-                    .map(|(at, network)| Arrow::new("wire", when(at), row(at), when(at), network)),
-            ),
-            (None, Some(_)) => arrows.extend(
-                network(journey.at(Stage::Read))
-                    .map(|(at, network)| Arrow::new("wire", when(at), network, when(at), row(at))),
-            ),
-            _ => (),
-        }
-        if let Some((shown, screen)) =
-            journey.at(Stage::Shown).and_then(|at| frames[at.endpoint].screen.map(|screen| (at, screen)))
-        {
-            arrows.push(Arrow::new("shown", when(shown), row(shown), when(shown), screen));
-        }
-        arrows
-    }
-
-    /// The whole at a glance: where something is typed or shown, both at once, and the goodbye.
-    fn map(&mut self) -> String {
-        for (from, to) in self.timeline.together.clone() {
-            let (x, width) = (self.x(from), self.x(to) - self.x(from));
-            self.add(format_args!(
-                "<rect class=\"together\" x=\"{x:.1}\" y=\"0\" width=\"{width:.1}\" height=\"24\"/>"
-            ));
-        }
-        for journey in &self.timeline.journeys {
-            let (from, to) = journey.span(&self.timeline.endpoints);
-            let (x, width) = (self.x(from), (self.x(to) - self.x(from)).max(2.0));
-            let (kind, y) = match (journey.is_goodbye(), is_back(journey)) {
-                (true, _) => ("bye", 9),
-                (false, false) => ("there", 3),
-                (false, true) => ("back", 15),
-            };
-            self.add(format_args!(
-                "<rect class=\"{kind}\" x=\"{x:.1}\" y=\"{y}\" width=\"{width:.1}\" height=\"6\"/>"
-            ));
-        }
-        std::mem::take(&mut self.out)
-    }
-
-    /// The rows and their names.
-    fn rows(mut self) -> (String, String) {
-        let (mut names, mut heads) = (String::new(), String::new());
-        let mut name = |class: &str, row: Row, text: &str| {
-            let y = row.middle() + 5.0;
-            let x = NAMES - 10.0;
-            let _ =
-                writeln!(names, "<text class=\"{class}\" x=\"{x}\" y=\"{y:.1}\">{}</text>", escaped(text));
+    fn arrow(&mut self, arrow: &Arrow, flows: &[usize]) {
+        let Arrow { from: (begin, y1), to: (end, y2), kind } = *arrow;
+        let of: Vec<_> = flows.iter().map(|flow| &self.timeline.flows[*flow]).collect();
+        let class = direction(of[0]);
+        let stream = self.directions.name(of[0].stream);
+        let count = of.iter().map(|flow| flow.count).sum();
+        let label = if of[0].is_goodbye() { "88".to_owned() } else { words::range(of[0].first, count) };
+        let what = if of[0].is_goodbye() { "the goodbye".to_owned() } else { format!("message {label}") };
+        let text = format!("{what} {stream}\n{}, {}", kind.words(), words::duration(end - begin));
+        let (x1, x2, y1, y2) = (self.x(begin), self.x(end), y1 as f64, y2 as f64);
+        let line = Element::new("line")
+            .set("class", format!("arrow {} {class}", kind.class()))
+            .set("data-a", self.index(begin))
+            .set("data-b", self.index(end))
+            .set("data-m", list(flows))
+            .pixels([("x1", x1), ("y1", y1), ("x2", x2), ("y2", y2)])
+            .set("marker-end", format!("url(#head-{class})"));
+        self.add(&line.with(title(&text)));
+        // The number stands at the rim where a message is typed and shown, and in the middle of the wire.
+        let (x, y) = match kind {
+            Kind::Typed => (x1, y1 - THIN / 2.0),
+            Kind::Shown => (x2, y2 + THIN / 2.0),
+            Kind::Wire => ((x1 + x2) / 2.0, (y1 + y2) / 2.0),
+            Kind::IntoChannel | Kind::OutOfChannel | Kind::Handed => return,
         };
-        for (endpoint, frame) in self.timeline.endpoints.iter().zip(&self.layout.frames) {
-            let rim = |row: Option<Row>, text| row.map(|row| ("rim", row, text));
-            let rims =
-                [rim(frame.keyboard, "keyboard"), rim(frame.screen, "screen"), rim(frame.network, "network")];
-            for (class, row, text) in rims.into_iter().flatten() {
-                self.row(class, row);
-                name(class, row, text);
-            }
-            if let Some(row) = frame.channel {
-                self.row("pipe", row);
-                name("pipe", row, "channel");
-            }
-            for (lane, row) in endpoint.lanes.iter().zip(&frame.lanes) {
-                let class = if lane.place().is_some() { "lane" } else { "lane helper" };
-                self.row(class, *row);
-                match lane.place() {
-                    Some(_) => name(class, *row, &lane.name),
-                    None => name(class, *row, &format!("{} {}", endpoint.letter, lane.name)),
-                }
-            }
-            let (head, y) = (title(endpoint), frame.head.middle() + 7.0);
-            let _ = writeln!(
-                heads,
-                "<text class=\"head\" x=\"12\" y=\"{y:.1}\"><tspan class=\"letter\">{}</tspan>{}</text>",
-                escaped(&endpoint.letter),
-                escaped(&head)
-            );
-        }
-        (self.out, names + &heads)
+        let width = (text_width(&label) * 1.15 + 8.0).max(20.0);
+        let rect = Element::new("rect").pixels([
+            ("x", -width / 2.0),
+            ("y", y - 10.0),
+            ("width", width),
+            ("height", 20.0),
+            ("rx", 10.0),
+        ]);
+        let number = Element::new("g")
+            .set("class", format!("number {class}"))
+            .set("data-a", self.index(begin))
+            .set("data-b", self.index(end))
+            .set("data-mid", 1)
+            .set("data-m", list(flows))
+            .set("transform", format!("translate({},0)", round(x)))
+            .with(rect)
+            .with(Element::new("text").pixels([("y", y + 5.0)]).text(&label));
+        self.add(&number.with(title(&text)));
     }
 
-    fn row(&mut self, class: &str, row: Row) {
-        self.add(format_args!(
-            "<rect class=\"{class}\" y=\"{}\" height=\"{}\" width=\"100%\"/>\n",
-            row.y + 1.0,
-            row.height - 2.0
-        ));
-    }
-}
-
-/// What an endpoint is, after its letter.
-fn title(endpoint: &Endpoint) -> String {
-    let threads = endpoint.lanes.len() as u64;
-    let Endpoint { command, design, file, .. } = endpoint;
-    format!("  {command} · {design} · {} · {file}", words::many(threads, "thread"))
-}
-
-impl Arrow {
-    /// From the edge of one row to that of another.
-    fn new(class: &'static str, from: Time, source: Row, to: Time, target: Row) -> Self {
-        let (y1, y2) = if source.y < target.y {
-            (source.y + source.height, target.y)
-        } else {
-            (source.y, target.y + target.height)
+    /// The overview: when messages were under way, both directions at once, and the goodbye.
+    fn map(&self) -> String {
+        let rect = |class, from, width, y, height| {
+            let rect = Element::new("rect").set("class", class);
+            rect.pixels([("x", from), ("y", y), ("width", width), ("height", height)]).to_string()
         };
-        Self { from: (from, y1.round() as i64), to: (to, y2.round() as i64), class }
+        let both_ways = self
+            .timeline
+            .both_ways
+            .iter()
+            .map(|(from, to)| rect("together", self.x(*from), self.x(*to) - self.x(*from), 0.0, 24.0));
+        let flows = self.timeline.flows.iter().map(|flow| {
+            let (from, to) = flow.span(&self.timeline.endpoints);
+            let class = direction(flow);
+            let y = match class {
+                "there" => 3.0,
+                "bye" => 9.0,
+                _ => 15.0,
+            };
+            rect(class, self.x(from), (self.x(to) - self.x(from)).max(2.0), y, 6.0)
+        });
+        both_ways.chain(flows).collect()
     }
+}
 
-    fn class_in_words(&self) -> &'static str {
-        match self.class {
-            "typed" => "from the keyboard",
-            "into" => "into the channel",
-            "out" => "out of the channel",
-            "handed" => "to another thread",
-            "shown" => "onto the screen",
-            _ => "over the network",
+/// The backgrounds of the rows, and their names.
+fn rows(timeline: &Timeline, layout: &Layout) -> (String, String) {
+    let (mut backgrounds, mut names, mut titles) = (String::new(), String::new(), String::new());
+    let mut add = |class: &str, row: Row, name: &str| {
+        let rect = Element::new("rect").set("class", class);
+        let rect = rect.pixels([("y", row.y + 1.0), ("height", row.height - 2.0)]).set("width", "100%");
+        let text = Element::new("text").set("class", class);
+        let text = text.pixels([("x", NAMES - 10.0), ("y", row.middle() + 5.0)]).text(name);
+        let _ = writeln!(backgrounds, "{rect}");
+        let _ = writeln!(names, "{text}");
+    };
+    for (endpoint, rows) in timeline.endpoints.iter().zip(&layout.endpoints) {
+        let Endpoint { letter, command, design, file, tracks, .. } = endpoint;
+        for (class, row, name) in [
+            ("rim", rows.keyboard, "keyboard"),
+            ("rim", rows.screen, "screen"),
+            ("rim", rows.network, "network"),
+            ("pipe", rows.channel, "channel"),
+        ] {
+            if let Some(row) = row {
+                add(class, row, name);
+            }
         }
+        for (track, row) in tracks.iter().zip(&rows.tracks) {
+            match track.is_helper() {
+                true => add("track helper", *row, &format!("{letter} {}", track.name)),
+                false => add("track", *row, &track.name),
+            }
+        }
+        let threads = words::count(tracks.len() as u64, "thread");
+        let text = Element::new("text").set("class", "head");
+        let text = text.pixels([("x", 12.0), ("y", rows.title.middle() + 7.0)]);
+        let letter = Element::new("tspan").set("class", "letter").text(letter);
+        let text = text.with(letter).text(&format!("  {command} · {design} · {threads} · {file}"));
+        let _ = writeln!(titles, "{text}");
+    }
+    (backgrounds, names + &titles)
+}
+
+fn title(text: &str) -> Element {
+    Element::new("title").text(text)
+}
+
+/// The class of a flow: the goodbye, or where it goes in the drawing.
+fn direction(flow: &Flow) -> &'static str {
+    match (flow.from(), flow.to()) {
+        _ if flow.is_goodbye() => "bye",
+        (Some(from), Some(to)) if from > to => "back",
+        (None, _) => "back",
+        _ => "there",
     }
 }
 
-/// Whether it goes up in the drawing.
-fn is_back(journey: &Journey) -> bool {
-    match (journey.from(), journey.to()) {
-        (Some(from), Some(to)) => from > to,
-        (from, _) => from.is_none(),
+/// Backpressure: a reader without a buffer, or a write that is blocked.
+fn is_stuck(slice: &Slice) -> bool {
+    match slice.step {
+        Step::Writes { .. } => slice.duration() > BLOCKED,
+        _ => slice.waits_for_buffer(),
     }
 }
 
-/// Waiting for a buffer, and writing that is blocked: somebody does not keep up.
-fn is_stuck(step: &Step) -> bool {
-    match step.kind {
-        Kind::Waits => step.what == "buffer",
-        Kind::Writes => step.lasts() > BLOCKED,
-        _ => false,
-    }
-}
-
-fn class(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Starts | Kind::Ends => "life",
-        Kind::Waits => "waits",
-        Kind::Read => "read",
-        Kind::Sends | Kind::HandsOut => "sends",
-        Kind::Takes => "takes",
-        Kind::Decides => "decides",
-        Kind::Writes | Kind::Wrote => "writes",
-        Kind::Begins | Kind::Tells => "tells",
-        Kind::Goodbye => "says88",
+fn class(step: &Step) -> &'static str {
+    match step {
+        Step::Starts | Step::Ends => "life",
+        Step::Waits(_) => "waits",
+        Step::Read { .. } => "read",
+        Step::Sends { .. } | Step::HandsOut { .. } => "sends",
+        Step::Takes { .. } => "takes",
+        Step::Decides { .. } => "decides",
+        Step::Writes { .. } | Step::Wrote { .. } => "writes",
+        Step::Begins { .. } | Step::Tells(_) => "tells",
+        Step::Goodbye(_) => "says88",
     }
 }
 

@@ -1,31 +1,32 @@
-//! `threadchat timeline`: what the threads did and which way each message took, drawn from traces (`docs/trace.md`).
+//! `threadchat timeline`: draws what each thread did and which path each message took, from traces (`docs/trace.md`).
 //!
 //! Read it in this order:
 //!
-//! 1. `model.rs`: what is known of a conversation: endpoints, their threads, and the steps of each.
+//! 1. `model.rs`: endpoints, the slices on the tracks of their threads, and the flows of messages (Perfetto's words).
 //! 2. `read.rs`: the files, line by line.
-//! 3. `journey.rs`: which steps of which threads, on both sides, belong to the same message.
+//! 3. `flows.rs`: which slices of which threads, on both sides, belong to the same message.
 //! 4. `clock.rs`: why no message arrives before it was sent, although each machine has its own clock.
-//! 5. `together.rs` and `channel.rs`: when both directions moved at once, and how full the channel was.
-//! 6. `scale.rs` and `layout.rs`: where a moment and where a thread is drawn.
-//! 7. `draw.rs`: the drawing, in pieces; `svg.rs` puts them into a picture, and `page.rs` into a page.
-//! 8. `words.rs` and `summary.rs`: what is told in words.
+//! 5. `overlap.rs` and `channel.rs`: when both directions moved at once, and how full the channel was.
+//! 6. `scale.rs`, `layout.rs` and `arrows.rs`: where a moment, a track and a flow are drawn.
+//! 7. `draw.rs`: the drawing, in pieces; `picture.rs` and `page.rs` put them into a picture and a page.
+//! 8. `words.rs` and `summary.rs`: the same in words.
 //!
-//! Everything is drawn here, once. The page's script (`page.js`) does no more than move what has been drawn along the time
-//! axis: each element says between which moments it lies.
+//! Everything is drawn here, once. The page's script (`page.js`) only moves what has been drawn along the time axis: each
+//! element says between which moments it lies.
 
+mod arrows;
 mod channel;
 mod clock;
 mod draw;
-mod journey;
+mod flows;
 mod layout;
 mod model;
+mod overlap;
 mod page;
+mod picture;
 mod read;
 mod scale;
 mod summary;
-mod svg;
-mod together;
 mod words;
 
 use crate::cli;
@@ -37,55 +38,54 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// How many steps are drawn. A browser is quick with so many, and nobody follows more.
-const STEPS: usize = 20_000;
+/// The most steps that are drawn: browsers are still fast with them, and nobody follows more.
+const MAX_STEPS: usize = 20_000;
 
-/// Draws the traces into the files that were asked for.
+/// Draws the traces into the files that `options` names.
 ///
 /// # Errors
-/// A file is no trace or cannot be read, or an output cannot be written, in a sentence for the user.
+/// A file is not a trace or cannot be read, or an output cannot be written, in a sentence for the user.
 pub fn run(options: &cli::Timeline) -> Result<Exit, String> {
     if options.output.is_some() && options.output == options.svg {
         return Err("-o and --svg name the same file: each needs one of its own".to_owned());
     }
-    let timeline = timeline(read::files(&options.traces, STEPS)?, STEPS);
+    let timeline = timeline(read::files(&options.traces, MAX_STEPS)?, MAX_STEPS);
     let drawing = Drawing::of(&timeline);
-    let cut = options.svg.is_some() && svg::is_cut(&drawing);
-    let cut = cut.then(|| "the picture has only the first rows of the drawing: the page has all".to_owned());
+    let cut = options.svg.is_some() && drawing.exceeds_picture();
+    let cut = cut
+        .then(|| "the picture has only the first rows of the drawing: the page has all of them".to_owned());
     for note in timeline.notes.iter().chain(&cut) {
-        // Nothing else runs that could be held up by it.
         let _ = writeln!(io::stderr(), "threadchat: {note}");
     }
     if let Some(path) = &options.output {
         write(path, &page::render(&timeline, &drawing))?;
     }
     if let Some(path) = &options.svg {
-        write(path, &svg::picture(&drawing))?;
+        write(path, &picture::render(&drawing))?;
     }
     Ok(Exit::InOrder)
 }
 
-/// All that is known when the endpoints have been read.
 fn timeline(read::Traces { mut endpoints, mut notes, cuts }: read::Traces, limit: usize) -> Timeline {
     clock::put_on_one_axis(&mut endpoints);
-    let journeys = journey::find(&endpoints);
-    notes.extend(clock::agree(&mut endpoints, &journeys));
+    let flows = flows::find(&endpoints);
+    notes.extend(clock::align(&mut endpoints, &flows));
     // Only now are the times of one file comparable with those of another.
-    let cuts = cuts.into_iter().map(|(endpoint, at)| at.saturating_add(endpoints[endpoint].moved));
+    let cuts = cuts.into_iter().map(|(endpoint, time)| time.saturating_add(endpoints[endpoint].moved));
     let mut begins: Vec<Time> =
-        endpoints.iter().flat_map(model::Endpoint::steps).map(|step| step.at).collect();
+        endpoints.iter().flat_map(model::Endpoint::slices).map(|slice| slice.from).collect();
     begins.sort_unstable();
-    let until = begins.get(limit).map(|at| at - 1).into_iter().chain(cuts).min();
+    let until = begins.get(limit).map(|time| time - 1).into_iter().chain(cuts).min();
     if let Some(until) = until {
-        let left = begins.partition_point(|at| *at <= until);
-        notes.push(format!("only the first {left} steps are drawn: more are too much for a browser"));
+        let left = begins.partition_point(|time| *time <= until);
+        notes.push(format!("only the first {left} steps are drawn: more would be too slow in a browser"));
         endpoints.iter_mut().for_each(|endpoint| endpoint.cut(until));
     }
-    // Once more: in the order of the times as they are now, and of what is left.
-    let journeys = journey::find(&endpoints);
+    // Again, because times have moved and slices have been removed.
+    let flows = flows::find(&endpoints);
     let zero = begins.first().copied().unwrap_or_default();
-    let together = together::moments(&endpoints, &journeys);
-    Timeline { endpoints, journeys, together, zero, notes }
+    let both_ways = overlap::both_ways(&endpoints, &flows);
+    Timeline { endpoints, flows, both_ways, zero, notes }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -1,5 +1,5 @@
 // Moves what has been drawn along the time axis: zoom, pan, steps and playing. It draws nothing. Each element says in data-a
-// and data-b between which moments it lies (a place in the list of moments, with a fraction between two of them); an axis
+// and data-b between which moments it lies: an index in the list of moments, with a fraction between two of them. The axis
 // has the place of each moment on both scales.
 "use strict";
 (() => {
@@ -22,18 +22,18 @@
     labels: element.querySelector("text")?.dataset.l?.split("|"),
     label: element.querySelector("text")?.textContent,
     y: ["y1", "y2"].map((name) => Number(element.getAttribute(name))),
-    journeys: element.dataset.m?.split(" ") ?? [],
+    flows: element.dataset.m?.split(" ") ?? [],
   }));
   const steps = items.filter((item) => item.element.dataset.n).sort((one, other) => one.element.dataset.n - other.element.dataset.n);
   const rows = [...document.querySelectorAll("tr[data-m]")];
 
-  // What is seen: from where to where on the scale, and how wide that is in pixels.
+  // The visible part of the scale, and its width in pixels.
   let seen = { scale: "even", from: 0, to: 1, width: 1 };
-  let current = -1; // the step one has gone to
-  let chosen = []; // the journeys that stand out
-  let now = 0; // where the play head is: a moment
-  let before = null; // what was seen before printing, while that lasts
-  let playing = null; // when the last frame of playing was
+  let current = -1; // the selected step
+  let chosen = []; // the highlighted flows
+  let now = 0; // the moment of the play head
+  let before = null; // what was visible before printing, while it lasts
+  let playing = null; // the time of the last frame while playing
 
   // Scales.
 
@@ -63,11 +63,11 @@
   // Layout.
 
   function layout() {
-    const free = {}; // up to where something has been written in each row
-    const fits = (item, row, from, to) => {
-      const room = from >= (free[row] ?? -Infinity);
-      item.element.setAttribute("visibility", room ? "visible" : "hidden");
-      if (room) free[row] = to;
+    const free = {}; // where free space begins in each row
+    const placeLabel = (item, row, from, to) => {
+      const fits = from >= (free[row] ?? -Infinity);
+      item.element.setAttribute("visibility", fits ? "visible" : "hidden");
+      if (fits) free[row] = to;
     };
     for (const item of items) {
       const future = playing !== null && item.a > now;
@@ -81,10 +81,10 @@
       else if (item.kind === "middle") {
         const middle = (from + to) / 2, half = item.rect.getAttribute("width") / 2;
         move(item, middle);
-        fits(item, item.rect.getAttribute("y"), middle - half, middle + half);
+        placeLabel(item, item.rect.getAttribute("y"), middle - half, middle + half);
       } else {
         move(item, from);
-        if (item.element.classList.contains("tick")) fits(item, "axis", from < -4 ? NaN : from, from + 96);
+        if (item.element.classList.contains("tick")) placeLabel(item, "axis", from < -4 ? NaN : from, from + 96);
       }
     }
     head.setAttribute("x1", x(now));
@@ -94,14 +94,14 @@
   const move = (item, to) => item.element.setAttribute("transform", `translate(${to.toFixed(1)},0)`);
 
   function span(item, from, to) {
-    // What begins far to the left is cut there: a browser draws nothing that is a million pixels wide.
+    // Cut far outside the view: browsers do not draw what is a million pixels wide.
     const left = Math.max(from, -20), right = Math.min(to, seen.width + 20);
     move(item, left);
     item.rect.setAttribute("width", Math.max(1, right - left).toFixed(1));
     if (!item.labels) return;
-    const hidden = Math.max(0, -left), room = right - left - hidden - 4;
+    const hidden = Math.max(0, -left), space = right - left - hidden - 4;
     item.text.setAttribute("x", 4 + hidden);
-    item.text.textContent = before ? item.label : (item.labels.find((label) => label.length * 8 <= room) ?? "");
+    item.text.textContent = before ? item.label : (item.labels.find((label) => label.length * 8 <= space) ?? "");
   }
 
   function arrow(item, from, to) {
@@ -115,7 +115,7 @@
     for (const [name, value] of Object.entries(set)) item.element.setAttribute(name, value.toFixed(1));
   }
 
-  // What is seen.
+  // The view.
 
   function show(from, to) {
     const list = places(), all = list[last] - list[0] || 1;
@@ -150,13 +150,13 @@
     show(seen.from + by, seen.to + by);
   };
   const fit = () => show(places()[0] - 0.03 * (places()[last] - places()[0]), places()[last] * 1.03);
-  // As it was drawn, from this moment on.
+  // The size in which it was drawn, from this moment on.
   const natural = (moment) => {
     setScale("even");
     show(place(moment) - 40, place(moment) - 40 + seen.width);
   };
 
-  /** Pans if the moment is not well in view. */
+  /** Pans if the moment is outside the view or near its border. */
   function follow(moment, low = 0.05, high = 0.8, to = 0.3) {
     const at = x(moment) / seen.width;
     if (at < low || at > high) pan((at - to) * seen.width);
@@ -164,7 +164,7 @@
 
   function setScale(scale) {
     if (scale === seen.scale) return;
-    // The same moments are seen afterwards.
+    // Keep the same moments in view.
     const [from, to] = [momentAt(seen.from), momentAt(seen.to)];
     seen.scale = scale;
     get("even").setAttribute("aria-pressed", scale === "even");
@@ -186,7 +186,7 @@
 
   // Details.
 
-  function tell(item) {
+  function showDetails(item) {
     const title = item?.element.querySelector("title")?.textContent ?? "";
     const [who, what, when] = title.split("\n");
     const parts = [["b", who], ["", what], ["span", when]].filter((part) => part[1]);
@@ -197,15 +197,15 @@
     }));
   }
 
-  function light(journeys) {
-    drawing.classList.toggle("chosen", journeys.length > 0);
-    for (const item of items) item.element.classList.toggle("lit", item.journeys.some((journey) => journeys.includes(journey)));
-    for (const row of rows) row.classList.toggle("lit", journeys.includes(row.dataset.m));
+  function highlight(flows) {
+    drawing.classList.toggle("chosen", flows.length > 0);
+    for (const item of items) item.element.classList.toggle("lit", item.flows.some((flow) => flows.includes(flow)));
+    for (const row of rows) row.classList.toggle("lit", flows.includes(row.dataset.m));
   }
 
-  function choose(journeys) {
-    chosen = journeys;
-    light(journeys);
+  function choose(flows) {
+    chosen = flows;
+    highlight(flows);
   }
 
   function go(step, andFollow = true) {
@@ -214,7 +214,7 @@
     current = clamp(step, 0, steps.length - 1);
     steps[current].element.classList.add("current");
     root.dataset.step = current;
-    tell(steps[current]);
+    showDetails(steps[current]);
     if (!andFollow) return;
     now = steps[current].a;
     follow(now);
@@ -227,13 +227,13 @@
     return (next < 0 ? steps.length : next) - 1;
   }
 
-  // With what it is said on in a hub.
-  const together = (journey) => rows.find((row) => row.dataset.m === journey)?.dataset.with?.split(" ") ?? [journey];
+  // With the messages that a hub has made of it.
+  const together = (flow) => rows.find((row) => row.dataset.m === flow)?.dataset.with?.split(" ") ?? [flow];
 
-  function chooseJourney(journey) {
-    const journeys = together(journey);
-    const first = steps.findIndex((step) => step.journeys.some((one) => journeys.includes(one)));
-    choose(journeys);
+  function chooseFlow(flow) {
+    const flows = together(flow);
+    const first = steps.findIndex((step) => step.flows.some((one) => flows.includes(one)));
+    choose(flows);
     if (first < 0) return;
     go(first);
     follow(now, 0.02, 0.1, 0.06);
@@ -256,7 +256,7 @@
     if (playing === null) return;
     const seconds = Math.max(0, time - playing) / 1000, speed = Number(get("speed").value);
     playing = time;
-    // On the even scale from moment to moment, on the true one as time goes.
+    // Moments per second on the even scale, a fraction of real time on the true one.
     now = seen.scale === "even" ? now + seconds * speed : momentAt(place(now) + seconds * 1e9 * speed);
     now = Math.min(now, last);
     const step = stepAt(now);
@@ -274,7 +274,7 @@
     get("speed").replaceChildren(...speeds.map(([value, text]) => new Option(text, value, value === first, value === first)));
   }
 
-  // What the user does.
+  // Input.
 
   const keys = {
     ArrowRight: () => go(current + 1),
@@ -293,7 +293,7 @@
 
   figure.addEventListener("keydown", (event) => {
     const target = event.target.tagName;
-    // A control that has the focus keeps the keys it needs.
+    // A focused control keeps the keys it needs.
     const isTaken = target === "SELECT" || target === "INPUT" || (target === "BUTTON" && event.key === " ");
     if (event.ctrlKey || event.altKey || event.metaKey || isTaken || !keys[event.key]) return;
     event.preventDefault();
@@ -327,9 +327,9 @@
     zoom(Math.exp(clamp(event.deltaY, -200, 200) / 400), event.clientX - view.getBoundingClientRect().left);
   }, { passive: false });
 
-  // A pointer that holds the drawing pans it; two fingers zoom.
-  const held = new Map(); // where each is
-  let moved = 0; // how far they have since the first of them came
+  // One pointer pans, two zoom.
+  const held = new Map(); // the x of each pointer
+  let moved = 0; // the distance since the first one went down
   const apart = () => [...held.values()].reduce((one, other) => Math.max(1, Math.abs(one - other)));
   const middle = () => [...held.values()].reduce((one, other) => (one + other) / 2) - view.getBoundingClientRect().left;
   view.addEventListener("pointerdown", (event) => {
@@ -349,7 +349,7 @@
   view.addEventListener("click", (event) => {
     const item = itemOf(event.target);
     if (moved > 4) return;
-    choose((item?.journeys ?? []).flatMap(together));
+    choose((item?.flows ?? []).flatMap(together));
     if (item?.element.dataset.n) go(Number(item.element.dataset.n));
   });
 
@@ -358,12 +358,12 @@
   view.addEventListener("pointerover", (event) => {
     const item = itemOf(event.target);
     if (!item || (held.size > 0 && moved > 4)) return;
-    tell(item);
-    light(item.journeys.length ? item.journeys.flatMap(together) : chosen);
+    showDetails(item);
+    highlight(item.flows.length ? item.flows.flatMap(together) : chosen);
   });
   view.addEventListener("pointerleave", () => {
-    light(chosen);
-    tell(steps[current]);
+    highlight(chosen);
+    showDetails(steps[current]);
   });
 
   const seek = (event) => {
@@ -381,7 +381,7 @@
   for (const row of rows) {
     row.tabIndex = 0;
     const does = () => {
-      chooseJourney(row.dataset.m);
+      chooseFlow(row.dataset.m);
       figure.scrollIntoView({ block: "start" });
       figure.focus({ preventScroll: true });
     };
@@ -389,7 +389,7 @@
     row.addEventListener("keydown", (event) => event.key === "Enter" && does());
   }
 
-  // The rows that are printed are copies of what is here: as it was drawn.
+  // The printed rows are copies of the drawing in its original state.
   const copies = document.createElement("div");
   addEventListener("beforeprint", () => {
     play(false);
@@ -406,7 +406,7 @@
     update();
   });
 
-  // page.html#step=3&theme=dark&scale=true&message=2&zoom=4&helpers=1&fit=1&play=1: a place to link to.
+  // page.html#step=3&theme=dark&scale=true&message=2&zoom=4&helpers=1&fit=1&play=1: links to a place.
   function obey() {
     const wants = new URLSearchParams(location.hash.slice(1));
     const number = (name) => (wants.has(name) && Number.isFinite(Number(wants.get(name))) ? Number(wants.get(name)) : null);
@@ -415,7 +415,7 @@
     resize();
     if (wants.has("fit")) fit();
     if (number("step") !== null) go(number("step"));
-    if (number("message") !== null) chooseJourney(String(number("message")));
+    if (number("message") !== null) chooseFlow(String(number("message")));
     if (["even", "true"].includes(wants.get("scale"))) setScale(wants.get("scale"));
     if (number("zoom") > 0) {
       zoom(1 / number("zoom"), x(now));
@@ -427,8 +427,8 @@
   root.classList.add("moves");
   fillSpeeds();
   resize();
-  // Where the first message begins.
-  const first = Math.max(0, steps.findIndex((step) => step.journeys.length));
+  // Start at the first message.
+  const first = Math.max(0, steps.findIndex((step) => step.flows.length));
   natural(steps[first]?.a ?? 0);
   go(first);
   obey();

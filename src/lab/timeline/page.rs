@@ -3,9 +3,10 @@
 use super::draw::Drawing;
 use super::layout::{AXIS, NAMES};
 use super::model::Timeline;
+use super::picture;
 use super::summary;
-use super::svg;
-use super::words::{Streams, escaped, range};
+use super::words::{Directions, range};
+use crate::lab::svg::{Element, escaped};
 use std::fmt::Write;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -19,11 +20,11 @@ const CONTROLS: &str = "\
 <button id=\"forth\" title=\"next event (→)\">Next ▶</button>\
 <button id=\"play\" title=\"play and pause (Space)\" aria-pressed=\"false\">▶ Play</button>\
 <label>Speed <select id=\"speed\"></select></label>\
-<button id=\"closer\" title=\"closer (+)\">+</button>\
-<button id=\"farther\" title=\"farther away (-)\">−</button>\
-<button id=\"fit\" title=\"all of it (0)\">All</button>\
-<button id=\"natural\" title=\"as large as can be read (1)\">1:1</button>\
-<span>Scale <button id=\"even\" title=\"the same room for every event (s)\" aria-pressed=\"true\">even</button> \
+<button id=\"closer\" title=\"zoom in (+)\">+</button>\
+<button id=\"farther\" title=\"zoom out (-)\">−</button>\
+<button id=\"fit\" title=\"show everything (0)\">All</button>\
+<button id=\"natural\" title=\"readable size (1)\">1:1</button>\
+<span>Scale <button id=\"even\" title=\"the same width for every event (s)\" aria-pressed=\"true\">even</button> \
 <button id=\"true\" title=\"true to time (s)\" aria-pressed=\"false\">true</button></span>\
 <label><input type=\"checkbox\" id=\"helpers\"> helpers</label>\
 <button id=\"theme\" title=\"light or dark\">◐</button>\
@@ -32,21 +33,21 @@ const CONTROLS: &str = "\
 
 const KEYS: &str = "\
 <details class=\"no-print\"><summary>Keys, when the drawing has the focus</summary>\n\
-<p><kbd>←</kbd> <kbd>→</kbd> previous and next event, <kbd>Home</kbd> <kbd>End</kbd> first and last, <kbd>+</kbd> <kbd>-</kbd> \
-or the wheel closer and farther away, <kbd>0</kbd> all of it, <kbd>1</kbd> as large as can be read, <kbd>Space</kbd> play and \
-pause, <kbd>s</kbd> the other scale, <kbd>Esc</kbd> no message stands out. Drag to pan; click on an arrow, a box or a row \
+<p><kbd>←</kbd> <kbd>→</kbd> previous and next event, <kbd>Home</kbd> <kbd>End</kbd> first and last event, <kbd>+</kbd> \
+<kbd>-</kbd> or the wheel zoom in and out, <kbd>0</kbd> show everything, <kbd>1</kbd> readable size, <kbd>Space</kbd> play and \
+pause, <kbd>s</kbd> the other scale, <kbd>Esc</kbd> no highlighted message. Drag to pan; click an arrow, a box or a row \
 of the table to follow a message.</p></details>\n";
 
-/// The kinds of steps, by their class in the drawing, and what they mean.
+/// The kinds of steps, by their class in the drawing.
 const LEGEND: [(&str, &str); 11] = [
     ("step waits", "waits"),
     ("step read", "read: a read has returned"),
-    ("step sends", "sends into the channel, or hands out to a writer"),
-    ("filling", "so many events in the channel"),
-    ("step takes", "takes out of the channel"),
+    ("step sends", "sends an event into the channel, or hands out messages to a writer"),
+    ("level", "the number of events in the channel"),
+    ("step takes", "takes an event out of the channel"),
     ("step decides", "decides"),
     ("step writes", "writes, wrote"),
-    ("step tells", "begins, tells the user, starts, ends"),
+    ("step tells", "begins, reports, starts, ends"),
     ("step says88", "the goodbye"),
     ("step stuck", "backpressure: no buffer left, or a write that is blocked"),
     ("together", "both directions at once"),
@@ -57,8 +58,8 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>threadchat timeline</title>\n\
-         <style>{}{STYLE}</style></head>\n<body>\n<h1>What each thread did, and the way of each message</h1>\n",
-        svg::STYLE
+         <style>{}{STYLE}</style></head>\n<body>\n<h1>What each thread did, and the path of each message</h1>\n",
+        picture::STYLE
     );
     let sentences: Vec<_> = summary::sentences(timeline).iter().map(|text| escaped(text)).collect();
     // Writing to memory does not fail.
@@ -66,8 +67,7 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
     for note in &timeline.notes {
         let _ = writeln!(page, "<p class=\"note\">Note: {}.</p>", escaped(note));
     }
-    // The rows to be printed are copies of the drawing, which would all be moved with it: the script puts them there only
-    // when they are wanted.
+    // The rows for print are copies of the drawing, which would all be moved with it: the script inserts them only to print.
     let _ = write!(
         page,
         "<figure id=\"figure\" tabindex=\"0\" aria-label=\"The timeline. All its messages are in the table below.\">\n\
@@ -77,7 +77,7 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
         figure(drawing),
         legend(drawing),
         table(timeline),
-        svg::printed(drawing)
+        picture::printed(drawing)
     );
     let _ = write!(
         page,
@@ -92,7 +92,7 @@ fn began(timeline: &Timeline) -> String {
     let began = OffsetDateTime::from_unix_timestamp(origin + timeline.zero / 1_000_000_000);
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
     let began = began.ok().and_then(|began| began.format(format).ok()).unwrap_or_default();
-    format!("Times are in seconds since the first step that was recorded, at {began} UTC.")
+    format!("Times are in seconds since the first recorded step, at {began} UTC.")
 }
 
 fn map(drawing: &Drawing) -> String {
@@ -114,30 +114,31 @@ fn figure(drawing: &Drawing) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"none\" pointer-events=\"all\"/>\n\
          <line id=\"head\" y1=\"{AXIS}\" y2=\"100%\"/>\n<g id=\"content\">{}</g></svg>\n<g id=\"names\">{}</g></svg></div>\n",
         drawing.full_height,
-        svg::defs(),
+        picture::defs(),
         drawing.rows,
         drawing.content,
         drawing.names
     )
 }
 
-/// Of what is in the drawing.
+/// Of the kinds of steps that are in the drawing.
 fn legend(drawing: &Drawing) -> String {
     let is_drawn = |(class, _): &&(&str, &str)| {
         let is_first = drawing.content.contains(&format!("class=\"{class}"));
         is_first || *class == "step stuck" && drawing.content.contains(" stuck")
     };
+    let item = |width: f64, sign: Element, text: &str| {
+        let svg = Element::new("svg").set("class", "timeline").pixels([("width", width), ("height", 24.0)]);
+        format!("<li>{}{text}</li>\n", svg.with(sign))
+    };
     let kind = |(class, text): &(&str, &str)| {
-        format!(
-            "<li><svg class=\"timeline\" width=\"34\" height=\"24\"><g class=\"{class}\"><rect x=\"1\" y=\"1\" width=\"32\" \
-             height=\"22\" rx=\"2\"/></g></svg>{text}</li>\n"
-        )
+        let size = [("x", 1.0), ("y", 1.0), ("width", 32.0), ("height", 22.0), ("rx", 2.0)];
+        item(34.0, Element::new("g").set("class", class).with(Element::new("rect").pixels(size)), text)
     };
     let arrow = |(class, text): (&str, &str)| {
-        format!(
-            "<li><svg class=\"timeline\" width=\"54\" height=\"24\"><line class=\"arrow wire {class}\" x1=\"2\" y1=\"12\" \
-             x2=\"50\" y2=\"12\" marker-end=\"url(#head-{class})\"/></svg>{text}</li>\n"
-        )
+        let line = Element::new("line").set("class", format!("arrow wire {class}"));
+        let line = line.pixels([("x1", 2.0), ("y1", 12.0), ("x2", 50.0), ("y2", 12.0)]);
+        item(54.0, line.set("marker-end", format!("url(#head-{class})")), text)
     };
     let kinds: String = LEGEND.iter().filter(is_drawn).map(kind).collect();
     let arrows = [("there", "a message, downwards"), ("back", "a message, upwards"), ("bye", "the goodbye")];
@@ -145,30 +146,30 @@ fn legend(drawing: &Drawing) -> String {
 }
 
 fn table(timeline: &Timeline) -> String {
-    let streams = Streams::of(&timeline.endpoints);
+    let directions = Directions::of(&timeline.endpoints);
     let mut table = String::from(
         "<h2>Every message</h2>\n<div class=\"table\"><table>\n<thead><tr><th>direction</th><th>message</th>\
          <th>typed at</th><th>shown at</th><th>took</th></tr></thead>\n<tbody>\n",
     );
-    for (number, journey) in timeline.journeys.iter().enumerate() {
-        let which = if journey.is_goodbye() { "88".to_owned() } else { range(journey.first, journey.count) };
+    for (number, flow) in timeline.flows.iter().enumerate() {
+        let which = if flow.is_goodbye() { "88".to_owned() } else { range(flow.first, flow.count) };
         let with = with(timeline, number);
-        let [typed, shown, took] = summary::times(timeline, journey);
+        let [typed, shown, took] = summary::times(timeline, flow);
         let _ = writeln!(
             table,
             "<tr data-m=\"{number}\"{with}><td>{}</td><td>{which}</td><td>{typed}</td><td>{shown}</td><td>{took}</td></tr>",
-            escaped(&streams.name(journey.stream))
+            escaped(&directions.name(flow.stream))
         );
     }
     table.push_str("</tbody></table></div>\n");
     table
 }
 
-/// What stands out together with a message: what it was in the hub before, or what the hub has said on.
+/// The messages that are highlighted with this one: what a hub relays, and what it has made of it.
 fn with(timeline: &Timeline, number: usize) -> String {
-    let journeys = &timeline.journeys;
-    let effects = journeys.iter().enumerate().filter(|(_, other)| other.cause == Some(number));
-    let with: Vec<_> = effects.map(|(effect, _)| effect).chain(journeys[number].cause).collect();
+    let flows = &timeline.flows;
+    let effects = flows.iter().enumerate().filter(|(_, other)| other.cause == Some(number));
+    let with: Vec<_> = effects.map(|(effect, _)| effect).chain(flows[number].cause).collect();
     if with.is_empty() {
         return String::new();
     }
@@ -176,7 +177,7 @@ fn with(timeline: &Timeline, number: usize) -> String {
     format!(" data-with=\"{number}{with}\"")
 }
 
-/// The moments, on both scales: nanoseconds since the first, and pixels.
+/// The moments on both scales: nanoseconds since the first one, and pixels.
 fn axis(timeline: &Timeline, drawing: &Drawing) -> String {
     let times = drawing.scale.moments().iter().map(|at| (at - timeline.zero).to_string());
     let even = drawing.scale.even().iter().map(|x| format!("{x:.1}"));

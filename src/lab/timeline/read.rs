@@ -1,31 +1,30 @@
-//! The files, line by line, to endpoints. Nothing is taken from them on trust: they may have been cut short, or be
-//! something else.
+//! Reads trace files, line by line. They are not trusted: they may have been cut short, or be something else.
 
-use super::model::{Connection, Endpoint, Kind, Lane, Numbers, Step, Time};
+use super::model::{Connection, Endpoint, Slice, Time, Track};
+use crate::observe::Step;
+use crate::observe::trace::{Args, FORMAT};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// The version of the format that is understood.
-const FORMAT: u64 = 1;
+/// The longest line, in bytes. Traces have much shorter ones, and other files need not be read into memory.
+const MAX_LINE: u64 = 64 * 1024;
 
-/// The longest line, in bytes. A trace has none as long by far, and other files need not be taken into memory.
-const LINE: u64 = 64 * 1024;
+/// The latest time on an axis, in microseconds: some years, though the axis begins anew each day.
+const MAX_TIME: f64 = 1e14;
 
-/// The latest time on an axis, in microseconds. It begins anew each day; what runs on for longer still has some years.
-const LATEST: f64 = 1e14;
-
-/// Which endpoint has more than was read, and up to when it was, by its own clock.
+/// An endpoint with more slices than are read, and up to when they are, by its own clock.
 pub(super) type Cut = (usize, Time);
 
 /// What is in the files.
 pub(super) struct Traces {
     pub(super) endpoints: Vec<Endpoint>,
-    /// What the user should know.
+    /// Sentences for the user.
     pub(super) notes: Vec<String>,
-    /// Those of the files that have too much.
     pub(super) cuts: Vec<Cut>,
 }
 
@@ -43,43 +42,33 @@ struct Event {
     #[serde(default)]
     dur: Option<f64>,
     #[serde(default)]
-    args: Args,
+    args: Value,
 }
 
+/// The arguments of `threadchat`, the first event.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Args {
-    what: String,
-    bytes: Option<u64>,
-    waiting: Option<u64>,
-    messages: Option<Numbers>,
-    typed: Option<Numbers>,
-    text: String,
-    peer: String,
-    sent: u32,
-    received: u32,
-    name: String,
+struct Begin {
     format: u64,
     command: String,
     design: String,
     origin: u32,
 }
 
-/// Reads them all, of each no more than so many steps.
+/// Reads all files, of each at most `limit` slices.
 pub(super) fn files(paths: &[PathBuf], limit: usize) -> Result<Traces, String> {
     let mut traces = Traces { endpoints: Vec::new(), notes: Vec::new(), cuts: Vec::new() };
     for path in paths {
         let file = File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let before = traces.endpoints.len();
-        let reader = Reader::new(path, limit);
-        let (endpoints, cut) = reader.read(BufReader::new(file))?;
+        let (endpoints, cut) = Reader::new(path, limit).read(BufReader::new(file))?;
         for endpoint in endpoints.iter().filter(|endpoint| !endpoint.is_whole) {
             traces.notes.push(format!(
-                "the trace {} has no end, because its program was killed or still runs: what is in it is shown",
+                "the trace {} has no end: its program was killed or is still running",
                 endpoint.file
             ));
         }
-        traces.cuts.extend(cut.map(|(endpoint, at)| (before + endpoint, at)));
+        traces.cuts.extend(cut.map(|(endpoint, time)| (before + endpoint, time)));
         traces.endpoints.extend(endpoints);
     }
     for (number, endpoint) in traces.endpoints.iter_mut().enumerate() {
@@ -101,13 +90,13 @@ fn letter(number: usize) -> String {
 struct Reader<'a> {
     path: &'a Path,
     limit: usize,
-    steps: usize,
+    slices: usize,
     endpoints: Vec<Endpoint>,
-    /// Which endpoint has this process: a file may hold the traces of several.
+    /// The endpoint of each process: a file may hold the traces of several.
     processes: HashMap<u32, usize>,
-    /// Which of its threads has this number.
+    /// The index of each thread among the tracks of its endpoint.
     threads: HashMap<(usize, u32), usize>,
-    /// Up to when each of them is known.
+    /// Up to when each endpoint is known.
     latest: Vec<Time>,
     cut: Option<Cut>,
 }
@@ -117,7 +106,7 @@ impl<'a> Reader<'a> {
         Self {
             path,
             limit,
-            steps: 0,
+            slices: 0,
             endpoints: Vec::new(),
             processes: HashMap::new(),
             threads: HashMap::new(),
@@ -128,12 +117,12 @@ impl<'a> Reader<'a> {
 
     fn read(mut self, mut file: impl BufRead) -> Result<(Vec<Endpoint>, Option<Cut>), String> {
         let (mut number, mut line) = (0_u64, Vec::new());
-        // A line that is no event is an error, unless it is the last: there the end of a crashed program is.
+        // A line that is no event is an error, unless it is the last: a crashed program leaves half a line.
         let mut doubt: Option<String> = None;
         loop {
             line.clear();
             number += 1;
-            let read = file.by_ref().take(LINE).read_until(b'\n', &mut line);
+            let read = file.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
             if read.map_err(|error| format!("cannot read {}: {error}", self.path.display()))? == 0 {
                 break;
             }
@@ -146,19 +135,20 @@ impl<'a> Reader<'a> {
             }
             let text = text.strip_suffix(b",").unwrap_or(text);
             if number == 1 && text != b"[" {
-                return Err(self.no_trace(number, "it does not begin with ["));
+                return Err(self.not_a_trace(number, "it does not begin with ["));
             }
             // A comma of its own joins two traces.
             if matches!(text, b"[" | b"]" | b"") {
                 continue;
             }
-            if line.len() as u64 == LINE {
-                return Err(self.no_trace(number, "it is too long"));
+            if line.len() as u64 == MAX_LINE {
+                return Err(self.not_a_trace(number, "it is too long"));
             }
             match serde_json::from_slice(text) {
-                Ok(event) => self.take(event).map_err(|why| self.no_trace(number, &why))?,
+                Ok(event) => self.event(event).map_err(|why| self.not_a_trace(number, &why))?,
                 Err(error) => {
-                    doubt = Some(self.no_trace(number, &format!("it is no event of a trace ({error})")));
+                    doubt =
+                        Some(self.not_a_trace(number, &format!("it is not an event of a trace ({error})")));
                 }
             }
         }
@@ -167,50 +157,53 @@ impl<'a> Reader<'a> {
                 doubt.unwrap_or_else(|| format!("{} is not a trace: it is empty", self.path.display()))
             );
         }
-        self.end_what_is_open();
+        self.end_open_slices();
         for endpoint in &mut self.endpoints {
-            endpoint.lanes.sort_by_key(|lane| (lane.place().unwrap_or(usize::MAX), lane.tid));
+            endpoint.tracks.sort_by_key(|track| (track.position().unwrap_or(usize::MAX), track.tid));
         }
         Ok((self.endpoints, self.cut))
     }
 
-    fn no_trace(&self, line: u64, why: &str) -> String {
+    fn not_a_trace(&self, line: u64, why: &str) -> String {
         format!("{} is not a trace of threadchat: line {line}: {why}", self.path.display())
     }
 
-    fn take(&mut self, event: Event) -> Result<(), String> {
+    fn event(&mut self, event: Event) -> Result<(), String> {
         if event.name == "threadchat" && event.ph == "M" {
             return self.begin(event);
         }
         let Some(process) = self.processes.get(&event.pid).copied() else {
             return Err("the event `threadchat`, with which a trace begins, is not before it".to_owned());
         };
-        let at = time(event.ts)?;
+        let now = time(event.ts)?;
         match event.ph.as_str() {
             "M" if event.name == "thread_name" => {
-                let lane = self.lane(process, event.tid);
-                lane.name = event.args.name;
-            }
-            "X" | "B" => self.step(process, at, event)?,
-            "E" => {
-                self.latest[process] = self.latest[process].max(at);
-                if let Some(open) = self.lane(process, event.tid).steps.last_mut() {
-                    open.until = open.until.min(at);
+                if let Some(name) = event.args["name"].as_str() {
+                    self.track(process, event.tid).name = name.to_owned();
                 }
             }
-            "i" => self.instant(process, at, &event),
+            "X" | "B" => self.slice(process, now, event)?,
+            "E" => {
+                self.latest[process] = self.latest[process].max(now);
+                if let Some(open) = self.track(process, event.tid).slices.last_mut() {
+                    open.until = open.until.min(now);
+                }
+            }
+            "i" if event.name == "end" => {
+                self.latest[process] = self.latest[process].max(now);
+                self.endpoints[process].is_whole = true;
+            }
             _ => (),
         }
         Ok(())
     }
 
-    /// The trace of a process.
+    /// Begins the trace of a process.
     fn begin(&mut self, event: Event) -> Result<(), String> {
-        let args = event.args;
-        if args.format != FORMAT {
+        let Begin { format, command, design, origin } = args(event.args)?;
+        if format != FORMAT {
             return Err(format!(
-                "it has the format {}, and only {FORMAT} is understood: a newer threadchat has recorded it",
-                args.format
+                "it has the format {format}, but this version reads only {FORMAT}: a newer threadchat has recorded it"
             ));
         }
         let file = self.path.file_name().unwrap_or(self.path.as_os_str());
@@ -218,95 +211,78 @@ impl<'a> Reader<'a> {
         self.latest.push(0);
         self.endpoints.push(Endpoint {
             file: file.to_string_lossy().into_owned(),
-            command: args.command,
-            design: args.design,
-            origin: i64::from(args.origin),
+            command,
+            design,
+            origin: origin.into(),
             ..Endpoint::default()
         });
         Ok(())
     }
 
-    fn step(&mut self, process: usize, at: Time, event: Event) -> Result<(), String> {
-        let Some(kind) = Kind::named(&event.name) else { return Ok(()) };
+    fn slice(&mut self, process: usize, from: Time, event: Event) -> Result<(), String> {
+        let Some(step) = args::<Args>(event.args)?.step(&event.name) else { return Ok(()) };
         if self.cut.is_some() {
             return Ok(());
         }
-        if self.steps == self.limit {
+        if self.slices == self.limit {
             self.cut = Some((process, self.latest[process]));
             return Ok(());
         }
-        self.steps += 1;
+        self.slices += 1;
         let until = match event.dur {
-            Some(dur) => at.saturating_add(time(dur)?),
-            // Until its `E` comes, or the next step.
+            Some(duration) => from.saturating_add(time(duration)?),
+            // Until its `E` comes, or the next slice.
             None => Time::MAX,
         };
-        let known = if until == Time::MAX { at } else { until };
+        let known = if until == Time::MAX { from } else { until };
         self.latest[process] = self.latest[process].max(known);
-        let args = event.args;
-        let some = |numbers: Option<Numbers>| numbers.filter(|numbers| numbers.count > 0);
-        if kind == Kind::Begins {
-            let (sent, received, peer) = (args.sent, args.received, args.peer.clone());
-            self.endpoints[process].connections.push(Connection { at, sent, received, peer });
+        if let Step::Begins { streams, peer, .. } = step {
+            let (sent, received, peer) = (streams.sent, streams.received, peer.to_string());
+            self.endpoints[process].connections.push(Connection { begins: from, sent, received, peer });
         }
-        let step = Step {
-            at,
-            until,
-            kind,
-            what: args.what,
-            bytes: args.bytes,
-            waiting: args.waiting,
-            messages: some(args.messages),
-            typed: some(args.typed),
-            text: if kind == Kind::Begins { args.peer } else { args.text },
-        };
-        let steps = &mut self.lane(process, event.tid).steps;
-        if let Some(before) = steps.last_mut() {
-            if at < before.at {
-                return Err("it lies before the step of its thread that stands before it".to_owned());
+        let slices = &mut self.track(process, event.tid).slices;
+        if let Some(before) = slices.last_mut() {
+            if from < before.from {
+                return Err("it begins before the previous step of its thread".to_owned());
             }
-            before.until = before.until.min(at);
+            before.until = before.until.min(from);
         }
-        steps.push(step);
+        slices.push(Slice { from, until, step });
         Ok(())
     }
 
-    fn instant(&mut self, process: usize, at: Time, event: &Event) {
-        match event.name.as_str() {
-            "left behind" => self.lane(process, event.tid).is_left_behind = true,
-            "end" => {
-                self.latest[process] = self.latest[process].max(at);
-                self.endpoints[process].is_whole = true;
-            }
-            _ => (),
-        }
-    }
-
-    fn lane(&mut self, process: usize, tid: u32) -> &mut Lane {
-        let lanes = &mut self.endpoints[process].lanes;
-        let place = *self.threads.entry((process, tid)).or_insert_with(|| {
-            lanes.push(Lane { tid, name: format!("thread {tid}"), ..Lane::default() });
-            lanes.len() - 1
+    fn track(&mut self, process: usize, tid: u32) -> &mut Track {
+        let tracks = &mut self.endpoints[process].tracks;
+        let index = *self.threads.entry((process, tid)).or_insert_with(|| {
+            tracks.push(Track { tid, name: format!("thread {tid}"), ..Track::default() });
+            tracks.len() - 1
         });
-        &mut lanes[place]
+        &mut tracks[index]
     }
 
-    /// Steps that had not ended are known up to the end of their trace.
-    fn end_what_is_open(&mut self) {
+    /// Slices that have not ended are known up to the end of their trace.
+    fn end_open_slices(&mut self) {
         for (endpoint, latest) in self.endpoints.iter_mut().zip(&self.latest) {
-            for step in endpoint.lanes.iter_mut().flat_map(|lane| &mut lane.steps) {
-                step.until = step.until.min(*latest).max(step.at);
+            for slice in endpoint.tracks.iter_mut().flat_map(|track| &mut track.slices) {
+                slice.until = slice.until.min(*latest).max(slice.from);
             }
         }
     }
 }
 
+fn args<T: DeserializeOwned + Default>(args: Value) -> Result<T, String> {
+    match args {
+        Value::Null => Ok(T::default()),
+        args => serde_json::from_value(args).map_err(|error| format!("its args are not understood: {error}")),
+    }
+}
+
 /// From microseconds.
 fn time(micros: f64) -> Result<Time, String> {
-    if (0.0..=LATEST).contains(&micros) {
+    if (0.0..=MAX_TIME).contains(&micros) {
         Ok((micros * 1000.0).round() as Time)
     } else {
-        Err(format!("{micros} is no time"))
+        Err(format!("{micros} is not a time"))
     }
 }
 
@@ -316,27 +292,28 @@ mod tests {
     use super::*;
 
     const HEAD: &str = "[\n{\"name\":\"threadchat\",\"ph\":\"M\",\"pid\":1,\"args\":{\"format\":1,\"command\":\"serve\"}},\n";
-    const READ: &str = "{\"name\":\"read\",\"ph\":\"B\",\"pid\":1,\"tid\":1,\"ts\":1.5},\n";
+    const READ: &str =
+        "{\"name\":\"read\",\"ph\":\"B\",\"pid\":1,\"tid\":1,\"ts\":1.5,\"args\":{\"what\":\"socket\"}},\n";
 
     fn read(text: &str) -> Result<Vec<Endpoint>, String> {
         Reader::new(Path::new("a.json"), 100).read(text.as_bytes()).map(|read| read.0)
     }
 
     #[test]
-    fn what_is_no_trace_is_refused_with_its_line() {
-        for (text, told) in [
+    fn a_file_that_is_no_trace_is_refused_with_the_line() {
+        for (text, expected) in [
             ("", "it is empty"),
             ("[\n", "it is empty"),
             ("hello\n", "line 1: it does not begin with ["),
-            ("[\n{\"traceEvents\":1}\n", "line 2: it is no event"),
+            ("[\n{\"traceEvents\":1}\n", "line 2: it is not an event"),
             (&format!("[\n{READ}"), "line 2: the event `threadchat`"),
             (&HEAD.replace("\"format\":1", "\"format\":2"), "line 2: it has the format 2"),
-            (&format!("{HEAD}{{\"na\n{READ}"), "line 3: it is no event"),
-            (&format!("{HEAD}{}", READ.replace("1.5", "-1")), "line 3: -1 is no time"),
+            (&format!("{HEAD}{{\"na\n{READ}"), "line 3: it is not an event"),
+            (&format!("{HEAD}{}", READ.replace("1.5", "-1")), "line 3: -1 is not a time"),
             (&format!("{HEAD}{}", "x".repeat(100_000)), "line 3: it is too long"),
         ] {
-            let said = read(text).unwrap_err();
-            assert!(said.starts_with("a.json is not a trace") && said.contains(told), "{said}");
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with("a.json is not a trace") && error.contains(expected), "{error}");
         }
     }
 
@@ -344,25 +321,25 @@ mod tests {
     fn a_last_line_that_was_cut_is_left_out() {
         for cut in ["", "{\"name\":\"wa", "{"] {
             let endpoints = read(&format!("{HEAD}{READ}{cut}")).unwrap();
-            assert_eq!((endpoints[0].lanes[0].steps.len(), endpoints[0].is_whole), (1, false));
+            assert_eq!((endpoints[0].tracks[0].slices.len(), endpoints[0].is_whole), (1, false));
         }
     }
 
     #[test]
-    fn a_step_that_was_begun_lasts_until_the_next_or_the_end() {
+    fn a_slice_that_was_begun_lasts_until_the_next_or_the_end() {
         let later = |ts| READ.replace("1.5", ts);
         let endpoints =
             read(&format!("{HEAD}{READ}{}{}", later("2"), later("4").replace("\"tid\":1", "\"tid\":2")));
-        let steps = &endpoints.unwrap()[0].lanes[0].steps;
+        let slices = &endpoints.unwrap()[0].tracks[0].slices;
         assert_eq!(
-            [(steps[0].at, steps[0].until), (steps[1].at, steps[1].until)],
+            [(slices[0].from, slices[0].until), (slices[1].from, slices[1].until)],
             [(1500, 2000), (2000, 4000)]
         );
     }
 
     #[test]
     fn unknown_events_are_ignored() {
-        let endpoints = read(&format!("{HEAD}{READ}{}", READ.replace("read", "dreams"))).unwrap();
-        assert_eq!(endpoints[0].lanes[0].steps.len(), 1);
+        let endpoints = read(&format!("{HEAD}{READ}{}", READ.replace("\"read\"", "\"dreams\""))).unwrap();
+        assert_eq!(endpoints[0].tracks[0].slices.len(), 1);
     }
 }

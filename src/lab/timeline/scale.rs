@@ -1,25 +1,31 @@
 //! Where a moment is drawn.
 //!
 //! In a conversation typed by hand microseconds of work lie between seconds of nothing. On the *even* scale the distance
-//! between neighbouring moments grows with the logarithm of the time between them: the order stays, and all can be
-//! read. The true, linear scale needs no more than the times themselves; the page's script has it.
+//! between two neighbouring moments grows with the logarithm of the time between them: the order stays, and everything can
+//! be read. The true, linear scale needs only the times themselves, so the page's script has it.
 
 use super::model::Time;
 
-/// Longer than this nothing happens only when everybody waits: such a gap is drawn as a break, with its length.
+/// Only when everybody waits does nothing happen for longer: such a gap is drawn as a break, with its length.
 const BREAK: Time = 1_000_000;
 
-/// How wide the shortest gap is, in pixels.
-const LEAST: f64 = 37.0;
+/// The width of the shortest gap, in pixels.
+const MIN_GAP: f64 = 37.0;
 
-/// By how much a gap of ten times the length is wider.
+/// How many pixels wider a gap is that is ten times as long.
 const DECADE: f64 = 8.0;
 
 /// The shortest gap that makes a difference, in nanoseconds.
 const SHORT: f64 = 300.0;
 
-/// How wide a break is at least, so that its length can be written into it.
-const LEAST_BREAK: f64 = 74.0;
+/// The minimum width of a break, so that its length can be written into it.
+const MIN_BREAK: f64 = 74.0;
+
+/// Pixels before the first moment of a row, for what is drawn at its left side.
+const EDGE: f64 = 14.0;
+
+/// Pixels after the last moment, for what is drawn there.
+const END: f64 = 20.0;
 
 /// The even scale.
 pub(super) struct Scale {
@@ -34,13 +40,13 @@ impl Scale {
         let mut x = 0.0;
         let mut even = vec![x; moments.len().min(1)];
         for pair in moments.windows(2) {
-            x += width(pair[1] - pair[0]);
+            x += gap_width(pair[1] - pair[0]);
             even.push(x);
         }
         Self { moments, even }
     }
 
-    /// All of it, in pixels.
+    /// In pixels.
     pub(super) fn width(&self) -> f64 {
         self.even.last().copied().unwrap_or_default()
     }
@@ -53,25 +59,42 @@ impl Scale {
         &self.even
     }
 
-    /// Which moment it is: between two of them a fraction.
-    pub(super) fn index(&self, at: Time) -> f64 {
-        let next = self.moments.partition_point(|moment| *moment < at);
+    /// The index of a moment; between two of them a fraction.
+    pub(super) fn index(&self, moment: Time) -> f64 {
+        let next = self.moments.partition_point(|other| *other < moment);
         match (next.checked_sub(1).map(|before| self.moments[before]), self.moments.get(next)) {
-            (Some(before), Some(after)) if *after > at => {
-                (next - 1) as f64 + (at - before) as f64 / (after - before) as f64
+            (Some(before), Some(after)) if *after > moment => {
+                (next - 1) as f64 + (moment - before) as f64 / (after - before) as f64
             }
             (_, Some(_)) => next as f64,
             (_, None) => self.moments.len().saturating_sub(1) as f64,
         }
     }
 
-    /// In pixels from the first.
-    pub(super) fn x(&self, at: Time) -> f64 {
-        let index = self.index(at);
+    /// In pixels from the first moment.
+    pub(super) fn x(&self, moment: Time) -> f64 {
+        let index = self.index(moment);
         let whole = index.floor();
         let from = self.even.get(whole as usize).copied().unwrap_or_default();
         let to = self.even.get(whole as usize + 1).copied().unwrap_or(from);
         from + (to - from) * (index - whole)
+    }
+
+    /// Cuts the scale into at most `max` rows of at most this width. A row ends with a break if it can.
+    pub(super) fn rows(&self, width: f64, max: usize) -> Vec<(f64, f64)> {
+        let breaks: Vec<f64> = self.breaks().map(|(_, to)| self.x(to) - EDGE).collect();
+        let end = self.width() + END;
+        let (mut rows, mut from) = (Vec::new(), -EDGE);
+        while from < end && rows.len() < max {
+            let fits = |x: &f64| *x > from + width / 2.0 && *x - from <= width;
+            let to = match end - from <= width {
+                true => end,
+                false => breaks.iter().copied().rfind(fits).unwrap_or(from + width),
+            };
+            rows.push((from, to));
+            from = to;
+        }
+        rows
     }
 
     /// The gaps that are breaks.
@@ -80,9 +103,9 @@ impl Scale {
     }
 }
 
-fn width(gap: Time) -> f64 {
-    let width = LEAST + DECADE * (gap as f64 / SHORT).max(1.0).log10();
-    if gap > BREAK { width.max(LEAST_BREAK) } else { width }
+fn gap_width(gap: Time) -> f64 {
+    let width = MIN_GAP + DECADE * (gap as f64 / SHORT).max(1.0).log10();
+    if gap > BREAK { width.max(MIN_BREAK) } else { width }
 }
 
 #[cfg(test)]
@@ -94,7 +117,7 @@ mod tests {
         let scale = Scale::new(vec![5_000, 0, 100, 5_000, 1_000_000_000]);
         assert_eq!(scale.moments(), [0, 100, 5_000, 1_000_000_000]);
         let gaps: Vec<_> = scale.even().windows(2).map(|pair| pair[1] - pair[0]).collect();
-        assert!(gaps[0] >= LEAST && gaps.windows(2).all(|pair| pair[0] < pair[1]), "{gaps:?}");
+        assert!(gaps[0] >= MIN_GAP && gaps.windows(2).all(|pair| pair[0] < pair[1]), "{gaps:?}");
         // A second is not ten million times as wide as 100 ns.
         assert!(gaps[2] < 10.0 * gaps[0], "{gaps:?}");
     }

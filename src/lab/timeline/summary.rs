@@ -1,159 +1,146 @@
-//! The whole in some sentences, for whoever cannot see the drawing, or wants to know what to look for.
+//! The timeline in sentences, for those who cannot see the drawing or want to know what to look for.
 
-use super::journey::{Journey, Stage, step};
-use super::model::{At, Endpoint, Kind, Lane, Step, Time, Timeline};
-use super::words::{Streams, length, many, moment};
+use super::model::{Endpoint, Flow, Slice, SliceId, Stage, Time, Timeline, Track};
+use super::words::{Directions, count, duration, moment};
+use crate::observe::{Goodbye, Step, thread};
 use std::collections::BTreeMap;
 
-/// Sentences, in plain text.
 pub(super) fn sentences(timeline: &Timeline) -> Vec<String> {
-    let mut sentences = vec![who(timeline)];
-    sentences.extend(how_many(timeline));
-    sentences.push(at_once(timeline));
+    let mut sentences = vec![endpoints(timeline)];
+    sentences.extend(messages(timeline));
+    sentences.push(both_ways(timeline));
     sentences.extend(waits(timeline));
     sentences.extend(goodbye(timeline));
     sentences
 }
 
-fn who(timeline: &Timeline) -> String {
+fn endpoints(timeline: &Timeline) -> String {
     let one = |endpoint: &Endpoint| {
-        let Endpoint { letter, command, design, lanes, .. } = endpoint;
-        let threads = match lanes.len() {
-            1 => "one thread".to_owned(),
-            threads => format!("{threads} threads"),
-        };
-        format!("{letter} is threadchat {command} in the design {design}, with {threads}")
+        let Endpoint { letter, command, design, tracks, .. } = endpoint;
+        let threads = count(tracks.len() as u64, "thread");
+        format!("{letter} is threadchat {command} in the {design} design, with {threads}")
     };
     let all: Vec<_> = timeline.endpoints.iter().map(one).collect();
     format!("{}.", all.join("; "))
 }
 
 /// Messages in each direction, and how long they took.
-fn how_many(timeline: &Timeline) -> Vec<String> {
-    let streams = Streams::of(&timeline.endpoints);
+fn messages(timeline: &Timeline) -> Vec<String> {
+    let names = Directions::of(&timeline.endpoints);
     let mut directions: BTreeMap<String, (u64, Vec<Time>)> = BTreeMap::new();
-    for journey in timeline.journeys.iter().filter(|journey| !journey.is_goodbye()) {
-        let direction = directions.entry(streams.name(journey.stream)).or_default();
-        direction.0 += journey.count;
-        direction.1.extend(journey.took(&timeline.journeys, &timeline.endpoints));
+    for flow in timeline.flows.iter().filter(|flow| !flow.is_goodbye()) {
+        let direction = directions.entry(names.name(flow.stream)).or_default();
+        direction.0 += flow.count;
+        direction.1.extend(flow.took(&timeline.flows, &timeline.endpoints));
     }
-    let one = |(name, (count, mut times)): (String, (u64, Vec<Time>))| {
+    let one = |(name, (number, mut times)): (String, (u64, Vec<Time>))| {
         times.sort_unstable();
-        let who = if count == 1 { "It" } else { "The one that can be followed" };
         let took = match times.as_slice() {
             [] => String::new(),
-            [only] => format!(" {who} took {} from the keyboard to the other screen.", length(*only)),
-            [least, .., most] => format!(
+            [only] => format!(" It took {} from the keyboard to the other screen.", duration(*only)),
+            [min, .., max] => format!(
                 " From the keyboard to the other screen they took {} (median; {} to {}).",
-                length(times[times.len() / 2]),
-                length(*least),
-                length(*most)
+                duration(times[times.len() / 2]),
+                duration(*min),
+                duration(*max)
             ),
         };
-        format!("{name}: {}.{took}", many(count, "message"))
+        let took = if number == 1 { took } else { took.replace(" It took", " One took") };
+        format!("{name}: {}.{took}", count(number, "message"))
     };
     if directions.is_empty() {
-        return vec!["There is no message.".to_owned()];
+        return vec!["There are no messages.".to_owned()];
     }
     directions.into_iter().map(one).collect()
 }
 
-fn at_once(timeline: &Timeline) -> String {
-    let longest = timeline.together.iter().map(|(from, to)| to - from).max();
-    match (longest, timeline.together.len()) {
-        (None, _) => "Never were messages of both directions under way at once.".to_owned(),
+fn both_ways(timeline: &Timeline) -> String {
+    let longest = timeline.both_ways.iter().map(|(from, to)| to - from).max();
+    match (longest, timeline.both_ways.len()) {
+        (None, _) => "Messages were never under way in both directions at once.".to_owned(),
         (Some(longest), 1) => {
-            format!("Once messages of both directions were under way at once, for {}.", length(longest))
+            format!("Messages were under way in both directions at once, for {}.", duration(longest))
         }
         (Some(longest), times) => format!(
-            "{times} times messages of both directions were under way at once, for up to {}.",
-            length(longest)
+            "Messages were under way in both directions at once {times} times, for up to {}.",
+            duration(longest)
         ),
     }
 }
 
-/// The longest of each kind of waiting that says something.
+/// The longest wait of main, for a write, and for a buffer.
 fn waits(timeline: &Timeline) -> Vec<String> {
-    let longest = |is: &dyn Fn(&Lane, &Step) -> bool| {
-        let steps = timeline.endpoints.iter().flat_map(|endpoint| {
-            endpoint
-                .lanes
-                .iter()
-                .flat_map(move |lane| lane.steps.iter().map(move |step| (endpoint, lane, step)))
-        });
-        steps.filter(|(_, lane, step)| is(lane, step)).max_by_key(|(_, _, step)| step.lasts())
+    let longest = |is: &dyn Fn(&Track, &Slice) -> bool| {
+        let tracks = timeline
+            .endpoints
+            .iter()
+            .flat_map(|endpoint| endpoint.tracks.iter().map(move |track| (&endpoint.letter, track)));
+        let slices =
+            tracks.flat_map(|(letter, track)| track.slices.iter().map(move |slice| (letter, track, slice)));
+        slices.filter(|(_, track, slice)| is(track, slice)).max_by_key(|(_, _, slice)| slice.duration())
     };
-    let mut sentences = Vec::new();
-    if let Some((endpoint, _, step)) = longest(&|lane, step| lane.name == "main" && step.is_wait()) {
-        sentences.push(format!(
-            "The longest main waited was {} ({}).",
-            length(step.lasts()),
-            endpoint.letter
-        ));
-    }
-    if let Some((endpoint, lane, step)) = longest(&|_, step| step.kind == Kind::Writes) {
-        sentences.push(format!(
-            "The longest write took {} ({} of {}, to {}).",
-            length(step.lasts()),
-            lane.name,
-            endpoint.letter,
-            step.what
-        ));
-    }
-    if let Some((endpoint, lane, step)) = longest(&|_, step| step.is_wait() && step.what == "buffer") {
-        sentences.push(format!(
-            "Backpressure: {} of {} had no buffer left for up to {}.",
-            lane.name,
-            endpoint.letter,
-            length(step.lasts())
-        ));
-    }
-    sentences
+    let main = longest(&|track, slice| track.name == thread::MAIN && slice.is_wait());
+    let main = main.map(|(letter, _, slice)| {
+        format!("The longest wait of main took {} ({letter}).", duration(slice.duration()))
+    });
+    let write = longest(&|_, slice| matches!(slice.step, Step::Writes { .. }));
+    let write = write.map(|(letter, track, slice)| {
+        let (took, thread) = (duration(slice.duration()), &track.name);
+        let to = if let Step::Writes { to, .. } = slice.step { to.name() } else { "" };
+        format!("The longest write took {took} ({thread} of {letter}, to the {to}).")
+    });
+    let buffer = longest(&|_, slice| slice.waits_for_buffer());
+    let buffer = buffer.map(|(letter, track, slice)| {
+        let (took, thread) = (duration(slice.duration()), &track.name);
+        format!("Backpressure: {thread} of {letter} waited up to {took} for a buffer.")
+    });
+    main.into_iter().chain(write).chain(buffer).collect()
 }
 
 fn goodbye(timeline: &Timeline) -> Vec<String> {
-    let of = |kind, what: &str| {
+    let all = |goodbye| {
         let first = |endpoint: &Endpoint| {
-            let is = |step: &&Step| step.kind == kind && step.what == what;
-            endpoint.steps().filter(is).map(|step| step.at).min()
+            let is = |slice: &&Slice| slice.step == Step::Goodbye(goodbye);
+            endpoint.slices().filter(is).map(|slice| slice.from).min()
         };
         let all = timeline.endpoints.iter().filter_map(|endpoint| Some((first(endpoint)?, &endpoint.letter)));
         let mut all: Vec<_> = all.collect();
         all.sort();
         all
     };
-    let mut sentences = Vec::new();
-    let (written, heard) = (of(Kind::Goodbye, "written"), of(Kind::Goodbye, "heard"));
-    for (at, letter) in &written {
-        sentences.push(format!("{letter} said 88, {} after the beginning.", moment(at - timeline.zero)));
-    }
-    for (at, letter) in &heard {
-        let before =
-            written.iter().filter(|(said, who)| said <= at && who != letter).map(|(said, _)| said).max();
-        sentences.push(match before {
-            Some(said) => format!("{letter} heard it {} later.", length(at - said)),
-            None => format!("{letter} heard 88, {} after the beginning.", moment(at - timeline.zero)),
-        });
-    }
+    let (written, heard) = (all(Goodbye::Written), all(Goodbye::Heard));
     if written.is_empty() && heard.is_empty() {
-        sentences.push("Nobody said 88.".to_owned());
+        return vec!["Nobody said 88.".to_owned()];
+    }
+    let since = |time: &Time| moment(time - timeline.zero);
+    let mut sentences = Vec::new();
+    for (time, letter) in &written {
+        sentences.push(format!("{letter} said 88 {} after the beginning.", since(time)));
+    }
+    for (time, letter) in &heard {
+        let before = written.iter().filter(|(said, who)| said <= time && who != letter).map(|(said, _)| said);
+        sentences.push(match before.max() {
+            Some(said) => format!("{letter} heard it {} later.", duration(time - said)),
+            None => format!("{letter} heard 88 {} after the beginning.", since(time)),
+        });
     }
     sentences
 }
 
-/// When a journey began and ended, and how long it took: as far as the traces tell.
-pub(super) fn times(timeline: &Timeline, journey: &Journey) -> [String; 3] {
-    let since = |at: Option<At>| at.map(|at| step(&timeline.endpoints, at).at - timeline.zero);
-    let first = journey.typed(&timeline.journeys).or(journey.at(Stage::ToSend));
-    let last = match journey.is_goodbye() {
-        true => journey.at(Stage::ToShow).or(journey.at(Stage::Read)),
-        false => journey.at(Stage::Shown).or(journey.at(Stage::ToShow)),
+/// When a flow began and ended, and how long it took, as far as the traces say.
+pub(super) fn times(timeline: &Timeline, flow: &Flow) -> [String; 3] {
+    let since =
+        |slice: Option<SliceId>| slice.map(|slice| slice.of(&timeline.endpoints).from - timeline.zero);
+    let first = flow.typed(&timeline.flows).or(flow.at(Stage::ToSend));
+    let last = match flow.is_goodbye() {
+        true => flow.at(Stage::ToShow).or(flow.at(Stage::Read)),
+        false => flow.at(Stage::Shown).or(flow.at(Stage::ToShow)),
     };
     let (begins, ends) = (since(first), since(last));
     let unknown = || "–".to_owned();
     [
         begins.map_or_else(unknown, moment),
         ends.map_or_else(unknown, moment),
-        begins.zip(ends).map_or_else(unknown, |(from, to)| length(to - from)),
+        begins.zip(ends).map_or_else(unknown, |(from, to)| duration(to - from)),
     ]
 }

@@ -1,29 +1,30 @@
-//! When both directions moved at once: what full-duplex is for.
+//! When messages moved in both directions at once: what full-duplex is for.
 
-use super::journey::Journey;
-use super::model::{Endpoint, Time};
+use super::model::{Endpoint, Flow, Time};
+use crate::rules::messages::Stream;
+use std::collections::HashSet;
 
 type Span = (Time, Time);
 
 /// The times in which messages of both directions of a connection were under way.
-pub(super) fn moments(endpoints: &[Endpoint], journeys: &[Journey]) -> Vec<Span> {
-    let under_way = |stream: u32| {
-        let of_stream = journeys.iter().filter(|journey| journey.stream == stream && !journey.is_goodbye());
-        union(of_stream.map(|journey| journey.span(endpoints)).collect())
+pub(super) fn both_ways(endpoints: &[Endpoint], flows: &[Flow]) -> Vec<Span> {
+    let under_way = |stream: Stream| {
+        let of_stream = flows.iter().filter(|flow| flow.stream == stream && !flow.is_goodbye());
+        union(of_stream.map(|flow| flow.span(endpoints)).collect())
     };
-    let mut pairs: Vec<_> = endpoints
-        .iter()
-        .flat_map(|endpoint| &endpoint.connections)
-        .map(|connection| {
-            (connection.sent.min(connection.received), connection.sent.max(connection.received))
-        })
-        .collect();
-    pairs.sort_unstable();
-    pairs.dedup();
-    union(pairs.into_iter().flat_map(|(one, other)| common(&under_way(one), &under_way(other))).collect())
+    // Both ends of a connection may have a trace.
+    let connections = endpoints.iter().flat_map(|endpoint| &endpoint.connections);
+    let pairs: HashSet<_> =
+        connections.map(|connection| sorted(connection.sent.0, connection.received.0)).collect();
+    let both = |(one, other)| common(&under_way(Stream(one)), &under_way(Stream(other)));
+    union(pairs.into_iter().flat_map(both).collect())
 }
 
-/// In order, and joined where they overlap.
+fn sorted(one: u32, other: u32) -> (u32, u32) {
+    (one.min(other), one.max(other))
+}
+
+/// Sorts spans, and joins those that overlap.
 fn union(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_unstable();
     let mut joined: Vec<Span> = Vec::new();
@@ -36,7 +37,7 @@ fn union(mut spans: Vec<Span>) -> Vec<Span> {
     joined
 }
 
-/// What two rows of spans have in common.
+/// The intersection of two sorted lists of spans.
 fn common(mut one: &[Span], mut other: &[Span]) -> Vec<Span> {
     let mut common = Vec::new();
     while let ([first, ..], [second, ..]) = (one, other) {
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_overlaps_is_found() {
+    fn overlaps_are_found() {
         let one = union(vec![(5, 8), (0, 2), (1, 3)]);
         assert_eq!(one, [(0, 3), (5, 8)]);
         assert_eq!(common(&one, &[(2, 6), (7, 9)]), [(2, 3), (5, 6), (7, 8)]);

@@ -1,20 +1,19 @@
-//! How things look: with colours, or with nothing but what every terminal has.
+//! Styles: with colours, or with what every terminal has.
 
 use super::side::Side;
 use ratatui::style::{Color, Modifier, Style};
 
-/// Whether there are colours. Whatever they say is also said by a mark or in words.
+/// Everything that a colour says is also said by a mark or in words.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
+pub(super) struct Theme {
     pub(super) color: bool,
 }
 
-impl Look {
+impl Theme {
     fn colored(self, color: Color) -> Style {
         if self.color { Style::new().fg(color) } else { Style::new() }
     }
 
-    /// What belongs to a side.
     pub(super) fn side(self, side: Side) -> Style {
         self.colored(match side {
             Side::A => Color::Cyan,
@@ -22,9 +21,13 @@ impl Look {
         })
     }
 
+    pub(super) fn strong_side(self, side: Side) -> Style {
+        self.side(side).add_modifier(Modifier::BOLD)
+    }
+
     /// What has just happened.
-    pub(super) fn happened(self, side: Side) -> Style {
-        self.side(side).add_modifier(Modifier::REVERSED | Modifier::BOLD)
+    pub(super) fn latest(self, side: Side) -> Style {
+        self.strong_side(side).add_modifier(Modifier::REVERSED)
     }
 
     /// What waits, or is less important.
@@ -32,17 +35,15 @@ impl Look {
         if self.color { Style::new().fg(Color::DarkGray) } else { Style::new().add_modifier(Modifier::DIM) }
     }
 
-    /// The channel, and what is in it.
+    /// What is in the channel.
     pub(super) fn event(self) -> Style {
         self.colored(Color::Yellow).add_modifier(Modifier::BOLD)
     }
 
-    /// Somebody may do something.
     pub(super) fn good(self) -> Style {
         self.colored(Color::Green).add_modifier(Modifier::BOLD)
     }
 
-    /// Somebody is kept from something.
     pub(super) fn bad(self) -> Style {
         self.colored(Color::Red).add_modifier(Modifier::BOLD | Modifier::REVERSED)
     }

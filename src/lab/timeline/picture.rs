@@ -1,0 +1,71 @@
+//! The drawing as a picture: cut into rows, as a score is, so that it is no wider than a slide.
+
+use super::draw::Drawing;
+use super::layout::{NAMES, WIDTH};
+use crate::lab::svg::{Element, round};
+
+/// The distance of two rows.
+const BETWEEN: f64 = 24.0;
+
+/// How everything looks. The page adds the dark theme.
+pub(super) const STYLE: &str = include_str!("drawing.css");
+
+/// The heads of arrows, and the hatching of backpressure.
+pub(super) fn defs() -> String {
+    let head = |kind| {
+        Element::new("marker")
+            .set("id", format!("head-{kind}"))
+            .set("class", format!("head {kind}"))
+            .set("viewBox", "0 0 10 10")
+            .pixels([("refX", 9.0), ("refY", 5.0), ("markerWidth", 10.0), ("markerHeight", 10.0)])
+            .set("markerUnits", "userSpaceOnUse")
+            .set("orient", "auto")
+            .with(Element::new("path").set("d", "M0 0 10 5 0 10z"))
+            .to_string()
+    };
+    let stripe =
+        |width, fill| Element::new("rect").pixels([("width", width), ("height", 8.0)]).set("fill", fill);
+    let hatch = Element::new("pattern")
+        .set("id", "hatch")
+        .pixels([("width", 8.0), ("height", 8.0)])
+        .set("patternUnits", "userSpaceOnUse")
+        .set("patternTransform", "rotate(45)")
+        .with(stripe(8.0, "#d55e00"))
+        .with(stripe(3.0, "#ffc9a3"));
+    ["there", "back", "bye"].map(head).concat() + &hatch.to_string()
+}
+
+/// A file of its own.
+pub(super) fn render(drawing: &Drawing) -> String {
+    let group = |id, content| Element::new("g").set("id", id).with(content);
+    let paper = Element::new("rect").set("class", "paper").set("width", "100%").set("height", "100%");
+    let defs = Element::new("defs")
+        .with(defs())
+        .with(group("rows", &drawing.rows))
+        .with(group("names", &drawing.names))
+        .with(group("content", &drawing.content));
+    let height = drawing.height + BETWEEN;
+    let document = Element::document(WIDTH, round(drawing.cuts.len() as f64 * height));
+    let document = document.set("class", "timeline").with(Element::new("style").with(STYLE));
+    let rows = drawing.cuts.iter().enumerate();
+    let rows = rows.map(|(number, cut)| row(drawing, *cut).set("y", number as f64 * height));
+    format!("{}\n", rows.fold(document.with(defs).with(paper), Element::with))
+}
+
+/// The rows for a printed page, each a picture that uses the elements of the page.
+pub(super) fn printed(drawing: &Drawing) -> String {
+    let rows = drawing.cuts.iter().map(|cut| row(drawing, *cut).set("class", "timeline"));
+    let rows: String = rows.map(|row| format!("{row}\n")).collect();
+    let rest = "<p>The rest is shown on the screen only.</p>\n";
+    rows + if drawing.exceeds_picture() { rest } else { "" }
+}
+
+fn row(drawing: &Drawing, (from, to): (f64, f64)) -> Element {
+    let (height, width) = (drawing.height, round(to - from));
+    let use_of = |id| Element::new("use").set("href", id);
+    let content = Element::new("svg")
+        .pixels([("x", NAMES), ("width", width), ("height", height)])
+        .set("viewBox", format!("{} 0 {width} {height}", round(from)))
+        .with(use_of("#content"));
+    Element::document(WIDTH, height).with(use_of("#rows")).with(use_of("#names")).with(content)
+}
