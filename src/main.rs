@@ -100,15 +100,10 @@ fn serve(serve: &Serve, observer: Observer) -> Result<Exit, String> {
     }
 }
 
-/// How many file descriptors are kept for everything but clients: those who are turned away, and our own.
-#[cfg(feature = "hub")]
-const OTHER_DESCRIPTORS: usize = 32;
-
 #[cfg(feature = "hub")]
 fn hub(hub: &threadchat::cli::Hub, observer: Observer) -> Result<Exit, String> {
     let (common, port_was_chosen, mut rules) = (&hub.common, hub.address.port() != 0, hub.rules()?);
-    let descriptors = threadchat::platform::raise_descriptor_limit();
-    rules.door.descriptors = descriptors.map(|limit| limit.saturating_sub(OTHER_DESCRIPTORS));
+    rules.admission.max_descriptors = threadchat::platform::raise_descriptor_limit();
     let listener = hub.address.listen()?;
     threadchat::platform::widen_backlog(&listener);
     match common.design {

@@ -11,8 +11,6 @@ mod out;
 mod processes;
 mod signals;
 mod sockets;
-#[cfg(feature = "hub")]
-mod trimmer;
 
 pub use files::*;
 #[cfg(send_now)]
@@ -20,5 +18,3 @@ pub use out::Out;
 pub use processes::*;
 pub use signals::Signals;
 pub use sockets::*;
-#[cfg(feature = "hub")]
-pub use trimmer::Trimmer;

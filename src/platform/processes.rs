@@ -11,7 +11,7 @@ use std::time::Duration;
 /// is in front of anything that is in use.
 #[cfg(feature = "hub")]
 #[allow(unsafe_code, reason = "nobody else has this call")]
-pub fn give_memory_back() {
+pub fn trim_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: it takes no pointer, and may be called at any time from any thread.
     unsafe {

@@ -8,7 +8,7 @@ fn callers_over_the_limit_are_told_that_it_is_full_and_get_in_when_somebody_has_
     let (bob, mut alice) = (Client::joins_as(port, "bob"), Client::joins_as(port, "alice"));
     for _ in 0..3 {
         let heard = Client::calls(port).hears_88();
-        assert_eq!(heard, ["* hub: full: 2 clients is the limit here; please call again later"]);
+        assert_eq!(heard, ["* hub: the hub is full (2 clients at most); please try again later"]);
     }
     // Nobody is told of those.
     alice.catches_up();
@@ -26,7 +26,7 @@ fn a_crowd_over_the_limit_is_told_why_each_of_it() {
     let (_bob, _alice) = (Client::joins(port), Client::joins(port));
     let crowd: Vec<_> = (0..60).map(|_| Client::calls(port)).collect();
     for caller in crowd {
-        assert_eq!(caller.hears_88(), ["* hub: full: 2 clients is the limit here; please call again later"]);
+        assert_eq!(caller.hears_88(), ["* hub: the hub is full (2 clients at most); please try again later"]);
     }
 }
 
@@ -38,7 +38,7 @@ fn who_is_turned_away_is_not_reset_for_what_they_have_said() {
     connect.types("let me in\n");
     connect.exits(0);
     let told = connect.out.wait_for_texts(1);
-    assert_eq!(told, ["* hub: full: 2 clients is the limit here; please call again later"]);
+    assert_eq!(told, ["* hub: the hub is full (2 clients at most); please try again later"]);
 }
 
 #[cfg(target_os = "linux")]
@@ -47,7 +47,7 @@ fn only_so_many_are_let_in_from_one_address() {
     let (_hub, port) = hub(&["--max-per-address", "2"]);
     let (bob, mut alice) = (Client::joins_as(port, "bob"), Client::joins_as(port, "alice"));
     let heard = Client::calls(port).hears_88();
-    assert_eq!(heard, ["* hub: full: 2 clients from one address is the limit here"]);
+    assert_eq!(heard, ["* hub: too many clients from your address (2 clients at most)"]);
     // From another one they are.
     let _there = Client::on(call_from([127, 0, 0, 2], port, None)).greeted();
     bob.leaves();
@@ -100,7 +100,7 @@ fn an_address_is_the_same_to_a_hub_that_listens_to_both_kinds() {
 mod out_of_descriptors {
     use super::*;
 
-    const TOLD: &str = "* hub: out of threads or file descriptors; please call again later";
+    const TOLD: &str = "* hub: the hub is out of threads or file descriptors; please try again later";
 
     #[test]
     fn newcomers_are_told_and_closed_and_those_who_are_there_chat_on() {

@@ -61,7 +61,7 @@ impl Client {
             let line = self.hears_a_line();
             if let Some(welcome) = line.strip_prefix("* hub: welcome to lobby, ") {
                 let (name, rest) = welcome.split_once(';').unwrap();
-                assert_eq!(rest, " 88 leaves, /help tells the rest");
+                assert_eq!(rest, " 88 leaves, /help lists the commands");
                 self.name = name.to_owned();
             }
             let told = present(&line).is_some();
@@ -246,7 +246,7 @@ pub fn reset(socket: TcpStream) {
 
 /// The answer to a command that there is not.
 pub fn no_such_command(name: &str) -> String {
-    from_hub(&format!("there is no /{name}; /help lists the commands, and //{name} says /{name}"))
+    from_hub(&format!("unknown command /{name}; /help lists the commands, //{name} says /{name}"))
 }
 
 /// A stamp is as long as this one, and has digits and punctuation at the same places.

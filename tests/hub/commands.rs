@@ -11,8 +11,8 @@ fn who_tells_the_members_of_the_room() {
 #[test]
 fn an_unknown_command_is_answered_with_what_helps() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
-    bob.is_answered("/foo", "there is no /foo; /help lists the commands, and //foo says /foo");
-    bob.is_answered("/foo and more", "there is no /foo; /help lists the commands, and //foo says /foo");
+    bob.is_answered("/foo", "unknown command /foo; /help lists the commands, //foo says /foo");
+    bob.is_answered("/foo and more", "unknown command /foo; /help lists the commands, //foo says /foo");
     alice.has_heard(&[]);
 }
 

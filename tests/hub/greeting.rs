@@ -16,13 +16,13 @@ fn a_newcomer_is_given_a_name_and_told_how_to_leave_who_is_here_and_where_help_i
     assert_eq!(
         first.greeting,
         [
-            "* hub: welcome to lobby, user1; 88 leaves, /help tells the rest",
+            "* hub: welcome to lobby, user1; 88 leaves, /help lists the commands",
             "* hub: 2 are here: @operator, user1"
         ]
     );
     let _bob = Client::joins_as(port, "bob");
     let (greeting, history) = greeting_and_history(port);
-    assert_eq!(greeting[0], "* hub: welcome to lobby, user3; 88 leaves, /help tells the rest");
+    assert_eq!(greeting[0], "* hub: welcome to lobby, user3; 88 leaves, /help lists the commands");
     assert_eq!(greeting[1], "* hub: 4 are here: @operator, user1, bob, user3");
     assert_eq!(history, [""; 0]);
     drop(first);

@@ -39,7 +39,7 @@ pub const STAMP: &str = "[Mon Nov  9 06:18:34 2026] ";
 
 /// What `hub` tells of who it cuts off begins with this, behind the name.
 #[cfg(unix)]
-pub const CUT_OFF: &str = "was cut off: took nothing for ";
+pub const CUT_OFF: &str = "was disconnected: accepted nothing for ";
 
 /// `threadchat hub` on a free port, and that port. Nothing is typed at its keyboard unless the test does.
 pub fn hub(args: &[&str]) -> (Program, u16) {

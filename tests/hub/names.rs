@@ -71,7 +71,7 @@ fn other_characters_are_refused_with_what_a_name_may_have() {
     }
     bob.sends(b"/name b\xffob\n");
     bob.has_heard(&[&from_hub(WRONG)]);
-    bob.is_answered("/name", "it is /name NEW");
+    bob.is_answered("/name", "usage: /name NEW");
     bob.says("still bob");
     alice.hears_next("<bob> still bob");
 }
@@ -135,7 +135,7 @@ fn a_name_is_taken_however_it_is_written() {
 #[test]
 fn a_taken_name_is_told_and_a_name_that_was_left_is_free() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
-    alice.is_answered("/name bob", "bob is taken");
+    alice.is_answered("/name bob", "the name bob is taken");
     bob = bob.calls_themselves("robert");
     alice = alice.calls_themselves("bob");
     bob.leaves();
@@ -156,7 +156,7 @@ fn names_are_unique_over_all_rooms() {
     bob.says("/join tea");
     bob.catches_up();
     alice.catches_up();
-    alice.is_answered("/name bob", "bob is taken");
+    alice.is_answered("/name bob", "the name bob is taken");
 }
 
 #[test]
@@ -168,14 +168,14 @@ fn the_names_of_the_hub_the_operator_and_you_are_reserved() {
         let answer = asks_for(&mut bob, name);
         assert!(answer.ends_with(" is reserved"), "{name}: {answer}");
     }
-    assert_eq!(asks_for(&mut bob, "you"), "you is reserved");
+    assert_eq!(asks_for(&mut bob, "you"), "the name you is reserved");
 }
 
 #[test]
 fn without_an_operator_nobody_can_be_the_operator_either() {
     let (_hub, port) = hub(&["--no-operator"]);
     let mut bob = Client::joins(port);
-    assert_eq!(asks_for(&mut bob, "operator"), "operator is reserved");
+    assert_eq!(asks_for(&mut bob, "operator"), "the name operator is reserved");
     assert_eq!(asks_for(&mut bob, "@operator"), WRONG);
 }
 
@@ -187,7 +187,8 @@ fn of_ten_who_ask_for_a_name_at_once_one_gets_it() {
     let answers: Vec<_> = crowd
         .iter_mut()
         .map(|client| {
-            let is_answer = |line: &str| line == "* hub: bob is taken" || line == "* hub: you are now bob";
+            let is_answer =
+                |line: &str| line == "* hub: the name bob is taken" || line == "* hub: you are now bob";
             client.hears_until_one(is_answer).1
         })
         .collect();

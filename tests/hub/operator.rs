@@ -30,7 +30,7 @@ fn the_operator_is_told_addresses() {
 fn the_operator_can_take_neither_a_name_that_is_taken_nor_one_with_the_sign() {
     let (mut hub, [mut bob]) = hub_with(&[], ["bob"]);
     hub.types("/name bob\n/name @x\nstill here\n");
-    hub.out.wait_for("* hub: @bob is taken\n");
+    hub.out.wait_for("* hub: the name @bob is taken\n");
     hub.out.wait_for("* hub: a name has 1 to 32 letters, digits, _ and -\n");
     bob.hears_next("<@operator> still here");
 }

@@ -7,7 +7,7 @@ fn who_joins_another_room_is_greeted_there_and_hears_nothing_of_the_first() {
     let (hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     alice.says("/join tea");
     let heard = alice.heard_so_far();
-    assert_eq!(heard[0], "* hub: welcome to tea, alice; 88 leaves, /help tells the rest");
+    assert_eq!(heard[0], "* hub: welcome to tea, alice; 88 leaves, /help lists the commands");
     assert_eq!(present(&heard[1]).unwrap().names, ["alice"]);
     assert_eq!(heard[2..], [""; 0]);
     bob.hears_next("* alice left for tea");
@@ -18,7 +18,7 @@ fn who_joins_another_room_is_greeted_there_and_hears_nothing_of_the_first() {
     alice.catches_up();
     carol.says("/join tea");
     let heard = carol.heard_so_far();
-    assert_eq!(heard[0], "* hub: welcome to tea, carol; 88 leaves, /help tells the rest");
+    assert_eq!(heard[0], "* hub: welcome to tea, carol; 88 leaves, /help lists the commands");
     assert_eq!(heard[1], "* hub: 2 are here: alice, carol");
     assert_eq!(heard[2..], ["<alice> to nobody"]);
     alice.hears_next("* carol joined");

@@ -258,7 +258,7 @@ fn a_stuck_screen_of_the_operator_does_not_hold_the_room_up_for_ever_and_goes_on
             shown.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
         }
     };
-    read_until(" lines were not shown, because the screen did not take them\n");
+    read_until(" lines were not shown: the screen did not accept them\n");
     alice.says("can you hear me?");
     read_until("<alice> can you hear me?\n");
     assert!(shown.lines().all(|line| text(line).starts_with(['<', '*'])), "a line was cut");

@@ -16,7 +16,7 @@
 //! 4. `outbox.rs` and `screen.rs`: the two ways out. What is not taken at once waits in a queue.
 //! 5. `transcript.rs`: a third way out, for those who want it on record.
 //! 6. `callers.rs` and `connector.rs`: how two people come together.
-//! 7. `hub/`: many people, with one more poller for their connections, and the rules of [`room`](crate::rules::hub).
+//! 7. `hub/`: many people, with one more poller for their connections, and the rules of [`hub`](crate::rules::hub).
 //!
 //! Nothing blocks but the look-up of a name, for which systems have no other call, and writing to a terminal of another user that is
 //! paused; and nothing grows: what is
@@ -44,7 +44,7 @@ pub use environment::Environment;
 use crate::designs::connect::Call;
 use crate::rules::exit::Exit;
 #[cfg(feature = "hub")]
-use crate::rules::hub::Rules;
+use crate::rules::hub::Settings as HubSettings;
 use crate::rules::settings::Settings;
 use main_loop::MainLoop;
 use std::io;
@@ -73,12 +73,12 @@ pub fn serve(
 #[cfg(feature = "hub")]
 pub fn hub(
     environment: Environment,
-    rules: Rules,
+    settings: HubSettings,
     listener: TcpListener,
     port_was_chosen: bool,
 ) -> io::Result<Exit> {
     let observer = environment.observer.clone();
-    observer.watch(|| Ok(hub::HubLoop::start(environment, rules, listener, port_was_chosen)?.run()))
+    observer.watch(|| Ok(hub::HubLoop::start(environment, settings, listener, port_was_chosen)?.run()))
 }
 
 /// Calls somebody and talks with them.

@@ -16,7 +16,7 @@
 //! 5. `outbox.rs` and `screen.rs`: the two ways out, and the threads that write.
 //! 6. `transcript.rs`: a third way out, for those who want it on record.
 //! 7. `callers.rs` and `connector.rs`: how two people come together.
-//! 8. `hub/`: many people. The same picture with a reader for each client, and the rules of [`room`](crate::rules::hub).
+//! 8. `hub/`: many people. The same picture with a reader for each client, and the rules of [`hub`](crate::rules::hub).
 //!
 //! Nothing here grows: the readers own the [buffers](crate::rules::buffer) in which everything travels.
 
@@ -39,7 +39,7 @@ use crate::designs::environment::Environment;
 use crate::observe::Observer;
 use crate::rules::exit::Exit;
 #[cfg(feature = "hub")]
-use crate::rules::hub::Rules;
+use crate::rules::hub::Settings as HubSettings;
 use crate::rules::settings::Settings;
 use main_loop::MainLoop;
 use std::io;
@@ -69,12 +69,12 @@ pub fn serve(
 #[cfg(feature = "hub")]
 pub fn hub(
     environment: Environment,
-    rules: Rules,
+    settings: HubSettings,
     listener: TcpListener,
     port_was_chosen: bool,
 ) -> io::Result<Exit> {
     let observer = environment.observer.clone();
-    observer.watch(|| Ok(hub::HubLoop::start(environment, rules, listener, port_was_chosen)?.run()))
+    observer.watch(|| Ok(hub::HubLoop::start(environment, settings, listener, port_was_chosen)?.run()))
 }
 
 /// Calls somebody and talks with them.

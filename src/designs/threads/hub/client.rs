@@ -1,5 +1,6 @@
 //! One client: a reader, and a writer if it is ever behind.
 
+use crate::designs::hub::observe_written;
 use crate::designs::threads::event::{Event, ToMain};
 use crate::designs::threads::pool::Pool;
 use crate::designs::threads::reader::Reader;
@@ -15,43 +16,43 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-/// How many buffers a client-reader has: while one is with main it reads into the other.
+/// The buffers of a client-reader: while one is with main, it reads into the other.
 const BUFFERS: usize = 2;
 
-/// How large they are, in bytes: twice as large as the last read. Ten thousand people who type need little, and
-/// somebody who sends a file is read in few calls.
+/// The size of each, in bytes: twice the last read. Ten thousand people who type need little memory, and a client that sends
+/// a file is read in few calls.
 const BUFFER_SIZE: RangeInclusive<usize> = 1024..=64 * 1024;
 
-/// How large the stacks of these threads are, in bytes: several times what they use.
+/// The stack of each of these threads, in bytes: several times what they use.
 const STACK: usize = 64 * 1024;
 
-/// How much a writer writes with one call, in bytes. A blocked call tells of no progress until it is through: at 64
-/// KiB a second, the slowest client that is never to be cut off, that takes half a second.
+/// The most bytes that a writer writes with one call. A blocked call reports no progress until it returns: at 64 KiB per
+/// second, the slowest speed at which a client is never disconnected, this takes half a second.
 const CHUNK: usize = 32 * 1024;
 
-/// How many posts are written with one call at most.
+/// The most posts that are written with one call.
 pub(super) const SLICES: usize = 32;
 
 /// The connection and its threads.
 pub(super) struct Client {
     pub(super) connection: Arc<Connection>,
-    /// None when it has said its last word.
+    /// None when it has sent its last event.
     pub(super) reader: Option<JoinHandle<()>>,
-    /// Dropped, it ends the reader also if the client goes on sending, which hanging up does not. None when it is over.
+    /// Dropping it ends the reader even if the client keeps sending, which hanging up does not. None after disconnecting.
     pub(super) running: Option<Sender<Infallible>>,
     writer: Option<Writer>,
-    /// Numbers the lines that it is sent, if anybody watches.
+    /// Numbers the lines written to it, for observers.
     pub(super) sent: Counter,
     observer: Observer,
 }
 
-/// The thread that writes to a client that is behind. It stays until the client has gone: such a client will be behind again.
+/// The thread that writes to a client that is behind. It stays until the client leaves: such a client will be behind again.
 struct Writer {
     queue: Sender<Lent>,
     thread: JoinHandle<()>,
 }
 
-/// What a writer is to write, and the number of its first line.
+/// What a writer writes, and the number of its first line.
 pub(super) type Lent = (Queue, Counter);
 
 impl Client {
@@ -89,7 +90,7 @@ impl Client {
         Ok(Self { connection, reader: Some(reader), running: Some(running), writer: None, sent, observer })
     }
 
-    /// The way to the writer, which is started if there is none.
+    /// The queue of the writer, which is started if there is none.
     pub(super) fn writer(&mut self, id: Id, to_main: &ToMain) -> io::Result<&Sender<Lent>> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
@@ -106,7 +107,7 @@ impl Client {
         Ok(&self.writer.insert(writer).queue)
     }
 
-    /// Numbers the lines that are to be lent, if anybody watches.
+    /// Numbers the lines that are about to be lent, for observers.
     pub(super) fn count_lent(&mut self, queue: &Queue) -> Counter {
         let first = self.sent;
         if self.observer.watches() {
@@ -116,13 +117,13 @@ impl Client {
         first
     }
 
-    /// Lets the writer come to its end; nothing will be lent to it any more.
+    /// Lets the writer end: it gets nothing more to write.
     pub(super) fn end_writer(&mut self) -> Option<JoinHandle<()>> {
         self.writer.take().map(|writer| writer.thread)
     }
 }
 
-/// The writer: blocks in writing what it is lent, until main has nothing for it any more or an error.
+/// The writer: blocks in writing what it is lent, until main drops the queue or an error comes.
 fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMain) {
     let observer = &to_main.observer;
     let next = || {
@@ -134,7 +135,7 @@ fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMai
             observer.emit(|| Step::Writes { to: Place::Client, bytes: CHUNK.min(queue.bytes()) });
             let event = match write_chunk(connection, &queue) {
                 Ok(written) => {
-                    queue.was_written(written, &mut counter, observer);
+                    observe_written(&queue, written, &mut counter, observer);
                     queue.advance(written);
                     Event::Wrote(id, written)
                 }

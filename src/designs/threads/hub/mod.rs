@@ -6,8 +6,8 @@
 //!  keyboard ─▶ [stdin-reader] ──┘    of Event           └──▶ [screen-writer] ──▶ screen
 //! ```
 //!
-//! Main takes all that waits in the channel as one batch, and then writes to each client at once what that was for it. It
-//! does not block in that: what a client does not take at once goes to a writer of its own.
+//! Main takes everything that waits in the channel as one batch, and then writes to each client what the batch put into its
+//! outbox. That never blocks: what a client does not accept at once goes to a writer of its own.
 
 mod client;
 
@@ -16,17 +16,15 @@ use super::console::Console;
 use super::event::{Event, ToMain};
 use crate::designs::clock::Clock;
 use crate::designs::environment::Environment;
+use crate::designs::hub::{observe_relay, observe_written};
 use crate::designs::net;
-use crate::observe::{Decision, For, Goodbye, Place, Step};
-use crate::platform::Trimmer;
+use crate::observe::{For, Goodbye, Place, Step};
 use crate::platform::{self, Connection};
-use crate::rules::buffer::Buffer;
-use crate::rules::endpoint::{CALLERS, Ending, GRACE};
+use crate::rules::endpoint::CALLERS;
 use crate::rules::exit::Exit;
-use crate::rules::hub::{Action, Hub, Id, Moment, OPERATOR, Refusal, Rules};
-use crate::rules::messages::Messages;
+use crate::rules::hub::{self as rules, Action, Hub, Id, Moment, OPERATOR, Refusal, Settings};
 use crate::rules::notice::Notice;
-use crate::rules::wire::GOODBYE;
+use crate::rules::record::Entry;
 use client::{Client, SLICES};
 use crossbeam_channel::{Receiver, bounded};
 use std::collections::HashMap;
@@ -35,29 +33,26 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use time::OffsetDateTime;
 
-/// How many events the channel holds. Readers wait while it is full; main never does.
+/// How many events the channel holds. Readers wait while it is full; main never sends.
 const EVENTS: usize = 1024;
 
-/// How many events are one batch at most, so that what they led to is written before the next.
-const BATCH: usize = 256;
+/// The most events in a batch, so that clients do not wait long for what the first of them led to.
+const MAX_BATCH: usize = 256;
 
-/// How many bytes the screen is given at a time.
-const SHOWN: usize = 64 * 1024;
-
-/// How soon to try again to start a writer, when the system has no thread left.
+/// When the system has no thread left for a writer, how soon to try again.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
 
-/// All that main knows. Only main touches it.
+/// Everything that main knows. No other thread touches it.
 pub(super) struct HubLoop {
     events: Receiver<Event>,
     hub: Hub,
     callers: Callers,
     clients: HashMap<Id, Client>,
-    trimmer: Trimmer,
-    /// Writers of clients that have gone, which are about to end.
+    /// The writers of clients that have left, which are about to end.
     retired: Vec<JoinHandle<()>>,
-    /// Clients that are behind and for which no writer could be started, and when to try again.
+    /// Clients that are behind and for which no writer could be started.
     unserved: Vec<Id>,
     retry_at: Option<Instant>,
     console: Console,
@@ -68,7 +63,7 @@ impl HubLoop {
     /// Starts the threads that do not belong to a client.
     pub(super) fn start(
         environment: Environment,
-        rules: Rules,
+        settings: Settings,
         listener: TcpListener,
         port_was_chosen: bool,
     ) -> io::Result<Self> {
@@ -83,11 +78,10 @@ impl HubLoop {
         console.screen.report(&Notice::Listening { at: callers.address(), port_was_chosen, command: "hub" });
         console.screen.set_prompt("hub");
         Ok(Self {
-            hub: Hub::new(rules, Instant::now()),
+            hub: Hub::new(settings, Instant::now()),
             events,
             callers,
             clients: HashMap::new(),
-            trimmer: Trimmer::default(),
             retired: Vec::new(),
             unserved: Vec::new(),
             retry_at: None,
@@ -96,32 +90,32 @@ impl HubLoop {
         })
     }
 
-    /// The whole life of the hub.
+    /// Runs the hub until it ends.
     pub(super) fn run(mut self) -> Exit {
         loop {
-            let at = self.moment();
-            if let Some(exit) = self.perform_actions(at) {
+            let now = self.now();
+            if let Some(exit) = self.perform_actions(now) {
                 return self.end(exit);
             }
             if let Some(event) = self.next_event() {
-                let at = self.moment();
-                self.handle(event, at);
+                let now = self.now();
+                self.handle(event, now);
                 for event in self.more_events() {
-                    self.handle(event, at);
+                    self.handle(event, now);
                 }
             }
         }
     }
 
-    fn moment(&mut self) -> Moment {
-        Moment { now: Instant::now(), stamp: self.clock.stamp() }
+    fn now(&mut self) -> Moment {
+        Moment { instant: Instant::now(), stamp: self.clock.stamp() }
     }
 
-    /// Waits for the next event, or for the next moment at which something is to be done.
+    /// Waits for the next event, or until something is due.
     fn next_event(&self) -> Option<Event> {
         let event = self.events.try_recv().ok().or_else(|| {
             self.console.observer().emit(|| Step::Waits(For::Event));
-            match self.hub.deadline(Instant::now()).into_iter().chain(self.retry_at).min() {
+            match self.hub.poll_timeout().into_iter().chain(self.retry_at).min() {
                 Some(deadline) => self.events.recv_deadline(deadline).ok(),
                 None => self.events.recv().ok(),
             }
@@ -129,44 +123,37 @@ impl HubLoop {
         event.map(|event| event.taken(self.events.len(), self.console.observer()))
     }
 
-    /// What has happened meanwhile, without waiting.
+    /// The events that have come in meanwhile.
     fn more_events(&self) -> Vec<Event> {
-        let more = self.events.try_iter().take(BATCH - 1);
+        let more = self.events.try_iter().take(MAX_BATCH - 1);
         more.map(|event| event.taken(self.events.len(), self.console.observer())).collect()
     }
 
-    /// Something happened.
-    fn handle(&mut self, event: Event, at: Moment) {
+    fn handle(&mut self, event: Event, now: Moment) {
         match event {
-            Event::Heard(id, buffer) => {
-                self.relays(Messages::NONE, buffer.messages);
-                self.hub.heard(id, buffer, at);
-            }
+            Event::Heard(id, buffer) => self.pass_on(rules::Event::Read(id, buffer), now),
             Event::HeardAllOf(id, result) => {
-                self.hub.heard_all(id, result, at);
+                self.pass_on(rules::Event::ReadEnded(id, result), now);
                 if let Some(client) = self.clients.get_mut(&id) {
                     client.reader.take().map(JoinHandle::join);
                 }
                 self.forget_if_over(id);
             }
             Event::Wrote(id, bytes) => {
-                self.hub.wrote(id, bytes, at);
-                self.write(id, at);
+                self.pass_on(rules::Event::Written(id, bytes), now);
+                self.write(id, now);
             }
-            Event::WriteFailedTo(id, error) => self.write_failed(id, error, at),
-            Event::Called(socket, peer) => self.called(socket, peer, at),
-            Event::Typed(buffer) => {
-                self.relays(buffer.messages, Messages::NONE);
-                self.hub.heard(OPERATOR, buffer, at);
-            }
-            Event::InputEnded(result) => self.hub.heard_all(OPERATOR, result, at),
-            Event::Signal(signal) => self.hub.signalled(signal, at.now),
-            Event::ScreenFailed(error) => self.hub.screen_failed(error, at.now),
+            Event::WriteFailedTo(id, error) => self.handle_write_failed(id, error, now),
+            Event::Called(socket, peer) => self.handle_caller(socket, peer, now),
+            Event::Typed(buffer) => self.pass_on(rules::Event::Read(OPERATOR, buffer), now),
+            Event::InputEnded(result) => self.pass_on(rules::Event::ReadEnded(OPERATOR, result), now),
+            Event::Signal(signal) => self.pass_on(rules::Event::Signal(signal), now),
+            Event::ScreenFailed(error) => self.pass_on(rules::Event::ScreenFailed(error), now),
             Event::TranscriptFailed(error) => {
                 self.console.screen.report(&Notice::CannotWriteTranscript(error));
             }
             Event::Report(notice) => self.console.screen.report(&notice),
-            // What there is to do then, `perform_actions` does after every batch.
+            // `perform_actions` does what these make possible.
             Event::Room | Event::ScreenDone | Event::NoticesDone | Event::TranscriptDone => {}
             // Of a conversation of two.
             Event::Received(..)
@@ -177,16 +164,16 @@ impl HubLoop {
         }
     }
 
-    fn relays(&self, typed: Messages, messages: Messages) {
-        self.console.observer().emit(|| Step::Decides { decision: Decision::Relay, typed, messages });
+    fn pass_on(&mut self, event: rules::Event, now: Moment) {
+        observe_relay(&event, self.console.observer());
+        self.hub.handle(event, now);
     }
 
-    /// Somebody calls: they join, or are told why not.
-    fn called(&mut self, socket: TcpStream, peer: SocketAddr, at: Moment) {
+    /// Starts a client for a caller, or tells the caller why not.
+    fn handle_caller(&mut self, socket: TcpStream, peer: SocketAddr, now: Moment) {
         let connection = Arc::new(Connection::new(socket));
-        let admitted = self.hub.admits(peer).and_then(|()| {
+        let admitted = self.hub.admit(peer).and_then(|id| {
             platform::prepare_client(&connection.socket);
-            let id = self.hub.new_id();
             let streams = self.console.observer().begins(|| net::ends(&connection.socket));
             let client = Client::start(id, &connection, &self.console.to_main, streams);
             client.map(|client| (id, client)).map_err(|_| Refusal::NoResources)
@@ -194,49 +181,52 @@ impl HubLoop {
         match admitted {
             Ok((id, client)) => {
                 self.clients.insert(id, client);
-                self.trimmer.grew(self.clients.len());
-                self.hub.join(id, peer, at);
+                self.pass_on(rules::Event::Joined(id, peer), now);
             }
             Err(refusal) => {
                 self.console.screen.report(&Notice::NotLetIn { peer, refusal });
-                let line = refusal.line(&at.stamp);
                 if self.callers.being_turned_away() < CALLERS {
-                    // If there is no thread for it, it was told at once.
-                    let _ = self.callers.turn_away(connection, line);
+                    // Without a thread for it, the caller has been told at once.
+                    let _ = self.callers.turn_away(connection, refusal.line(&now.stamp));
                 } else {
-                    // So many call that nobody waits until this one has read it.
-                    let _ = platform::write_first(&connection.socket, &[&line, GOODBYE].concat());
+                    // The caller may be gone.
+                    let farewell = refusal.line_and_goodbye(&now.stamp);
+                    let _ = platform::write_first(&connection.socket, &farewell);
                 }
             }
         }
     }
 
-    /// Does all that is to be done after a batch. How to end, if that is to be done.
-    fn perform_actions(&mut self, at: Moment) -> Option<Exit> {
-        self.hub.set_paused(!self.console.screen.transcript_has_room());
-        self.hub.tick(at);
-        if self.retry_at.is_some_and(|retry_at| retry_at <= at.now) {
+    /// Does everything there is to do after a batch. Returns how to end when it is time to.
+    fn perform_actions(&mut self, now: Moment) -> Option<Exit> {
+        let is_behind = !self.console.screen.transcript_has_room();
+        self.pass_on(rules::Event::TranscriptBehind(is_behind), now);
+        self.hub.handle_timeout(now);
+        if self.retry_at.is_some_and(|retry_at| retry_at <= now.instant) {
             self.retry_at = None;
             for id in std::mem::take(&mut self.unserved) {
-                self.write(id, at);
+                self.write(id, now);
             }
         }
-        for id in self.hub.take_to_write() {
-            self.write(id, at);
-        }
-        self.show(at);
-        while let Some(action) = self.hub.next_action() {
+        self.show(now);
+        while let Some(action) = self.hub.poll_action() {
             match action {
-                // Fails only if the client has gone, which its reader notices.
+                Action::Write(id) => self.write(id, now),
                 Action::HalfClose(id) => {
-                    let _ = self
-                        .clients
-                        .get(&id)
-                        .map(|client| client.connection.socket.shutdown(Shutdown::Write));
+                    if let Some(client) = self.clients.get(&id) {
+                        // Fails only if the client has gone, which its reader notices.
+                        let _ = client.connection.socket.shutdown(Shutdown::Write);
+                    }
                 }
-                Action::HangUp(id) => self.hang_up(id),
-                Action::Record(entry) => self.console.screen.record_entry(entry),
-                Action::HeardGoodbye => self.console.observer().emit(|| Step::Goodbye(Goodbye::Heard)),
+                Action::Disconnect(id) => self.disconnect(id),
+                Action::TrimMemory => platform::trim_memory(),
+                Action::Record { peer, what } => {
+                    let time = OffsetDateTime::now_utc();
+                    self.console.screen.record_entry(Entry { time, peer, what });
+                }
+                Action::GoodbyeReceived => {
+                    self.console.observer().emit(|| Step::Goodbye(Goodbye::Heard));
+                }
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::End(exit) => return Some(exit),
             }
@@ -244,8 +234,8 @@ impl HubLoop {
         None
     }
 
-    /// Writes to a client what it takes without blocking. The rest goes to its writer.
-    fn write(&mut self, id: Id, at: Moment) {
+    /// Writes to a client what it accepts without blocking. The rest goes to its writer.
+    fn write(&mut self, id: Id, now: Moment) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         while let Some(outbox) = self.hub.outbox(id)
             && let Some(queue) = outbox.queue()
@@ -255,49 +245,46 @@ impl HubLoop {
             match platform::try_write_vectored(&client.connection.socket, queue.fill(&mut slices, usize::MAX))
             {
                 Ok(written) => {
-                    queue.was_written(written, &mut client.sent, self.console.observer());
-                    self.hub.wrote(id, written, at);
+                    observe_written(queue, written, &mut client.sent, self.console.observer());
+                    self.hub.handle(rules::Event::Written(id, written), now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let first = client.count_lent(queue);
                     match client.writer(id, &self.console.to_main) {
-                        // It has nothing to write, or the outbox would not have shown its queue.
+                        // This cannot block: while the writer has something, the outbox does not show its queue.
                         Ok(writer) => drop(writer.send((outbox.lend(), first))),
                         Err(_) => {
                             client.sent = first;
                             self.unserved.push(id);
-                            self.retry_at.get_or_insert(at.now + RETRY_AFTER);
+                            self.retry_at.get_or_insert(now.instant + RETRY_AFTER);
                         }
                     }
                     return;
                 }
-                Err(error) => return self.write_failed(id, error, at),
+                Err(error) => return self.handle_write_failed(id, error, now),
             }
         }
     }
 
-    fn write_failed(&mut self, id: Id, error: io::Error, at: Moment) {
+    fn handle_write_failed(&mut self, id: Id, error: io::Error, now: Moment) {
         if let Some(client) = self.clients.get(&id) {
             client.connection.hang_up();
         }
-        self.hub.write_failed(id, error, at.now);
+        self.pass_on(rules::Event::WriteFailed(id, error), now);
     }
 
-    /// Shows the operator what there is, while the screen takes it.
-    fn show(&mut self, at: Moment) {
+    /// Shows the operator's lines while the screen keeps up.
+    fn show(&mut self, now: Moment) {
         while self.console.screen.has_room()
-            && let Some(queue) = self.hub.outbox(OPERATOR).and_then(|outbox| outbox.queue())
+            && let Some(lines) = self.hub.next_screen_output(now)
         {
-            let lines = queue.copy(SHOWN);
-            let written = lines.len();
-            self.console.screen.show_unrecorded(Buffer::with_output(lines));
-            self.hub.wrote(OPERATOR, written, at);
+            self.console.screen.show_unrecorded(lines);
         }
     }
 
-    /// It is over with this client: its threads end.
-    fn hang_up(&mut self, id: Id) {
+    /// Ends the threads of a client.
+    fn disconnect(&mut self, id: Id) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.connection.hang_up();
             client.running = None;
@@ -312,23 +299,21 @@ impl HubLoop {
     fn forget_if_over(&mut self, id: Id) {
         if self.clients.get(&id).is_some_and(|client| client.running.is_none() && client.reader.is_none()) {
             self.clients.remove(&id);
-            self.trimmer.shrunk(self.clients.len());
         }
     }
 
-    /// Ends all threads, when what is to be shown has been shown.
+    /// Shows what is left, and ends all threads.
     fn end(mut self, exit: Exit) -> Exit {
-        let in_a_hurry = matches!(exit, Exit::Signal(_));
-        let mut ending = Ending { exit, by_force: in_a_hurry.then(|| Instant::now() + GRACE) };
+        let mut ending = rules::ending(exit, Instant::now());
         self.console.close_keyboard();
-        if let Some(queue) = self.hub.outbox(OPERATOR).and_then(|outbox| outbox.queue()) {
-            self.console.screen.show_unrecorded(Buffer::with_output(queue.copy(usize::MAX)));
+        if let Some(lines) = self.hub.last_screen_output() {
+            self.console.screen.show_unrecorded(lines);
         }
         let mut late = Vec::new();
         self.console.finish_outputs(&self.events, &mut ending, |socket, _| late.push(socket));
         let line = Refusal::Ending.line(&self.clock.stamp());
-        self.callers.end(late, &self.events, &line, in_a_hurry);
-        // Whoever waits for us to take an event is woken by this.
+        self.callers.end(late, &self.events, &line, matches!(exit, Exit::Signal(_)));
+        // This wakes threads that wait for space in the channel.
         drop(self.events);
         let readers = self.clients.into_values().filter_map(|client| client.reader);
         for thread in readers.chain(self.retired) {
