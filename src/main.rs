@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-#[cfg(send_now)]
+#[cfg(nonblocking_send)]
 use std::os::fd::AsFd;
 #[cfg(poll)]
 use std::os::fd::BorrowedFd;
@@ -23,7 +23,7 @@ use threadchat::lab::compare;
 use threadchat::lab::timeline;
 use threadchat::observe::Observer;
 use threadchat::observe::trace::{About, Trace};
-#[cfg(send_now)]
+#[cfg(nonblocking_send)]
 use threadchat::platform::Out;
 use threadchat::platform::Signals;
 use threadchat::rules::errors::{MORE_THREADS, hint};
@@ -198,14 +198,14 @@ fn environment(
 }
 
 /// Standard output, to write to it without blocking.
-#[cfg(send_now)]
+#[cfg(nonblocking_send)]
 fn screen_direct() -> Option<Box<dyn Write>> {
     let screen = io::stdout().as_fd().try_clone_to_owned().ok()?;
     Some(Box::new(Out::new(screen)))
 }
 
 /// Not here.
-#[cfg(not(send_now))]
+#[cfg(not(nonblocking_send))]
 fn screen_direct() -> Option<Box<dyn Write>> {
     None
 }

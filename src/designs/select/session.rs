@@ -12,7 +12,7 @@ use crate::rules::conversation::{Conversation, Delivery};
 use crate::rules::endpoint::Endpoint;
 use crate::rules::messages::{Counter, Messages};
 use std::io::{self, Read};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
@@ -184,7 +184,8 @@ impl Session {
             let unconfirmed = platform::peer_state(&self.socket).unwrap_or_default().unconfirmed;
             conversation.unconfirmed(outbox.messages_in_last(unconfirmed));
         }
-        platform::hang_up(&self.socket);
+        // Fails only if the peer has gone.
+        let _ = self.socket.shutdown(Shutdown::Both);
         self.give_up(conversation, screen);
         if self.reads {
             self.heard_all(conversation, Ok(()), screen);

@@ -187,7 +187,7 @@ struct Writer {
 
 impl Writer {
     fn run(mut self) -> io::Result<()> {
-        platform::give_way();
+        platform::lower_thread_priority();
         let mut rest = WRITE_EVERY;
         loop {
             let _ = self.woken.recv_timeout(rest);
