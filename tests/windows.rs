@@ -163,7 +163,7 @@ fn what_is_in_the_way_is_told_with_what_to_do() {
     fails(
         &["serve", &port],
         1,
-        &[&format!("cannot listen on 127.0.0.1:{port}: "), "; another program listens there"],
+        &[&format!("cannot listen on 127.0.0.1:{port}: "), "; another program is listening there"],
     );
     drop(listener);
     fails(

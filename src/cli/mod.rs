@@ -625,7 +625,7 @@ impl Talking {
         Settings {
             wire: match self.wire {
                 WireArg::Lines => Wire::Lines,
-                WireArg::Article => Wire::Article,
+                WireArg::Article => Wire::Unframed,
             },
             max_line: self.max_line,
             on_eof: match self.on_eof {

@@ -1,6 +1,6 @@
 //! What a thread does, in words.
 
-use crate::rules::messages::{Messages, Streams};
+use crate::rules::messages::{Messages, Stream, Streams};
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 
@@ -195,6 +195,20 @@ struct InBrackets(Messages);
 impl Display for InBrackets {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.0.count > 0 { write!(f, " ({})", self.0) } else { Ok(()) }
+    }
+}
+
+impl Display for Messages {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (one, several) = match self.stream {
+            Stream::KEYBOARD => ("line", "lines"),
+            _ => ("message", "messages"),
+        };
+        match self.count {
+            0 => f.write_str("none"),
+            1 => write!(f, "{one} {}", self.first),
+            count => write!(f, "{several} {} to {}", self.first, self.first + count - 1),
+        }
     }
 }
 

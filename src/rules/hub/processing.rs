@@ -77,7 +77,7 @@ impl Hub {
                 false => ControlFlow::Continue(()),
             };
             while flow.is_continue() {
-                let is_remainder = inbox.decoder.goes_on();
+                let is_remainder = inbox.decoder.is_within_message();
                 let Some(heard) = inbox.decoder.next(&mut bytes, read_at) else { break };
                 inbox.has_had_line = true;
                 flow = self.process_message(id, heard, is_remainder, &mut inbox.backlog, said, now);
@@ -104,7 +104,7 @@ impl Hub {
     ) -> ControlFlow<Stop> {
         let mut flow = ControlFlow::Continue(());
         while flow != ControlFlow::Break(Stop::Left) {
-            let is_remainder = inbox.decoder.goes_on();
+            let is_remainder = inbox.decoder.is_within_message();
             // Even if the line has to wait: what comes next must not count as its remainder.
             let Some(heard) = inbox.decoder.quiet() else { break };
             inbox.has_had_line = true;
