@@ -129,7 +129,7 @@ impl Hub {
         }
         let shown = Arc::clone(member.name.shown());
         self.announce(id, Announcement::Left, &format!("{shown} left for {}", name.shown()), now);
-        self.record(id, |name, room| What::Left { name, room, why: "changed the room".into() });
+        self.record(id, |name, room| What::Left { name, room, why: "changed rooms".into() });
         self.leave_room(id);
         let key = Arc::clone(name.key());
         let room =
