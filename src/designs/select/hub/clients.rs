@@ -121,7 +121,7 @@ impl Clients {
     /// Finds out which clients have become ready. Returns those that accept bytes again.
     pub(super) fn find_ready(&mut self) -> Vec<Id> {
         let mut writable = Vec::new();
-        // An error is an interruption: it is looked again.
+        // It fails only if a signal interrupts it, and is called again soon.
         if self.poll.poll(&mut self.events, Some(Duration::ZERO)).is_err() {
             return writable;
         }

@@ -215,8 +215,7 @@ impl HubLoop {
         }
     }
 
-    /// Shows the operator's lines while the screen keeps up. What this leads to is performed before the next wait, because
-    /// the hub's time-out is then already due.
+    /// Shows the operator's lines while the screen keeps up. If this leads to actions, the hub's time-out is due at once.
     fn show(&mut self, now: Moment) {
         self.flush(now);
         while !self.console.screen.has_messages()

@@ -186,7 +186,7 @@ impl HubLoop {
             Err(refusal) => {
                 self.console.screen.report(&Notice::NotLetIn { peer, refusal });
                 if self.callers.being_turned_away() < CALLERS {
-                    // Without a thread for it, the caller has been told at once.
+                    // Fails if there is no thread for it, after telling the caller what fits into one call.
                     let _ = self.callers.turn_away(connection, refusal.line(&now.stamp));
                 } else {
                     // The caller may be gone.
@@ -208,7 +208,6 @@ impl HubLoop {
                 self.write(id, now);
             }
         }
-        self.show(now);
         while let Some(action) = self.hub.poll_action() {
             match action {
                 Action::Write(id) => self.write(id, now),
@@ -231,6 +230,7 @@ impl HubLoop {
                 Action::End(exit) => return Some(exit),
             }
         }
+        self.show(now);
         None
     }
 
@@ -274,7 +274,7 @@ impl HubLoop {
         self.pass_on(rules::Event::WriteFailed(id, error), now);
     }
 
-    /// Shows the operator's lines while the screen keeps up.
+    /// Shows the operator's lines while the screen keeps up. If this leads to actions, the hub's time-out is due at once.
     fn show(&mut self, now: Moment) {
         while self.console.screen.has_room()
             && let Some(lines) = self.hub.next_screen_output(now)
