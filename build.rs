@@ -1,6 +1,6 @@
-//! Decides what the platform has, counts the lines of code of each design, for `threadchat compare`, and tells it what it is
-//! built with.
-#![allow(clippy::print_stdout, reason = "that is how a build script talks to cargo")]
+//! Decides what the platform has, and passes facts about this build to `threadchat compare`: the compiler, the profile, and the
+//! lines of code of each design.
+#![allow(clippy::print_stdout, reason = "a build script passes instructions to cargo this way")]
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ fn main() {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=THREADCHAT_PORTABLE");
-    tell_what_the_platform_has();
+    detect_platform();
     for (name, path) in [
         ("THREADS", "src/designs/threads"),
         ("THREADS_HUB", "src/designs/threads/hub"),
@@ -20,7 +20,7 @@ fn main() {
         ("HALF_DUPLEX", "src/designs/half_duplex"),
         ("FLOOR", "src/lab/compare/harness/baseline.rs"),
     ] {
-        // The hub of a design counts by itself.
+        // The hub of a design is counted separately.
         let lines = lines_of_code(Path::new(path)) - lines_of_code(&Path::new(path).join("hub"));
         println!("cargo::rustc-env=THREADCHAT_LINES_{name}={lines}");
     }
@@ -30,11 +30,11 @@ fn main() {
     println!("cargo::rustc-env=THREADCHAT_PROFILE={}", env::var("PROFILE").unwrap_or_default());
 }
 
-/// The names by which the source asks what the platform has, as in `#[cfg(poll)]`. In `src/platform/` there is a fall-back
-/// for each; without `poll` there is no select design, and without `line_editor` the terminal's own line input.
+/// Sets the names by which the source asks what the platform has, as in `#[cfg(poll)]`. `src/platform/` has a fall-back for
+/// each. Without `poll` there is no select design, and without `line_editor` the terminal's own line input is used.
 ///
-/// With THREADCHAT_PORTABLE in the environment it has nothing, so that the fall-backs can be tested anywhere.
-fn tell_what_the_platform_has() {
+/// With `THREADCHAT_PORTABLE` in the environment the platform has nothing, so that the fall-backs can be tested anywhere.
+fn detect_platform() {
     let is_set = |name: &str| env::var_os(name).is_some();
     let is_one_of =
         |name: &str, values: &[&str]| env::var(name).is_ok_and(|is| values.contains(&is.as_str()));
@@ -46,10 +46,10 @@ fn tell_what_the_platform_has() {
         os(&["linux", "android", "macos", "ios", "freebsd", "netbsd", "openbsd", "dragonfly"])
             || os(&["illumos", "solaris"]);
     for (name, has_it) in [
-        // A call that waits for descriptors of all kinds at once.
+        // One call waits for descriptors of all kinds.
         ("poll", select && unix && !portable),
-        // Writing without blocking to what blocks otherwise.
-        ("send_now", unix && !portable),
+        // A write does not block on a descriptor that blocks otherwise.
+        ("nonblocking_send", unix && !portable),
         // Probing a silent peer, with an interval of our choice.
         (
             "keep_alive",
@@ -57,15 +57,15 @@ fn tell_what_the_platform_has() {
                 || os(&["linux", "android", "macos", "ios", "freebsd", "netbsd", "dragonfly", "illumos"]))
                 && !portable,
         ),
-        // Asking about the other end of a connection.
+        // The system reports what it knows about the other end of a connection.
         ("tcp_info", os(&["linux"]) && is_one_of("CARGO_CFG_TARGET_ENV", &["gnu"]) && !portable),
-        // Ending a listening socket wakes the thread that waits for callers.
+        // Shutting a listening socket down wakes the thread that accepts callers.
         ("shutdown_wakes_accept", os(&["linux", "android"]) && !portable),
-        // Nothing wakes a thread that is blocked in reading or writing, so that it has to look up from time to time.
-        ("looks_up", portable || !(shutdown_wakes || windows)),
+        // Nothing wakes a thread that is blocked in reading or writing, so it polls whether it is to end.
+        ("polling_io", portable || !(shutdown_wakes || windows)),
         ("signals", (unix || windows) && !portable),
         ("line_editor", editor && unix && !portable),
-        ("portable", portable),
+        ("fallbacks_only", portable),
     ] {
         println!("cargo::rustc-check-cfg=cfg({name})");
         if has_it {
@@ -74,13 +74,13 @@ fn tell_what_the_platform_has() {
     }
 }
 
-/// Of a file or of a folder; 0 if it is not there.
+/// Counts those of a file or folder; 0 if it does not exist.
 fn lines_of_code(path: &Path) -> usize {
     if let Ok(entries) = fs::read_dir(path) {
         return entries.flatten().map(|entry| lines_of_code(&entry.path())).sum();
     }
     let source = fs::read_to_string(path).unwrap_or_default();
-    // Neither tests, which stand at the end of a file, nor comments nor empty lines.
+    // Tests, at the end of a file, comments and empty lines do not count.
     let code = source.split("\n#[cfg(test)]").next().unwrap_or_default();
     code.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }

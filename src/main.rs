@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-#[cfg(send_now)]
+#[cfg(nonblocking_send)]
 use std::os::fd::AsFd;
 #[cfg(poll)]
 use std::os::fd::BorrowedFd;
@@ -23,7 +23,7 @@ use threadchat::lab::compare;
 use threadchat::lab::timeline;
 use threadchat::observe::Observer;
 use threadchat::observe::trace::{About, Trace};
-#[cfg(send_now)]
+#[cfg(nonblocking_send)]
 use threadchat::platform::Out;
 use threadchat::platform::Signals;
 use threadchat::rules::errors::{MORE_THREADS, hint};
@@ -67,8 +67,11 @@ fn traced(
     run: impl FnOnce(Observer) -> Result<Exit, String>,
 ) -> Result<Exit, String> {
     let Some(path) = &common.trace else { return run(Observer::default()) };
-    let trace =
-        Trace::start(path, &About { command, design: common.design.name() }, threadchat::platform::give_way)?;
+    let trace = Trace::start(
+        path,
+        &About { command, design: common.design.name() },
+        threadchat::platform::lower_thread_priority,
+    )?;
     let outcome = run(Observer::default().and(trace.observer()));
     if let Err(error) = trace.end() {
         let _ = writeln!(io::stderr(), "threadchat: {error}");
@@ -101,15 +104,10 @@ fn serve(serve: &Serve, observer: Observer) -> Result<Exit, String> {
     }
 }
 
-/// How many file descriptors are kept for everything but clients: those who are turned away, and our own.
-#[cfg(feature = "hub")]
-const OTHER_DESCRIPTORS: usize = 32;
-
 #[cfg(feature = "hub")]
 fn hub(hub: &threadchat::cli::Hub, observer: Observer) -> Result<Exit, String> {
     let (common, port_was_chosen, mut rules) = (&hub.common, hub.address.port() != 0, hub.rules()?);
-    let descriptors = threadchat::platform::raise_descriptor_limit();
-    rules.door.descriptors = descriptors.map(|limit| limit.saturating_sub(OTHER_DESCRIPTORS));
+    rules.admission.max_descriptors = threadchat::platform::raise_descriptor_limit();
     let listener = hub.address.listen()?;
     threadchat::platform::widen_backlog(&listener);
     match common.design {
@@ -204,14 +202,14 @@ fn environment(
 }
 
 /// Standard output, to write to it without blocking.
-#[cfg(send_now)]
+#[cfg(nonblocking_send)]
 fn screen_direct() -> Option<Box<dyn Write>> {
     let screen = io::stdout().as_fd().try_clone_to_owned().ok()?;
     Some(Box::new(Out::new(screen)))
 }
 
 /// Not here.
-#[cfg(not(send_now))]
+#[cfg(not(nonblocking_send))]
 fn screen_direct() -> Option<Box<dyn Write>> {
     None
 }

@@ -59,7 +59,10 @@ fn the_log_follows_each_message_from_keyboard_to_screen() {
     let log = log(&["--design", "threads"]);
     // Where main cannot write without blocking, it leaves that to the writer.
     let wrote = |what| {
-        format!("A {:<14} wrote {what} to the socket", if cfg!(send_now) { "main" } else { "socket-writer" })
+        format!(
+            "A {:<14} wrote {what} to the socket",
+            if cfg!(nonblocking_send) { "main" } else { "socket-writer" }
+        )
     };
     has_in_order(
         &log,
@@ -286,7 +289,7 @@ mod at_a_terminal {
         terminal.wait_until("the other line on the left", |seen| left_has(seen, "< q is a letter"));
     }
 
-    #[cfg(send_now)]
+    #[cfg(nonblocking_send)]
     #[test]
     fn while_it_is_paused_nothing_moves_but_step_by_step() {
         let (terminal, _script) = start(&[]);

@@ -1,4 +1,5 @@
-//! The rules of the hub without a network: whatever is joined, left, renamed and said, in whatever order it is read and written.
+//! The rules of the hub without a network and with simulated time: members join, leave, change their names and speak, and
+//! everything is read and written in any order.
 
 #![cfg(feature = "hub")]
 #![allow(clippy::unwrap_used, missing_docs)]
@@ -11,16 +12,21 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use threadchat::designs::clock::Clock;
 use threadchat::rules::buffer::{Buffer, Home};
-use threadchat::rules::hub::{Action, Door, Hub, Id, Moment, Name, OPERATOR, Rules};
-use threadchat::rules::wire::PAUSE;
+use threadchat::rules::exit::Exit;
+use threadchat::rules::hub::{
+    Action, AdmissionPolicy, Event, Hub, Id, Moment, Name, OPERATOR, Refusal, Settings,
+};
+use threadchat::rules::record::What;
+use threadchat::rules::signal::Signal;
+use threadchat::rules::wire::{PAUSE, Stamp};
+use time::OffsetDateTime;
 
 /// The smallest there is, so that it is often full.
 const OUTBOX: usize = 64 * 1024;
 
-fn rules() -> Rules {
-    Rules {
+fn settings() -> Settings {
+    Settings {
         operator: true,
         max_line: 1000,
         history: 20,
@@ -28,12 +34,12 @@ fn rules() -> Rules {
         outbox: OUTBOX,
         stall: Duration::from_secs(5),
         motd: Vec::new(),
-        door: Door::default(),
+        admission: AdmissionPolicy::default(),
         transcribed: false,
     }
 }
 
-/// Somebody who reads, and whether their buffer is back.
+/// A reader, and whether its buffer is back.
 #[derive(Debug, Default)]
 struct Reader {
     has_buffer: AtomicBool,
@@ -49,60 +55,73 @@ impl Home for Reader {
     }
 }
 
-/// A hub, and what everybody was sent.
+/// A hub, its time, and what everybody was sent.
 struct World {
     hub: Hub,
     now: Instant,
-    clock: Clock,
     /// Everybody who ever joined, in order.
     clients: Vec<Id>,
     gone: HashSet<Id>,
+    exit: Option<Exit>,
+    recorded: Vec<(Option<SocketAddr>, What)>,
+    trims: usize,
     sent: HashMap<Id, Vec<u8>>,
-    /// Who read what they said.
+    /// The readers of what they said.
     said: HashMap<Id, Vec<Arc<Reader>>>,
 }
 
 impl World {
-    fn new(rules: Rules) -> Self {
+    fn new(settings: Settings) -> Self {
         let now = Instant::now();
-        let hub = Hub::new(rules, now);
+        let hub = Hub::new(settings, now);
         Self {
             hub,
             now,
-            clock: Clock::new(),
             clients: Vec::new(),
             gone: HashSet::new(),
+            exit: None,
+            recorded: Vec::new(),
+            trims: 0,
             sent: HashMap::new(),
             said: HashMap::new(),
         }
     }
 
-    fn at(&mut self) -> Moment {
-        Moment { now: self.now, stamp: self.clock.stamp() }
+    fn moment(&self) -> Moment {
+        Moment { instant: self.now, stamp: Stamp::at(OffsetDateTime::UNIX_EPOCH) }
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.hub.handle(event, self.moment());
+        self.act();
+    }
+
+    /// Lets the time jump to the next time-out, unless there is none within `limit`.
+    fn step(&mut self, limit: Duration) -> bool {
+        let Some(due) = self.hub.poll_timeout().filter(|due| *due <= self.now + limit) else { return false };
+        self.now = self.now.max(due);
+        self.act();
+        true
     }
 
     fn passes(&mut self, time: Duration) {
         self.now += time;
-        let at = self.at();
-        self.hub.tick(at);
         self.act();
     }
 
     fn joins(&mut self) -> Id {
-        let (id, at) = (self.hub.new_id(), self.at());
         let port = 1000 + u16::try_from(self.clients.len()).unwrap();
-        self.hub.join(id, SocketAddr::from(([127, 0, 0, 1], port)), at);
+        let peer = SocketAddr::from(([127, 0, 0, 1], port));
+        let id = self.hub.admit(peer).unwrap();
         self.clients.push(id);
-        self.act();
+        self.handle(Event::Joined(id, peer));
         id
     }
 
     fn says(&mut self, id: Id, bytes: &[u8]) {
-        let at = self.at();
         let reader = Arc::new(Reader::default());
         self.said.entry(id).or_default().push(Arc::clone(&reader));
-        self.hub.heard(id, Buffer::with_input(bytes).lend(reader), at);
-        self.act();
+        self.handle(Event::Read(id, Buffer::with_input(bytes).lend(reader)));
     }
 
     /// Whether the hub still has something this member said, so that no more would be read.
@@ -111,39 +130,38 @@ impl World {
     }
 
     fn ends(&mut self, id: Id, result: io::Result<()>) {
-        let at = self.at();
-        self.hub.heard_all(id, result, at);
-        self.act();
+        self.handle(Event::ReadEnded(id, result));
     }
 
-    /// This member takes so many bytes at most. How many it took.
-    fn takes(&mut self, id: Id, most: usize) -> usize {
-        let at = self.at();
+    /// This member accepts `max` bytes at most. Returns how many it accepted.
+    fn takes(&mut self, id: Id, max: usize) -> usize {
         let queue = self.hub.outbox(id).and_then(|outbox| outbox.queue());
-        let bytes = queue.map_or_else(Vec::new, |queue| queue.copy(most));
-        self.hub.wrote(id, bytes.len(), at);
+        let bytes = queue.map_or_else(Vec::new, |queue| queue.copy(max));
         self.sent.entry(id).or_default().extend_from_slice(&bytes);
-        self.act();
+        self.handle(Event::Written(id, bytes.len()));
         bytes.len()
     }
 
     fn act(&mut self) {
-        let at = self.at();
-        self.hub.tick(at);
-        while let Some(action) = self.hub.next_action() {
-            if let Action::HangUp(id) = action {
-                self.gone.insert(id);
+        self.hub.handle_timeout(self.moment());
+        while let Some(action) = self.hub.poll_action() {
+            match action {
+                Action::Disconnect(id) => drop(self.gone.insert(id)),
+                Action::Record { peer, what } => self.recorded.push((peer, what)),
+                Action::TrimMemory => self.trims += 1,
+                Action::End(exit) => self.exit = Some(exit),
+                _ => {}
             }
         }
     }
 
-    /// Everybody takes all there is.
+    /// Everybody accepts everything.
     fn settles(&mut self) {
         let everybody: Vec<_> = self.clients.iter().copied().chain([OPERATOR]).collect();
         while everybody.iter().map(|id| self.takes(*id, usize::MAX)).sum::<usize>() > 0 {}
     }
 
-    /// The whole lines that somebody was sent, without their stamps. The goodbye, which ends it, is none.
+    /// The lines that somebody was sent, without their stamps and without the goodbye.
     fn lines(&self, id: Id) -> Vec<String> {
         let sent = self.sent.get(&id).map_or(&[][..], |sent| sent);
         let end = sent.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
@@ -151,7 +169,7 @@ impl World {
         sent.lines().map(|line| line[27..].to_owned()).collect()
     }
 
-    /// What they were told last by the hub alone.
+    /// The last line that they were sent after saying this.
     fn answer(&mut self, id: Id, line: &str) -> String {
         self.settles();
         self.says(id, format!("{line}\n").as_bytes());
@@ -167,7 +185,7 @@ enum Op {
     Vanish(usize),
     Rename(usize, u8),
     ChangeRoom(usize, u8),
-    /// So many numbered lines of so many bytes.
+    /// Who, how many numbered lines, and how many bytes in each.
     Say(usize, u8, u8),
     OperatorSays,
     Take(usize, usize),
@@ -208,10 +226,9 @@ proptest! {
     fn everybody_sees_the_same_order_and_nothing_is_lost_and_names_stay_unique(
         ops in prop::collection::vec(op(), 1..120)
     ) {
-        let mut world = World::new(rules());
+        let mut world = World::new(settings());
         // These stay where they are, and speak.
         let stayers: Vec<Id> = (0..3).map(|_| world.joins()).collect();
-        // Since when nothing was taken out of an outbox that had something.
         let mut said: BTreeMap<u64, u64> = BTreeMap::new();
         let mut movers = HashSet::new();
         for op in ops {
@@ -256,7 +273,7 @@ proptest! {
                     world.takes(who, bytes);
                 }
                 Op::Pass(milliseconds) => {
-                    // Nobody is to be cut off in this test: they take a byte before it comes to that.
+                    // Nobody may be disconnected in this test: each accepts a byte in time.
                     for id in world.clients.clone() {
                         world.takes(id, 1);
                     }
@@ -279,14 +296,14 @@ proptest! {
         for (id, seen) in &seen {
             let mut last = HashMap::new();
             for (sender, number) in seen {
-                // The history of a room is told again to whoever comes back.
+                // Members who come back to a room get its history again.
                 let is_own = world.clients[usize::try_from(*sender).unwrap()] == *id;
                 prop_assert!(!is_own || movers.contains(id), "an echo");
                 let before = last.insert(*sender, *number);
                 prop_assert!(before.is_none_or(|before| before < *number) || movers.contains(id));
             }
         }
-        // Nothing is lost: of those who stayed, everybody has all lines of the others who stayed.
+        // Nothing is lost: all who stayed have all lines of the others who stayed.
         for receiver in &stayers {
             for (index, sender) in stayers.iter().enumerate().filter(|(_, sender)| *sender != receiver) {
                 let index = index as u64;
@@ -294,7 +311,7 @@ proptest! {
                 prop_assert_eq!(got, said.get(&index).copied().unwrap_or(0), "{:?} of {:?}", receiver, sender);
             }
         }
-        // The same order for everybody: of any two, what both have comes in the same order.
+        // The same order for everybody: what any two members both got came in the same order.
         let sets: HashMap<Id, HashSet<_>> =
             seen.iter().map(|(id, seen)| (*id, seen.iter().copied().collect())).collect();
         for one in &stayers {
@@ -309,13 +326,13 @@ proptest! {
 }
 
 #[test]
-fn whose_outbox_is_full_holds_the_others_up_until_half_of_it_is_taken() {
-    let mut world = World::new(rules());
+fn a_full_outbox_holds_the_others_up_until_half_of_it_is_written() {
+    let mut world = World::new(settings());
     let (speaker, slow) = (world.joins(), world.joins());
     let line = [&[b'x'; 499][..], b"\n"].concat();
     world.says(speaker, &line.repeat(1000));
     assert!(world.waits(speaker));
-    let waiting = world.hub.outbox(slow).unwrap().waiting();
+    let waiting = world.hub.outbox(slow).unwrap().pending();
     assert!((OUTBOX..2 * OUTBOX).contains(&waiting), "{waiting}");
     // The operator's screen is behind, too.
     while world.takes(OPERATOR, usize::MAX) > 0 {}
@@ -328,8 +345,8 @@ fn whose_outbox_is_full_holds_the_others_up_until_half_of_it_is_taken() {
 }
 
 #[test]
-fn who_takes_nothing_with_a_full_outbox_is_cut_off_and_the_others_go_on() {
-    let mut world = World::new(rules());
+fn a_client_that_accepts_nothing_with_a_full_outbox_is_disconnected_and_the_others_go_on() {
+    let mut world = World::new(settings());
     let (speaker, stalled, other) = (world.joins(), world.joins(), world.joins());
     world.settles();
     world.says(speaker, &b"a line of some length, which is said many times\n".repeat(3000));
@@ -344,12 +361,12 @@ fn who_takes_nothing_with_a_full_outbox_is_cut_off_and_the_others_go_on() {
     world.settles();
     let lines = world.lines(other);
     assert_eq!(lines.iter().filter(|line| line.starts_with("<user1> a line")).count(), 3000);
-    assert!(lines.contains(&"* user2 was cut off: took nothing for 5 s".to_owned()));
+    assert!(lines.contains(&"* user2 was disconnected: accepted nothing for 5 s".to_owned()));
 }
 
 #[test]
 fn a_room_waits_for_nobody_in_another() {
-    let mut world = World::new(rules());
+    let mut world = World::new(settings());
     let (speaker, stalled, other) = (world.joins(), world.joins(), world.joins());
     world.settles();
     world.says(speaker, &b"some line or other\n".repeat(5000));
@@ -367,8 +384,8 @@ fn a_room_waits_for_nobody_in_another() {
 }
 
 #[test]
-fn the_operators_commands_pass_by_his_texts_that_wait() {
-    let mut world = World::new(rules());
+fn the_operators_commands_overtake_texts_that_wait() {
+    let mut world = World::new(settings());
     let (speaker, stalled) = (world.joins(), world.joins());
     world.settles();
     world.says(speaker, &b"some line or other\n".repeat(5000));
@@ -387,8 +404,8 @@ fn the_operators_commands_pass_by_his_texts_that_wait() {
 }
 
 #[test]
-fn a_screen_that_takes_nothing_holds_the_room_up_once_and_is_told_what_it_missed() {
-    let mut world = World::new(rules());
+fn a_screen_that_accepts_nothing_holds_the_room_up_once_and_gets_the_number_of_lines_it_missed() {
+    let mut world = World::new(settings());
     let (speaker, other) = (world.joins(), world.joins());
     world.settles();
     let said = b"some line or other\n".repeat(5000);
@@ -415,7 +432,7 @@ fn a_screen_that_takes_nothing_holds_the_room_up_once_and_is_told_what_it_missed
 
 #[test]
 fn a_rate_delays_lines_and_loses_none() {
-    let mut world = World::new(Rules { rate: Some(10.0), ..rules() });
+    let mut world = World::new(Settings { rate: Some(10.0), ..settings() });
     let (speaker, other) = (world.joins(), world.joins());
     world.settles();
     world.says(speaker, &b"hello\n".repeat(5));
@@ -434,7 +451,7 @@ fn a_rate_delays_lines_and_loses_none() {
 
 #[test]
 fn at_the_end_everybody_gets_what_is_queued_and_then_88() {
-    let mut world = World::new(rules());
+    let mut world = World::new(settings());
     let (speaker, other) = (world.joins(), world.joins());
     world.says(speaker, b"last words\n");
     world.says(OPERATOR, b"good night\n88\n");
@@ -451,7 +468,7 @@ fn at_the_end_everybody_gets_what_is_queued_and_then_88() {
 
 #[test]
 fn messages_without_newlines_that_had_to_wait_stay_apart_and_the_88_behind_them_is_one() {
-    let mut world = World::new(Rules { rate: Some(1.0), ..rules() });
+    let mut world = World::new(Settings { rate: Some(1.0), ..settings() });
     let (speaker, other) = (world.joins(), world.joins());
     world.settles();
     for said in ["one", "two", "three", "88"] {
@@ -464,4 +481,66 @@ fn messages_without_newlines_that_had_to_wait_stay_apart_and_the_88_behind_them_
     }
     let lines = world.lines(other);
     assert_eq!(lines[lines.len() - 4..], ["<user1> one", "<user1> two", "<user1> three", "* user1 left"]);
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_those_who_are_still_to_read() {
+    let mut world = World::new(settings());
+    let (one, other) = (world.joins(), world.joins());
+    let signal = Signal { name: "SIGTERM", number: 15 };
+    world.handle(Event::Signal(signal));
+    assert_eq!((world.gone.len(), world.exit), (0, None));
+    let late = world.hub.admit(SocketAddr::from(([127, 0, 0, 1], 99)));
+    assert_eq!(late, Err(Refusal::Ending));
+    world.handle(Event::Signal(signal));
+    assert_eq!(world.gone, HashSet::from([one, other]));
+    assert_eq!(world.exit, Some(Exit::Signal(signal)));
+}
+
+#[test]
+fn a_client_that_does_not_read_the_goodbye_is_disconnected_when_its_time_is_over() {
+    let mut world = World::new(settings());
+    let client = world.joins();
+    world.says(OPERATOR, b"88\n");
+    let began = world.now;
+    while world.exit.is_none() {
+        assert!(world.step(Duration::from_secs(60)), "nothing is due");
+    }
+    assert!(world.gone.contains(&client));
+    let took = world.now - began;
+    assert!((Duration::from_secs(5)..Duration::from_secs(6)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn while_the_transcript_is_behind_nobody_speaks_or_joins_and_nothing_is_lost() {
+    let mut world = World::new(Settings { transcribed: true, ..settings() });
+    let (speaker, other) = (world.joins(), world.joins());
+    world.handle(Event::TranscriptBehind(true));
+    world.says(speaker, b"for the record\n");
+    world.settles();
+    assert!(!world.lines(other).contains(&"<user1> for the record".to_owned()));
+    let late = world.hub.admit(SocketAddr::from(([127, 0, 0, 1], 99)));
+    assert_eq!(late, Err(Refusal::Transcript));
+    world.handle(Event::TranscriptBehind(false));
+    world.settles();
+    assert!(world.lines(other).contains(&"<user1> for the record".to_owned()));
+    let recorded = |(peer, what): &(Option<SocketAddr>, What)| match what {
+        What::Said { name, post, .. } => {
+            peer.is_some() && **name == *"user1" && post.texts().eq([&b"for the record"[..]])
+        }
+        _ => false,
+    };
+    assert_eq!(world.recorded.iter().filter(|entry| recorded(entry)).count(), 1);
+}
+
+#[test]
+fn memory_is_returned_when_half_of_many_clients_have_left() {
+    let mut world = World::new(settings());
+    let clients: Vec<_> = (0..200).map(|_| world.joins()).collect();
+    for (left, client) in clients.into_iter().enumerate() {
+        world.settles();
+        world.says(client, b"88\n");
+        world.ends(client, Ok(()));
+        assert_eq!(world.trims > 0, left >= 100, "{left}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The hub in the select design: all that its members can expect.
+//! The hub in the select design, as its members see it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 #![cfg(all(feature = "hub", poll))]
 

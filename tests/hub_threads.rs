@@ -1,4 +1,4 @@
-//! The hub in the threads design: all that its members can expect.
+//! The hub in the threads design, as its members see it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 #![cfg(feature = "hub")]
 

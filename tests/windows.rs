@@ -163,7 +163,7 @@ fn what_is_in_the_way_is_told_with_what_to_do() {
     fails(
         &["serve", &port],
         1,
-        &[&format!("cannot listen on 127.0.0.1:{port}: "), "; another program listens there"],
+        &[&format!("cannot listen on 127.0.0.1:{port}: "), "; another program is listening there"],
     );
     drop(listener);
     fails(
@@ -197,7 +197,7 @@ fn a_hub_there_serves_clients_of_all_kinds_here_and_cuts_off_one_that_stalls() {
         }),
     ];
     for (n, client) in clients.iter_mut().enumerate() {
-        client.out.wait_for("/help tells the rest");
+        client.out.wait_for("/help lists the commands");
         client.types(format!("/name client{n}\n"));
         client.out.wait_for(&format!("you are now client{n}"));
     }
@@ -219,7 +219,7 @@ fn a_hub_there_serves_clients_of_all_kinds_here_and_cuts_off_one_that_stalls() {
         let heard: Vec<_> = heard.lines().filter_map(|line| text(line).strip_prefix("<speaker> ")).collect();
         assert!(heard.iter().enumerate().all(|(n, heard)| *heard == line(n)));
         assert_eq!(heard.len(), LINES);
-        client.out.wait_for("* user5 was cut off: took nothing for 1 s");
+        client.out.wait_for("* user5 was disconnected: accepted nothing for 1 s");
     }
     drop((stalled, speaking.join().unwrap()));
     hub.out.wait_for(&last);

@@ -8,7 +8,7 @@ use crate::lab::compare::{self, Crowd, HubPeer, Workload};
 #[cfg(feature = "lab")]
 use crate::lab::demo;
 #[cfg(feature = "hub")]
-use crate::rules::hub::{self, DEFAULT_OUTBOX, Door, Rules, parse_net};
+use crate::rules::hub::{self, AdmissionPolicy, DEFAULT_OUTBOX, parse_net};
 use crate::rules::settings::Verbosity;
 use crate::rules::settings::{OnEof, PATIENCE, Settings};
 use crate::rules::wire::{DEFAULT_MAX_LINE, MAX_LINE_RANGE, Wire};
@@ -353,21 +353,23 @@ impl Hub {
     ///
     /// # Errors
     /// The message of the day cannot be read.
-    pub fn rules(&self) -> Result<Rules, String> {
+    pub fn rules(&self) -> Result<hub::Settings, String> {
         let read = |path: &std::path::Path| {
             std::fs::read(path)
                 .map_err(|error| format!("cannot read the message of the day, {}: {error}", path.display()))
         };
         let motd = self.motd.as_deref().map(read).transpose()?.unwrap_or_default();
         let motd: Vec<_> = String::from_utf8_lossy(&motd).lines().map(str::to_owned).collect();
-        if motd.len() > hub::MOTD_LINES || motd.iter().map(String::len).sum::<usize>() > hub::MOTD_BYTES {
+        if motd.len() > hub::MAX_MOTD_LINES
+            || motd.iter().map(String::len).sum::<usize>() > hub::MAX_MOTD_BYTES
+        {
             return Err(format!(
                 "the message of the day is too long: {} lines and {} bytes are the limit",
-                hub::MOTD_LINES,
-                hub::MOTD_BYTES
+                hub::MAX_MOTD_LINES,
+                hub::MAX_MOTD_BYTES
             ));
         }
-        Ok(Rules {
+        Ok(hub::Settings {
             operator: !self.no_operator,
             max_line: self.max_line,
             history: self.history,
@@ -375,12 +377,12 @@ impl Hub {
             outbox: self.outbox,
             stall: self.stall,
             motd,
-            door: Door {
+            admission: AdmissionPolicy {
                 max_clients: self.max_clients,
                 max_per_address: self.max_per_address,
                 allow: self.allow.clone(),
                 deny: self.deny.clone(),
-                descriptors: None,
+                max_descriptors: None,
             },
             transcribed: self.common.is_transcribed(),
         })
@@ -653,7 +655,7 @@ impl Talking {
         Settings {
             wire: match self.wire {
                 WireArg::Lines => Wire::Lines,
-                WireArg::Article => Wire::Article,
+                WireArg::Article => Wire::Unframed,
             },
             max_line: self.max_line,
             on_eof: match self.on_eof {

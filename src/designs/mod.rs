@@ -4,6 +4,8 @@ pub mod clock;
 pub mod connect;
 pub mod environment;
 pub mod half_duplex;
+#[cfg(feature = "hub")]
+mod hub;
 pub mod net;
 #[cfg(poll)]
 pub mod select;

@@ -4,18 +4,15 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Opens a file to which private talk is appended: created if it is missing, and then, where files have a mode,
-/// to be read by its owner alone. If a crash or a full disk left its last line unfinished, that is ended.
-///
-/// # Errors
-/// What the system said.
-pub fn append_to_private(path: &Path) -> io::Result<File> {
+/// Opens a file for appending private messages. If it is missing it is created, where files have a mode for its owner alone.
+/// A last line that a crash or a full disk left unfinished is ended.
+pub(crate) fn append_to_private(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    // What may be appended to but not read is left as it is.
+    // A file that may be appended to but not read stays as it is.
     if file.metadata()?.is_file() && ends_within_a_line(path).unwrap_or(false) {
         file.write_all(b"\n")?;
     }
@@ -33,9 +30,8 @@ fn ends_within_a_line(path: &Path) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// Whether it is a named pipe, which cannot be opened for writing until somebody reads it.
-#[must_use]
-pub fn is_named_pipe(path: &Path) -> bool {
+/// Whether this is a named pipe, which cannot be opened for writing until somebody reads it.
+pub(crate) fn is_named_pipe(path: &Path) -> bool {
     #[cfg(unix)]
     return std::fs::metadata(path)
         .is_ok_and(|data| std::os::unix::fs::FileTypeExt::is_fifo(&data.file_type()));

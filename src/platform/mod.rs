@@ -1,24 +1,38 @@
-//! What plain `std` does not give. Each is a small function with a portable fall-back, and the only place
-//! with `unsafe`.
+//! What `std` does not give: small functions, each with a portable fall-back, and the only `unsafe` code.
 //!
-//! Which platform has what is decided in `build.rs`, whose names stand behind `cfg` here and wherever a whole part of the
-//! program depends on one. With `THREADCHAT_PORTABLE` in its environment it decides for the fall-back of each, so that they
-//! can be tested where they are not needed. `docs/platforms.md` has the table.
+//! `build.rs` decides what a platform has, under names such as `#[cfg(nonblocking_send)]`. With `THREADCHAT_PORTABLE` in its
+//! environment it chooses every fall-back, so that they can be tested anywhere. `docs/platforms.md` has the table.
 
+#[cfg(feature = "lab")]
+mod children;
+mod connection;
 mod files;
-#[cfg(send_now)]
+mod listener;
+#[cfg(nonblocking_send)]
 mod out;
-mod processes;
+mod process;
 mod signals;
 mod sockets;
-#[cfg(feature = "hub")]
-mod trimmer;
+mod tcp_info;
 
-pub use files::*;
-#[cfg(send_now)]
-pub use out::Out;
-pub use processes::*;
-pub use signals::Signals;
-pub use sockets::*;
+#[cfg(feature = "lab")]
+pub(crate) use children::*;
+pub(crate) use connection::Connection;
+pub(crate) use files::{append_to_private, is_named_pipe};
+pub(crate) use listener::wake_listener;
 #[cfg(feature = "hub")]
-pub use trimmer::Trimmer;
+pub use listener::widen_backlog;
+#[cfg(nonblocking_send)]
+pub use out::Out;
+pub use process::lower_thread_priority;
+#[cfg(any(feature = "hub", feature = "lab"))]
+pub use process::raise_descriptor_limit;
+#[cfg(feature = "hub")]
+pub(crate) use process::trim_memory;
+pub use signals::Signals;
+pub(crate) use sockets::{prepare, try_write, write_first};
+#[cfg(feature = "hub")]
+pub(crate) use sockets::{prepare_client, try_write_vectored};
+#[cfg(feature = "hub")]
+pub(crate) use tcp_info::end_of_stream;
+pub(crate) use tcp_info::peer_state;

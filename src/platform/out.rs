@@ -1,4 +1,4 @@
-//! Writing without being blocked to what is not a socket of ours.
+//! Writes without blocking to descriptors that other processes share.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
@@ -7,14 +7,14 @@ use rustix::net::SendFlags;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// How much may be written without blocking, in bytes, to a pipe that is ready: what POSIX promises (`_POSIX_PIPE_BUF`). Of a
-/// terminal nobody promises anything: one that cannot be opened again, because it is another user's, and is paused may block.
-const PROMISED: usize = 512;
+/// How many bytes a pipe that is ready accepts without blocking, as POSIX promises (`_POSIX_PIPE_BUF`). There is no promise for
+/// terminals: a paused one that cannot be opened again, because it is another user's, may block.
+const PIPE_MIN: usize = 512;
 
-/// A pipe, terminal, socket or file that is written to without waiting for whoever is at its other end.
+/// A pipe, terminal, socket or file that is written to without blocking.
 ///
-/// The flag `O_NONBLOCK` belongs to the open file, which is shared with whoever else has inherited it: set on our
-/// standard output it would break the shell that started us. So it is set on a file of our own, or not at all.
+/// `O_NONBLOCK` belongs to the open file, which is shared with every process that inherited it: set on our standard output,
+/// it would break the shell that started us. So it is set on an open file of our own, or not at all.
 #[derive(Debug)]
 pub struct Out {
     to: OwnedFd,
@@ -23,18 +23,18 @@ pub struct Out {
 
 #[derive(Debug)]
 enum Kind {
-    /// The flag is set: this open file is ours.
+    /// An open file of our own, with `O_NONBLOCK`.
     Own,
-    /// A flag of each call says the same.
+    /// A flag of each call does the same.
     Socket,
-    /// It never waits for anybody.
+    /// Writing to it never waits for another process.
     File,
-    /// Nothing but readiness tells, and only of so much.
+    /// Readiness is all there is, and it holds for [`PIPE_MIN`] bytes.
     Shared,
 }
 
 impl Out {
-    /// Writes go there.
+    /// Writes to this descriptor.
     #[must_use]
     pub fn new(to: OwnedFd) -> Self {
         let file_type = rustix::fs::fstat(&to).map(|stat| FileType::from_raw_mode(stat.st_mode));
@@ -54,13 +54,13 @@ impl Out {
 }
 
 impl Write for Out {
-    /// Writes as much as is taken without blocking, or else fails with `WouldBlock`.
+    /// Writes as much as is accepted without blocking, or fails with `WouldBlock`.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = match self.kind {
-            // That nobody reads is an error and no signal: Rust programs ignore SIGPIPE.
+            // Without a reader this is an error and not a signal: Rust programs ignore SIGPIPE.
             Kind::Socket => rustix::net::send(&self.to, bytes, SendFlags::DONTWAIT),
             Kind::Shared if !self.is_ready()? => Err(Errno::WOULDBLOCK),
-            Kind::Shared => rustix::io::write(&self.to, &bytes[..bytes.len().min(PROMISED)]),
+            Kind::Shared => rustix::io::write(&self.to, &bytes[..bytes.len().min(PIPE_MIN)]),
             Kind::Own | Kind::File => rustix::io::write(&self.to, bytes),
         };
         Ok(result?)
@@ -72,14 +72,14 @@ impl Write for Out {
 }
 
 impl AsFd for Out {
-    /// What becomes ready when more is taken.
+    /// Becomes writable when more is accepted.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.to.as_fd()
     }
 }
 
-/// Linux opens the same pipe or terminal once more by this name; elsewhere the name, if it exists, stands for the same
-/// open file, whose flags are not ours to set.
+/// Opens the same pipe or terminal once more, by its name on Linux. Elsewhere the name, if it exists, yields the same open
+/// file, whose flags are shared.
 fn open_again(to: &OwnedFd) -> rustix::io::Result<OwnedFd> {
     if !cfg!(any(target_os = "linux", target_os = "android")) {
         return Err(Errno::NOSYS);
@@ -95,7 +95,7 @@ mod tests {
     use rustix::fs::fcntl_getfl;
     use std::io::Read;
 
-    /// Writes until nothing is taken; how much was.
+    /// Writes until nothing more is accepted, and returns how many bytes were.
     fn fill(out: &mut Out) -> usize {
         let mut written = 0;
         loop {

@@ -1,9 +1,9 @@
-//! Buffers travel, which is what bounds the memory (*credit-based flow control with a fixed pool*).
+//! Buffers travel, and that bounds the memory (*credit-based flow control with a fixed pool*).
 //!
-//! A reader owns a fixed number of buffers, its pool. It fills one and sends it on; main puts the text to write into the
-//! same buffer; a writer writes it, and so does the transcript if there is one. When the buffer is dropped, it returns
-//! to its reader. A reader without a buffer waits. So an output that is stuck stops the reader that feeds it, and
-//! nothing else: not the other reader, and not main.
+//! A reader owns a pool of a few buffers. It fills one and sends it to main; main puts the text to write into the same
+//! buffer; a writer writes it, and a transcript records it. When the buffer is dropped, it returns to its reader. A reader
+//! without a buffer waits. So an output that is stuck stops the reader that feeds it, and nothing else: not the other reader,
+//! and not main.
 
 use crate::rules::messages::Messages;
 use memchr::memchr_iter;
@@ -12,21 +12,20 @@ use std::fmt::Debug;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-/// What one read returned, and what is to be written for it.
+/// What one read returned, and what to write for it.
 #[derive(Debug, Default)]
 pub struct Buffer {
-    /// What is to be written.
+    /// What to write.
     pub output: Vec<u8>,
-    /// Which part of what was read is to be written behind `output`, as it came: it need not be copied.
+    /// The part of the input to write after `output`, exactly as it came, so that it need not be copied.
     pub verbatim: Range<usize>,
-    /// The messages in `output` as they came, a line each: kept for a transcript where a terminal shows them
-    /// altered.
+    /// For a transcript, where a terminal shows messages sanitized: the messages in `output` as they came, a line each.
     pub raw: Vec<u8>,
-    /// Where each message in `output` ends, if they must be written one by one.
+    /// Where each message in `output` ends, if each needs a write of its own.
     pub ends: Vec<usize>,
-    /// How much of `output` has been written, in bytes.
+    /// How many bytes of `output` have been written.
     pub written: usize,
-    /// Which messages are in it: those that are sent with it, or if somebody watches, those that were read.
+    /// The messages that are sent with it, or, for observers, those that were read.
     pub messages: Messages,
     space: Vec<u8>,
     filled: usize,
@@ -35,7 +34,7 @@ pub struct Buffer {
 
 /// Where a buffer returns to when it is dropped.
 pub trait Home: Debug + Send + Sync {
-    /// The smallest and the largest read, in bytes, for which a buffer has space.
+    /// The smallest and the largest size of a buffer, in bytes.
     fn sizes(&self) -> RangeInclusive<usize>;
 
     /// Takes back an empty buffer. Must not block.
@@ -43,7 +42,7 @@ pub trait Home: Debug + Send + Sync {
 }
 
 impl Buffer {
-    /// A buffer that belongs to nobody, for what no reader has read: a notice, or a line that was copied.
+    /// A buffer without a home, with a copy of what was read.
     #[must_use]
     pub fn with_input(input: &[u8]) -> Self {
         let mut buffer = Self::default();
@@ -52,7 +51,7 @@ impl Buffer {
         buffer
     }
 
-    /// A buffer that belongs to nobody, with something to be written.
+    /// A buffer without a home, with something to write.
     #[must_use]
     pub fn with_output(output: Vec<u8>) -> Self {
         let mut buffer = Self::default();
@@ -60,8 +59,7 @@ impl Buffer {
         buffer
     }
 
-    /// An empty buffer with the least space that `home` gives. It does not return there unless it is
-    /// [lent](Self::lend).
+    /// An empty buffer of the smallest size of `home`. It returns there only if it is [lent](Self::lend).
     #[must_use]
     pub fn with_space(home: &dyn Home) -> Self {
         let mut buffer = Self::default();
@@ -69,26 +67,26 @@ impl Buffer {
         buffer
     }
 
-    /// From here on it returns to `home` when it is dropped.
+    /// Makes the buffer return to `home` when it is dropped.
     #[must_use]
     pub fn lend(mut self, home: Arc<dyn Home>) -> Self {
         self.home = Some(home);
         self
     }
 
-    /// Adds to what was read.
+    /// Appends to what was read.
     pub fn append_input(&mut self, input: &[u8]) {
         self.space.truncate(self.filled);
         self.space.extend_from_slice(input);
         self.filled = self.space.len();
     }
 
-    /// Where a read may put its bytes; [`filled`](Self::filled) tells how many it put there.
+    /// Where a read puts its bytes. Call [`filled`](Self::filled) with their number.
     pub fn space(&mut self) -> &mut [u8] {
         &mut self.space
     }
 
-    /// A read returned this many bytes.
+    /// A read put this many bytes into the [`space`](Self::space).
     pub fn filled(&mut self, bytes: usize) {
         self.filled = bytes;
     }
@@ -99,44 +97,44 @@ impl Buffer {
         &self.space[..self.filled]
     }
 
-    /// What was read, where to put what is to be written for it, and where to put that as it came.
+    /// What was read, `output`, and `raw`.
     pub fn input_and_output(&mut self) -> (&[u8], &mut Vec<u8>, &mut Vec<u8>) {
         (&self.space[..self.filled], &mut self.output, &mut self.raw)
     }
 
-    /// What is to be shown: its beginning, and the rest of it.
+    /// What to show: `output`, and the verbatim part of the input.
     #[must_use]
     pub fn shown(&self) -> [&[u8]; 2] {
         [&self.output, &self.space[self.verbatim.clone()]]
     }
 
-    /// Whether there is nothing to be shown.
+    /// Whether there is nothing to show.
     #[must_use]
     pub fn shows_nothing(&self) -> bool {
         self.output.is_empty() && self.verbatim.is_empty()
     }
 
-    /// Exchanges what is to be written with another buffer.
+    /// Exchanges what to write with another buffer.
     pub fn swap_output(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.output, &mut other.output);
         std::mem::swap(&mut self.ends, &mut other.ends);
         std::mem::swap(&mut self.messages, &mut other.messages);
     }
 
-    /// What is still to be written.
+    /// What has not been written.
     #[must_use]
     pub fn unwritten(&self) -> &[u8] {
         &self.output[self.written..]
     }
 
-    /// What is to be written next with one call: all that has not been, unless messages must be written one by one.
+    /// What to write with the next call: everything, or the next message if each needs a write of its own.
     #[must_use]
     pub fn next_write(&self) -> &[u8] {
         let end = self.ends.iter().copied().find(|end| *end > self.written);
         &self.output[self.written..end.unwrap_or(self.output.len())]
     }
 
-    /// What is to be [shown](Self::shown) next with one call, `written` counting through both parts.
+    /// What to [show](Self::shown) with the next call. `written` counts through both parts.
     #[must_use]
     pub fn next_shown(&self) -> &[u8] {
         let [first, rest] = self.shown();
@@ -146,7 +144,7 @@ impl Buffer {
         }
     }
 
-    /// How many messages have not been written to their end when `written` bytes of the output have been.
+    /// How many messages are not complete when `written` bytes of the output have been written.
     #[must_use]
     pub fn messages_after(&self, written: usize) -> usize {
         if self.ends.is_empty() {
@@ -156,7 +154,7 @@ impl Buffer {
         }
     }
 
-    /// The messages that have been written to their end, without their line ends.
+    /// The messages that have been written completely, without their line ends.
     pub fn sent(&self) -> impl Iterator<Item = &[u8]> {
         let written = &self.output[..self.written];
         let (mut start, by_newline) = (0, self.ends.is_empty());
@@ -168,14 +166,14 @@ impl Buffer {
         lines(if by_newline { written } else { &[] }).chain(one_by_one)
     }
 
-    /// The messages that are to be shown, as they came, without their line ends.
+    /// The messages to show, as they came, without their line ends.
     pub fn received(&self) -> impl Iterator<Item = &[u8]> {
         let parts = if self.raw.is_empty() { self.shown() } else { [&self.raw, &[][..]] };
         parts.into_iter().flat_map(lines)
     }
 }
 
-/// The lines that have an end, without it.
+/// The complete lines, without their ends.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
     memchr_iter(b'\n', bytes).map(move |end| {
@@ -192,7 +190,7 @@ impl Drop for Buffer {
             self.raw.clear();
             self.ends.clear();
             let sizes = home.sizes();
-            // Twice as large as the last read.
+            // Twice the last read.
             let size = (2 * self.filled).next_power_of_two().clamp(*sizes.start(), *sizes.end());
             if size != self.space.len() {
                 self.space = vec![0; size];
@@ -204,25 +202,23 @@ impl Drop for Buffer {
     }
 }
 
-/// How many of the last writes are remembered: more than the system can hold of large ones, and of small ones so
-/// many that a person does not type them in the meantime.
-const LAST_WRITES: usize = 1024;
+/// How many writes are remembered: more large ones than the system can hold, and more small ones than a person types meanwhile.
+const MAX_LAST_WRITES: usize = 1024;
 
-/// The last buffers that were written: how many bytes each was, and how many messages ended in it.
+/// The last buffers that were written: how many bytes each had, and how many messages ended in it.
 #[derive(Debug, Default)]
 pub struct LastWrites(VecDeque<(usize, usize)>);
 
 impl LastWrites {
-    /// All of this was written. Only so many are kept as the system may hold unconfirmed.
+    /// All of this buffer has been written.
     pub fn add(&mut self, buffer: &Buffer) {
-        if self.0.len() == LAST_WRITES {
+        if self.0.len() == MAX_LAST_WRITES {
             self.0.pop_front();
         }
         self.0.push_back((buffer.output.len(), buffer.messages.count as usize));
     }
 
-    /// In how many messages the last so many bytes were that were written. Of a batch that was written at once
-    /// the share of them is taken.
+    /// How many messages the last `bytes` bytes that were written belong to. Within one buffer this is an estimate by their share.
     #[must_use]
     pub fn messages_in(&self, mut bytes: usize) -> usize {
         let mut messages = 0;
@@ -242,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sent_are_the_messages_that_were_written_to_their_end() {
+    fn the_sent_messages_are_those_that_were_written_completely() {
         let mut buffer = Buffer::with_output(b"one\n\nthree\n".to_vec());
         for (written, sent) in
             [(3, &[][..]), (4, &["one"][..]), (10, &["one", ""]), (11, &["one", "", "three"])]
@@ -256,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_received_are_the_messages_as_they_came() {
+    fn the_received_messages_are_those_that_came() {
         let mut buffer = Buffer::with_input(b"three\nrest");
         buffer.output.extend_from_slice(b"one\ntwo\n");
         buffer.verbatim = 0..6;

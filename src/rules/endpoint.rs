@@ -191,11 +191,11 @@ impl Endpoint {
     /// Nothing is left to be done because of what happened: goes on.
     fn advance(&mut self, now: Moment) {
         match &mut self.conversation {
-            None => self.look_for_peer(now.now),
+            None => self.look_for_peer(now.instant),
             Some(conversation) if conversation.is_over() => self.conclude(),
             // A goodbye needs no capacity.
             Some(conversation) if conversation.is_ending() || self.capacity == Capacity::FREE => {
-                conversation.send_next(&mut self.input, now.now, &now.stamp, &mut self.actions);
+                conversation.send_next(&mut self.input, now.instant, &now.stamp, &mut self.actions);
             }
             Some(_) => {}
         }

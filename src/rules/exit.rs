@@ -6,16 +6,16 @@ use std::process::ExitCode;
 /// The outcome of the whole program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: ended by `88`, by the end of our input, or because nobody reads our output any more.
+    /// 0: it ended with `88`, at the end of our input, or because nobody reads our output any more.
     InOrder,
-    /// 1: could not connect or listen, or the conversation did not end in good order.
+    /// 1: it could not connect or listen, or the conversation did not end cleanly.
     Failed,
-    /// 128 + its number: a signal ended it.
+    /// 128 plus the signal's number: a signal ended it.
     Signal(Signal),
 }
 
 impl Exit {
-    /// The exit code. (2 is for a wrong command line, and clap's.)
+    /// The exit code. (clap uses 2 for a wrong command line.)
     #[must_use]
     pub fn code(self) -> u8 {
         match self {

@@ -194,7 +194,7 @@ impl Input {
         } else if !self.ended {
             return false;
         }
-        !self.framer.is_cut() && is_goodbye(&line)
+        !self.framer.is_within_line() && is_goodbye(&line)
     }
 
     /// A conversation begins. An end of the input behind which nothing waits was the end of what was said

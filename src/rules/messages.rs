@@ -1,41 +1,40 @@
-//! The numbers of messages, by which one that is sent is found again where it is received.
+//! Numbers messages, so that an observer recognizes a sent message where it is received.
 
 use super::wire::GOODBYE;
-use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 
-/// Some messages of a stream that follow each other.
+/// Successive messages of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Messages {
-    /// Which stream.
+    /// The stream.
     pub stream: Stream,
-    /// The number of the first, counted from 1 in its stream.
+    /// The number of the first, counted from 1.
     pub first: u64,
     /// How many.
     pub count: u64,
 }
 
-/// All messages that go one way.
+/// All messages in one direction of a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Stream(pub u32);
 
 /// The two streams of a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Streams {
-    /// From us.
+    /// From us to the peer.
     pub sent: Stream,
-    /// To us.
+    /// From the peer to us.
     pub received: Stream,
 }
 
 impl Stream {
-    /// The lines that are typed at an endpoint.
+    /// The lines typed at an endpoint.
     pub const KEYBOARD: Self = Self(0);
 
-    /// From one end of a connection to the other: the same number on either side, because each knows both addresses.
+    /// The stream from one end of a connection to the other. Both sides know both addresses and get the same number.
     #[must_use]
     pub fn between(from: SocketAddr, to: SocketAddr) -> Self {
-        // A listener for both kinds of addresses knows a caller by the newer one.
+        // A listener for IPv6 and IPv4 sees an IPv4 caller with a mapped address.
         let text = |end: SocketAddr| format!("{} {} ", end.ip().to_canonical(), end.port());
         // FNV-1a, whose parameters are part of the format: docs/trace.md.
         let hash = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
@@ -44,7 +43,7 @@ impl Stream {
 }
 
 impl Streams {
-    /// Those of the connection between us and them.
+    /// The streams of a connection.
     #[must_use]
     pub fn of(local: SocketAddr, peer: SocketAddr) -> Self {
         Self { sent: Stream::between(local, peer), received: Stream::between(peer, local) }
@@ -52,7 +51,7 @@ impl Streams {
 }
 
 impl Messages {
-    /// None.
+    /// No messages.
     pub const NONE: Self = Self { stream: Stream::KEYBOARD, first: 0, count: 0 };
 
     /// The number of the last.
@@ -72,41 +71,27 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Starts with 1.
+    /// The first message will have the number 1.
     #[must_use]
     pub fn new(stream: Stream) -> Self {
         Self { stream, counted: 0, framed: false }
     }
 
-    /// The next so many.
+    /// Numbers the next `count` messages.
     pub fn next(&mut self, count: u64) -> Messages {
         let first = self.counted + 1;
         self.counted += count;
         Messages { stream: self.stream, first, count }
     }
 
-    /// Those that end in what a read has returned: each ends with its newline. While there has never been one, what a
-    /// read returns is a message, as in the programs of the article, unless it is the goodbye.
+    /// Numbers the messages that end in what a read returned: each ends with a newline. Until the first newline, each read is a
+    /// message, as in the article's programs, unless it is the goodbye.
     pub fn read(&mut self, bytes: &[u8]) -> Messages {
         let newlines = bytecount::count(bytes, b'\n') as u64;
         if newlines > 0 && !std::mem::replace(&mut self.framed, true) {
             self.counted = 0;
         }
         self.next(if self.framed || bytes == GOODBYE { newlines } else { 1 })
-    }
-}
-
-impl Display for Messages {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (one, several) = match self.stream {
-            Stream::KEYBOARD => ("line", "lines"),
-            _ => ("message", "messages"),
-        };
-        match self.count {
-            0 => f.write_str("none"),
-            1 => write!(f, "{one} {}", self.first),
-            _ => write!(f, "{several} {} to {}", self.first, self.last()),
-        }
     }
 }
 

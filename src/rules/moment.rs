@@ -6,8 +6,8 @@ use std::time::Instant;
 /// The present moment, and how it reads in front of a line.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
-    /// For what takes time.
-    pub now: Instant,
-    /// For what is said.
+    /// For time-outs.
+    pub instant: Instant,
+    /// For lines.
     pub stamp: Stamp,
 }

@@ -1,11 +1,10 @@
-//! Making foreign text harmless to a terminal.
+//! Makes foreign text harmless to a terminal.
 
-/// Appends `text` to `out` so that it cannot do anything to a terminal but be read.
+/// Appends `text` to `out` in a form that a terminal shows and does not obey.
 ///
-/// Control characters and with them escape sequences are shown and not obeyed: C0 and DEL in caret form
-/// (`^[`), C1 as `\x9b`; a tab stays. Bytes that are not UTF-8 become U+FFFD. The characters that change the
-/// direction of text, with which a message can be made to look like another one (CVE-2021-42574), and the
-/// line separators are shown as `<U+202E>`.
+/// Control characters, and so escape sequences, become visible: C0 and DEL in caret form (`^[`), C1 as `\x9b`; a tab stays.
+/// Bytes that are not UTF-8 become U+FFFD. Line separators and the characters that change the direction of text, which can
+/// make a message look like another one (CVE-2021-42574), become `<U+202E>`.
 ///
 /// ```
 /// # use threadchat::rules::sanitize::sanitize;
@@ -31,7 +30,7 @@ pub fn sanitize(text: &[u8], out: &mut Vec<u8>) {
 fn is_harmful(character: char) -> bool {
     match character {
         '\t' => false,
-        // Marks, embeddings, overrides and isolates: Unicode's Bidi_Control; and the line separators.
+        // Unicode's Bidi_Control (marks, embeddings, overrides and isolates) and the line separators.
         '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
         _ => character.is_control(),
     }
@@ -40,7 +39,7 @@ fn is_harmful(character: char) -> bool {
 fn show(character: char, out: &mut Vec<u8>) {
     let code = u32::from(character);
     let shown = match code {
-        // The caret form of a control character is the character 64 places away from it.
+        // The letter of the caret form is 64 places away from the control character.
         0..=0x7f => format!("^{}", char::from(code as u8 ^ 0x40)),
         0x80..=0x9f => format!("\\x{code:02x}"),
         _ => format!("<U+{code:04X}>"),
@@ -78,7 +77,7 @@ mod tests {
     #[test]
     fn invalid_utf_8_is_replaced() {
         assert_eq!(shown(b"a\xffb\xc3"), "a\u{fffd}b\u{fffd}");
-        // The C1 control byte by itself, as an 8-bit terminal would obey it.
+        // An 8-bit terminal would obey this C1 control byte.
         assert_eq!(shown(b"\x9b2J"), "\u{fffd}2J");
     }
 }

@@ -135,7 +135,7 @@ impl Side {
     fn act(&mut self) {
         loop {
             let stamp = Stamp::at(datetime!(2026-11-09 06:18:34 UTC));
-            let now = Moment { now: self.now, stamp };
+            let now = Moment { instant: self.now, stamp };
             let Some(action) = self.endpoint.poll_action(now, self.capacity) else { return };
             let words = match action {
                 Action::Report(notice) => notice.to_string(),
@@ -724,7 +724,7 @@ mod pair {
 
     #[test]
     fn the_unframed_wire_is_understood_by_a_peer_that_sends_lines() {
-        let unframed = Settings { wire: Wire::Article, ..settings() };
+        let unframed = Settings { wire: Wire::Unframed, ..settings() };
         let mut pair = Pair::new([unframed, settings()], ms(1));
         pair.sides[0].types("one\n");
         pair.drive();

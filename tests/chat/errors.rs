@@ -56,7 +56,7 @@ fn a_call_that_nobody_answers_is_given_up_after_the_time_for_it() {
     let silent = SilentListener::new();
     let (code, told) = run(&["connect", &silent.port, "--timeout", "0.3"]);
     assert_eq!(code, 1);
-    assert!(told.contains("timed out") && told.contains("no firewall is in between"), "{told}");
+    assert!(told.contains("timed out") && told.contains("no firewall blocks the connection"), "{told}");
 }
 
 #[test]

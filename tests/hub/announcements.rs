@@ -1,11 +1,11 @@
-//! Who comes, goes and changes the name is told to the others.
+//! Announcements: members join, leave and change their names.
 
 use super::*;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 #[test]
-fn coming_going_and_another_name_are_told_to_the_others() {
+fn joining_leaving_and_renaming_are_announced_to_the_others() {
     let (hub, port) = hub(&[]);
     let mut bob = Client::joins_as(port, "bob");
     bob.catches_up();
@@ -17,14 +17,14 @@ fn coming_going_and_another_name_are_told_to_the_others() {
     other.leaves();
     bob.hears_next("* alice left");
     hub.out.wait_for("* alice left\n");
-    for told in ["* user1 joined\n", "* user1 is now bob\n", "* user2 joined\n", "* user2 is now alice\n"] {
-        assert!(hub.out.text().contains(told), "{told:?} in {:?}", hub.out.text());
+    for seen in ["* user1 joined\n", "* user1 is now bob\n", "* user2 joined\n", "* user2 is now alice\n"] {
+        assert!(hub.out.text().contains(seen), "{seen:?} in {:?}", hub.out.text());
     }
     bob.has_heard(&[]);
 }
 
 #[test]
-fn how_somebody_left_is_told() {
+fn the_announcement_says_how_somebody_left() {
     let (_hub, [mut bob, alice, carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     alice.leaves();
     bob.hears("* alice left");
@@ -34,43 +34,43 @@ fn how_somebody_left_is_told() {
 
 #[cfg(unix)]
 #[test]
-fn a_connection_that_was_reset_is_told_with_the_error() {
+fn a_reset_connection_is_announced_with_the_error() {
     let (_hub, [mut bob, alice]) = hub_with(&[], ["bob", "alice"]);
     alice.resets();
-    let (before, told) = bob.hears_until_one(|line| line.starts_with("* alice "));
+    let (before, seen) = bob.hears_until_one(|line| line.starts_with("* alice "));
     assert_eq!(before.iter().filter(|line| !line.starts_with("* ")).count(), 0);
-    let error = told.strip_prefix("* alice lost the connection: ").unwrap_or_else(|| panic!("{told}"));
-    assert!(error.to_lowercase().contains("reset"), "{told}");
+    let error = seen.strip_prefix("* alice lost the connection: ").unwrap_or_else(|| panic!("{seen}"));
+    assert!(error.to_lowercase().contains("reset"), "{seen}");
 }
 
-/// What was told of: so many single lines, and the sum over all.
+/// What was announced: how many single lines, how many summaries, and the sums over all.
 #[derive(Default)]
-struct Told {
+struct Seen {
     single: usize,
     lines: usize,
     of: [usize; 3],
 }
 
-impl Told {
-    /// Reads until so many have been told of. Nothing else may be told.
+impl Seen {
+    /// Reads until `count` events have been announced. No other line may come.
     #[track_caller]
     fn read(&mut self, client: &mut Client, count: usize) {
         while self.of.iter().sum::<usize>() < count {
             let line = client.hears_a_line();
-            if let Some(counts) = in_one_line(&line) {
+            if let Some(counts) = summary(&line) {
                 self.lines += 1;
                 self.of.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
                 continue;
             }
             self.single += 1;
-            let told = line.strip_prefix("* ").unwrap_or_else(|| panic!("{line:?}"));
-            let what = told.split_once(' ').unwrap().1;
+            let seen = line.strip_prefix("* ").unwrap_or_else(|| panic!("{line:?}"));
+            let what = seen.split_once(' ').unwrap().1;
             let ends = [what == "joined", what.starts_with("left"), what.starts_with("is now ")];
             self.of[ends.iter().position(|is_it| *is_it).unwrap_or_else(|| panic!("{line:?}"))] += 1;
         }
     }
 
-    /// At most ten in a second are told one by one, if all happened within this time.
+    /// Checks that at most ten per second were announced one by one, if all happened within this time.
     #[track_caller]
     fn is_short(&self, within: Duration) {
         let seconds = usize::try_from(within.as_secs()).unwrap() + 1;
@@ -80,43 +80,43 @@ impl Told {
 }
 
 #[test]
-fn of_thirty_who_join_at_once_ten_are_told_one_by_one_and_the_rest_in_one_line() {
+fn of_thirty_who_join_at_once_ten_are_announced_one_by_one_and_the_rest_in_one_line() {
     let (_hub, port) = hub(&[]);
     let began = Instant::now();
     let mut watcher = Client::joins(port);
     let crowd: Vec<_> = (0..30).map(|_| Client::joins(port)).collect();
     let within = began.elapsed();
-    let mut told = Told::default();
-    told.read(&mut watcher, 30);
-    assert_eq!(told.of, [30, 0, 0]);
-    told.is_short(within);
-    // The rest, as far as there is one, is told when the second is over; then it begins anew.
+    let mut seen = Seen::default();
+    seen.read(&mut watcher, 30);
+    assert_eq!(seen.of, [30, 0, 0]);
+    seen.is_short(within);
+    // The summary comes when the second is over; then the next window begins.
     watcher.has_heard(&[]);
     drop(crowd);
 }
 
 #[test]
-fn joins_renamings_and_leavings_are_counted_in_one_line() {
+fn a_summary_counts_who_joined_left_and_changed_their_name() {
     let (_hub, port) = hub(&[]);
     let began = Instant::now();
     let mut watcher = Client::joins(port);
     let mut crowd: Vec<_> = (0..15).map(|_| Client::joins(port)).collect();
     for (n, client) in crowd.iter_mut().enumerate().take(7) {
         client.says(&format!("/name member{n}"));
-        // It is told the announcements of others, too, until it has its answer.
+        // Announcements about others may come before the answer.
         client.hears(&format!("* hub: you are now member{n}"));
     }
     crowd.drain(..4).for_each(Client::leaves);
     let within = began.elapsed();
-    let mut told = Told::default();
-    told.read(&mut watcher, 26);
-    assert_eq!(told.of, [15, 4, 7]);
-    told.is_short(within);
+    let mut seen = Seen::default();
+    seen.read(&mut watcher, 26);
+    assert_eq!(seen.of, [15, 4, 7]);
+    seen.is_short(within);
     watcher.has_heard(&[]);
 }
 
 #[test]
-fn what_is_said_is_not_held_back_with_the_announcements() {
+fn messages_do_not_wait_for_announcements() {
     let (_hub, port) = hub(&[]);
     let mut watcher = Client::joins(port);
     let mut crowd: Vec<_> = (0..30).map(|_| Client::joins(port)).collect();
@@ -131,7 +131,7 @@ fn what_is_said_is_not_held_back_with_the_announcements() {
 }
 
 #[test]
-fn announcements_are_for_their_room_alone() {
+fn announcements_stay_in_their_room() {
     let (_hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     alice.says("/join tea");
     bob.hears_next("* alice left for tea");

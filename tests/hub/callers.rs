@@ -1,16 +1,16 @@
-//! Who is let in, and how the others are turned away.
+//! Who may join, and how the others are refused.
 
 use super::*;
 
 #[test]
-fn callers_over_the_limit_are_told_that_it_is_full_and_get_in_when_somebody_has_left() {
+fn callers_over_the_limit_are_refused_until_somebody_leaves() {
     let (_hub, port) = hub(&["--max-clients", "2"]);
     let (bob, mut alice) = (Client::joins_as(port, "bob"), Client::joins_as(port, "alice"));
     for _ in 0..3 {
         let heard = Client::calls(port).hears_88();
-        assert_eq!(heard, ["* hub: full: 2 clients is the limit here; please call again later"]);
+        assert_eq!(heard, ["* hub: the hub is full (2 clients at most); please try again later"]);
     }
-    // Nobody is told of those.
+    // Refused callers are not announced.
     alice.catches_up();
     bob.leaves();
     alice.hears("* bob left");
@@ -18,37 +18,37 @@ fn callers_over_the_limit_are_told_that_it_is_full_and_get_in_when_somebody_has_
     alice.hears_next(&format!("* {} joined", next.name));
 }
 
-/// However many call at once, none is just closed.
+/// However many call at once, none is closed without a reason.
 #[cfg(unix)]
 #[test]
-fn a_crowd_over_the_limit_is_told_why_each_of_it() {
+fn every_caller_of_a_crowd_over_the_limit_gets_the_reason() {
     let (_hub, port) = hub(&["--max-clients", "2"]);
     let (_bob, _alice) = (Client::joins(port), Client::joins(port));
     let crowd: Vec<_> = (0..60).map(|_| Client::calls(port)).collect();
     for caller in crowd {
-        assert_eq!(caller.hears_88(), ["* hub: full: 2 clients is the limit here; please call again later"]);
+        assert_eq!(caller.hears_88(), ["* hub: the hub is full (2 clients at most); please try again later"]);
     }
 }
 
 #[test]
-fn who_is_turned_away_is_not_reset_for_what_they_have_said() {
+fn a_refused_caller_that_has_sent_something_is_not_reset() {
     let (_hub, port) = hub(&["--max-clients", "2"]);
     let (_bob, _alice) = (Client::joins(port), Client::joins(port));
     let mut connect = connect(port, &[]);
     connect.types("let me in\n");
     connect.exits(0);
-    let told = connect.out.wait_for_texts(1);
-    assert_eq!(told, ["* hub: full: 2 clients is the limit here; please call again later"]);
+    let answer = connect.out.wait_for_texts(1);
+    assert_eq!(answer, ["* hub: the hub is full (2 clients at most); please try again later"]);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn only_so_many_are_let_in_from_one_address() {
+fn the_number_of_clients_from_one_address_is_limited() {
     let (_hub, port) = hub(&["--max-per-address", "2"]);
     let (bob, mut alice) = (Client::joins_as(port, "bob"), Client::joins_as(port, "alice"));
     let heard = Client::calls(port).hears_88();
-    assert_eq!(heard, ["* hub: full: 2 clients from one address is the limit here"]);
-    // From another one they are.
+    assert_eq!(heard, ["* hub: too many clients from your address (2 clients at most)"]);
+    // Another address has a limit of its own.
     let _there = Client::on(call_from([127, 0, 0, 2], port, None)).greeted();
     bob.leaves();
     alice.hears("* bob left");
@@ -58,17 +58,17 @@ fn only_so_many_are_let_in_from_one_address() {
 #[cfg(target_os = "linux")]
 #[test]
 fn networks_are_allowed_and_denied() {
-    let is_let_in = |port, last| {
+    let may_join = |port, last| {
         let mut client = Client::on(call_from([127, 0, 0, last], port, None));
-        let told = client.hears_a_line();
-        if told == "* hub: your address is not allowed here" {
+        let answer = client.hears_a_line();
+        if answer == "* hub: your address is not allowed here" {
             assert_eq!(client.hears_88(), [""; 0]);
             return false;
         }
-        assert!(told.starts_with("* hub: welcome to lobby"), "{told}");
+        assert!(answer.starts_with("* hub: welcome to lobby"), "{answer}");
         true
     };
-    for (args, let_in, refused) in [
+    for (args, admitted, refused) in [
         (&["--allow", "127.0.0.0/30"][..], &[1, 3][..], &[4][..]),
         (&["--allow", "127.0.0.2"], &[2], &[1, 3]),
         (&["--allow", "127.0.0.2,127.0.0.4"], &[2, 4], &[3]),
@@ -79,15 +79,15 @@ fn networks_are_allowed_and_denied() {
         (&["--allow", "::1"], &[], &[1]),
     ] {
         let (_hub, port) = hub(args);
-        let_in.iter().for_each(|last| assert!(is_let_in(port, *last), "{args:?} {last}"));
-        refused.iter().for_each(|last| assert!(!is_let_in(port, *last), "{args:?} {last}"));
+        admitted.iter().for_each(|last| assert!(may_join(port, *last), "{args:?} {last}"));
+        refused.iter().for_each(|last| assert!(!may_join(port, *last), "{args:?} {last}"));
     }
 }
 
-/// One that listens to both kinds of addresses sees those of the old kind in clothes of the new.
+/// A hub that listens to IPv6 and IPv4 sees IPv4 addresses as mapped IPv6 addresses.
 #[cfg(target_os = "linux")]
 #[test]
-fn an_address_is_the_same_to_a_hub_that_listens_to_both_kinds() {
+fn a_mapped_ipv4_address_counts_as_the_ipv4_address() {
     let Ok(_has_both) = std::net::TcpListener::bind("[::]:0") else { return };
     let listening = threadchat(&["hub", "[::]:0", "--deny", "127.0.0.2"]);
     let (_hub, port) = serve_with(listening);
@@ -100,18 +100,18 @@ fn an_address_is_the_same_to_a_hub_that_listens_to_both_kinds() {
 mod out_of_descriptors {
     use super::*;
 
-    const TOLD: &str = "* hub: out of threads or file descriptors; please call again later";
+    const ANSWER: &str = "* hub: the hub is out of threads or file descriptors; please try again later";
 
     #[test]
-    fn newcomers_are_told_and_closed_and_those_who_are_there_chat_on() {
+    fn callers_are_refused_and_members_chat_on() {
         let (mut hub, port) = serve_with(threadchat_after("ulimit -n 40", &["hub", "0"]));
         let (mut bob, mut alice) = (Client::joins_as(port, "bob"), Client::joins_as(port, "alice"));
         let mut crowd = Vec::new();
-        // Sooner or later there is none left.
+        // Sooner or later no descriptor is left.
         let heard = loop {
-            assert!(crowd.len() < 60, "nobody is turned away");
+            assert!(crowd.len() < 60, "nobody is refused");
             let mut caller = Client::calls(port);
-            if caller.hears_a_line() == TOLD {
+            if caller.hears_a_line() == ANSWER {
                 break caller.hears_88();
             }
             crowd.push(caller);
@@ -119,16 +119,16 @@ mod out_of_descriptors {
         assert_eq!(heard, [""; 0]);
         assert!(crowd.len() >= 5, "{} only", crowd.len());
         for n in 0..3 {
-            let told = Client::calls(port).hears_88();
-            assert_eq!(told, [TOLD]);
+            let answer = Client::calls(port).hears_88();
+            assert_eq!(answer, [ANSWER]);
             bob.says(&n.to_string());
             alice.hears(&format!("<bob> {n}"));
         }
         hub.types("hello\n");
         alice.hears("<@operator> hello");
-        // When some have left others are let in again.
+        // When some have left, others may join again.
         drop(crowd);
-        wait_until("a newcomer is let in", || {
+        wait_until("a caller may join", || {
             Client::calls(port).hears_a_line().starts_with("* hub: welcome to lobby")
         });
         assert!(hub.is_running());

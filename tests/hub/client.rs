@@ -1,4 +1,4 @@
-//! A client of the hub that is this test: a socket, what is said on it, and what is heard.
+//! A client of the hub in the test process: it writes to a socket and reads from it.
 
 use super::{STAMP, from_hub, present};
 use crate::common::text;
@@ -11,13 +11,13 @@ use std::time::Duration;
 /// How long a client waits for a line before its test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many of the last lines are shown when a test fails.
+/// How many of the last lines a failing test shows.
 const RECENT: usize = 20;
 
 /// A client of the hub.
 pub struct Client {
     pub name: String,
-    /// The lines of its greeting, without stamps, up to the one that tells who is there.
+    /// The lines of its greeting, without stamps, up to the one that lists who is here.
     pub greeting: Vec<String>,
     address: SocketAddr,
     socket: BufReader<TcpStream>,
@@ -25,13 +25,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// Somebody who calls, and has heard nothing yet.
+    /// Connects, and reads nothing yet.
     #[track_caller]
     pub fn calls(port: u16) -> Self {
         Self::on(TcpStream::connect(("127.0.0.1", port)).unwrap())
     }
 
-    /// The same on a connection that was made.
+    /// The same with an existing connection.
     #[track_caller]
     pub fn on(socket: TcpStream) -> Self {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -42,13 +42,13 @@ impl Client {
         Self { name: String::new(), greeting: Vec::new(), address, socket, recent: VecDeque::new() }
     }
 
-    /// Somebody who calls and has read the greeting, but not the history behind it.
+    /// Connects and reads the greeting, but not the history after it.
     #[track_caller]
     pub fn joins(port: u16) -> Self {
         Self::calls(port).greeted()
     }
 
-    /// The same under a name of their own.
+    /// The same, and changes its name.
     #[track_caller]
     pub fn joins_as(port: u16, name: &str) -> Self {
         Self::joins(port).calls_themselves(name)
@@ -61,19 +61,19 @@ impl Client {
             let line = self.hears_a_line();
             if let Some(welcome) = line.strip_prefix("* hub: welcome to lobby, ") {
                 let (name, rest) = welcome.split_once(';').unwrap();
-                assert_eq!(rest, " 88 leaves, /help tells the rest");
+                assert_eq!(rest, " 88 leaves, /help lists the commands");
                 self.name = name.to_owned();
             }
-            let told = present(&line).is_some();
+            let is_last = present(&line).is_some();
             self.greeting.push(line);
-            if told {
+            if is_last {
                 assert!(!self.name.is_empty(), "no welcome: {:?}", self.greeting);
                 return self;
             }
         }
     }
 
-    /// Changes the name, which must work.
+    /// Changes its name, and expects success.
     #[track_caller]
     pub fn calls_themselves(mut self, name: &str) -> Self {
         self.says(&format!("/name {name}"));
@@ -82,13 +82,13 @@ impl Client {
         self
     }
 
-    /// Waits so long for a line from now on.
+    /// From now on waits this long for a line.
     #[cfg(target_os = "linux")]
     pub fn waits_for(&self, patience: Duration) {
         self.socket.get_ref().set_read_timeout(Some(patience)).unwrap();
     }
 
-    /// The address, as the hub sees it.
+    /// Its address as the hub sees it.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
@@ -110,8 +110,8 @@ impl Client {
         self.socket.get_ref().try_clone().unwrap()
     }
 
-    /// The next line, with its stamp and without its line end; `None` at the end of the stream. That it has a stamp is
-    /// checked; only the goodbye, which ends the stream, has none.
+    /// The next line, with its stamp and without its line end; `None` at the end of the stream. Checks the stamp: only the
+    /// goodbye, which ends the stream, has none.
     #[track_caller]
     pub fn stamped_line(&mut self) -> Option<Vec<u8>> {
         let mut line = Vec::new();
@@ -134,24 +134,24 @@ impl Client {
     /// The next line, without its stamp.
     #[track_caller]
     pub fn hears_a_line(&mut self) -> String {
-        let Some(line) = self.stamped_line() else { panic!("it ended after {:#?}", self.recent) };
+        let Some(line) = self.stamped_line() else { panic!("the stream ended after {:#?}", self.recent) };
         let Ok(line) = String::from_utf8(line) else { panic!("not UTF-8 after {:#?}", self.recent) };
         text(&line).to_owned()
     }
 
-    /// Waits until a line of this text comes.
+    /// Reads until a line with this text.
     #[track_caller]
     pub fn hears(&mut self, text: &str) {
         self.hears_until(text);
     }
 
-    /// The same; the lines before it.
+    /// The same, and returns the lines before it.
     #[track_caller]
     pub fn hears_until(&mut self, text: &str) -> Vec<String> {
         self.hears_until_one(|line| line == text).0
     }
 
-    /// Waits until a line comes that is such a one: the lines before it, and that line.
+    /// Reads until a line for which `is_such` is true. Returns the lines before it, and that line.
     #[track_caller]
     pub fn hears_until_one(&mut self, is_such: impl Fn(&str) -> bool) -> (Vec<String>, String) {
         let mut before = Vec::new();
@@ -164,13 +164,13 @@ impl Client {
         }
     }
 
-    /// The next line is this one.
+    /// Expects this line next.
     #[track_caller]
     pub fn hears_next(&mut self, text: &str) {
         assert_eq!(self.hears_a_line(), text, "{:#?}", self.recent);
     }
 
-    /// All lines that the hub has sent so far, because it answers after them.
+    /// All lines that the hub has sent so far: it answers an unknown command after them.
     #[track_caller]
     pub fn heard_so_far(&mut self) -> Vec<String> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -179,26 +179,26 @@ impl Client {
         self.hears_until(&no_such_command(&sync))
     }
 
-    /// Reads what has been sent so far.
+    /// Reads everything that has been sent so far.
     #[track_caller]
     pub fn catches_up(&mut self) {
         self.heard_so_far();
     }
 
-    /// Has been sent this and nothing else.
+    /// Expects that exactly these lines have been sent.
     #[track_caller]
     pub fn has_heard(&mut self, expected: &[&str]) {
         assert_eq!(self.heard_so_far(), expected);
     }
 
-    /// Says a command and has the answer, which is the only line that is heard.
+    /// Sends a command, and expects the answer and no other line.
     #[track_caller]
     pub fn is_answered(&mut self, command: &str, answer: &str) {
         self.says(command);
         self.has_heard(&[&from_hub(answer)]);
     }
 
-    /// Reads until the hub has said goodbye and closed: the lines before that.
+    /// Reads until the hub has said goodbye and closed, and returns the lines before that.
     #[track_caller]
     pub fn hears_88(self) -> Vec<String> {
         let (lines, rest) = self.hears_the_rest();
@@ -206,7 +206,7 @@ impl Client {
         lines
     }
 
-    /// Reads to the end of the stream: the lines, and what is no line.
+    /// Reads to the end of the stream. Returns the lines, and what has no line end.
     #[track_caller]
     pub fn hears_the_rest(mut self) -> (Vec<String>, String) {
         let mut rest = String::new();
@@ -216,46 +216,46 @@ impl Client {
         (lines, rest[end..].to_owned())
     }
 
-    /// Says 88, and reads what is still to be read.
+    /// Says 88, and reads the rest.
     #[track_caller]
     pub fn leaves(mut self) {
         self.says("88");
         self.hears_the_rest();
     }
 
-    /// Ends its side of the stream without a word, and reads what is still to be read.
+    /// Closes its half without 88, and reads the rest.
     #[track_caller]
     pub fn ends_without_88(self) {
         self.socket.get_ref().shutdown(Shutdown::Write).unwrap();
         self.hears_the_rest();
     }
 
-    /// Breaks the connection off.
+    /// Resets the connection.
     #[cfg(unix)]
     pub fn resets(self) {
         reset(self.socket.into_inner());
     }
 }
 
-/// Closes it so that the other side sees a reset.
+/// Closes a socket so that the other side sees a reset.
 #[cfg(unix)]
 pub fn reset(socket: TcpStream) {
     rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).unwrap();
     drop(socket);
 }
 
-/// The answer to a command that there is not.
+/// The answer to an unknown command.
 pub fn no_such_command(name: &str) -> String {
-    from_hub(&format!("there is no /{name}; /help lists the commands, and //{name} says /{name}"))
+    from_hub(&format!("unknown command /{name}; /help lists the commands, //{name} says /{name}"))
 }
 
-/// A stamp is as long as this one, and has digits and punctuation at the same places.
+/// Expects a stamp: as long as [`STAMP`], with digits, letters and punctuation in the same places.
 #[track_caller]
 pub fn check_stamp(line: &[u8]) {
     let is_alike = |(byte, sample): (&u8, u8)| match sample {
         b'0'..=b'9' => byte.is_ascii_digit(),
         b'A'..=b'Z' | b'a'..=b'z' => byte.is_ascii_alphabetic(),
-        // Before a day of one digit; or the first digit of a day of two.
+        // A day may have one or two digits.
         b' ' => *byte == b' ' || byte.is_ascii_digit(),
         _ => *byte == sample,
     };
@@ -263,7 +263,7 @@ pub fn check_stamp(line: &[u8]) {
     assert!(has_one, "no stamp: {:?}", String::from_utf8_lossy(&line[..line.len().min(200)]));
 }
 
-/// A connection from this address of this machine, with so small a buffer for what is received, if it is to be small.
+/// Connects from this address of this machine, with this size of receive buffer if there is one.
 #[cfg(target_os = "linux")]
 pub fn call_from(from: [u8; 4], port: u16, receive_buffer: Option<usize>) -> TcpStream {
     use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};

@@ -1,23 +1,23 @@
-//! Commands that need no other place in these tests.
+//! Commands without a file of their own.
 
 use super::*;
 
 #[test]
-fn who_tells_the_members_of_the_room() {
+fn who_lists_the_members_of_the_room() {
     let (_hub, [mut bob, _alice]) = hub_with(&[], ["bob", "alice"]);
     bob.is_answered("/who", "3 are in lobby: @operator, bob, alice");
 }
 
 #[test]
-fn an_unknown_command_is_answered_with_what_helps() {
+fn an_unknown_command_is_answered_with_a_hint() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
-    bob.is_answered("/foo", "there is no /foo; /help lists the commands, and //foo says /foo");
-    bob.is_answered("/foo and more", "there is no /foo; /help lists the commands, and //foo says /foo");
+    bob.is_answered("/foo", "unknown command /foo; /help lists the commands, //foo says /foo");
+    bob.is_answered("/foo and more", "unknown command /foo; /help lists the commands, //foo says /foo");
     alice.has_heard(&[]);
 }
 
 #[test]
-fn two_slashes_say_one() {
+fn a_double_slash_begins_a_text() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.says("//who is it?");
     alice.hears_next("<bob> /who is it?");
@@ -29,7 +29,7 @@ fn two_slashes_say_one() {
 }
 
 #[test]
-fn help_tells_of_each_command_and_to_the_operator_of_theirs() {
+fn help_lists_each_command_and_the_operators_only_to_the_operator() {
     let (mut hub, port) = hub(&[]);
     let mut bob = Client::joins(port);
     bob.says("/help");
@@ -50,7 +50,7 @@ fn help_tells_of_each_command_and_to_the_operator_of_theirs() {
 }
 
 #[test]
-fn a_command_without_what_it_needs_is_answered_and_nobody_else_hears_of_it() {
+fn a_command_without_its_argument_is_answered_to_its_sender_alone() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     for command in ["/msg", "/msg alice", "/reply", "/join", "/ignore", "/ignore nobody"] {
         bob.says(command);
@@ -64,7 +64,7 @@ fn a_command_without_what_it_needs_is_answered_and_nobody_else_hears_of_it() {
 }
 
 #[test]
-fn who_is_ignored_is_not_heard_until_they_are_ignored_again() {
+fn somebody_ignored_is_not_heard_until_they_are_ignored_again() {
     let (_hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     alice.says("/ignore bob");
     assert_eq!(alice.heard_so_far().len(), 1);
@@ -85,7 +85,7 @@ fn who_is_ignored_is_not_heard_until_they_are_ignored_again() {
 }
 
 #[test]
-fn a_member_who_is_no_operator_can_neither_kick_nor_ban() {
+fn only_the_operator_can_kick_and_ban() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.says("/kick alice");
     bob.says("/ban 127.0.0.1");

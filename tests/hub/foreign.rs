@@ -1,10 +1,10 @@
-//! Members whose program is not ours. They are run only when asked for, because they have to be installed:
+//! Members that run other programs. These tests are ignored by default, because the programs have to be installed:
 //! `cargo test --tests -- --ignored foreign::`.
 
 use super::*;
 use std::process::Command;
 
-/// What each of them has to be called with.
+/// The command line of each program.
 const TOOLS: [(&str, &str); 4] = [
     ("nc", "nc.openbsd 127.0.0.1 PORT"),
     ("ncat", "ncat 127.0.0.1 PORT"),
@@ -12,7 +12,7 @@ const TOOLS: [(&str, &str); 4] = [
     ("article", "python3 tests/peers/article_client.py PORT"),
 ];
 
-/// Starts it, and gives it its name.
+/// Starts a program, and gives the member a name.
 fn joins(name: &str, line: &str, port: u16) -> Program {
     let line = line.replace("PORT", &port.to_string());
     let mut words = line.split(' ');
@@ -27,7 +27,7 @@ fn joins(name: &str, line: &str, port: u16) -> Program {
 
 #[test]
 #[ignore = "needs nc, ncat, socat and python3"]
-fn all_of_them_hear_each_other_and_leave_with_88() {
+fn all_programs_hear_each_other_and_leave_with_88() {
     let (mut hub, port) = hub(&[]);
     let mut telnet = Client::joins(port);
     telnet.sends("/name telnet\r\n");
@@ -53,13 +53,13 @@ fn all_of_them_hear_each_other_and_leave_with_88() {
     }
     for (tool, (name, _)) in tools.iter_mut().zip(TOOLS) {
         tool.types("88\n");
-        // So many have joined that this may be told in one line with others.
+        // So many have joined that a summary may announce this.
         wait_until("it has left", || {
             telnet.says("/who");
             let (_, who) = telnet.hears_until_one(|line| present(line).is_some());
             !present(&who).unwrap().names.iter().any(|present| present == name)
         });
-        // Some stay until they, too, have nothing to say.
+        // Some programs stay until their own input has ended.
         tool.ends_input();
         tool.status();
     }
@@ -71,7 +71,7 @@ fn all_of_them_hear_each_other_and_leave_with_88() {
 
 #[test]
 #[ignore = "needs nc, ncat, socat and python3"]
-fn all_of_them_get_the_goodbye_of_the_hub() {
+fn all_programs_get_the_goodbye_of_the_hub() {
     let (mut hub, port) = hub(&[]);
     let mut tools = TOOLS.map(|(name, line)| joins(name, line, port));
     hub.types("last words\n88\n");
@@ -79,7 +79,7 @@ fn all_of_them_get_the_goodbye_of_the_hub() {
         tool.out.wait_for("<@operator> last words\n");
         tool.out.wait_until("the goodbye", |said| said.trim_ascii_end().ends_with(b"\n88"));
     }
-    // The article's client knows what it means, because it came alone.
+    // The article's client recognizes it, because it came in a read of its own.
     tools[3].exits(0);
     for tool in &mut tools[..3] {
         tool.ends_input();
@@ -90,22 +90,22 @@ fn all_of_them_get_the_goodbye_of_the_hub() {
 
 #[test]
 #[ignore = "needs nc, ncat, socat and python3"]
-fn one_that_is_killed_is_told_of() {
+fn a_killed_program_is_announced() {
     for (name, line) in TOOLS {
         let (_hub, port) = hub(&[]);
         let mut bob = Client::joins_as(port, "bob");
         let mut tool = joins(name, line, port);
         tool.kill();
         let begins = format!("* {name} l");
-        let (_, told) = bob.hears_until_one(|line| line.starts_with(&begins));
+        let (_, line) = bob.hears_until_one(|line| line.starts_with(&begins));
         let without_88 = format!("* {name} left without 88");
-        assert!(told == without_88 || told.starts_with(&format!("* {name} lost the connection: ")), "{told}");
+        assert!(line == without_88 || line.starts_with(&format!("* {name} lost the connection: ")), "{line}");
     }
 }
 
 #[test]
 #[ignore = "needs nc"]
-fn a_pipe_through_nc_is_said_whole_and_its_end_told() {
+fn a_pipe_through_nc_arrives_completely_and_its_end_is_announced() {
     let (_hub, port) = hub(&[]);
     let mut bob = Client::joins_as(port, "bob");
     let mut nc = joins("nc", "nc.openbsd -N 127.0.0.1 PORT", port);

@@ -1,47 +1,47 @@
-//! What a newcomer is told.
+//! What a new member gets first.
 
 use super::*;
 use std::io::Write;
 
-/// The greeting of a newcomer and what follows it, and the newcomer.
+/// The greeting of a new member, and the history after it.
 fn greeting_and_history(port: u16) -> (Vec<String>, Vec<String>) {
     let mut newcomer = Client::joins(port);
     (newcomer.greeting.clone(), newcomer.heard_so_far())
 }
 
 #[test]
-fn a_newcomer_is_given_a_name_and_told_how_to_leave_who_is_here_and_where_help_is() {
+fn the_greeting_has_a_name_how_to_leave_where_help_is_and_who_is_here() {
     let (_hub, port) = hub(&[]);
     let first = Client::joins(port);
     assert_eq!(
         first.greeting,
         [
-            "* hub: welcome to lobby, user1; 88 leaves, /help tells the rest",
+            "* hub: welcome to lobby, user1; 88 leaves, /help lists the commands",
             "* hub: 2 are here: @operator, user1"
         ]
     );
     let _bob = Client::joins_as(port, "bob");
     let (greeting, history) = greeting_and_history(port);
-    assert_eq!(greeting[0], "* hub: welcome to lobby, user3; 88 leaves, /help tells the rest");
+    assert_eq!(greeting[0], "* hub: welcome to lobby, user3; 88 leaves, /help lists the commands");
     assert_eq!(greeting[1], "* hub: 4 are here: @operator, user1, bob, user3");
     assert_eq!(history, [""; 0]);
     drop(first);
 }
 
 #[test]
-fn without_an_operator_the_first_is_alone() {
+fn without_an_operator_the_first_member_is_alone() {
     let (_hub, port) = hub(&["--no-operator"]);
     let here = present(&Client::joins(port).greeting[1]).unwrap();
     assert_eq!((here.count, here.names), (1, vec!["user1".to_owned()]));
 }
 
 #[test]
-fn of_many_twenty_are_named_and_the_others_counted() {
+fn the_greeting_lists_twenty_members_and_counts_the_others() {
     let (_hub, port) = hub(&[]);
     let crowd: Vec<_> = (0..36).map(|_| Client::joins(port)).collect();
     for (n, client) in crowd.iter().enumerate() {
         let here = present(&client.greeting[1]).unwrap();
-        // The operator, who came before, and the newcomer.
+        // Those who came before, the operator, and the new member.
         assert_eq!(here.count, n + 2);
         assert_eq!(here.names.len(), (n + 2).min(20));
         assert_eq!(here.more, (n + 2).saturating_sub(20));
@@ -54,7 +54,7 @@ fn of_many_twenty_are_named_and_the_others_counted() {
 }
 
 #[test]
-fn a_name_that_somebody_chose_is_not_given_to_a_newcomer() {
+fn a_new_member_does_not_get_a_name_that_somebody_chose() {
     let (_hub, port) = hub(&[]);
     let _first = Client::joins_as(port, "User2");
     let second = Client::joins(port);
@@ -73,7 +73,7 @@ fn the_message_of_the_day_comes_first() {
 }
 
 #[test]
-fn the_last_messages_follow_with_their_own_stamps_and_without_announcements() {
+fn the_history_has_the_last_messages_without_announcements() {
     let (mut hub, port) = hub(&["--history", "4"]);
     let mut bob = Client::joins_as(port, "bob");
     let mut alice = Client::joins_as(port, "alice");
@@ -92,13 +92,13 @@ fn the_last_messages_follow_with_their_own_stamps_and_without_announcements() {
 }
 
 #[test]
-fn a_line_of_the_history_is_the_line_that_was_sent() {
+fn a_line_of_the_history_has_its_original_stamp() {
     let (_hub, port) = hub(&[]);
     let mut bob = Client::joins(port);
     let mut alice = Client::joins(port);
     bob.says("hello");
     let sent = alice.stamped_line().unwrap();
-    // Stamps count seconds: without this the two could have the same by chance.
+    // Stamps count seconds: without this pause both could have the same one by chance.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     let mut newcomer = Client::joins(port);
     assert_eq!(newcomer.stamped_line().unwrap(), sent);
@@ -106,7 +106,7 @@ fn a_line_of_the_history_is_the_line_that_was_sent() {
 }
 
 #[test]
-fn twenty_messages_are_kept_by_default_and_none_with_history_0() {
+fn the_history_has_twenty_messages_by_default_and_none_with_history_0() {
     for (args, kept) in [(&[][..], 20), (&["--history", "0"], 0), (&["--history", "3"], 3)] {
         let (_hub, port) = hub(args);
         let mut bob = Client::joins(port);

@@ -1,10 +1,10 @@
-//! What members say, and how the others hear it.
+//! What members say, and what the others get.
 
 use super::*;
 use std::process::{Command, Stdio};
 
 #[test]
-fn what_one_says_all_others_hear_with_stamp_and_name_and_nobody_their_own() {
+fn a_message_goes_to_all_others_with_stamp_and_name_and_not_back_to_its_sender() {
     let (hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     bob.says("hello");
     alice.hears_next("<bob> hello");
@@ -18,7 +18,7 @@ fn what_one_says_all_others_hear_with_stamp_and_name_and_nobody_their_own() {
 }
 
 #[test]
-fn what_one_does_is_told_with_a_star() {
+fn me_describes_the_sender_after_a_star() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.says("/me waves");
     alice.hears_next("* bob waves");
@@ -46,7 +46,7 @@ fn each_connect_is_a_member_and_its_stamps_are_not_doubled() {
 }
 
 #[test]
-fn a_stamp_in_front_is_dropped_because_one_clock_orders_the_room() {
+fn a_stamp_of_the_sender_is_replaced_by_the_hubs() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.says(&format!("{STAMP}hello"));
     alice.hears_next("<bob> hello");
@@ -59,7 +59,7 @@ fn a_stamp_in_front_is_dropped_because_one_clock_orders_the_room() {
 }
 
 #[test]
-fn eighty_eight_leaves_and_is_only_looked_for_in_front_of_the_stamp() {
+fn only_a_line_that_is_88_without_a_stamp_leaves() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     for (line, heard) in [
         (format!("{STAMP}88"), "<bob> 88"),
@@ -73,13 +73,13 @@ fn eighty_eight_leaves_and_is_only_looked_for_in_front_of_the_stamp() {
     }
     bob.says("88");
     alice.hears_next("* bob left");
-    // Nobody says it back, because it is not for the others.
+    // The goodbye is not passed on.
     assert_eq!(bob.hears_the_rest(), (vec![], String::new()));
     alice.has_heard(&[]);
 }
 
 #[test]
-fn what_follows_an_88_is_not_said() {
+fn lines_after_88_are_dropped() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.sends("last words\n88\nand some more\n");
     alice.hears_next("<bob> last words");
@@ -97,7 +97,7 @@ fn an_empty_line_is_a_message() {
 }
 
 #[test]
-fn text_is_harmless_before_it_is_sent_on() {
+fn text_is_sanitized_before_it_is_sent() {
     let (hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.sends(b"\x1b[31mred\x07 caf\xe9 \xe2\x80\xaeend\rnot so\n");
     alice.hears_next("<bob> ^[[31mred^G caf\u{fffd} <U+202E>end^Mnot so");
@@ -106,13 +106,13 @@ fn text_is_harmless_before_it_is_sent_on() {
     alice.hears_next("* bob ^[[2J");
     bob.sends(b"/msg alice \x1b]0;title\x07\xff\n");
     alice.hears_next("[bob -> you] ^[]0;title^G\u{fffd}");
-    // Nor does an answer give it back.
+    // An answer that quotes it is sanitized, too.
     bob.sends(b"/\x1b[2J\n/name \x1b[2J\n/msg \x1b[2J hello\n");
     assert!(bob.heard_so_far().iter().all(|line| !line.contains('\u{1b}')));
 }
 
 #[test]
-fn the_hub_is_not_imitable_by_what_one_says() {
+fn no_message_can_imitate_the_hub() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.says("* hub: your password, please");
     alice.hears_next("<bob> * hub: your password, please");
@@ -122,20 +122,20 @@ fn the_hub_is_not_imitable_by_what_one_says() {
 
 #[cfg(unix)]
 #[test]
-fn a_member_that_was_killed_is_told_of() {
+fn a_killed_member_is_announced() {
     let (_hub, port) = hub(&[]);
     let mut bob = Client::joins_as(port, "bob");
     let mut killed = connect(port, &[]);
     killed.types("/name alice\n");
     bob.hears("* user2 is now alice");
     killed.kill();
-    let (_, told) = bob.hears_until_one(|line| line.starts_with("* alice "));
-    assert!(told == "* alice left without 88" || told.starts_with("* alice lost the connection: "), "{told}");
+    let (_, line) = bob.hears_until_one(|line| line.starts_with("* alice "));
+    assert!(line == "* alice left without 88" || line.starts_with("* alice lost the connection: "), "{line}");
 }
 
-/// Tests must be able to tell a member that hears nothing from one to whom nothing is said.
+/// Other tests rely on this to find out what has been sent so far.
 #[test]
-fn an_unknown_command_is_answered_after_all_that_was_said_before() {
+fn an_unknown_command_is_answered_after_everything_that_came_before() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     for n in 0..50 {
         bob.says(&n.to_string());
@@ -146,7 +146,7 @@ fn an_unknown_command_is_answered_after_all_that_was_said_before() {
 }
 
 #[test]
-fn a_pipe_of_lines_is_said_line_by_line() {
+fn a_pipe_of_lines_arrives_line_by_line() {
     let (_hub, port) = hub(&[]);
     let mut bob = Client::joins_as(port, "bob");
     let mut file = tempfile::tempfile().unwrap();

@@ -1,4 +1,4 @@
-//! Loads: a quick version of each with all tests, and the full ones when asked for, which print their figures:
+//! Load tests: a quick version of each runs with the other tests; the full ones are ignored by default and print figures:
 //! `cargo test --release --test hub_threads -- --ignored load:: --test-threads 1 --nocapture`.
 
 mod churn;

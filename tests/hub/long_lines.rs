@@ -11,7 +11,7 @@ fn hub_of_short_lines() -> (Program, [Client; 2]) {
     hub_with(&["--max-line", "256"], ["bob", "alice"])
 }
 
-/// Reads lines until their texts, each behind this, are of so many bytes together. No line is too long.
+/// Reads lines until their texts, each after this prefix, have this many bytes together. No line may be too long.
 #[track_caller]
 fn reads_pieces(client: &mut Client, before: &str, bytes: usize) -> Vec<String> {
     let (mut pieces, mut heard) = (Vec::new(), 0);
@@ -26,7 +26,7 @@ fn reads_pieces(client: &mut Client, before: &str, bytes: usize) -> Vec<String> 
 }
 
 #[test]
-fn a_line_that_is_too_long_becomes_several_whole_ones_and_loses_nothing() {
+fn a_line_that_is_too_long_becomes_several_and_loses_nothing() {
     let (_hub, [mut bob, mut alice]) = hub_of_short_lines();
     for length in (100..900).step_by(7) {
         let line = filler(length);
@@ -48,30 +48,30 @@ fn a_line_that_just_fits_with_its_stamp_and_name_stays_one() {
 }
 
 #[test]
-fn it_is_cut_between_characters() {
+fn a_long_line_is_split_between_characters() {
     let (_hub, [mut bob, mut alice]) = hub_of_short_lines();
     for shift in 0..4 {
         let line = format!("{}{}", "x".repeat(shift), "ü€😀".repeat(50));
         bob.says(&line);
-        // That each piece is UTF-8 is checked when it is read.
+        // Reading checks that each piece is UTF-8.
         assert_eq!(reads_pieces(&mut alice, "<bob> ", line.len()).concat(), line);
     }
 }
 
 #[test]
-fn what_becomes_longer_by_being_made_harmless_is_cut_too() {
+fn a_line_that_sanitizing_makes_too_long_is_split() {
     let (_hub, [mut bob, mut alice]) = hub_of_short_lines();
     bob.sends([&[0x1b; 100][..], &[0xff; 100], b"\n"].concat());
     let heard = reads_pieces(&mut alice, "<bob> ", 2 * 100 + 3 * 100).concat();
-    // How bytes that belong to no character are counted is nobody's concern, as long as none disappears.
+    // Each byte that is not UTF-8 is shown in some way.
     assert_eq!(heard, format!("{}{}", "^[".repeat(100), "\u{fffd}".repeat(100)));
 }
 
 #[test]
-fn what_goes_on_is_neither_a_goodbye_nor_a_command() {
+fn the_remainder_of_a_long_line_is_neither_a_goodbye_nor_a_command() {
     let (_hub, [mut bob, mut alice]) = hub_of_short_lines();
     for text in ["8", "/", "/who "] {
-        // Of every length, so that the last piece is `88`, and each piece begins with `/who` some time.
+        // All lengths, so that the last piece is `88` once, and each piece begins with `/who` once.
         for length in MAX..MAX + 140 {
             let line: String = "x".chars().chain(text.chars().cycle()).take(length).collect();
             bob.says(&line);
@@ -82,7 +82,7 @@ fn what_goes_on_is_neither_a_goodbye_nor_a_command() {
 }
 
 #[test]
-fn what_one_does_and_says_in_private_is_cut_as_well() {
+fn long_emotes_and_private_messages_are_split_as_well() {
     let (_hub, [mut bob, mut alice]) = hub_of_short_lines();
     let room = MAX - "/msg alice ".len();
     bob.says(&format!("/me {}", filler(room)));
@@ -92,7 +92,7 @@ fn what_one_does_and_says_in_private_is_cut_as_well() {
 }
 
 #[test]
-fn megabytes_without_a_newline_are_cut_and_the_others_are_heard_meanwhile() {
+fn megabytes_without_a_newline_are_split_and_others_are_heard_meanwhile() {
     const BYTES: usize = 5_000_000;
     let (hub, [endless, mut bob, mut alice]) = hub_with(&[], ["endless", "bob", "alice"]);
     let (mut voice, mut ears) = (endless.voice(), bob.voice());
@@ -100,7 +100,7 @@ fn megabytes_without_a_newline_are_cut_and_the_others_are_heard_meanwhile() {
         (0..BYTES / 50_000).for_each(|_| voice.write_all(filler(50_000).as_bytes()).unwrap());
         voice.write_all(b"\n").unwrap();
     });
-    // Bob hears it, too: he must not be the one for whom the room waits.
+    // Bob reads as well, so that the room does not wait for him.
     let reading = thread::spawn(move || std::io::copy(&mut ears, &mut std::io::sink()));
     let (mut heard, mut said, mut of_bob) = (0, 0, 0);
     while heard < BYTES || of_bob < said {

@@ -1,5 +1,4 @@
-//! The hub seen from outside: the same for each design, because they differ in how they wait and in nothing that
-//! can be seen.
+//! The hub seen from outside. The tests are the same for each design.
 
 mod announcements;
 mod callers;
@@ -37,16 +36,16 @@ use std::process::Stdio;
 /// A stamp, as a client may send one.
 pub const STAMP: &str = "[Mon Nov  9 06:18:34 2026] ";
 
-/// What `hub` tells of who it cuts off begins with this, behind the name.
+/// How the announcement of a stalled client continues after its name.
 #[cfg(unix)]
-pub const CUT_OFF: &str = "was cut off: took nothing for ";
+pub const STALLED: &str = "was disconnected: accepted nothing for ";
 
-/// `threadchat hub` on a free port, and that port. Nothing is typed at its keyboard unless the test does.
+/// `threadchat hub` on a free port, and that port. Nothing is typed unless the test does.
 pub fn hub(args: &[&str]) -> (Program, u16) {
     serve_with(threadchat(&[&["hub", "0"], args].concat()))
 }
 
-/// A hub and its members with these names, who know of each other.
+/// A hub and members with these names, who have read everything so far.
 pub fn hub_with<const N: usize>(args: &[&str], names: [&str; N]) -> (Program, [Client; N]) {
     let (hub, port) = hub(args);
     let mut members = names.map(|name| Client::joins_as(port, name));
@@ -54,7 +53,7 @@ pub fn hub_with<const N: usize>(args: &[&str], names: [&str; N]) -> (Program, [C
     (hub, members)
 }
 
-/// Runs it with nothing to read until it ends; the exit code, and what it said on standard error.
+/// Runs a hub without input until it ends. Returns the exit code and standard error.
 pub fn run(args: &[&str]) -> (i32, String) {
     let mut command = threadchat(&[&["hub"], args].concat());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -63,12 +62,12 @@ pub fn run(args: &[&str]) -> (i32, String) {
     (code, program.err.text())
 }
 
-/// What `hub` answers, greets and refuses with.
+/// A line of the hub itself.
 pub fn from_hub(text: &str) -> String {
     format!("* hub: {text}")
 }
 
-/// Who is here, as the greeting and `/who` tell it.
+/// Who is here, as the greeting and `/who` list it.
 #[derive(Debug, PartialEq)]
 pub struct Present {
     pub count: usize,
@@ -76,7 +75,7 @@ pub struct Present {
     pub more: usize,
 }
 
-/// Reads `* hub: 3 are here: @operator, bob, user3`, or `… are in lobby: …`; `None` if it is something else.
+/// Parses `* hub: 3 are here: @operator, bob, user3`, or `… are in lobby: …`. `None` for other lines.
 pub fn present(text: &str) -> Option<Present> {
     let (told, names) = text.strip_prefix("* hub: ")?.split_once(": ")?;
     let (count, whereabouts) = told.split_once(' ')?;
@@ -90,9 +89,8 @@ pub fn present(text: &str) -> Option<Present> {
     Some(Present { count: count.parse().ok()?, names, more })
 }
 
-/// How many times each is told of in a line that stands for many: joined, left, changed their names. `None` if it is
-/// no such line.
-pub fn in_one_line(text: &str) -> Option<[usize; 3]> {
+/// Parses a summary: how many joined, left, and changed their names. `None` for other lines.
+pub fn summary(text: &str) -> Option<[usize; 3]> {
     let told = text.strip_prefix("* hub: ")?;
     let mut counts = [0; 3];
     for part in told.split(", ") {
@@ -105,7 +103,7 @@ pub fn in_one_line(text: &str) -> Option<[usize; 3]> {
     Some(counts)
 }
 
-/// A letter for each number, so that texts of any length can be told apart.
+/// Text of this length in which positions can be recognized.
 pub fn filler(length: usize) -> String {
     ('a'..='z').cycle().take(length).collect()
 }

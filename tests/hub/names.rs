@@ -1,10 +1,10 @@
-//! What a name may be, and that it cannot pass for another's.
+//! What a name may be, and that it cannot imitate another.
 
 use super::*;
 
 const WRONG: &str = "a name has 1 to 32 letters, digits, _ and -";
 
-/// Asks for the name; the answer, behind `* hub: `. Nothing else is heard.
+/// Asks for a name. Returns the answer after `* hub: `, which must be the only line.
 #[track_caller]
 fn asks_for(client: &mut Client, name: &str) -> String {
     client.says(&format!("/name {name}"));
@@ -14,7 +14,7 @@ fn asks_for(client: &mut Client, name: &str) -> String {
 }
 
 #[test]
-fn letters_of_any_script_digits_underscores_and_hyphens_make_a_name() {
+fn a_name_has_letters_of_any_script_digits_underscores_and_hyphens() {
     let (_hub, port) = hub(&[]);
     let mut alice = Client::joins(port);
     let mut bob = Client::joins_as(port, "bob");
@@ -30,20 +30,20 @@ fn letters_of_any_script_digits_underscores_and_hyphens_make_a_name() {
 }
 
 #[test]
-fn a_name_has_32_characters_at_most() {
+fn a_name_has_at_most_32_characters() {
     let (_hub, port) = hub(&[]);
     let mut bob = Client::joins(port);
     for letter in ["a", "ü", "語"] {
         assert_eq!(asks_for(&mut bob, &letter.repeat(33)), WRONG);
         assert_eq!(asks_for(&mut bob, &letter.repeat(32)), format!("you are now {}", letter.repeat(32)));
     }
-    // It is counted as it is compared: a ligature is the letters it stands for.
+    // The length counts after normalization: a ligature is the letters it stands for.
     assert_eq!(asks_for(&mut bob, &"ﬁ".repeat(17)), WRONG);
     assert!(asks_for(&mut bob, &"ﬁ".repeat(16)).starts_with("you are now "));
 }
 
 #[test]
-fn other_characters_are_refused_with_what_a_name_may_have() {
+fn other_characters_are_refused_with_the_rule() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     let wrong = [
         "b.ob",
@@ -71,14 +71,14 @@ fn other_characters_are_refused_with_what_a_name_may_have() {
     }
     bob.sends(b"/name b\xffob\n");
     bob.has_heard(&[&from_hub(WRONG)]);
-    bob.is_answered("/name", "it is /name NEW");
+    bob.is_answered("/name", "usage: /name NEW");
     bob.says("still bob");
     alice.hears_next("<bob> still bob");
 }
 
-/// Some of them count as letters.
+/// Some of them are letters to Unicode.
 #[test]
-fn letters_that_cannot_be_seen_are_refused() {
+fn invisible_letters_are_refused() {
     let (_hub, port) = hub(&[]);
     let mut bob = Client::joins(port);
     let invisible = [
@@ -111,7 +111,7 @@ fn letters_that_cannot_be_seen_are_refused() {
 }
 
 #[test]
-fn a_name_is_taken_however_it_is_written() {
+fn a_name_is_taken_in_every_spelling() {
     let (_hub, [mut bob, mut other]) = hub_with(&[], ["bob", "other"]);
     let taken = [
         ("bob", &["bob", "Bob", "BOB", "ｂｏｂ", "ＢＯＢ", "𝐛𝐨𝐛"][..]),
@@ -133,9 +133,9 @@ fn a_name_is_taken_however_it_is_written() {
 }
 
 #[test]
-fn a_taken_name_is_told_and_a_name_that_was_left_is_free() {
+fn a_taken_name_is_refused_and_free_again_after_its_owner_left() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
-    alice.is_answered("/name bob", "bob is taken");
+    alice.is_answered("/name bob", "the name bob is taken");
     bob = bob.calls_themselves("robert");
     alice = alice.calls_themselves("bob");
     bob.leaves();
@@ -144,23 +144,23 @@ fn a_taken_name_is_told_and_a_name_that_was_left_is_free() {
 }
 
 #[test]
-fn one_may_write_the_own_name_otherwise() {
+fn a_member_may_spell_their_own_name_differently() {
     let (_hub, [bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     let _bob = bob.calls_themselves("Bob");
     alice.hears_next("* bob is now Bob");
 }
 
 #[test]
-fn names_are_unique_over_all_rooms() {
+fn names_are_unique_across_rooms() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.says("/join tea");
     bob.catches_up();
     alice.catches_up();
-    alice.is_answered("/name bob", "bob is taken");
+    alice.is_answered("/name bob", "the name bob is taken");
 }
 
 #[test]
-fn the_names_of_the_hub_the_operator_and_you_are_reserved() {
+fn hub_operator_and_you_are_reserved() {
     let (_hub, port) = hub(&[]);
     let mut bob = Client::joins(port);
     for name in ["hub", "you", "operator", "Hub", "YOU", "Operator", "OPERATOR", "ｈｕｂ", "ｏｐｅｒａｔｏｒ"]
@@ -168,26 +168,27 @@ fn the_names_of_the_hub_the_operator_and_you_are_reserved() {
         let answer = asks_for(&mut bob, name);
         assert!(answer.ends_with(" is reserved"), "{name}: {answer}");
     }
-    assert_eq!(asks_for(&mut bob, "you"), "you is reserved");
+    assert_eq!(asks_for(&mut bob, "you"), "the name you is reserved");
 }
 
 #[test]
-fn without_an_operator_nobody_can_be_the_operator_either() {
+fn without_an_operator_the_name_is_reserved_as_well() {
     let (_hub, port) = hub(&["--no-operator"]);
     let mut bob = Client::joins(port);
-    assert_eq!(asks_for(&mut bob, "operator"), "operator is reserved");
+    assert_eq!(asks_for(&mut bob, "operator"), "the name operator is reserved");
     assert_eq!(asks_for(&mut bob, "@operator"), WRONG);
 }
 
 #[test]
-fn of_ten_who_ask_for_a_name_at_once_one_gets_it() {
+fn one_of_ten_who_ask_for_a_name_at_once_gets_it() {
     let (_hub, port) = hub(&[]);
     let mut crowd: Vec<_> = (0..10).map(|_| Client::joins(port)).collect();
     crowd.iter_mut().for_each(|client| client.says("/name bob"));
     let answers: Vec<_> = crowd
         .iter_mut()
         .map(|client| {
-            let is_answer = |line: &str| line == "* hub: bob is taken" || line == "* hub: you are now bob";
+            let is_answer =
+                |line: &str| line == "* hub: the name bob is taken" || line == "* hub: you are now bob";
             client.hears_until_one(is_answer).1
         })
         .collect();

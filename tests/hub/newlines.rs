@@ -1,9 +1,9 @@
-//! Clients that end their lines otherwise, or not at all.
+//! Clients with other line ends, or none.
 
 use super::*;
 
 #[test]
-fn lines_may_end_as_those_of_telnet_do() {
+fn lines_may_end_like_those_of_telnet() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.sends("hello\r\n");
     alice.hears_next("<bob> hello");
@@ -15,7 +15,7 @@ fn lines_may_end_as_those_of_telnet_do() {
 }
 
 #[test]
-fn a_client_without_newlines_is_heard_when_it_is_quiet_and_leaves_with_an_88_alone() {
+fn a_client_without_newlines_is_heard_after_a_pause_and_leaves_with_88() {
     let (_hub, port) = hub(&[]);
     let mut alice = Client::joins_as(port, "alice");
     let mut article = Client::joins(port);
@@ -32,10 +32,10 @@ fn a_client_without_newlines_is_heard_when_it_is_quiet_and_leaves_with_an_88_alo
 }
 
 #[test]
-fn half_a_line_of_a_client_with_newlines_waits_for_its_other_half() {
+fn half_a_line_of_a_client_with_newlines_waits_for_the_other_half() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.sends("half a ");
-    // Longer than the quiet time, which is for those who never send a newline.
+    // Longer than the quiet time, which applies only to peers that never send a newline.
     std::thread::sleep(std::time::Duration::from_millis(150));
     alice.has_heard(&[]);
     bob.sends("line\n");
@@ -43,7 +43,7 @@ fn half_a_line_of_a_client_with_newlines_waits_for_its_other_half() {
 }
 
 #[test]
-fn the_unfinished_last_line_is_said_before_the_leaving() {
+fn the_unfinished_last_line_comes_before_the_announcement() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.sends("one\nlast words");
     bob.ends_without_88();

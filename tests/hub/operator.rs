@@ -19,7 +19,7 @@ fn the_operator_is_a_member_who_sees_the_chat_and_is_heard() {
 }
 
 #[test]
-fn the_operator_is_told_addresses() {
+fn the_operator_sees_addresses() {
     let (mut hub, [bob, alice]) = hub_with(&[], ["bob", "alice"]);
     hub.types("/who\n");
     let (bob, alice) = (bob.address(), alice.address());
@@ -27,16 +27,16 @@ fn the_operator_is_told_addresses() {
 }
 
 #[test]
-fn the_operator_can_take_neither_a_name_that_is_taken_nor_one_with_the_sign() {
+fn the_operator_cannot_take_a_taken_name_or_one_with_the_sign() {
     let (mut hub, [mut bob]) = hub_with(&[], ["bob"]);
     hub.types("/name bob\n/name @x\nstill here\n");
-    hub.out.wait_for("* hub: @bob is taken\n");
+    hub.out.wait_for("* hub: the name @bob is taken\n");
     hub.out.wait_for("* hub: a name has 1 to 32 letters, digits, _ and -\n");
     bob.hears_next("<@operator> still here");
 }
 
 #[test]
-fn who_is_kicked_is_gone_and_the_others_are_told() {
+fn a_kicked_member_is_disconnected_and_the_others_are_told() {
     let (mut hub, [bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     alice.catches_up();
     hub.types("/kick bob\n");
@@ -50,7 +50,7 @@ fn who_is_kicked_is_gone_and_the_others_are_told() {
 }
 
 #[test]
-fn nobody_can_kick_the_operator_not_even_themselves() {
+fn the_operator_cannot_be_kicked() {
     let (mut hub, [mut bob]) = hub_with(&[], ["bob"]);
     hub.types("/kick operator\n/kick @operator\nstill here\n");
     bob.hears_next("<@operator> still here");
@@ -58,7 +58,7 @@ fn nobody_can_kick_the_operator_not_even_themselves() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn who_calls_from_a_banned_address_is_gone_and_refused_from_then_on() {
+fn a_ban_disconnects_members_and_refuses_callers_from_that_address() {
     let (mut hub, port) = hub(&[]);
     let mut alice = Client::joins(port);
     let from_there = |last| Client::on(call_from([127, 0, 0, last], port, None));
@@ -73,7 +73,7 @@ fn who_calls_from_a_banned_address_is_gone_and_refused_from_then_on() {
     assert_eq!(from_there(2).hears_88(), refused);
     dave.says("I am not");
     alice.hears(&format!("<{}> I am not", dave.name));
-    // Or a network.
+    // A network may be banned as well.
     hub.types("/ban 127.0.0.2/31\n");
     alice.hears(&format!("* {} was banned", dave.name));
     dave.hears_88();
@@ -84,7 +84,7 @@ fn who_calls_from_a_banned_address_is_gone_and_refused_from_then_on() {
 }
 
 #[test]
-fn the_operators_88_says_goodbye_to_everyone_and_delivers_what_is_queued() {
+fn the_operators_88_delivers_what_is_queued_and_says_goodbye_to_everybody() {
     let (mut hub, [bob, alice]) = hub_with(&[], ["bob", "alice"]);
     let lines: String = (0..1000).map(|n| format!("{n} {}\n", filler(200))).collect();
     hub.types(format!("{lines}88\n"));
@@ -97,7 +97,7 @@ fn the_operators_88_says_goodbye_to_everyone_and_delivers_what_is_queued() {
 }
 
 #[test]
-fn what_members_had_said_before_is_delivered_before_the_goodbye_of_the_hub() {
+fn what_members_said_is_delivered_before_the_hubs_goodbye() {
     let (mut hub, [mut bob, alice]) = hub_with(&[], ["bob", "alice"]);
     (0..1000).for_each(|n| bob.says(&format!("line {n}")));
     bob.catches_up();
@@ -110,7 +110,7 @@ fn what_members_had_said_before_is_delivered_before_the_goodbye_of_the_hub() {
 }
 
 #[test]
-fn a_connect_leaves_in_order_when_the_hub_says_88() {
+fn a_connect_exits_with_0_when_the_hub_says_88() {
     let (mut hub, port) = hub(&[]);
     let mut connect = connect(port, &[]);
     connect.out.wait_for("are here");
@@ -120,7 +120,7 @@ fn a_connect_leaves_in_order_when_the_hub_says_88() {
 }
 
 #[test]
-fn the_end_of_the_operators_input_says_88_too() {
+fn the_end_of_the_operators_input_counts_as_88() {
     let (mut hub, [bob]) = hub_with(&[], ["bob"]);
     hub.types("last words");
     hub.ends_input();
@@ -129,7 +129,7 @@ fn the_end_of_the_operators_input_says_88_too() {
 }
 
 #[test]
-fn a_hub_that_never_had_a_line_goes_on_after_the_end_of_its_input() {
+fn a_hub_that_never_read_a_line_continues_after_the_end_of_its_input() {
     let mut command = threadchat(&["hub", "0"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (mut hub, port) = Program::start_as_it_is(command).with_port();

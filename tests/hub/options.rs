@@ -4,7 +4,7 @@ use super::*;
 use std::net::TcpListener;
 
 #[test]
-fn options_that_make_no_sense_are_refused_with_exit_code_2() {
+fn invalid_options_exit_with_2() {
     for args in [
         &["--max-clients", "many"][..],
         &["--max-clients", "-1"],
@@ -26,45 +26,45 @@ fn options_that_make_no_sense_are_refused_with_exit_code_2() {
         &["0", "0"],
         &["not:a:port"],
     ] {
-        let (code, told) = run(args);
-        assert_eq!(code, 2, "{args:?}: {told}");
-        assert!(told.starts_with("error: "), "{args:?}: {told}");
+        let (code, stderr) = run(args);
+        assert_eq!(code, 2, "{args:?}: {stderr}");
+        assert!(stderr.starts_with("error: "), "{args:?}: {stderr}");
     }
 }
 
 #[test]
-fn what_takes_turns_cannot_be_a_hub() {
-    let (code, told) = run(&["0", "--design", "half-duplex"]);
+fn there_is_no_half_duplex_hub() {
+    let (code, stderr) = run(&["0", "--design", "half-duplex"]);
     assert_eq!(code, 2);
-    assert!(told.contains("half-duplex"), "{told}");
+    assert!(stderr.contains("half-duplex"), "{stderr}");
 }
 
 #[test]
-fn a_port_in_use_is_told_with_what_to_do() {
+fn a_port_in_use_is_reported_with_a_hint() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (code, told) = run(&[&address]);
+    let (code, stderr) = run(&[&address]);
     assert_eq!(code, 1);
-    assert!(told.starts_with(&format!("threadchat: cannot listen on {address}: ")), "{told}");
-    assert!(told.contains("choose another port"), "{told}");
+    assert!(stderr.starts_with(&format!("threadchat: cannot listen on {address}: ")), "{stderr}");
+    assert!(stderr.contains("choose another port"), "{stderr}");
 }
 
 #[test]
-fn a_message_of_the_day_that_cannot_be_read_is_told_before_anybody_calls() {
-    let (code, told) = run(&["0", "--motd", "/no/such/motd"]);
+fn an_unreadable_message_of_the_day_is_reported_at_the_start() {
+    let (code, stderr) = run(&["0", "--motd", "/no/such/motd"]);
     assert!(code == 1 || code == 2, "{code}");
-    assert!(told.contains("/no/such/motd"), "{told}");
+    assert!(stderr.contains("/no/such/motd"), "{stderr}");
 }
 
 #[test]
-fn it_tells_where_it_listens_and_how_to_let_others_in() {
+fn the_hub_reports_where_it_listens_and_how_to_let_others_in() {
     let (hub, port) = hub(&[]);
     assert!(hub.err.text().contains(&format!("listening on 127.0.0.1:{port}")), "{}", hub.err.text());
     assert!(hub.err.text().contains(&format!("0.0.0.0:{port}")), "{}", hub.err.text());
 }
 
 #[test]
-fn a_quiet_hub_tells_scripts_its_port_and_shows_the_chat() {
+fn a_quiet_hub_reports_its_port_and_shows_the_chat() {
     let (mut hub, port) = hub(&["-q"]);
     let mut bob = Client::joins_as(port, "bob");
     bob.says("hello");

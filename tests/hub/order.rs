@@ -1,16 +1,16 @@
-//! All members see the same order, and each sender's lines keep theirs.
+//! All members get the same order, and each sender's lines stay in order.
 
 use super::*;
 use std::io::Write;
 use std::thread;
 
-/// So many speak at once.
+/// How many members speak at once.
 const SPEAKERS: usize = 5;
-/// So many lines each.
+/// How many lines each of them says.
 const LINES: usize = 300;
 
 #[test]
-fn five_who_speak_at_once_are_heard_in_the_same_order_by_everyone() {
+fn five_members_who_speak_at_once_are_heard_in_the_same_order_by_everybody() {
     let (_hub, port) = hub(&[]);
     let mut listener = Client::joins(port);
     let mut speakers: [Client; SPEAKERS] = std::array::from_fn(|_| Client::joins(port));
@@ -19,7 +19,7 @@ fn five_who_speak_at_once_are_heard_in_the_same_order_by_everyone() {
     thread::scope(|scope| {
         for speaker in &speakers {
             let mut voice = speaker.voice();
-            // One write a line, so that they come in between each other.
+            // One write per line, so that the lines of different speakers mix.
             scope.spawn(move || {
                 for n in 0..LINES {
                     voice.write_all(format!("line {n}\n").as_bytes()).unwrap();
@@ -55,7 +55,7 @@ fn a_thousand_pasted_lines_arrive() {
 }
 
 #[test]
-fn what_the_operator_says_is_in_the_same_order_for_all() {
+fn the_operators_lines_are_in_the_same_order_for_everybody() {
     let (mut hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     let mut voice = bob.voice();
     thread::scope(|scope| {

@@ -1,9 +1,9 @@
-//! What is said to one alone.
+//! Private messages.
 
 use super::*;
 
 #[test]
-fn a_private_message_is_heard_by_one_alone_and_not_echoed() {
+fn a_private_message_goes_to_one_member_and_is_not_echoed() {
     let (hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     bob.says("/msg alice between us");
     alice.hears_next("[bob -> you] between us");
@@ -15,7 +15,7 @@ fn a_private_message_is_heard_by_one_alone_and_not_echoed() {
 }
 
 #[test]
-fn a_name_is_found_however_it_is_written() {
+fn a_private_message_accepts_every_spelling_of_a_name() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     for name in ["Alice", "ALICE", "ａｌｉｃｅ"] {
         bob.says(&format!("/msg {name} hello"));
@@ -24,7 +24,7 @@ fn a_name_is_found_however_it_is_written() {
 }
 
 #[test]
-fn a_message_to_nobody_is_answered() {
+fn a_private_message_to_an_unknown_name_is_answered() {
     let (_hub, [bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     alice.is_answered("/msg carol hello", "there is no carol here");
     bob.leaves();
@@ -33,7 +33,7 @@ fn a_message_to_nobody_is_answered() {
 }
 
 #[test]
-fn a_reply_goes_to_who_has_written_last() {
+fn a_reply_goes_to_the_last_sender() {
     let (_hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     alice.is_answered("/reply hello", "nobody has written to you yet");
     bob.says("/msg alice one");
@@ -49,9 +49,9 @@ fn a_reply_goes_to_who_has_written_last() {
     bob.has_heard(&[]);
 }
 
-/// Whoever has taken the name since must not get it.
+/// The new owner of the old name must not get it.
 #[test]
-fn a_reply_reaches_who_has_written_under_another_name_and_nobody_else_under_the_old_one() {
+fn a_reply_reaches_a_sender_who_has_changed_names() {
     let (_hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     bob.says("/msg alice hello");
     alice.hears_next("[bob -> you] hello");
@@ -73,7 +73,7 @@ fn a_reply_reaches_who_has_written_under_another_name_and_nobody_else_under_the_
 }
 
 #[test]
-fn the_operator_is_written_to_and_writes_as_the_others() {
+fn the_operator_sends_and_receives_private_messages() {
     let (mut hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     hub.types("/msg bob well done\n");
     bob.hears_next("[@operator -> you] well done");

@@ -1,4 +1,4 @@
-//! `--rate` delays, and loses nothing.
+//! `--rate` delays lines and loses none.
 
 use super::*;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn a_rate_delays_lines_and_loses_none() {
     let (_hub, [mut bob, mut alice]) = hub_with(&["--rate", "20"], ["bob", "alice"]);
-    // What they have said so far may count.
+    // Earlier lines may count.
     let began = Instant::now();
     (0..10).for_each(|n| bob.says(&n.to_string()));
     (0..10).for_each(|n| alice.hears_next(&format!("<bob> {n}")));
@@ -14,7 +14,7 @@ fn a_rate_delays_lines_and_loses_none() {
 }
 
 #[test]
-fn the_rate_of_one_delays_nobody_else() {
+fn the_rate_of_one_member_delays_nobody_else() {
     let (mut hub, [mut bob, mut alice, mut carol]) = hub_with(&["--rate", "5"], ["bob", "alice", "carol"]);
     (0..1000).for_each(|n| bob.says(&format!("line {n}")));
     carol.hears("<bob> line 0");
@@ -32,6 +32,6 @@ fn without_a_rate_nothing_is_delayed() {
     let began = Instant::now();
     (0..2000).for_each(|n| bob.says(&format!("line {n}")));
     (0..2000).for_each(|n| alice.hears_next(&format!("<bob> line {n}")));
-    // Generous for what takes no time; a delay of 10 ms for each would be 20 s.
+    // This is generous: a delay of 10 ms per line would add up to 20 s.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }

@@ -1,24 +1,24 @@
-//! Threads and descriptors come back.
+//! The hub releases threads, descriptors, names and rooms.
 
 use super::*;
 use std::io::Write;
 use std::net::TcpStream;
 
-/// Comes, and goes in one of the ways to go.
+/// Joins, and leaves in one of several ways.
 fn comes_and_goes(port: u16, n: usize) {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     match n % 5 {
         0 => drop(socket),
         1 => reset(socket),
         2 => Client::on(socket).greeted().leaves(),
-        // Some may be reset before they have said anything.
+        // Some may be reset before they have sent anything.
         3 => drop(socket.write_all(b"88\n")),
         _ => drop(socket.write_all(b"half a line")),
     }
 }
 
 #[test]
-fn five_hundred_who_come_and_go_quickly_leave_nothing_behind() {
+fn five_hundred_members_who_come_and_go_leave_nothing_behind() {
     let (hub, port) = hub(&[]);
     let mut bob = Client::joins_as(port, "bob");
     comes_and_goes(port, 2);
@@ -37,7 +37,7 @@ fn five_hundred_who_come_and_go_quickly_leave_nothing_behind() {
 }
 
 #[test]
-fn who_is_turned_away_leaves_nothing_behind() {
+fn refused_callers_leave_nothing_behind() {
     let (hub, port) = hub(&["--max-clients", "1"]);
     let mut bob = Client::joins(port);
     let before = (hub.threads().len(), hub.descriptors());
@@ -51,7 +51,7 @@ fn who_is_turned_away_leaves_nothing_behind() {
 }
 
 #[test]
-fn names_and_rooms_of_those_who_have_gone_are_not_kept() {
+fn names_and_rooms_of_former_members_are_free() {
     let (_hub, port) = hub(&[]);
     let mut bob = Client::joins_as(port, "bob");
     for n in 0..20 {
@@ -66,6 +66,6 @@ fn names_and_rooms_of_those_who_have_gone_are_not_kept() {
     alice.says("/join tea");
     alice.catches_up();
     bob.says("/rooms");
-    // Of so many who came and went it may be told meanwhile.
+    // Summaries of who came and went may come in between.
     bob.hears("* hub: 2 rooms: lobby (2), tea (1)");
 }

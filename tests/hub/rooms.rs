@@ -1,13 +1,13 @@
-//! Rooms: a member is in one.
+//! Rooms: each member is in one.
 
 use super::*;
 
 #[test]
-fn who_joins_another_room_is_greeted_there_and_hears_nothing_of_the_first() {
+fn a_member_who_joins_another_room_is_greeted_there_and_hears_nothing_of_the_first() {
     let (hub, [mut bob, mut alice, mut carol]) = hub_with(&[], ["bob", "alice", "carol"]);
     alice.says("/join tea");
     let heard = alice.heard_so_far();
-    assert_eq!(heard[0], "* hub: welcome to tea, alice; 88 leaves, /help tells the rest");
+    assert_eq!(heard[0], "* hub: welcome to tea, alice; 88 leaves, /help lists the commands");
     assert_eq!(present(&heard[1]).unwrap().names, ["alice"]);
     assert_eq!(heard[2..], [""; 0]);
     bob.hears_next("* alice left for tea");
@@ -18,7 +18,7 @@ fn who_joins_another_room_is_greeted_there_and_hears_nothing_of_the_first() {
     alice.catches_up();
     carol.says("/join tea");
     let heard = carol.heard_so_far();
-    assert_eq!(heard[0], "* hub: welcome to tea, carol; 88 leaves, /help tells the rest");
+    assert_eq!(heard[0], "* hub: welcome to tea, carol; 88 leaves, /help lists the commands");
     assert_eq!(heard[1], "* hub: 2 are here: alice, carol");
     assert_eq!(heard[2..], ["<alice> to nobody"]);
     alice.hears_next("* carol joined");
@@ -31,7 +31,7 @@ fn who_joins_another_room_is_greeted_there_and_hears_nothing_of_the_first() {
 }
 
 #[test]
-fn history_and_who_are_those_of_the_room() {
+fn history_and_who_belong_to_the_room() {
     let (mut hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.says("in the lobby");
     alice.hears_next("<bob> in the lobby");
@@ -48,7 +48,7 @@ fn history_and_who_are_those_of_the_room() {
     let heard = alice.heard_so_far();
     assert_eq!(heard[2..], ["<bob> in the lobby"]);
     bob.hears_next("* alice left for lobby");
-    // The operator goes where they want, too.
+    // The operator can change rooms, too.
     hub.types("/join tea\n");
     hub.out.wait_for("<alice> in the tea room\n");
     bob.hears_next("* @operator joined");
@@ -58,7 +58,7 @@ fn history_and_who_are_those_of_the_room() {
 }
 
 #[test]
-fn rooms_are_told_with_how_many_are_in_each() {
+fn rooms_are_listed_with_the_number_of_their_members() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     alice.says("/join tea");
     alice.catches_up();
@@ -68,7 +68,7 @@ fn rooms_are_told_with_how_many_are_in_each() {
 }
 
 #[test]
-fn the_order_within_a_room_is_the_same_for_all_in_it() {
+fn all_members_of_a_room_get_the_same_order() {
     let (_hub, [mut a, mut b, mut c, mut d]) = hub_with(&[], ["a", "b", "c", "d"]);
     for client in [&mut a, &mut b] {
         client.says("/join tea");

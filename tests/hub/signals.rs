@@ -1,10 +1,10 @@
-//! A signal is an orderly end.
+//! A signal ends the hub cleanly.
 
 use super::*;
 use rustix::process::Signal;
 
 #[test]
-fn a_signal_says_88_to_everyone_and_exits_with_its_number() {
+fn a_signal_says_88_to_everybody_and_sets_the_exit_code() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
         for args in [&[][..], &["--no-operator"]] {
             let (mut hub, [mut bob, alice]) = hub_with(args, ["bob", "alice"]);
@@ -26,7 +26,7 @@ fn a_signal_ends_a_hub_that_nobody_has_called() {
 }
 
 #[test]
-fn a_signal_ends_it_also_while_one_floods_and_another_does_not_read() {
+fn a_signal_ends_the_hub_while_one_member_floods_and_another_does_not_read() {
     let (mut hub, [bob, alice]) = hub_with(&["--stall", "60"], ["bob", "alice"]);
     let mut voice = bob.voice();
     let lines = format!("{}\n", filler(1000)).repeat(100);

@@ -1,4 +1,4 @@
-//! Who does not read, and that the others neither lose anything nor wait for ever.
+//! Members that do not read: the others lose nothing and do not wait for ever.
 
 use super::*;
 use std::io::Write;
@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A flood is more than the system's buffers for a connection hold: so many lines of so many bytes.
+/// A flood is more than the system's buffers for a connection hold: the number of its lines, and the bytes in each.
 const LINES: usize = 12_000;
 const LINE: usize = 1000;
 
-/// Somebody who joins, and does not read unless the test does: with a small buffer, where that is possible.
+/// Joins, and reads nothing unless the test does. Its receive buffer is small where that is possible.
 fn joins_and_stops_reading(port: u16) -> Client {
     #[cfg(target_os = "linux")]
     let socket = call_from([127, 0, 0, 1], port, Some(4096));
@@ -20,12 +20,12 @@ fn joins_and_stops_reading(port: u16) -> Client {
     Client::on(socket).greeted()
 }
 
-/// The text of this line of a flood.
+/// The text of line `n` of a flood.
 fn line_of_flood(n: usize) -> String {
     format!("{n:06} {}", filler(LINE - 8))
 }
 
-/// Says all lines of a flood, as fast as they are taken.
+/// Sends all lines of a flood, as fast as they are accepted.
 fn floods(mut voice: TcpStream) {
     voice.set_write_timeout(Some(LIMIT)).unwrap();
     for n in 0..LINES {
@@ -33,7 +33,7 @@ fn floods(mut voice: TcpStream) {
     }
 }
 
-/// Hears all lines of a flood by bob, whole and in order, and does this for each; the other lines.
+/// Reads all lines of bob's flood, complete and in order, and calls `for_each` after each. Returns the other lines.
 fn hears_the_flood(client: &mut Client, mut for_each: impl FnMut(usize)) -> Vec<String> {
     let (mut next, mut others) = (0, Vec::new());
     while next < LINES {
@@ -50,7 +50,7 @@ fn hears_the_flood(client: &mut Client, mut for_each: impl FnMut(usize)) -> Vec<
 }
 
 #[test]
-fn who_never_reads_is_cut_off_and_told_of_and_the_others_hear_everything() {
+fn a_member_who_never_reads_is_disconnected_and_the_others_get_everything() {
     let (hub, port) = hub(&["--stall", "1", "--outbox", "65536"]);
     let [bob, mut alice, mut carol] = ["bob", "alice", "carol"].map(|name| Client::joins_as(port, name));
     let stalled = joins_and_stops_reading(port);
@@ -64,15 +64,15 @@ fn who_never_reads_is_cut_off_and_told_of_and_the_others_hear_everything() {
             scope.spawn(move || {
                 let others = hears_the_flood(client, |_| {});
                 assert_eq!(others.len(), 1, "{others:?}");
-                assert!(others[0].starts_with(&format!("* {stalled} {CUT_OFF}")), "{others:?}");
+                assert!(others[0].starts_with(&format!("* {stalled} {STALLED}")), "{others:?}");
             });
         }
     });
     #[cfg(target_os = "linux")]
     assert!(hub.peak_memory() < 64 << 20, "{} bytes", hub.peak_memory());
-    let told = hub.out.wait_for(CUT_OFF);
-    assert!(told.contains(&format!("* {} {CUT_OFF}1 s\n", stalled.name)));
-    // It is gone.
+    let announcement = hub.out.wait_for(STALLED);
+    assert!(announcement.contains(&format!("* {} {STALLED}1 s\n", stalled.name)));
+    // Its connection is closed.
     alice.catches_up();
     alice.says("/who");
     let here = present(&alice.heard_so_far()[0]).unwrap();
@@ -80,8 +80,8 @@ fn who_never_reads_is_cut_off_and_told_of_and_the_others_hear_everything() {
 }
 
 #[test]
-fn who_reads_slowly_is_not_cut_off_and_loses_nothing() {
-    /// Bytes in a second. The room is held for longer than `--stall`, but never without progress.
+fn a_member_who_reads_slowly_stays_and_loses_nothing() {
+    /// Bytes per second. The room is held up for longer than `--stall`, but never without progress.
     const RATE: usize = 4_000_000;
     let (hub, port) = hub(&["--stall", "1", "--outbox", "65536"]);
     let [bob, mut alice] = ["bob", "alice"].map(|name| Client::joins_as(port, name));
@@ -100,21 +100,21 @@ fn who_reads_slowly_is_not_cut_off_and_loses_nothing() {
     });
     slow.says("I have it all");
     alice.hears(&format!("<{}> I have it all", slow.name));
-    assert!(!hub.out.text().contains(CUT_OFF));
+    assert!(!hub.out.text().contains(STALLED));
 }
 
-/// A room that is held up: bob floods it, alice reads, and somebody does not.
+/// A room that is held up: bob floods it, alice reads, and a third member does not.
 struct HeldUp {
     hub: Program,
     bob: Client,
     stalled: Client,
-    /// In another room.
+    /// A member in another room.
     tea: [Client; 2],
     alice: thread::JoinHandle<Vec<String>>,
     flood: thread::JoinHandle<()>,
 }
 
-/// `alice` does this, and `heard` counts for her.
+/// `alice` is what alice does, counting the lines she reads.
 fn held_up(alice: impl FnOnce(Client, &AtomicUsize) -> Vec<String> + Send + 'static) -> HeldUp {
     let (hub, port) = hub(&["--stall", "300", "--outbox", "65536"]);
     let (bob, reader) = (Client::joins_as(port, "bob"), Client::joins(port));
@@ -131,7 +131,7 @@ fn held_up(alice: impl FnOnce(Client, &AtomicUsize) -> Vec<String> + Send + 'sta
     let mut voice = bob.voice();
     let flood = thread::spawn(move || {
         let lines: String = (0..LINES).map(|n| format!("{}\n", line_of_flood(n))).collect();
-        // Where the hub ends, not all of it is taken.
+        // Not everything is accepted if the hub ends.
         let _ = voice.write_all(lines.as_bytes());
     });
     let heard = wait_until_it_stands_still("the room is held up", || heard.load(Ordering::Relaxed));
@@ -140,7 +140,7 @@ fn held_up(alice: impl FnOnce(Client, &AtomicUsize) -> Vec<String> + Send + 'sta
 }
 
 #[test]
-fn the_operator_can_kick_who_holds_the_room_up_and_then_it_goes_on() {
+fn the_operator_can_kick_a_member_who_holds_the_room_up() {
     let mut room = held_up(|mut alice, heard| {
         hears_the_flood(&mut alice, |count| heard.store(count, Ordering::Relaxed))
     });
@@ -150,7 +150,7 @@ fn the_operator_can_kick_who_holds_the_room_up_and_then_it_goes_on() {
     room.hub.types(format!("/kick {}\n", room.stalled.name));
     let others = room.alice.join().unwrap();
     assert!(others.contains(&format!("* {} was kicked", room.stalled.name)), "{others:?}");
-    // And not when the 300 s are over.
+    // And long before the 300 s are over.
     assert!(began.elapsed() < LIMIT / 2, "{:?}", began.elapsed());
     room.flood.join().unwrap();
     #[cfg(target_os = "linux")]
@@ -159,20 +159,20 @@ fn the_operator_can_kick_who_holds_the_room_up_and_then_it_goes_on() {
 }
 
 #[test]
-fn who_holds_the_room_up_and_leaves_lets_it_go_on() {
+fn a_room_resumes_when_the_member_who_held_it_up_leaves() {
     let room = held_up(|mut alice, heard| {
         hears_the_flood(&mut alice, |count| heard.store(count, Ordering::Relaxed))
     });
-    let told = format!("* {} lost the connection: ", room.stalled.name);
+    let announcement = format!("* {} lost the connection: ", room.stalled.name);
     room.stalled.resets();
     let others = room.alice.join().unwrap();
-    assert!(others.iter().any(|line| line.starts_with(&told)), "{others:?}");
+    assert!(others.iter().any(|line| line.starts_with(&announcement)), "{others:?}");
     room.flood.join().unwrap();
     drop((room.hub, room.bob));
 }
 
 #[test]
-fn who_holds_the_room_up_does_not_hold_up_the_end_of_the_hub() {
+fn a_member_who_holds_the_room_up_does_not_hold_up_the_end_of_the_hub() {
     let mut room = held_up(|mut alice, heard| {
         while alice.stamped_line().is_some() {
             heard.fetch_add(1, Ordering::Relaxed);
@@ -204,7 +204,7 @@ fn another_room_does_not_wait() {
 }
 
 #[test]
-fn a_flood_of_one_does_not_keep_another_from_being_heard() {
+fn a_flood_does_not_keep_others_from_being_heard() {
     let (_hub, [bob, mut carol, mut alice]) = hub_with(&[], ["bob", "carol", "alice"]);
     let (mut voice, mut ears) = (bob.voice(), carol.voice());
     let enough = AtomicBool::new(false);
@@ -215,7 +215,7 @@ fn a_flood_of_one_does_not_keep_another_from_being_heard() {
                 voice.write_all(lines.as_bytes()).unwrap();
             }
         });
-        // Carol hears it, too: she must not be the one for whom the room waits.
+        // Carol reads as well, so that the room does not wait for her.
         scope.spawn(|| std::io::copy(&mut ears, &mut std::io::sink()));
         let flood = format!("<bob> {}", filler(60));
         alice.hears(&flood);
@@ -227,13 +227,13 @@ fn a_flood_of_one_does_not_keep_another_from_being_heard() {
         enough.store(true, Ordering::Relaxed);
         carol.says("88");
         alice.hears("* carol left");
-        // Who no longer reads would be waited for.
+        // The room would wait for a member who no longer reads.
         drop(alice);
     });
 }
 
 #[test]
-fn a_stuck_screen_of_the_operator_does_not_hold_the_room_up_for_ever_and_goes_on_later() {
+fn a_stuck_screen_does_not_hold_the_room_up_for_ever_and_resumes_later() {
     let (mut screen, to_screen) = std::io::pipe().unwrap();
     let mut command = threadchat(&["hub", "0", "--stall", "1", "--outbox", "65536"]);
     command.stdin(Stdio::piped()).stdout(to_screen).stderr(Stdio::piped());
@@ -248,7 +248,7 @@ fn a_stuck_screen_of_the_operator_does_not_hold_the_room_up_for_ever_and_goes_on
     alice.hears("<@operator> I see nothing");
     #[cfg(target_os = "linux")]
     assert!(hub.peak_memory() < 64 << 20, "{} bytes", hub.peak_memory());
-    // It is told what it missed, and shown what comes next.
+    // It shows how much it missed, and what comes next.
     let mut shown = String::new();
     let mut read_until = |expected: &str| {
         while !shown.contains(expected) {
@@ -258,14 +258,14 @@ fn a_stuck_screen_of_the_operator_does_not_hold_the_room_up_for_ever_and_goes_on
             shown.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
         }
     };
-    read_until(" lines were not shown, because the screen did not take them\n");
+    read_until(" lines were not shown: the screen did not accept them\n");
     alice.says("can you hear me?");
     read_until("<alice> can you hear me?\n");
     assert!(shown.lines().all(|line| text(line).starts_with(['<', '*'])), "a line was cut");
 }
 
 #[test]
-fn what_the_operator_said_before_88_is_heard_while_somebody_holds_the_room_up() {
+fn what_the_operator_said_before_88_is_delivered_while_somebody_holds_the_room_up() {
     let mut room = held_up(|mut alice, heard| {
         let mut lines = Vec::new();
         while let Some(line) = alice.stamped_line() {
@@ -285,7 +285,7 @@ fn what_the_operator_said_before_88_is_heard_while_somebody_holds_the_room_up() 
 }
 
 #[test]
-fn many_short_lines_of_the_operator_are_said_in_no_time() {
+fn many_short_lines_of_the_operator_are_delivered_quickly() {
     const LINES: usize = 200_000;
     let (mut hub, [mut alice]) = hub_with(&[], ["alice"]);
     let mut input = hub.stdin.take().unwrap();

@@ -5,8 +5,8 @@ use super::*;
 /// A hub at a terminal, and its port.
 fn hub_at_terminal(args: &[&str]) -> (Program, u16) {
     let hub = Program::start_at_terminal(&[&["hub", "0"], args].concat());
-    let told = hub.out.wait_for("listening on 127.0.0.1:");
-    let digits = told.split("listening on 127.0.0.1:").nth(1).unwrap();
+    let shown = hub.out.wait_for("listening on 127.0.0.1:");
+    let digits = shown.split("listening on 127.0.0.1:").nth(1).unwrap();
     let port = digits.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
     (hub, port)
 }
@@ -35,7 +35,7 @@ fn the_end_of_input_key_says_88() {
 
 #[cfg(line_editor)]
 #[test]
-fn what_is_typed_in_the_line_editor_is_heard() {
+fn lines_typed_in_the_line_editor_are_sent() {
     let (mut hub, port) = hub_at_terminal(&[]);
     let mut bob = Client::joins_as(port, "bob");
     bob.says("hello");

@@ -1,10 +1,10 @@
-//! `--transcript FILE`: what the hub puts on record.
+//! `--transcript FILE`: what the hub records.
 
 use super::*;
 use serde_json::Value;
 
 #[test]
-fn what_happens_in_the_rooms_is_recorded_and_what_is_private_is_not() {
+fn the_transcript_has_what_happens_in_rooms_and_no_private_messages() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("transcript");
     let (mut hub, port) = hub(&["--transcript", file.to_str().unwrap()]);

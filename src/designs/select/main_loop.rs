@@ -212,8 +212,8 @@ impl MainLoop {
     /// Does what the rules ask for, and writes what the outputs take. An ending, if the program is to end.
     fn perform_actions(&mut self) -> Option<Ending> {
         loop {
-            let now = Moment { now: Instant::now(), stamp: self.clock.stamp() };
-            self.flush(now.now);
+            let now = Moment { instant: Instant::now(), stamp: self.clock.stamp() };
+            self.flush(now.instant);
             match self.endpoint.poll_action(now, self.capacity())? {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 // Ordinary line input has none.
@@ -228,7 +228,7 @@ impl MainLoop {
                 Action::Disconnect => {
                     let transcript = &mut self.console.screen.transcript;
                     let events = self.session.as_mut().map(|session| session.disconnect(transcript));
-                    self.handle_all(events.unwrap_or_default(), now.now);
+                    self.handle_all(events.unwrap_or_default(), now.instant);
                 }
                 Action::Close { cleanly } => {
                     self.session = None;

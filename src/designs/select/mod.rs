@@ -43,7 +43,7 @@ pub use environment::Environment;
 use crate::designs::connect::Call;
 use crate::rules::exit::Exit;
 #[cfg(feature = "hub")]
-use crate::rules::hub::Rules;
+use crate::rules::hub::Settings as HubSettings;
 use crate::rules::settings::Settings;
 use main_loop::MainLoop;
 use std::io;
@@ -72,12 +72,12 @@ pub fn serve(
 #[cfg(feature = "hub")]
 pub fn hub(
     environment: Environment,
-    rules: Rules,
+    settings: HubSettings,
     listener: TcpListener,
     port_was_chosen: bool,
 ) -> io::Result<Exit> {
     let observer = environment.observer.clone();
-    observer.watch(|| Ok(hub::HubLoop::start(environment, rules, listener, port_was_chosen)?.run()))
+    observer.watch(|| Ok(hub::HubLoop::start(environment, settings, listener, port_was_chosen)?.run()))
 }
 
 /// Calls somebody and talks with them.

@@ -12,7 +12,7 @@ use crate::rules::action::Outgoing;
 use crate::rules::event::{Delivery, Event, PeerState, Status};
 use crate::rules::messages::{Counter, Messages};
 use std::io::{self, Read};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
@@ -149,7 +149,8 @@ impl Session {
     pub(super) fn disconnect(&mut self, transcript: &mut Transcript) -> Vec<Event> {
         let last = |outbox: &Outbox| outbox.messages_in_last(self.peer_state().unconfirmed);
         let unconfirmed = self.outbox.as_ref().map_or(0, last);
-        platform::hang_up(&self.socket);
+        // Fails only if the peer has gone.
+        let _ = self.socket.shutdown(Shutdown::Both);
         let mut events = vec![Event::Disconnected { unconfirmed }];
         events.extend(self.give_up(transcript));
         events.extend(std::mem::take(&mut self.reads).then_some(Event::ReceivedAll(Ok(()))));

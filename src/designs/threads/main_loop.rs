@@ -229,7 +229,7 @@ impl MainLoop {
     /// Does what the rules ask for. An ending, if the program is to end.
     fn perform_actions(&mut self) -> Option<Ending> {
         loop {
-            let now = Moment { now: Instant::now(), stamp: self.clock.stamp() };
+            let now = Moment { instant: Instant::now(), stamp: self.clock.stamp() };
             match self.endpoint.poll_action(now, self.capacity())? {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::Prompt(state) => self.console.screen.set_prompt(&state),
@@ -242,7 +242,7 @@ impl MainLoop {
                 Action::Show(buffer) => self.show(buffer),
                 Action::Disconnect => {
                     let unconfirmed = self.session.as_mut().map_or(0, Session::disconnect);
-                    self.endpoint.handle(event::Event::Disconnected { unconfirmed }, now.now);
+                    self.endpoint.handle(event::Event::Disconnected { unconfirmed }, now.instant);
                 }
                 Action::Close { cleanly } => {
                     if let Some(session) = self.session.take() {

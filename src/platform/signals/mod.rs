@@ -1,4 +1,4 @@
-//! Requests from outside to end the program.
+//! Requests from outside to end the program. Each platform has the same functions.
 
 #[cfg(all(signals, unix))]
 mod unix;

@@ -1,46 +1,43 @@
-//! Without the feature `signals`, and where there are none.
+//! For platforms without signals.
 
 use crate::rules::signal::Signal;
 use std::io;
 #[cfg(poll)]
 use std::os::fd::BorrowedFd;
 
-/// No signals: the system's default applies, and the program ends without a goodbye.
+/// The system's default applies: the program ends without a goodbye.
 #[derive(Debug)]
 pub struct Signals;
 
 impl Signals {
     /// Changes nothing.
-    ///
-    /// # Errors
-    /// None.
     pub fn catch() -> io::Result<Self> {
         Ok(Self)
     }
 
-    /// No signals.
+    /// Catches nothing.
     #[must_use]
     pub fn none() -> Self {
         Self
     }
 
-    /// There is no waiting to be ended.
-    #[allow(clippy::unused_self, reason = "the others need it")]
+    /// There is nothing to end.
+    #[allow(clippy::unused_self, reason = "other platforms need it")]
     pub fn closer(&self) -> impl FnOnce() + Send + 'static {
         || {}
     }
 
-    /// None comes.
-    pub fn for_each(self, _came: impl FnMut(Signal) -> bool) {}
+    /// Returns at once: no signal comes.
+    pub fn for_each(self, _handle: impl FnMut(Signal) -> bool) {}
 
-    /// Nothing to wait for.
+    /// There is nothing to wait for.
     #[cfg(poll)]
     #[must_use]
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 
-    /// None has come.
+    /// No signal has come.
     #[cfg(poll)]
     pub fn take(&mut self) -> Option<Signal> {
         None

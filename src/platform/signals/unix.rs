@@ -7,16 +7,11 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-/// The signals that end the program.
-///
-/// One that was ignored when the program started, as `nohup` does it, stays ignored.
+/// The signals that end the program, except those that were ignored when it started, as `nohup` does.
 pub struct Signals(Option<SignalDelivery<UnixStream, SignalOnly>>);
 
 impl Signals {
-    /// From here on the signals do not end the program by themselves.
-    ///
-    /// # Errors
-    /// What the system said.
+    /// Catches the signals: from here on they do not end the program by themselves.
     pub fn catch() -> io::Result<Self> {
         let wanted = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
         let caught = wanted.into_iter().filter(|signal| !is_ignored(*signal));
@@ -24,24 +19,24 @@ impl Signals {
         Ok(Self(Some(SignalDelivery::with_pipe(read, write, SignalOnly, caught)?)))
     }
 
-    /// No signals.
+    /// Catches nothing.
     #[must_use]
     pub fn none() -> Self {
         Self(None)
     }
 
-    /// Ends the [waiting](Self::for_each) from another thread.
+    /// Ends [`for_each`](Self::for_each) from another thread.
     pub fn closer(&self) -> impl FnOnce() + Send + 'static {
-        let handle = self.0.as_ref().map(SignalDelivery::handle);
+        let delivery = self.0.as_ref().map(SignalDelivery::handle);
         move || {
-            if let Some(handle) = handle {
-                handle.close();
+            if let Some(delivery) = delivery {
+                delivery.close();
             }
         }
     }
 
-    /// Waits for signals, until it is closed or `came` returns false.
-    pub fn for_each(self, mut came: impl FnMut(Signal) -> bool) {
+    /// Waits for signals and passes each to `handle`, until that returns false or the [`closer`](Self::closer) is called.
+    pub fn for_each(self, mut handle: impl FnMut(Signal) -> bool) {
         let Some(mut delivery) = self.0 else { return };
         let mut wait = |pipe: &mut UnixStream| loop {
             match pipe.read(&mut [0]) {
@@ -50,20 +45,20 @@ impl Signals {
             }
         };
         while let Ok(Some(mut signals)) = delivery.poll_pending(&mut wait) {
-            if !signals.all(|number| came(Signal::from(number))) {
+            if !signals.all(|number| handle(Signal::from(number))) {
                 break;
             }
         }
     }
 
-    /// What becomes readable when a signal comes, for those who wait for several things at once.
+    /// Becomes readable when a signal comes.
     #[cfg(poll)]
     #[must_use]
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.0.as_ref().map(|delivery| delivery.get_read().as_fd())
     }
 
-    /// A signal that has come, if one has. Does not wait.
+    /// A signal that has come, without waiting.
     #[cfg(poll)]
     pub fn take(&mut self) -> Option<Signal> {
         self.0.as_mut()?.pending().next().map(Signal::from)
@@ -81,11 +76,11 @@ impl From<libc::c_int> for Signal {
     }
 }
 
-#[allow(unsafe_code, reason = "signal-hook can set what a signal does, but not ask")]
+#[allow(unsafe_code, reason = "signal-hook can set the handler of a signal, but not query it")]
 fn is_ignored(signal: libc::c_int) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: with a null second argument nothing is changed, and `action` is written to if the call
-    // succeeds; all zeros is a valid value of it otherwise.
+    // SAFETY: with a null second argument nothing changes. The call writes to `action` if it succeeds; otherwise all zeros is
+    // valid.
     unsafe {
         libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
         action.assume_init().sa_sigaction == libc::SIG_IGN

@@ -1,4 +1,4 @@
-//! Ctrl-C, Ctrl-Break, and the end of the console, of the session and of the system.
+//! Ctrl-C, Ctrl-Break, and the end of the console, the session or the system.
 
 use crate::rules::signal::Signal;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -10,61 +10,58 @@ use windows_sys::Win32::System::Console::{
 };
 use windows_sys::core::BOOL;
 
-/// The way from the handler, which the system calls in a thread of its own. None is the end of the waiting.
+/// The channel from the handler, which the system calls in a thread of its own. None ends [`Signals::for_each`].
 static CAME: OnceLock<Sender<Option<Signal>>> = OnceLock::new();
 
-/// What Windows tells the programs of a console, as signals. Ctrl-C that was switched off when the program started stays so.
+/// The console events of Windows as signals. Ctrl-C stays off if it was off when the program started.
 #[derive(Debug)]
 pub struct Signals(Option<Receiver<Option<Signal>>>);
 
 impl Signals {
-    /// From here on they do not end the program by themselves. To be called once.
-    ///
-    /// # Errors
-    /// What the system said.
-    #[allow(unsafe_code, reason = "std has no call for it")]
+    /// Catches the events: from here on they do not end the program by themselves. Call it once.
+    #[allow(unsafe_code, reason = "std has no such call")]
     pub fn catch() -> io::Result<Self> {
-        // It holds as many as a person presses.
+        // A person presses only so many keys.
         let (to_main, came) = unbounded();
         if CAME.set(to_main).is_err() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        // SAFETY: the handler is a function, and so there for as long as the program runs.
+        // SAFETY: the handler is a function, which exists as long as the program runs.
         match unsafe { SetConsoleCtrlHandler(Some(handler), 1) } {
             0 => Err(io::Error::last_os_error()),
             _ => Ok(Self(Some(came))),
         }
     }
 
-    /// No signals.
+    /// Catches nothing.
     #[must_use]
     pub fn none() -> Self {
         Self(None)
     }
 
-    /// Ends the [waiting](Self::for_each) from another thread.
+    /// Ends [`for_each`](Self::for_each) from another thread.
     pub fn closer(&self) -> impl FnOnce() + Send + 'static {
-        // The handler is there once in a process, so that who has no signals must not close it for who has.
+        // There is one handler in a process: signals that catch nothing must not close it for those that do.
         let to_main = self.0.as_ref().and_then(|_| CAME.get());
         move || {
             if let Some(to_main) = to_main {
-                // Refused only if nobody waits any more.
+                // Fails only if nobody waits any more.
                 let _ = to_main.send(None);
             }
         }
     }
 
-    /// Waits for signals, until it is closed or `came` returns false.
-    pub fn for_each(self, mut came: impl FnMut(Signal) -> bool) {
+    /// Waits for signals and passes each to `handle`, until that returns false or the [`closer`](Self::closer) is called.
+    pub fn for_each(self, mut handle: impl FnMut(Signal) -> bool) {
         while let Some(Ok(Some(signal))) = self.0.as_ref().map(Receiver::recv) {
-            if !came(signal) {
+            if !handle(signal) {
                 return;
             }
         }
     }
 }
 
-/// Runs in a thread that the system starts for it.
+/// The system calls this in a thread of its own.
 #[allow(unsafe_code, reason = "the system calls it")]
 unsafe extern "system" fn handler(event: u32) -> BOOL {
     let (name, number, is_final) = match event {
@@ -74,11 +71,11 @@ unsafe extern "system" fn handler(event: u32) -> BOOL {
         // CTRL_LOGOFF_EVENT and CTRL_SHUTDOWN_EVENT.
         _ => ("the end of the session", 15, true),
     };
-    let is_heard = CAME.get().is_some_and(|to_main| to_main.send(Some(Signal { name, number })).is_ok());
-    // When this returns the system ends the program, which is to say goodbye before: it does, and then ends by itself. The
-    // system waits for 5 s, more than that takes.
-    while is_final && is_heard {
+    let is_handled = CAME.get().is_some_and(|to_main| to_main.send(Some(Signal { name, number })).is_ok());
+    // When this returns, the system ends the program. So it does not return, and the program says goodbye and then ends by
+    // itself. The system waits for 5 s, which is longer than that takes.
+    while is_final && is_handled {
         thread::park();
     }
-    is_heard.into()
+    is_handled.into()
 }

@@ -1,98 +1,54 @@
-//! Who is let in.
+//! Who may join.
 
-use crate::rules::wire::Stamp;
+use super::refusal::Refusal;
 use ipnet::IpNet;
 use std::collections::HashMap;
-use std::fmt;
 use std::net::IpAddr;
 
-/// Who is let in, and how many.
+/// How many file descriptors the program needs for everything but its clients, and then some.
+const OTHER_DESCRIPTORS: usize = 32;
+
+/// Who may join, and how many.
 #[derive(Debug, Clone, Default)]
-pub struct Door {
-    /// How many clients there may be. `None`: as many as the system has descriptors and threads for.
+pub struct AdmissionPolicy {
+    /// The most clients. `None`: as many as the system has descriptors and threads for.
     pub max_clients: Option<usize>,
-    /// How many there may be from one address.
+    /// The most clients from one address.
     pub max_per_address: Option<usize>,
-    /// If not empty, nobody else is let in.
+    /// If not empty, only these may join.
     pub allow: Vec<IpNet>,
-    /// They are not let in.
+    /// These may not join.
     pub deny: Vec<IpNet>,
-    /// For how many clients there are file descriptors, if there is a limit.
-    pub descriptors: Option<usize>,
+    /// The most file descriptors that the process may open, if there is a limit.
+    pub max_descriptors: Option<usize>,
 }
 
-/// Why somebody is not let in: what they are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// So many clients are the limit.
-    Full(usize),
-    /// So many clients from one address are the limit.
-    FullForAddress(usize),
-    /// The address is not allowed, or denied, or banned.
-    NotAllowed,
-    /// The system has no more threads or file descriptors for us.
-    NoResources,
-    /// The transcript does not keep up with what happens.
-    Transcript,
-    /// The hub is about to end.
-    Ending,
-}
-
-impl Refusal {
-    /// The line that they are told.
-    #[must_use]
-    pub fn line(&self, stamp: &Stamp) -> Vec<u8> {
-        [&stamp.as_bytes()[..], format!("* hub: {self}\n").as_bytes()].concat()
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full(limit) => {
-                write!(f, "full: {} is the limit here; please call again later", clients(*limit))
-            }
-            Self::FullForAddress(limit) => {
-                write!(f, "full: {} from one address is the limit here", clients(*limit))
-            }
-            Self::NotAllowed => f.write_str("your address is not allowed here"),
-            Self::NoResources => f.write_str("out of threads or file descriptors; please call again later"),
-            Self::Transcript => f.write_str("the transcript does not keep up; please call again later"),
-            Self::Ending => f.write_str("the hub is about to end"),
-        }
-    }
-}
-
-fn clients(count: usize) -> String {
-    format!("{count} client{}", if count == 1 { "" } else { "s" })
-}
-
-/// The clients that are present, by their addresses.
+/// Counts the clients, and decides who may join.
 #[derive(Debug, Default)]
-pub(super) struct Doorkeeper {
-    door: Door,
+pub(super) struct Admission {
+    policy: AdmissionPolicy,
     clients: usize,
     by_address: HashMap<IpAddr, usize>,
 }
 
-impl Doorkeeper {
-    pub(super) fn new(door: Door) -> Self {
-        Self { door, ..Self::default() }
+impl Admission {
+    pub(super) fn new(policy: AdmissionPolicy) -> Self {
+        Self { policy, ..Self::default() }
     }
 
-    /// Whether somebody from there may come in now.
-    /// There are so many connections, those of who have left included.
-    pub(super) fn admits(&self, address: IpAddr, connections: usize) -> Result<(), Refusal> {
+    /// Whether somebody from `address` may join now. `connections` includes those of members who are leaving: they still
+    /// have a descriptor.
+    pub(super) fn admit(&self, address: IpAddr, connections: usize) -> Result<(), Refusal> {
         let address = address.to_canonical();
         let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
-        let Door { max_clients, max_per_address, allow, deny, descriptors } = &self.door;
+        let AdmissionPolicy { max_clients, max_per_address, allow, deny, max_descriptors } = &self.policy;
         if is_in(deny) || (!allow.is_empty() && !is_in(allow)) {
             return Err(Refusal::NotAllowed);
         }
         if let Some(limit) = max_clients.filter(|limit| self.clients >= *limit) {
             return Err(Refusal::Full(limit));
         }
-        if descriptors.is_some_and(|descriptors| connections >= descriptors) {
+        if max_descriptors.is_some_and(|limit| connections >= limit.saturating_sub(OTHER_DESCRIPTORS)) {
             return Err(Refusal::NoResources);
         }
         let from_there = self.by_address.get(&address).copied().unwrap_or(0);
@@ -102,12 +58,12 @@ impl Doorkeeper {
         }
     }
 
-    pub(super) fn came(&mut self, address: IpAddr) {
+    pub(super) fn joined(&mut self, address: IpAddr) {
         self.clients += 1;
         *self.by_address.entry(address.to_canonical()).or_default() += 1;
     }
 
-    pub(super) fn went(&mut self, address: IpAddr) {
+    pub(super) fn left(&mut self, address: IpAddr) {
         self.clients -= 1;
         if let Some(count) = self.by_address.get_mut(&address.to_canonical()) {
             *count -= 1;
@@ -117,10 +73,10 @@ impl Doorkeeper {
         }
     }
 
-    /// Nobody is let in from there any more.
+    /// From now on nobody from there may join.
     pub(super) fn ban(&mut self, net: IpNet) {
-        if !self.door.deny.contains(&net) {
-            self.door.deny.push(net);
+        if !self.policy.deny.contains(&net) {
+            self.policy.deny.push(net);
         }
     }
 }
@@ -128,7 +84,7 @@ impl Doorkeeper {
 /// An address, or a network such as `192.0.2.0/24`.
 ///
 /// # Errors
-/// A sentence.
+/// A sentence for the user.
 pub fn parse_net(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
@@ -138,7 +94,7 @@ pub fn parse_net(text: &str) -> Result<IpNet, String> {
         .map_err(|_| format!("{text} is not an address or network, such as 192.0.2.7 or 192.0.2.0/24"))
 }
 
-/// A network of IPv4 addresses in the clothes of IPv6, as the addresses themselves are compared.
+/// Turns a network of IPv4-mapped IPv6 addresses into one of IPv4 addresses, which is how addresses are compared.
 fn canonical(net: IpNet) -> IpNet {
     let bits = net.prefix_len().checked_sub(96);
     match (net.addr().to_canonical(), bits) {
@@ -154,34 +110,44 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn admits(keeper: &Doorkeeper, address: &str) -> Result<(), Refusal> {
-        keeper.admits(address.parse().unwrap(), 0)
+    fn admit(admission: &Admission, address: &str) -> Result<(), Refusal> {
+        admission.admit(address.parse().unwrap(), 0)
     }
 
     #[test]
-    fn who_is_denied_or_not_allowed_is_not_let_in() {
+    fn denied_and_not_allowed_addresses_are_refused() {
         let net = |text| parse_net(text).unwrap();
-        let door = Door { allow: vec![net("10.1.2.3/8")], deny: vec![net("10.9.9.9")], ..Door::default() };
-        let mut keeper = Doorkeeper::new(door);
-        assert_eq!(admits(&keeper, "10.200.0.1"), Ok(()));
-        assert_eq!(admits(&keeper, "::ffff:10.200.0.1"), Ok(()));
-        assert_eq!(admits(&keeper, "10.9.9.9"), Err(Refusal::NotAllowed));
-        assert_eq!(admits(&keeper, "127.0.0.1"), Err(Refusal::NotAllowed));
-        keeper.ban(net("::ffff:10.200.0.0/112"));
-        assert_eq!(admits(&keeper, "10.200.0.1"), Err(Refusal::NotAllowed));
+        let (allow, deny) = (vec![net("10.1.2.3/8")], vec![net("10.9.9.9")]);
+        let mut admission = Admission::new(AdmissionPolicy { allow, deny, ..AdmissionPolicy::default() });
+        assert_eq!(admit(&admission, "10.200.0.1"), Ok(()));
+        assert_eq!(admit(&admission, "::ffff:10.200.0.1"), Ok(()));
+        assert_eq!(admit(&admission, "10.9.9.9"), Err(Refusal::NotAllowed));
+        assert_eq!(admit(&admission, "127.0.0.1"), Err(Refusal::NotAllowed));
+        admission.ban(net("::ffff:10.200.0.0/112"));
+        assert_eq!(admit(&admission, "10.200.0.1"), Err(Refusal::NotAllowed));
     }
 
     #[test]
-    fn there_is_room_again_when_somebody_has_gone() {
-        let door = Door { max_clients: Some(3), max_per_address: Some(2), ..Door::default() };
-        let mut keeper = Doorkeeper::new(door);
+    fn somebody_may_join_again_when_somebody_has_left() {
+        let (max_clients, max_per_address) = (Some(3), Some(2));
+        let policy = AdmissionPolicy { max_clients, max_per_address, ..AdmissionPolicy::default() };
+        let mut admission = Admission::new(policy);
         let [one, other] = ["127.0.0.1", "127.0.0.2"].map(|address| address.parse().unwrap());
-        keeper.came(one);
-        keeper.came(one);
-        assert_eq!(keeper.admits(one, 0), Err(Refusal::FullForAddress(2)));
-        keeper.came(other);
-        assert_eq!(keeper.admits(other, 0), Err(Refusal::Full(3)));
-        keeper.went(one);
-        assert_eq!(keeper.admits(one, 0), Ok(()));
+        admission.joined(one);
+        admission.joined(one);
+        assert_eq!(admission.admit(one, 0), Err(Refusal::FullForAddress(2)));
+        admission.joined(other);
+        assert_eq!(admission.admit(other, 0), Err(Refusal::Full(3)));
+        admission.left(one);
+        assert_eq!(admission.admit(one, 0), Ok(()));
+    }
+
+    #[test]
+    fn descriptors_are_kept_for_other_things_than_clients() {
+        let max_descriptors = Some(OTHER_DESCRIPTORS + 1);
+        let admission = Admission::new(AdmissionPolicy { max_descriptors, ..AdmissionPolicy::default() });
+        let address = "127.0.0.1".parse().unwrap();
+        assert_eq!(admission.admit(address, 0), Ok(()));
+        assert_eq!(admission.admit(address, 1), Err(Refusal::NoResources));
     }
 }

@@ -1,8 +1,8 @@
-//! What a line means.
+//! Parses a line of a member.
 
 use crate::rules::wire::Stamp;
 
-/// A line, after the stamp that its sender may have put in front was dropped.
+/// A line, without the stamp that its sender may have put in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     Text(&'a [u8]),
@@ -20,14 +20,14 @@ pub(super) enum Line<'a> {
     Help,
     Kick(&'a str),
     Ban(&'a str),
-    /// A command that lacks something, and how it is used.
+    /// A command without its argument, and its usage.
     Incomplete(&'static str),
     Unknown(&'a [u8]),
-    /// The remainder of something that cannot have one.
+    /// The remainder of a command that cannot have one.
     Nothing,
 }
 
-/// What the remainder of a line is that had to be cut: neither a command, nor for others than its beginning.
+/// What the remainder of a line that was cut means: never a command, and for nobody but those who got its beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Remainder {
     Text,
@@ -37,27 +37,24 @@ pub(super) enum Remainder {
     Nothing,
 }
 
-/// Each command as `/help` shows it, with what it does. The last ones are the operator's.
+/// Each command with its description. The last ones are the operator's.
 const HELP: [(&str, &str); 13] = [
     ("88", "leave"),
     ("/name NEW", "change your name"),
-    ("/who", "who is in this room"),
-    ("/msg NAME TEXT", "say something to one person"),
-    ("/reply TEXT", "the same to whoever last wrote to you"),
-    ("/me TEXT", "say what you do"),
-    ("/join ROOM", "go to another room; it need not exist"),
-    ("/rooms", "which rooms there are"),
-    ("/ignore NAME", "do not hear somebody, or hear them again"),
-    ("/help", "show this"),
-    ("//TEXT", "say /TEXT"),
-    ("/kick NAME", "throw somebody out"),
-    (
-        "/ban ADDRESS",
-        "throw out who comes from there, and let nobody in; a network such as 192.0.2.0/24, too",
-    ),
+    ("/who", "list who is in this room"),
+    ("/msg NAME TEXT", "send a private message"),
+    ("/reply TEXT", "answer the last private message"),
+    ("/me TEXT", "describe what you are doing"),
+    ("/join ROOM", "go to another room, which is created if it does not exist"),
+    ("/rooms", "list the rooms"),
+    ("/ignore NAME", "stop receiving what somebody says, or receive it again"),
+    ("/help", "show this list"),
+    ("//TEXT", "say a line that begins with a slash"),
+    ("/kick NAME", "disconnect somebody"),
+    ("/ban ADDRESS", "disconnect and refuse everybody from an address, or a network such as 192.0.2.0/24"),
 ];
 
-/// How many of those are the operator's alone.
+/// How many of those are the operator's.
 const OPERATORS: usize = 2;
 
 /// The lines of `/help`.
@@ -67,12 +64,12 @@ pub(super) fn help(for_operator: bool) -> impl Iterator<Item = String> {
 }
 
 impl<'a> Line<'a> {
-    /// Whether it is for all in the room.
+    /// Whether it is for everybody in the room.
     pub(super) fn is_text(&self) -> bool {
         matches!(self, Self::Text(_) | Self::Me(_))
     }
 
-    /// What the remainder of this line is, if it was cut.
+    /// What the remainder of this line means, if the line was cut.
     pub(super) fn remainder(&self) -> Remainder {
         match self {
             Self::Text(_) => Remainder::Text,
@@ -82,43 +79,36 @@ impl<'a> Line<'a> {
             _ => Remainder::Nothing,
         }
     }
-    /// What this means, which may be the remainder of a line that was cut.
-    pub(super) fn of(bytes: &'a [u8], remainder: Option<&'a Remainder>, is_operator: bool) -> Self {
+
+    /// Parses a line, or what comes after it was cut.
+    pub(super) fn parse(text: &'a [u8], remainder: Option<&'a Remainder>, is_operator: bool) -> Self {
         match remainder {
-            Some(remainder) => Self::go_on(bytes, remainder),
-            None => Self::parse(bytes, is_operator),
+            None => Self::parse_line(text, is_operator),
+            Some(Remainder::Text) => Self::Text(text),
+            Some(Remainder::Me) => Self::Me(text),
+            Some(Remainder::Message { to }) => Self::Message { to, text },
+            Some(Remainder::Reply) => Self::Reply(text),
+            Some(Remainder::Nothing) => Self::Nothing,
         }
     }
 
-    /// What such a remainder means.
-    fn go_on(text: &'a [u8], remainder: &'a Remainder) -> Self {
-        match remainder {
-            Remainder::Text => Self::Text(text),
-            Remainder::Me => Self::Me(text),
-            Remainder::Message { to } => Self::Message { to, text },
-            Remainder::Reply => Self::Reply(text),
-            Remainder::Nothing => Self::Nothing,
-        }
-    }
-
-    /// What this line of a member, or of the operator, means.
-    fn parse(line: &'a [u8], is_operator: bool) -> Self {
+    fn parse_line(line: &'a [u8], is_operator: bool) -> Self {
         let text = Stamp::strip(line);
         let Some(rest) = text.strip_prefix(b"/") else { return Self::Text(text) };
         if rest.starts_with(b"/") {
             return Self::Text(rest);
         }
-        let (command, rest) = split(rest);
+        let (command, rest) = split_word(rest);
         let word = |line: fn(&'a str) -> Self, usage| match str::from_utf8(rest.trim_ascii_end()) {
             Ok("") => Self::Incomplete(usage),
             Ok(word) => line(word),
-            // Nobody and nothing is called that.
+            // A name that nobody can have.
             Err(_) => line("\u{fffd}"),
         };
         match command {
             b"me" if rest.is_empty() => Self::Incomplete("/me TEXT"),
             b"me" => Self::Me(rest),
-            b"msg" => match split(rest) {
+            b"msg" => match split_word(rest) {
                 (to, text) if !text.is_empty() => match str::from_utf8(to) {
                     Ok(to) => Self::Message { to, text },
                     Err(_) => Self::Incomplete("/msg NAME TEXT"),
@@ -140,8 +130,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The first word, and what is behind the blanks behind it.
-fn split(text: &[u8]) -> (&[u8], &[u8]) {
+/// The first word, and what comes after the blanks that follow it.
+fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(text.len());
     (&text[..end], text[end..].trim_ascii_start())
 }
@@ -151,25 +141,25 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Line<'_> {
-        Line::parse(line.as_bytes(), false)
+        Line::parse(line.as_bytes(), None, false)
     }
 
     #[test]
-    fn a_stamp_is_dropped_before_a_command_is_looked_for() {
+    fn a_stamp_before_a_command_is_ignored() {
         assert_eq!(parse("[Mon Nov  9 06:18:34 2026] /who"), Line::Who);
         assert_eq!(parse("[Mon Nov  9 06:18:34 2026] 88"), Line::Text(b"88"));
         assert_eq!(parse("[Mon] /who"), Line::Text(b"[Mon] /who"));
     }
 
     #[test]
-    fn a_second_slash_says_the_first() {
+    fn a_double_slash_begins_a_text() {
         assert_eq!(parse("//who"), Line::Text(b"/who"));
         assert_eq!(parse("a /who"), Line::Text(b"a /who"));
         assert_eq!(parse("/"), Line::Unknown(b""));
     }
 
     #[test]
-    fn a_command_has_what_it_needs_or_is_explained() {
+    fn a_command_without_its_argument_is_incomplete() {
         assert_eq!(parse("/msg bob  hello there"), Line::Message { to: "bob", text: b"hello there" });
         assert_eq!(parse("/msg bob"), Line::Incomplete("/msg NAME TEXT"));
         assert_eq!(parse("/name  bob "), Line::Name("bob"));
@@ -180,9 +170,9 @@ mod tests {
     }
 
     #[test]
-    fn some_commands_are_the_operators_alone() {
+    fn only_the_operator_has_kick_and_ban() {
         assert_eq!(parse("/kick bob"), Line::Unknown(b"kick"));
-        assert_eq!(Line::parse(b"/kick bob", true), Line::Kick("bob"));
+        assert_eq!(Line::parse(b"/kick bob", None, true), Line::Kick("bob"));
         assert_eq!(help(true).count(), help(false).count() + OPERATORS);
     }
 }

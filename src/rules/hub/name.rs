@@ -1,22 +1,25 @@
-//! What members and rooms are called.
+//! The names of members and rooms.
 
 use caseless::default_case_fold_str;
+use std::fmt;
 use std::sync::Arc;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_security::GeneralSecurityProfile;
 
 /// The longest name, in characters.
-pub const LONGEST: usize = 32;
+pub const MAX_NAME: usize = 32;
 
-/// What nobody may be called: the hub's own words, and those it uses for others.
+/// The words with which the hub refers to itself and to others.
 const RESERVED: [&str; 3] = ["hub", OPERATORS_NAME, "you"];
 
-/// What the operator is called at first.
+/// The operator's first name.
 pub(super) const OPERATORS_NAME: &str = "operator";
 
-/// A name: letters, digits, `_` and `-`, at most [`LONGEST`] of them. Letters are those that Unicode Technical Standard #39 allows
-/// in identifiers. Nothing the hub says begins with such a word and a
-/// blank but what its bearer does, and the operator's name is shown with an `@`, so that no name passes for either.
+/// A name of up to [`MAX_NAME`] letters, digits, `_` and `-`. Letters are those that Unicode Technical Standard #39 allows in
+/// identifiers.
+///
+/// A line of the hub begins with a name and a space only if it says what that member does, and the operator's name is shown
+/// with an `@`. So a name can imitate neither.
 ///
 /// Two names are the same if they differ only in case or in compatible forms of letters:
 ///
@@ -33,57 +36,71 @@ pub struct Name {
     key: Arc<str>,
 }
 
-/// Why something is no name, as a sentence.
+/// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoName(pub(super) String);
+pub enum NameError {
+    /// It is too long, or empty, or has other characters.
+    Malformed,
+    /// It is one of the hub's own words.
+    Reserved(Arc<str>),
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => write!(f, "a name has 1 to {MAX_NAME} letters, digits, _ and -"),
+            Self::Reserved(name) => write!(f, "the name {name} is reserved"),
+        }
+    }
+}
 
 impl Name {
-    /// A name, after NFKC (Unicode Standard Annex #15).
+    /// Reads a name and normalizes it to NFKC (Unicode Standard Annex #15).
     ///
     /// # Errors
-    /// It has other characters, or too many, or is reserved.
-    pub fn parse(text: &str) -> Result<Self, NoName> {
-        // So that not much is normalised: no character becomes more than 18.
-        let name = Self::of(text.chars().take(LONGEST + 1).nfkc().collect());
+    /// It is malformed or reserved.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        // A longer text need not be normalized, which can make it 18 times as long.
+        let name = Self::of(text.chars().take(MAX_NAME + 1).nfkc().collect());
         let length = name.shown.chars().count();
         let begins_with_mark = name.shown.chars().next().is_some_and(is_combining_mark);
-        let fits = !begins_with_mark && name.shown.chars().all(fits);
-        if text.chars().count() > LONGEST || length == 0 || length > LONGEST || !fits {
-            return Err(NoName(format!("a name has 1 to {LONGEST} letters, digits, _ and -")));
+        let is_allowed = !begins_with_mark && name.shown.chars().all(is_allowed);
+        if text.chars().count() > MAX_NAME || length == 0 || length > MAX_NAME || !is_allowed {
+            return Err(NameError::Malformed);
         }
         if RESERVED.contains(&&*name.key) {
-            return Err(NoName(format!("{} is reserved", name.shown)));
+            return Err(NameError::Reserved(name.shown));
         }
         Ok(name)
     }
 
-    /// One of the hub's own.
+    /// A name that the hub gives, which may be reserved.
     pub(super) fn of(shown: String) -> Self {
-        // What folding yields may be composed further, and then be folded further.
+        // Folding may yield letters that NFKC composes, and the result may have to be folded again.
         let fold = |text: &str| default_case_fold_str(text).nfkc().collect::<String>();
         Self { key: fold(&fold(&shown)).into(), shown: shown.into() }
     }
 
-    /// The same as the operator bears it. It can be no other's, and is told from all others by what no name can have.
+    /// This name as the operator's, shown with an `@`. The key stays the same, so nobody else can have it.
     pub(super) fn of_operator(self) -> Self {
         Self { shown: format!("@{}", self.shown).into(), key: self.key }
     }
 
-    /// As it is shown.
+    /// The form to show.
     #[must_use]
     pub fn shown(&self) -> &Arc<str> {
         &self.shown
     }
 
-    /// As it is compared.
+    /// The form to compare.
     #[must_use]
     pub fn key(&self) -> &Arc<str> {
         &self.key
     }
 }
 
-fn fits(character: char) -> bool {
-    // Unicode has letters that nobody sees, that look like a colon, or that nobody has used for a thousand years.
+fn is_allowed(character: char) -> bool {
+    // Unicode also has letters that are invisible, look like a colon, or have not been used for a thousand years.
     (character.is_alphanumeric() && character.identifier_allowed()) || matches!(character, '_' | '-')
 }
 
@@ -135,9 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_hub_uses_for_itself_and_others_is_reserved() {
+    fn the_words_of_the_hub_are_reserved() {
         for name in ["hub", "You", "OPERATOR", "ｙｏｕ"] {
-            assert!(Name::parse(name).is_err_and(|error| error.0.ends_with("is reserved")), "{name:?}");
+            assert!(
+                Name::parse(name).is_err_and(|error| error.to_string().ends_with("is reserved")),
+                "{name:?}"
+            );
         }
     }
 }

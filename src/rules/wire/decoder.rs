@@ -1,25 +1,25 @@
-//! Bytes to messages.
+//! Turns bytes into messages.
 
-use super::{Framer, GOODBYE, QUIET_TIME};
+use super::framer::Framer;
+use super::protocol::{GOODBYE, QUIET_TIME};
 use std::time::Instant;
 
-/// What a peer said.
+/// What a peer sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard<'a> {
-    /// A message, as it came, without its line end.
+    /// A message without its line end.
     Text(&'a [u8]),
     /// `88`: the conversation is over.
     Goodbye,
-    /// The last bytes of a peer that never sent a newline, which end in `88`: that is what a goodbye looks
-    /// like that was read together with the message before it. It may also have been `born in 1988`. So
-    /// the text is shown as it came, and the conversation ends in good order.
+    /// The last bytes of a peer that never sent a newline, ending in `88`. They may be a message and the goodbye after it, read
+    /// together, or just `born in 1988`. So show all of it, and end the conversation cleanly.
     LastWords(&'a [u8]),
 }
 
-/// Turns what arrives into messages, the same for every kind of peer.
+/// Turns what arrives into messages, for every kind of peer.
 ///
-/// A message ends at a newline. Bytes that stay without one for [`QUIET_TIME`] are a message too, until
-/// the peer has sent its first newline: the article's programs never send one.
+/// A message ends at a newline. Until the peer has sent its first newline, bytes without one become a message after
+/// [`QUIET_TIME`]: the article's programs never send a newline.
 #[derive(Debug)]
 pub struct Decoder {
     framer: Framer,
@@ -29,14 +29,14 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// `max_line` is the longest message in bytes, without its line end; a longer one is cut.
+    /// `max_line` is the longest message in bytes, without its line end; a longer one is split.
     #[must_use]
     pub fn new(max_line: usize) -> Self {
         Self { framer: Framer::new(max_line), framed: false, last_arrival: None }
     }
 
-    /// Takes the next message off the front of `bytes`, which arrived at `now`. `None` when what is left
-    /// is the beginning of a message.
+    /// Removes the next message from the front of `bytes`, which arrived at `now`. `None` when only the beginning of a message
+    /// is left, which the decoder keeps.
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8], now: Instant) -> Option<Heard<'a>> {
         self.last_arrival = Some(now);
         let frame = self.framer.next(bytes)?;
@@ -45,8 +45,8 @@ impl Decoder {
         Some(if is_goodbye { Heard::Goodbye } else { Heard::Text(frame.text) })
     }
 
-    /// Takes all lines off the front of `bytes` that are texts and are shown exactly as they came. There may be none;
-    /// what comes then is for [`next`](Self::next).
+    /// Removes all lines from the front of `bytes` that are plain texts, to be shown exactly as they came. There may be none;
+    /// call [`next`](Self::next) for what follows.
     pub fn next_lines<'b>(&mut self, bytes: &mut &'b [u8], now: Instant) -> &'b [u8] {
         let lines = self.framer.next_lines(bytes);
         if !lines.is_empty() {
@@ -55,15 +55,14 @@ impl Decoder {
         lines
     }
 
-    /// When [`quiet`](Self::quiet) is to be called, unless more arrives before.
+    /// When to call [`quiet`](Self::quiet), unless more arrives before.
     #[must_use]
     pub fn quiet_at(&self) -> Option<Instant> {
         let waiting = !self.framed && !self.framer.partial().is_empty();
         self.last_arrival.filter(|_| waiting).map(|last| last + QUIET_TIME)
     }
 
-    /// Nothing has arrived for [`QUIET_TIME`]: what has no newline is a message. Call it until it returns
-    /// `None`.
+    /// Nothing has arrived for [`QUIET_TIME`]: what is left is a message. Call it until it returns `None`.
     pub fn quiet(&mut self) -> Option<Heard<'_>> {
         let frame = self.framer.finish()?;
         let is_goodbye = frame.starts_line && frame.text == GOODBYE;
@@ -79,13 +78,13 @@ impl Decoder {
         })
     }
 
-    /// Whether what is heard next is the remainder of a message that had to be cut.
+    /// Whether the next message is the remainder of one that was split.
     #[must_use]
-    pub fn goes_on(&self) -> bool {
-        self.framer.is_cut()
+    pub fn is_within_message(&self) -> bool {
+        self.framer.is_within_line()
     }
 
-    /// Whether the peer has shown that it sends newlines.
+    /// Whether the peer has sent a newline.
     #[must_use]
     pub fn is_framed(&self) -> bool {
         self.framed
@@ -96,7 +95,7 @@ impl Decoder {
 mod tests {
     use super::*;
 
-    /// What is heard of a stream that arrives in these pieces, with no time between them, and then ends.
+    /// The messages of a stream that arrives in these pieces, with no time between them, and then ends.
     fn hear(max_line: usize, pieces: &[&[u8]]) -> Vec<String> {
         let (mut decoder, now) = (Decoder::new(max_line), Instant::now());
         let mut heard = Vec::new();
@@ -138,12 +137,12 @@ mod tests {
     #[test]
     fn a_goodbye_glued_to_a_message_still_ends_the_chat() {
         assert_eq!(hear(99, &[b"hello88"]), ["hello88, goodbye"]);
-        // Somebody who sends newlines would have sent one.
+        // A peer that sends newlines would have sent one.
         assert_eq!(hear(99, &[b"hello\nhello88"]), ["hello", "hello88"]);
     }
 
     #[test]
-    fn the_remainder_of_a_cut_message_is_never_a_goodbye() {
+    fn the_remainder_of_a_split_message_is_never_a_goodbye() {
         assert_eq!(hear(4, &[b"123488\n88\n"]), ["1234", "88", "goodbye"]);
         assert_eq!(hear(4, &[b"123488"]), ["1234", "88, goodbye"]);
     }

@@ -1,23 +1,23 @@
-//! Lines of bounded length out of bytes that arrive in any pieces.
+//! Divides bytes that arrive in any pieces into lines of bounded length.
 
 use memchr::{memchr, memmem, memrchr};
 
-/// One line, or a piece of one that is longer than the limit.
+/// One line, or a part of one that is longer than the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// The bytes, without the line end.
     pub text: &'a [u8],
-    /// False for the remainder of a line that had to be cut: such a frame is never a goodbye.
+    /// False for the remainder of a line that was split. Such a frame is never a goodbye.
     pub starts_line: bool,
-    /// True if a newline ended it.
+    /// Whether a newline ended it.
     pub ends_line: bool,
 }
 
-/// Cuts a stream into lines. A line ends at `\n`; a `\r` before it is dropped. One with more than `limit`
-/// bytes is cut at a character boundary and goes on in the next frame, so nothing is lost and no more than
-/// `limit` + 2 bytes are ever held here.
+/// Divides a stream into lines. A line ends at `\n`; a `\r` before it is dropped. A line of more than `limit` bytes is split at
+/// a character boundary and continues in the next frame. So nothing is lost, and the framer never holds more than `limit` + 2
+/// bytes.
 ///
-/// However the stream is cut into pieces, the same frames come out:
+/// The frames do not depend on the pieces in which the stream arrives:
 ///
 /// ```
 /// # use threadchat::rules::wire::Framer;
@@ -33,27 +33,26 @@ pub struct Framer {
     limit: usize,
     /// The beginning of a line whose end has not arrived.
     partial: Vec<u8>,
-    /// How much of `partial` the last frame gave out. Dropped at the next call, because until then the
-    /// frame borrows it.
-    given: usize,
-    /// The line has been cut: what comes next is its remainder.
-    cut: bool,
+    /// How many bytes of `partial` the last frame borrows. The next call drops them.
+    lent: usize,
+    /// The line has been split: what comes next is its remainder.
+    is_split: bool,
 }
 
 impl Framer {
-    /// `limit` is in bytes, without the line end, and at least 4 (the longest character).
+    /// `limit` is in bytes, without the line end. It is at least 4, the length of the longest character.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit.max(4), partial: Vec::new(), given: 0, cut: false }
+        Self { limit: limit.max(4), partial: Vec::new(), lent: 0, is_split: false }
     }
 
-    /// Takes the next frame off the front of `bytes`. `None` when what is left is the beginning of a line;
-    /// it has then been taken over and `bytes` is empty.
+    /// Removes the next frame from the front of `bytes`. `None` when only the beginning of a line is left; the framer keeps it, and
+    /// `bytes` is empty.
     #[inline]
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Frame<'a>> {
-        self.drop_given();
+        self.drop_lent();
         if self.partial.is_empty()
-            && !self.cut
+            && !self.is_split
             && let Some(end) = memchr(b'\n', &bytes[..bytes.len().min(self.limit + 1)])
         {
             let line = &bytes[..end];
@@ -86,9 +85,9 @@ impl Framer {
             }
         };
         *bytes = &bytes[consumed..];
-        let starts_line = !std::mem::replace(&mut self.cut, !ends_line);
+        let starts_line = !std::mem::replace(&mut self.is_split, !ends_line);
         let text = if assembled {
-            self.given = if ends_line { self.partial.len() } else { len };
+            self.lent = if ends_line { self.partial.len() } else { len };
             &self.partial[..len]
         } else {
             &piece[..len]
@@ -96,42 +95,42 @@ impl Framer {
         Some(Frame { text, starts_line, ends_line })
     }
 
-    /// Gives out what has no line end, because none will come. Call it until it returns `None`: one byte
-    /// more than the limit may be waiting.
+    /// Returns what has no line end, because none will come. Call it until it returns `None`: there may be one byte more than
+    /// the limit.
     pub fn finish(&mut self) -> Option<Frame<'_>> {
-        self.drop_given();
+        self.drop_lent();
         if self.partial.is_empty() {
-            self.cut = false;
+            self.is_split = false;
             return None;
         }
-        let starts_line = !self.cut;
-        self.given = match fit(&self.partial, self.limit, false) {
+        let starts_line = !self.is_split;
+        self.lent = match fit(&self.partial, self.limit, false) {
             Fit::TooLong(len) => len,
             _ if self.partial.len() > self.limit => boundary(&self.partial, self.limit),
             _ => self.partial.len(),
         };
-        self.cut = true;
-        Some(Frame { text: &self.partial[..self.given], starts_line, ends_line: false })
+        self.is_split = true;
+        Some(Frame { text: &self.partial[..self.lent], starts_line, ends_line: false })
     }
 
-    fn drop_given(&mut self) {
-        if self.given > 0 {
-            self.partial.drain(..std::mem::take(&mut self.given));
+    fn drop_lent(&mut self) {
+        if self.lent > 0 {
+            self.partial.drain(..std::mem::take(&mut self.lent));
         }
     }
 
     /// The beginning of a line that has arrived so far.
     #[must_use]
     pub fn partial(&self) -> &[u8] {
-        &self.partial[self.given..]
+        &self.partial[self.lent..]
     }
 
-    /// Takes all lines off the front of `bytes` for which nothing is to be decided: whole, within the limit, ended
-    /// by `\n` alone, and none of them the goodbye. There may be none; what comes then is for
-    /// [`next`](Self::next). A few searches over many lines cost a fraction of looking at each line.
+    /// Removes all lines from the front of `bytes` that need no decision: whole, within the limit, ended by `\n` alone, and none
+    /// of them the goodbye. There may be none; call [`next`](Self::next) for what follows. A few searches over many lines
+    /// cost a fraction of examining each line.
     pub fn next_lines<'b>(&self, bytes: &mut &'b [u8]) -> &'b [u8] {
         let starts = &bytes[..bytes.len().min(self.limit + 1)];
-        if self.cut || !self.partial().is_empty() || memchr(b'\n', starts).is_none() {
+        if self.is_split || !self.partial().is_empty() || memchr(b'\n', starts).is_none() {
             return &[];
         }
         let plain = &bytes[..memchr(b'\r', bytes).unwrap_or(bytes.len())];
@@ -153,18 +152,18 @@ impl Framer {
         &bytes[..end]
     }
 
-    /// Whether what comes next is the remainder of a line that had to be cut.
+    /// Whether the next frame is the remainder of a line that was split.
     #[must_use]
-    pub fn is_cut(&self) -> bool {
-        self.cut
+    pub fn is_within_line(&self) -> bool {
+        self.is_split
     }
 }
 
-/// What is to be done with the beginning of a line.
+/// What the beginning of a line amounts to.
 enum Fit {
     /// A line of this many bytes.
     Whole(usize),
-    /// More than the limit: so many bytes are the next frame.
+    /// More than the limit: this many bytes are the next frame.
     TooLong(usize),
     /// Its end has not arrived.
     Unfinished,
@@ -229,16 +228,16 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_line_is_cut_and_its_remainder_is_marked() {
+    fn a_longer_line_is_split_and_its_remainder_is_marked() {
         let expected = [("12345678".to_owned(), true, false), ("88".to_owned(), false, true), line("88")];
         assert_eq!(frames(8, &[b"1234567888\n88\n"]), expected);
         assert_eq!(frames(8, &[b"12345", b"67888", b"\n8", b"8\n"]), expected);
     }
 
     #[test]
-    fn a_line_is_cut_between_characters() {
-        let cut = frames(8, &["1234567ä9\n".as_bytes()]);
-        assert_eq!(cut, [("1234567".to_owned(), true, false), ("ä9".to_owned(), false, true)]);
+    fn a_line_is_split_between_characters() {
+        let split = frames(8, &["1234567ä9\n".as_bytes()]);
+        assert_eq!(split, [("1234567".to_owned(), true, false), ("ä9".to_owned(), false, true)]);
         let bytes = [0x80; 9];
         assert_eq!(Framer::new(8).next(&mut &bytes[..]).unwrap().text.len(), 8);
     }

@@ -1,10 +1,10 @@
-//! The time in front of a message.
+//! The timestamp in front of a message.
 
 use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
-/// What C's `ctime` writes, without its newline: English names, the day padded with a space.
+/// What C's `ctime` writes, without its newline: English names, and the day padded with a space.
 const FORMAT: StaticFormatDescription = format_description!(
     "[[[weekday repr:short] [month repr:short] [day padding:space] [hour]:[minute]:[second] [year]] "
 );
@@ -12,12 +12,12 @@ const FORMAT: StaticFormatDescription = format_description!(
 /// The length of a [`Stamp`] in bytes.
 pub const STAMP_LEN: usize = 27;
 
-/// `[Mon Nov  9 06:18:34 2026] `, with the space behind it, ready to be put in front of a text.
+/// `[Mon Nov  9 06:18:34 2026] `, with the space that separates it from the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp([u8; STAMP_LEN]);
 
 impl Stamp {
-    /// The stamp of this moment, as the clocks with its offset show it.
+    /// The stamp of a moment, in the time of its own offset.
     ///
     /// ```
     /// # use threadchat::rules::wire::Stamp;
@@ -28,12 +28,12 @@ impl Stamp {
     #[must_use]
     pub fn at(moment: OffsetDateTime) -> Self {
         let mut stamp = [b' '; STAMP_LEN];
-        // Fails only for years that do not have four digits; the stamp is then blank from there on.
+        // Fails only for years without four digits, and leaves the rest of the stamp blank.
         let _ = moment.format_into(&mut &mut stamp[..], FORMAT);
         Self(stamp)
     }
 
-    /// The text without the stamp that may be in front of it: what looks like one, whatever time it shows.
+    /// The text without the stamp that may be in front of it. Anything that looks like a stamp counts, whatever time it shows.
     ///
     /// ```
     /// # use threadchat::rules::wire::Stamp;
@@ -50,7 +50,7 @@ impl Stamp {
         }
     }
 
-    /// The bytes as they go over the wire.
+    /// The bytes that go over the wire.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; STAMP_LEN] {
         &self.0

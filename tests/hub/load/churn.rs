@@ -1,4 +1,4 @@
-//! Many who come and go at random while others talk.
+//! Many members come and go at random while others talk.
 
 use super::crowd::{Crowd, may_have_many_descriptors};
 use crate::common::*;
@@ -8,17 +8,17 @@ use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many talk, how many at most come and go beside them, how many of those do so in a second, and for how long.
+/// How many members talk, how many others come and go at most, how many of them per second, and for how long.
 struct Churn {
     talkers: usize,
     places: usize,
     in_a_second: usize,
     lasts: Duration,
-    /// Each talker says a line so often.
+    /// The pause between two lines of a talker.
     says_every: Duration,
 }
 
-/// The same numbers each time (xorshift64).
+/// Reproducible random numbers (xorshift64).
 struct Random(u64);
 
 impl Random {
@@ -30,7 +30,7 @@ impl Random {
     }
 }
 
-/// Comes and goes at random until the time is over. How often that was.
+/// Comes and goes at random until the time is over. Returns how often.
 fn come_and_go(port: u16, churn: &Churn) -> usize {
     let (mut crowd, mut random) = (Crowd::new(port, churn.places), Random(88));
     let (began, mut turns) = (Instant::now(), 0);
@@ -41,7 +41,7 @@ fn come_and_go(port: u16, churn: &Churn) -> usize {
             match crowd.socket(number) {
                 None => crowd.joins(number, [127, 0, 2, u8::try_from(random.below(200)).unwrap()]),
                 Some(mut socket) => match random.below(4) {
-                    // Those two are gone when the hub has closed the connection.
+                    // In these two cases the hub closes the connection.
                     0 => drop(socket.write_all(b"88\n")),
                     1 => drop(socket.shutdown(Shutdown::Write)),
                     2 => reset(crowd.takes_out(number)),
@@ -56,7 +56,7 @@ fn come_and_go(port: u16, churn: &Churn) -> usize {
     turns
 }
 
-/// What the talkers have heard of each other: the next number of each, for each.
+/// For each talker, the next number it expects from each other.
 struct Heard {
     next: Vec<Vec<usize>>,
     lines: usize,
@@ -128,12 +128,12 @@ fn nothing_is_lost(churn: &Churn) {
         before.2 as f64 / f64::from(1 << 20),
         after.2 as f64 / f64::from(1 << 20),
     );
-    // Memory that was given back to the allocator is not given back to the system in each case.
+    // The allocator does not always return memory to the system.
     assert!(after.2 <= before.2 + (16 << 20), "{} bytes before, {} after", before.2, after.2);
 }
 
 #[test]
-fn those_who_talk_lose_nothing_while_others_come_and_go() {
+fn talkers_lose_nothing_while_others_come_and_go() {
     nothing_is_lost(&Churn {
         talkers: 20,
         places: 100,
@@ -145,7 +145,7 @@ fn those_who_talk_lose_nothing_while_others_come_and_go() {
 
 #[test]
 #[ignore = "load"]
-fn a_hundred_lose_nothing_in_a_minute_in_which_a_thousand_come_and_go() {
+fn a_hundred_talkers_lose_nothing_while_a_thousand_come_and_go() {
     nothing_is_lost(&Churn {
         talkers: 100,
         places: 1000,

@@ -1,4 +1,4 @@
-//! More clients than there can be threads for: their sockets, and one poller over them.
+//! More clients than there can be threads: their sockets, and one poller for all.
 
 use crate::hub::{call_from, check_stamp};
 use rustix::event::{Timespec, epoll};
@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 
-/// So many sockets are taken from one poll.
+/// The most sockets that one poll returns.
 const EVENTS: usize = 1024;
 
 /// Clients by their number.
@@ -20,19 +20,19 @@ pub struct Crowd {
 
 struct Member {
     socket: TcpStream,
-    /// The beginning of a line whose end has not been read.
+    /// The beginning of a line whose end has not arrived.
     part: Vec<u8>,
 }
 
 impl Crowd {
-    /// Nobody yet; at most so many of a hub at that port.
+    /// An empty crowd of at most `places` clients of the hub at this port.
     pub fn new(port: u16, places: usize) -> Self {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
         let members = std::iter::repeat_with(|| None).take(places).collect();
         Self { port, epoll, events: Vec::with_capacity(EVENTS), members }
     }
 
-    /// The member of this number joins, from this address of this machine.
+    /// Client `number` joins, from this address of this machine.
     #[track_caller]
     pub fn joins(&mut self, number: usize, from: [u8; 4]) {
         let socket = call_from(from, self.port, None);
@@ -43,31 +43,31 @@ impl Crowd {
         self.members[number] = Some(Member { socket, part: Vec::new() });
     }
 
-    /// The connection of a member; `None` if that has gone.
+    /// The connection of a client; `None` after it has ended.
     pub fn socket(&self, number: usize) -> Option<&TcpStream> {
         self.members[number].as_ref().map(|member| &member.socket)
     }
 
-    /// Says a line, which is so short that there is room for it.
+    /// Sends a line that is short enough for the system's buffer.
     #[track_caller]
     pub fn says(&self, number: usize, line: &str) {
         self.socket(number).unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
-    /// Takes a member's connection, so that nothing more is heard of it.
+    /// Removes a client's connection from the crowd.
     pub fn takes_out(&mut self, number: usize) -> TcpStream {
         let member = self.members[number].take().unwrap();
         epoll::delete(&self.epoll, &member.socket).unwrap();
         member.socket
     }
 
-    /// How many there are.
+    /// How many clients are connected.
     pub fn count(&self) -> usize {
         self.members.iter().flatten().count()
     }
 
-    /// Reads what there is for anybody, and waits for it at most so many milliseconds. Each line is passed on without
-    /// its stamp, which is checked. Who is at the end of the stream is none of the crowd any more.
+    /// Waits at most this many milliseconds for input of any client, and reads it. Passes each line on without its stamp,
+    /// after checking that. A client at the end of its stream leaves the crowd.
     pub fn hears(&mut self, milliseconds: i64, mut on_line: impl FnMut(usize, &[u8])) {
         let patience = Timespec { tv_sec: 0, tv_nsec: milliseconds * 1_000_000 };
         let mut events = std::mem::take(&mut self.events);
@@ -99,7 +99,7 @@ impl Member {
     }
 }
 
-/// As many descriptors for this process as it can have.
+/// Raises the limit of descriptors of this process as far as possible.
 pub fn may_have_many_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();

@@ -5,15 +5,15 @@ use crate::common::*;
 use crate::hub::*;
 use std::time::{Duration, Instant};
 
-/// What each client may cost a hub, in bytes. Code that was not optimised needs more of its stacks.
+/// What each client may cost a hub, in bytes. Code without optimization needs larger stacks.
 const EACH: usize = if cfg!(debug_assertions) { 64 << 10 } else { 24 << 10 };
 
-/// So many are there at once, more than `descriptors`, the soft limit that the hub is started with.
+/// `count` clients join at once, more than `descriptors`, the soft limit with which the hub starts.
 fn many_at_once(count: usize, descriptors: usize) {
     may_have_many_descriptors();
     let first = format!("ulimit -Sn {descriptors}");
     let (hub, port) = serve_with(threadchat_after(&first, &["hub", "0"]));
-    // What one costs in any case is not what each of them costs.
+    // The first client costs more than the others.
     Client::joins(port).leaves();
     let before = hub.resident_memory();
 
@@ -21,7 +21,7 @@ fn many_at_once(count: usize, descriptors: usize) {
     let began = Instant::now();
     let is_welcome = |line: &[u8]| usize::from(line.starts_with(b"* hub: welcome to lobby, "));
     for number in 0..count {
-        // A port is not to be had again for a while, and an address has 28,000 of them.
+        // A port cannot be used again for a while, and an address has 28,000 of them.
         crowd.joins(number, [127, 0, 1, u8::try_from(number / 2000).unwrap()]);
         crowd.hears(0, |_, line| greeted += is_welcome(line));
     }
@@ -72,6 +72,6 @@ fn three_hundred_at_once_all_hear_a_message_and_cost_little() {
 #[test]
 #[ignore = "load"]
 fn ten_thousand_at_once_all_hear_a_message_and_cost_little() {
-    // Where the hard limit is lower this tells so.
+    // This fails with a clear message where the hard limit is lower.
     many_at_once(10_000, 1024);
 }

@@ -1,4 +1,4 @@
-//! One who never reads, and one who reads slowly, among others who are to hear everything.
+//! A client that never reads, and one that reads slowly, among others that must get everything.
 
 use crate::common::*;
 use crate::hub::*;
@@ -6,15 +6,15 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// So many listen beside one who speaks and one who does not read.
+/// How many clients listen, beside one that speaks and one that does not read.
 const LISTENERS: usize = 19;
 
-/// The line with this number: so many bytes with its line end.
+/// Line `n`, which has this many bytes with its line end.
 fn numbered(n: usize, bytes: usize) -> String {
     format!("{n:07} {}\n", filler(bytes - 9))
 }
 
-/// Says so many lines of so many bytes, as fast as they are taken.
+/// Sends lines as fast as they are accepted.
 fn says_lines(speaker: &Client, lines: usize, bytes: usize) {
     let mut voice = speaker.voice();
     voice.set_write_timeout(Some(LIMIT)).unwrap();
@@ -24,7 +24,7 @@ fn says_lines(speaker: &Client, lines: usize, bytes: usize) {
     }
 }
 
-/// Hears them, whole and in order, and does this after each.
+/// Reads these lines, complete and in order, and calls `after` after each.
 fn hears_lines(client: &mut Client, lines: usize, bytes: usize, mut after: impl FnMut(usize)) {
     let mut next = 0;
     while next < lines {
@@ -37,7 +37,7 @@ fn hears_lines(client: &mut Client, lines: usize, bytes: usize, mut after: impl 
     }
 }
 
-/// Of 21 clients one never reads. All others get so many lines of so many bytes.
+/// One of 21 clients never reads. All others get all lines.
 fn one_never_reads(lines: usize, bytes: usize, args: &[&str]) {
     let (hub, port) = hub(args);
     let speaker = Client::joins_as(port, "speaker");
@@ -51,7 +51,7 @@ fn one_never_reads(lines: usize, bytes: usize, args: &[&str]) {
         }
     });
     let took = began.elapsed();
-    hub.out.wait_for(&format!("* {} {CUT_OFF}", stalled.name));
+    hub.out.wait_for(&format!("* {} {STALLED}", stalled.name));
     let (memory, deliveries) = (hub.peak_memory(), lines * LISTENERS);
     eprintln!(
         "{}: one of 21 never reads: {deliveries} of {deliveries} deliveries of {lines} lines of {bytes} bytes in \
@@ -64,27 +64,27 @@ fn one_never_reads(lines: usize, bytes: usize, args: &[&str]) {
 }
 
 #[test]
-fn who_never_reads_costs_nobody_a_line() {
+fn a_client_that_never_reads_costs_nobody_a_line() {
     one_never_reads(20_000, 400, &["--stall", "1", "--outbox", "65536"]);
 }
 
 #[test]
 #[ignore = "load"]
-fn who_never_reads_costs_nobody_a_line_of_300_000() {
+fn a_client_that_never_reads_costs_nobody_a_line_of_300_000() {
     one_never_reads(300_000, 64, &[]);
 }
 
-/// With a full outbox for much longer than `--stall`, which is the default.
+/// Its outbox is full for much longer than the default of `--stall`.
 #[test]
 #[ignore = "load"]
-fn who_reads_64_kib_in_a_second_is_never_cut_off_and_loses_nothing() {
+fn a_client_that_reads_64_kib_per_second_is_never_disconnected_and_loses_nothing() {
     const RATE: usize = 64 << 10;
     const LINES: usize = 12_000;
     const BYTES: usize = 400;
     let (hub, port) = hub(&["--outbox", "65536"]);
     let speaker = Client::joins_as(port, "speaker");
     let (mut slow, mut quick) = (Client::joins(port), Client::joins(port));
-    // The room is held up for longer than others here would wait for a line.
+    // The room is held up for longer than clients wait for a line by default.
     slow.waits_for(10 * LIMIT);
     quick.waits_for(10 * LIMIT);
     let began = Instant::now();
@@ -98,6 +98,6 @@ fn who_reads_64_kib_in_a_second_is_never_cut_off_and_loses_nothing() {
     });
     slow.says("I have it all");
     quick.hears(&format!("<{}> I have it all", slow.name));
-    assert!(!hub.out.text().contains(CUT_OFF));
+    assert!(!hub.out.text().contains(STALLED));
     eprintln!("{}: who reads 64 KiB/s got {LINES} lines in {:.1?}", crate::DESIGN, began.elapsed());
 }

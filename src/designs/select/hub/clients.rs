@@ -1,8 +1,9 @@
 //! The connections of the clients, and which of them have become ready.
 //!
-//! `poll` over ten thousand connections would look at each of them for every line. So they are registered once with what
-//! the system has for many (epoll, kqueue), which is one more descriptor to wait for.
+//! `poll` would look at each of ten thousand connections for every line. So they are registered once with the system's
+//! poller for many (epoll, kqueue), which is one more descriptor to wait for.
 
+use crate::designs::hub::observe_written;
 use crate::designs::net;
 use crate::designs::select::pool::Pool;
 use crate::observe::{Observer, Place, Step};
@@ -18,39 +19,39 @@ use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-/// How large the buffer of a client is, in bytes: twice as large as the last read. Ten thousand people who type need little,
-/// and somebody who sends a file is read in few calls.
+/// The size of a client's buffer, in bytes: twice the last read. Ten thousand people who type need little memory, and a client
+/// that sends a file is read in few calls.
 const BUFFER_SIZE: RangeInclusive<usize> = 1024..=64 * 1024;
 
-/// How many posts are written with one call at most.
+/// The most posts that are written with one call.
 const SLICES: usize = 32;
 
-/// How many connections one look finds ready at most. The next finds the others.
-const EVENTS: usize = 1024;
+/// The most connections that one call finds ready. The next call finds the others.
+const MAX_EVENTS: usize = 1024;
 
-/// All connections.
+/// The connections of all clients.
 pub(super) struct Clients {
     poll: Poll,
     events: Events,
     clients: HashMap<Id, Client>,
-    /// Those from which something can be read.
+    /// The clients from which something can be read.
     readable: Vec<Id>,
     observer: Observer,
 }
 
-/// One connection. The system tells once when it has become readable or writable, so that is remembered until a read or
-/// write finds that it is not any more.
+/// One connection. The system reports once that it has become readable or writable, so this is kept until a read or write
+/// finds otherwise.
 struct Client {
     socket: TcpStream,
     /// One buffer. While the hub has it, nothing is read.
     pool: Pool,
-    /// It is on the list of those that are.
+    /// It is in the list of readable clients.
     is_readable: bool,
-    /// It sends no more, which the next reads will find.
+    /// It sends nothing more. Reads still have to get there.
     is_closed: bool,
-    /// It takes no more for now.
+    /// It accepts nothing more for now.
     is_full: bool,
-    /// Number what it is sent and what it sends, if anybody watches.
+    /// Number what is sent to it and received from it, for observers.
     sent: Counter,
     received: Counter,
 }
@@ -63,11 +64,11 @@ pub(super) enum Taken {
 
 impl Clients {
     pub(super) fn new(observer: Observer) -> io::Result<Self> {
-        let (poll, events) = (Poll::new()?, Events::with_capacity(EVENTS));
+        let (poll, events) = (Poll::new()?, Events::with_capacity(MAX_EVENTS));
         Ok(Self { poll, events, clients: HashMap::new(), readable: Vec::new(), observer })
     }
 
-    /// A new one. It is given back if the system cannot watch it.
+    /// Adds a client. Returns the socket if the system cannot watch it.
     pub(super) fn add(&mut self, id: Id, socket: TcpStream) -> Result<(), TcpStream> {
         let both = Interest::READABLE | Interest::WRITABLE;
         let register = |socket: &TcpStream| {
@@ -93,24 +94,20 @@ impl Clients {
         Ok(())
     }
 
-    /// It is over with this client.
+    /// Closes the connection of a client.
     pub(super) fn remove(&mut self, id: Id) {
         if let Some(client) = self.clients.remove(&id) {
-            // Closing it does the same; if this fails, that is why.
+            // Closing it does the same.
             let _ = self.poll.registry().deregister(&mut SourceFd(&client.socket.as_raw_fd()));
         }
     }
 
-    /// Closes one or both halves. That fails only if the client has gone, which reading notices.
+    /// Closes one or both halves. Fails only if the client has gone, which reading notices.
     pub(super) fn shutdown(&self, id: Id, how: Shutdown) {
         let _ = self.clients.get(&id).map(|client| client.socket.shutdown(how));
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.clients.len()
-    }
-
-    /// What becomes readable when one of them has become ready.
+    /// Becomes readable when a client has become ready.
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.poll.registry().as_fd()
     }
@@ -121,10 +118,10 @@ impl Clients {
         self.readable.iter().filter_map(pool).any(|pool| !pool.is_empty())
     }
 
-    /// Looks which have become ready. Those that take more again.
-    pub(super) fn look(&mut self) -> Vec<Id> {
+    /// Finds out which clients have become ready. Returns those that accept bytes again.
+    pub(super) fn find_ready(&mut self) -> Vec<Id> {
         let mut writable = Vec::new();
-        // An error is an interruption: it is looked again.
+        // It fails only if a signal interrupts it, and is called again soon.
         if self.poll.poll(&mut self.events, Some(Duration::ZERO)).is_err() {
             return writable;
         }
@@ -143,12 +140,12 @@ impl Clients {
         writable
     }
 
-    /// Those from which something can be read. [`read`](Self::read) tells whether that is still so.
+    /// The clients that may be readable, for [`read`](Self::read).
     pub(super) fn take_readable(&mut self) -> Vec<Id> {
         std::mem::take(&mut self.readable)
     }
 
-    /// Reads once, if the buffer is there and the socket has something.
+    /// Reads once, if the buffer is back and the socket has something.
     pub(super) fn read(&mut self, id: Id) -> Option<io::Result<Taken>> {
         let client = self.clients.get_mut(&id)?;
         let result = client.read(&self.observer);
@@ -158,7 +155,7 @@ impl Clients {
         result
     }
 
-    /// Writes what this client takes, if it takes anything.
+    /// Writes what a client accepts, if it accepts anything.
     pub(super) fn write(&mut self, id: Id, queue: &Queue) -> Option<io::Result<usize>> {
         let client = self.clients.get_mut(&id).filter(|client| !client.is_full)?;
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -172,7 +169,7 @@ impl Clients {
                     return None;
                 }
                 Ok(written) => {
-                    queue.was_written(written, &mut client.sent, &self.observer);
+                    observe_written(queue, written, &mut client.sent, &self.observer);
                     return Some(Ok(written));
                 }
                 Err(error) => return Some(Err(error)),
@@ -194,7 +191,7 @@ impl Client {
                 let messages = observer.count(&mut self.received, buffer.input());
                 buffer.messages = messages;
                 observer.emit(|| Step::Read { from: Place::Client, bytes, messages });
-                // That was all there was, and what comes later is told of again.
+                // A short read has emptied the socket, and the system will report what comes later.
                 self.is_readable = self.is_closed || bytes == buffer.space().len();
                 Some(Ok(Taken::Input(buffer)))
             }

@@ -6,10 +6,10 @@
 //!  client ──▶ ┐   │                              │
 //!  client ──▶ ├ epoll                            │
 //!  client ──▶ ┘   ▼                              │
-//!   each that has sent something is read once ──▶ decide ──▶ each is written what it takes
+//!   each that has sent something is read once ──▶ decide ──▶ each is written what it accepts
 //! ```
 //!
-//! What all have sent by then is one batch, and what that was for each client is written with one call.
+//! What all clients have sent by then is one batch, and what the batch put into a client's outbox is written with one call.
 
 mod clients;
 
@@ -18,44 +18,38 @@ use super::console::{Console, Typed};
 use super::environment::Environment;
 use super::wait::{Interests, Ready};
 use crate::designs::clock::Clock;
-use crate::observe::{Decision, For, Goodbye, Step};
+use crate::designs::hub::observe_relay;
+use crate::observe::{For, Goodbye, Step};
 use crate::platform;
-use crate::platform::Trimmer;
-use crate::rules::action::{Ending, GRACE};
-use crate::rules::buffer::Buffer;
 use crate::rules::endpoint::CALLERS;
 use crate::rules::exit::Exit;
-use crate::rules::hub::{Action, Hub, Id, Moment, OPERATOR, Refusal, Rules};
-use crate::rules::messages::Messages;
+use crate::rules::hub::{self as rules, Action, Hub, Id, Moment, OPERATOR, Refusal, Settings};
 use crate::rules::notice::Notice;
-use crate::rules::wire::GOODBYE;
+use crate::rules::record::Entry;
 use clients::{Clients, Taken};
 use rustix::event::PollFlags;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Instant;
+use time::OffsetDateTime;
 
-/// How many callers are let in between two waits, so that the others need not wait for all of them.
-const ACCEPTED: usize = 64;
+/// The most callers that are accepted between two waits, so that clients do not wait for all of them.
+const MAX_ACCEPTED: usize = 64;
 
-/// How many bytes the screen is given at a time.
-const SHOWN: usize = 64 * 1024;
-
-/// All there is.
+/// Everything there is.
 pub(super) struct HubLoop {
     hub: Hub,
     callers: Callers,
     clients: Clients,
-    trimmer: Trimmer,
     console: Console,
     clock: Clock,
 }
 
 impl HubLoop {
-    /// Nothing happens before [`run`](Self::run).
+    /// Prepares everything. Nothing happens before [`run`](Self::run).
     pub(super) fn start(
         environment: Environment,
-        rules: Rules,
+        settings: Settings,
         listener: TcpListener,
         port_was_chosen: bool,
     ) -> io::Result<Self> {
@@ -68,31 +62,31 @@ impl HubLoop {
             console.screen.report(&Notice::NoLocalTime);
         }
         console.screen.report(&Notice::Listening { at, port_was_chosen, command: "hub" });
-        let hub = Hub::new(rules, Instant::now());
-        Ok(Self { hub, callers, clients, trimmer: Trimmer::default(), console, clock })
+        let hub = Hub::new(settings, Instant::now());
+        Ok(Self { hub, callers, clients, console, clock })
     }
 
-    /// The whole life of the hub.
+    /// Runs the hub until it ends.
     pub(super) fn run(mut self) -> Exit {
         loop {
-            let at = self.moment();
-            if let Some(exit) = self.perform_actions(at) {
+            let now = self.now();
+            if let Some(exit) = self.perform_actions(now) {
                 return self.end(exit);
             }
             let ready = self.wait();
-            let at = self.moment();
+            let now = self.now();
             for ready in ready {
-                self.handle(ready, at);
+                self.handle(ready, now);
             }
-            self.read_clients(at);
+            self.read_clients(now);
         }
     }
 
-    fn moment(&mut self) -> Moment {
-        Moment { now: Instant::now(), stamp: self.clock.stamp() }
+    fn now(&mut self) -> Moment {
+        Moment { instant: Instant::now(), stamp: self.clock.stamp() }
     }
 
-    /// Waits until something has become possible, or for the next moment at which something is to be done.
+    /// Waits until something has become possible or is due.
     fn wait(&self) -> Vec<Ready> {
         self.console.observer.emit(|| Step::Waits(For::Anything));
         let now = Instant::now();
@@ -102,169 +96,154 @@ impl HubLoop {
         interests.add(self.clients.descriptor(), PollFlags::IN, Ready::Clients);
         let reads_on = self.clients.may_read().then_some(now);
         let transcript = self.console.screen.transcript.deadline();
-        let deadlines = reads_on.into_iter().chain(self.hub.deadline(now)).chain(self.callers.deadline());
+        let deadlines = reads_on.into_iter().chain(self.hub.poll_timeout()).chain(self.callers.deadline());
         interests.wait(deadlines.chain(transcript).min())
     }
 
-    /// Does what has become possible. What is written then, `perform_actions` writes.
-    fn handle(&mut self, ready: Ready, at: Moment) {
+    /// Takes in what has become possible.
+    fn handle(&mut self, ready: Ready, now: Moment) {
         match ready {
             Ready::Signal => {
                 while let Some(signal) = self.console.take_signal() {
-                    self.hub.signalled(signal, at.now);
+                    self.pass_on(rules::Event::Signal(signal), now);
                 }
             }
             Ready::Keyboard => match self.console.read_keyboard() {
-                Some(Typed::Input(buffer)) => {
-                    self.relays(buffer.messages, Messages::NONE);
-                    self.hub.heard(OPERATOR, buffer, at);
-                }
-                Some(Typed::Ended(result)) => self.hub.heard_all(OPERATOR, result, at),
+                Some(Typed::Input(buffer)) => self.pass_on(rules::Event::Read(OPERATOR, buffer), now),
+                Some(Typed::Ended(result)) => self.pass_on(rules::Event::ReadEnded(OPERATOR, result), now),
                 None => {}
             },
             Ready::Clients => {
-                for id in self.clients.look() {
-                    self.write(id, at);
+                for id in self.clients.find_ready() {
+                    self.write(id, now);
                 }
             }
-            Ready::Caller => self.accept(at),
+            Ready::Caller => self.accept(now),
+            // `perform_actions` writes then.
             Ready::Messages | Ready::Notices | Ready::Transcript => self.console.output_is_ready(ready),
-            // That is looked after with the time.
+            // `perform_actions` reads from those who are turned away.
             Ready::TurnedAway => {}
             // Of a conversation of two.
             Ready::Received | Ready::Peer | Ready::Connected => {}
         }
     }
 
-    fn accept(&mut self, at: Moment) {
-        for _ in 0..ACCEPTED {
-            match self.callers.accept(at.now) {
-                Ok(Some((socket, peer))) => self.called(socket, peer, at),
+    fn pass_on(&mut self, event: rules::Event, now: Moment) {
+        observe_relay(&event, &self.console.observer);
+        self.hub.handle(event, now);
+    }
+
+    fn accept(&mut self, now: Moment) {
+        for _ in 0..MAX_ACCEPTED {
+            match self.callers.accept(now.instant) {
+                Ok(Some((socket, peer))) => self.handle_caller(socket, peer, now),
                 Ok(None) => return,
                 Err(notice) => return self.console.screen.report(&notice),
             }
         }
     }
 
-    /// Somebody calls: they join, or are told why not.
-    fn called(&mut self, socket: TcpStream, peer: SocketAddr, at: Moment) {
-        let (socket, refusal) = match self.hub.admits(peer) {
-            Ok(()) => {
+    /// Adds a client for a caller, or tells the caller why not.
+    fn handle_caller(&mut self, socket: TcpStream, peer: SocketAddr, now: Moment) {
+        let (socket, refusal) = match self.hub.admit(peer) {
+            Ok(id) => {
                 platform::prepare_client(&socket);
-                let id = self.hub.new_id();
                 match self.clients.add(id, socket) {
-                    Ok(()) => {
-                        self.trimmer.grew(self.clients.len());
-                        return self.hub.join(id, peer, at);
-                    }
+                    Ok(()) => return self.pass_on(rules::Event::Joined(id, peer), now),
                     Err(socket) => (socket, Refusal::NoResources),
                 }
             }
             Err(refusal) => (socket, refusal),
         };
         self.console.screen.report(&Notice::NotLetIn { peer, refusal });
-        let line = refusal.line(&at.stamp);
-        // An error means that the caller has gone, which is what is wanted of it.
+        // An error means that the caller has gone, which is the purpose.
         if self.callers.being_turned_away() < CALLERS {
-            let _ = self.callers.turn_away(socket, &line, at.now);
+            let _ = self.callers.turn_away(socket, &refusal.line(&now.stamp), now.instant);
         } else {
-            // So many call that nobody waits until this one has read it.
-            let _ = platform::try_write(&socket, &[&line, GOODBYE].concat());
+            let _ = platform::try_write(&socket, &refusal.line_and_goodbye(&now.stamp));
         }
     }
 
-    fn relays(&self, typed: Messages, messages: Messages) {
-        self.console.observer.emit(|| Step::Decides { decision: Decision::Relay, typed, messages });
-    }
-
-    /// Reads once from each client that has sent something, unless what it sent before still waits.
-    fn read_clients(&mut self, at: Moment) {
+    /// Reads once from each client that has sent something, unless what it sent before is still waiting.
+    fn read_clients(&mut self, now: Moment) {
         for id in self.clients.take_readable() {
             match self.clients.read(id) {
-                Some(Ok(Taken::Input(buffer))) => {
-                    self.relays(Messages::NONE, buffer.messages);
-                    self.hub.heard(id, buffer, at);
-                }
-                Some(Ok(Taken::End)) => self.hub.heard_all(id, Ok(()), at),
-                Some(Err(error)) => self.hub.heard_all(id, Err(error), at),
+                Some(Ok(Taken::Input(buffer))) => self.pass_on(rules::Event::Read(id, buffer), now),
+                Some(Ok(Taken::End)) => self.pass_on(rules::Event::ReadEnded(id, Ok(())), now),
+                Some(Err(error)) => self.pass_on(rules::Event::ReadEnded(id, Err(error)), now),
                 None => {}
             }
         }
     }
 
-    /// Does all that is to be done after a batch. How to end, if that is to be done.
-    fn perform_actions(&mut self, at: Moment) -> Option<Exit> {
-        self.hub.set_paused(!self.console.screen.transcript.has_capacity());
-        self.callers.tick(at.now);
-        self.hub.tick(at);
-        for id in self.hub.take_to_write() {
-            self.write(id, at);
-        }
-        while let Some(action) = self.hub.next_action() {
+    /// Does everything there is to do after a batch. Returns how to end when it is time to.
+    fn perform_actions(&mut self, now: Moment) -> Option<Exit> {
+        let is_behind = !self.console.screen.transcript.has_capacity();
+        self.pass_on(rules::Event::TranscriptBehind(is_behind), now);
+        self.callers.tick(now.instant);
+        self.hub.handle_timeout(now);
+        while let Some(action) = self.hub.poll_action() {
             match action {
+                Action::Write(id) => self.write(id, now),
                 Action::HalfClose(id) => self.clients.shutdown(id, Shutdown::Write),
-                Action::HangUp(id) => {
-                    self.clients.remove(id);
-                    self.trimmer.shrunk(self.clients.len());
+                Action::Disconnect(id) => self.clients.remove(id),
+                Action::TrimMemory => platform::trim_memory(),
+                Action::Record { peer, what } => {
+                    let time = OffsetDateTime::now_utc();
+                    self.console.screen.transcript.record_entry(&Entry { time, peer, what });
                 }
-                Action::Record(entry) => self.console.screen.transcript.record_entry(&entry),
-                Action::HeardGoodbye => self.console.observer.emit(|| Step::Goodbye(Goodbye::Heard)),
+                Action::GoodbyeReceived => self.console.observer.emit(|| Step::Goodbye(Goodbye::Heard)),
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::End(exit) => return Some(exit),
             }
         }
-        self.show(at);
+        self.show(now);
         None
     }
 
-    /// Writes to a client what it takes.
-    fn write(&mut self, id: Id, at: Moment) {
+    /// Writes to a client what it accepts.
+    fn write(&mut self, id: Id, now: Moment) {
         while let Some(queue) = self.hub.outbox(id).and_then(|outbox| outbox.queue()) {
             match self.clients.write(id, queue) {
-                Some(Ok(written)) => self.hub.wrote(id, written, at),
+                Some(Ok(written)) => self.hub.handle(rules::Event::Written(id, written), now),
                 Some(Err(error)) => {
-                    // What it has sent is still read.
                     self.clients.shutdown(id, Shutdown::Both);
-                    return self.hub.write_failed(id, error, at.now);
+                    return self.pass_on(rules::Event::WriteFailed(id, error), now);
                 }
                 None => return,
             }
         }
     }
 
-    /// Shows the operator what there is, while the screen takes it.
-    fn show(&mut self, at: Moment) {
-        self.flush(at);
+    /// Shows the operator's lines while the screen keeps up. If this leads to actions, the hub's time-out is due at once.
+    fn show(&mut self, now: Moment) {
+        self.flush(now);
         while !self.console.screen.has_messages()
-            && let Some(queue) = self.hub.outbox(OPERATOR).and_then(|outbox| outbox.queue())
+            && let Some(lines) = self.hub.next_screen_output(now)
         {
-            let lines = queue.copy(SHOWN);
-            let written = lines.len();
-            self.console.screen.show_unrecorded(Buffer::with_output(lines));
-            self.hub.wrote(OPERATOR, written, at);
-            self.flush(at);
+            self.console.screen.show_unrecorded(lines);
+            self.flush(now);
         }
     }
 
-    /// Writes what the outputs take.
-    fn flush(&mut self, at: Moment) {
+    /// Writes what the screen and the transcript accept.
+    fn flush(&mut self, now: Moment) {
         if let Err(error) = self.console.screen.flush() {
-            self.hub.screen_failed(error, at.now);
+            self.pass_on(rules::Event::ScreenFailed(error), now);
         }
-        if let Err(error) = self.console.screen.transcript.flush(at.now) {
+        if let Err(error) = self.console.screen.transcript.flush(now.instant) {
             self.console.screen.report(&Notice::CannotWriteTranscript(error));
         }
     }
 
-    /// Ends, when what is to be shown has been shown, and those who called have been told.
+    /// Shows what is left, and turns away those who have called by now.
     fn end(mut self, exit: Exit) -> Exit {
-        let in_a_hurry = matches!(exit, Exit::Signal(_));
-        let mut ending = Ending { exit, by_force: in_a_hurry.then(|| Instant::now() + GRACE) };
-        if let Some(queue) = self.hub.outbox(OPERATOR).and_then(|outbox| outbox.queue()) {
-            self.console.screen.show_unrecorded(Buffer::with_output(queue.copy(usize::MAX)));
+        let mut ending = rules::ending(exit, Instant::now());
+        if let Some(lines) = self.hub.last_screen_output() {
+            self.console.screen.show_unrecorded(lines);
         }
         self.console.finish_outputs(&mut ending);
-        if !in_a_hurry {
+        if !matches!(exit, Exit::Signal(_)) {
             self.callers.end(Vec::new(), &Refusal::Ending.line(&self.clock.stamp()));
         }
         ending.exit

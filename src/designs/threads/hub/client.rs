@@ -1,6 +1,7 @@
 //! One client: a reader, and a writer if the client is ever behind.
 
 use super::event::Event;
+use crate::designs::hub::observe_written;
 use crate::designs::threads::event::ToMain;
 use crate::designs::threads::pool::Pool;
 use crate::designs::threads::reader::Reader;
@@ -16,21 +17,21 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread::Builder;
 
-/// How many buffers a client-reader has: while main has one, it reads into the other.
+/// The buffers of a client-reader: while one is with main, it reads into the other.
 const BUFFERS: usize = 2;
 
-/// The size of its buffers, in bytes: twice that of the last read. Ten thousand people who type need little memory, and a
-/// file is read in few calls.
+/// The size of each, in bytes: twice the last read. Ten thousand people who type need little memory, and a client that sends
+/// a file is read in few calls.
 const BUFFER_SIZE: RangeInclusive<usize> = 1024..=64 * 1024;
 
-/// The size of the stacks of these threads, in bytes: several times what they use.
+/// The stack of each of these threads, in bytes: several times what they use.
 const STACK: usize = 64 * 1024;
 
-/// How much a writer writes with one call, in bytes. A blocked call shows no progress until it returns: half a second for
-/// the slowest client that must never be disconnected, which reads 64 KiB a second.
+/// The most bytes that a writer writes with one call. A blocked call reports no progress until it returns: at 64 KiB per
+/// second, the slowest speed at which a client is never disconnected, this takes half a second.
 const CHUNK: usize = 32 * 1024;
 
-/// The most posts that one call writes.
+/// The most posts that are written with one call.
 pub(super) const SLICES: usize = 32;
 
 /// The connection and its threads.
@@ -38,23 +39,21 @@ pub(super) struct Client {
     pub(super) connection: Arc<Connection>,
     /// None when it has sent its last event.
     pub(super) reader: Option<Thread>,
-    /// Dropped, it ends the reader even if the client keeps sending, which hanging up does not. None when the client is
-    /// disconnected.
+    /// Dropping it ends the reader even if the client keeps sending, which hanging up does not. None after disconnecting.
     pub(super) running: Option<Sender<Infallible>>,
     writer: Option<Writer>,
-    /// Numbers the lines that are sent to it, if anybody watches.
+    /// Numbers the lines written to it, for observers.
     pub(super) sent: Counter,
     observer: Observer,
 }
 
-/// The thread that writes to a client that is behind. It stays until the client has gone, because such a client will be
-/// behind again.
+/// The thread that writes to a client that is behind. It stays until the client leaves: such a client will be behind again.
 struct Writer {
     queue: Sender<Lent>,
     thread: Thread,
 }
 
-/// What a writer has to write, and the number of the first line.
+/// What a writer writes, and the number of its first line.
 pub(super) type Lent = (Queue, Counter);
 
 impl Client {
@@ -85,7 +84,7 @@ impl Client {
         Ok(Self { connection, reader: Some(reader), running: Some(running), writer: None, sent, observer })
     }
 
-    /// The way to the writer. Starts one if there is none.
+    /// The queue of the writer, which is started if there is none.
     pub(super) fn writer(&mut self, id: Id, to_main: &ToMain<Event>) -> io::Result<&Sender<Lent>> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
@@ -101,7 +100,7 @@ impl Client {
         Ok(&self.writer.insert(writer).queue)
     }
 
-    /// Numbers the lines that the writer gets, if anybody watches.
+    /// Numbers the lines that are about to be lent, for observers.
     pub(super) fn count_lent(&mut self, queue: &Queue) -> Counter {
         let first = self.sent;
         if self.observer.watches() {
@@ -111,7 +110,7 @@ impl Client {
         first
     }
 
-    /// Ends the writer when it has written what it has.
+    /// Lets the writer end: it gets nothing more to write.
     pub(super) fn end_writer(&mut self) -> Option<Thread> {
         self.writer.take().map(|writer| writer.thread)
     }
@@ -121,7 +120,7 @@ fn builder(name: &str) -> Builder {
     Builder::new().name(name.to_owned()).stack_size(STACK)
 }
 
-/// The writer: blocks in writing what main lends it, until main ends it or an error occurs.
+/// The writer: blocks in writing what it is lent, until main drops the queue or an error comes.
 fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMain<Event>) {
     let observer = &to_main.observer;
     let next = || {
@@ -133,7 +132,7 @@ fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMai
             observer.emit(|| Step::Writes { to: Place::Client, bytes: CHUNK.min(queue.bytes()) });
             let event = match write_chunk(connection, &queue) {
                 Ok(written) => {
-                    queue.was_written(written, &mut counter, observer);
+                    observe_written(&queue, written, &mut counter, observer);
                     queue.advance(written);
                     Event::Wrote(id, written)
                 }

@@ -6,8 +6,8 @@
 //!  keyboard ─▶ [stdin-reader] ──┘    of Event           └──▶ [screen-writer] ──▶ screen
 //! ```
 //!
-//! Main handles the events in the channel in batches. After each batch it writes to each client what the batch has for it,
-//! with one call and without blocking: what a client does not take at once goes to a writer of its own.
+//! Main takes everything that waits in the channel as one batch, and then writes to each client what the batch put into its
+//! outbox. That never blocks: what a client does not accept at once goes to a writer of its own.
 
 mod client;
 mod event;
@@ -18,18 +18,15 @@ use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::thread::Thread;
 use crate::designs::clock::Clock;
 use crate::designs::environment::Environment;
+use crate::designs::hub::{observe_relay, observe_written};
 use crate::designs::net;
-use crate::observe::{Decision, For, Goodbye, Place, Step};
-use crate::platform::Trimmer;
+use crate::observe::{For, Goodbye, Place, Step};
 use crate::platform::{self, Connection};
-use crate::rules::action::{Ending, GRACE};
-use crate::rules::buffer::Buffer;
 use crate::rules::endpoint::CALLERS;
 use crate::rules::exit::Exit;
-use crate::rules::hub::{Action, Hub, Id, Moment, OPERATOR, Refusal, Rules};
-use crate::rules::messages::Messages;
+use crate::rules::hub::{self as rules, Action, Hub, Id, Moment, OPERATOR, Refusal, Settings};
 use crate::rules::notice::Notice;
-use crate::rules::wire::GOODBYE;
+use crate::rules::record::Entry;
 use client::{Client, SLICES};
 use crossbeam_channel::{Receiver, bounded};
 use event::Event;
@@ -38,29 +35,26 @@ use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use time::OffsetDateTime;
 
-/// How many events the channel holds. Readers wait while it is full; main never does.
+/// How many events the channel holds. Readers wait while it is full; main never sends.
 const EVENTS: usize = 1024;
 
-/// The most events in one batch: what follows from them is written before the next.
-const BATCH: usize = 256;
+/// The most events in a batch, so that clients do not wait long for what the first of them led to.
+const MAX_BATCH: usize = 256;
 
-/// How many bytes the screen gets at a time.
-const SHOWN: usize = 64 * 1024;
-
-/// When to try again to start a writer, if the system had no thread left.
+/// When the system has no thread left for a writer, how soon to try again.
 const RETRY_AFTER: Duration = Duration::from_millis(10);
 
-/// The state of main.
+/// Everything that main knows. No other thread touches it.
 pub(super) struct HubLoop {
     events: Receiver<Event>,
     hub: Hub,
     callers: Callers,
     clients: HashMap<Id, Client>,
-    trimmer: Trimmer,
-    /// The writers of clients that have gone. They are about to end.
+    /// The writers of clients that have left, which are about to end.
     retired: Vec<Thread>,
-    /// Clients that are behind and have no writer, because none could be started.
+    /// Clients that are behind and for which no writer could be started.
     unserved: Vec<Id>,
     retry_at: Option<Instant>,
     console: Console,
@@ -72,7 +66,7 @@ impl HubLoop {
     /// Starts the threads that do not belong to a client.
     pub(super) fn start(
         environment: Environment,
-        rules: Rules,
+        settings: Settings,
         listener: TcpListener,
         port_was_chosen: bool,
     ) -> io::Result<Self> {
@@ -87,11 +81,10 @@ impl HubLoop {
         console.screen.report(&Notice::Listening { at: callers.address(), port_was_chosen, command: "hub" });
         console.screen.set_prompt("hub");
         Ok(Self {
-            hub: Hub::new(rules, Instant::now()),
+            hub: Hub::new(settings, Instant::now()),
             events,
             callers,
             clients: HashMap::new(),
-            trimmer: Trimmer::default(),
             retired: Vec::new(),
             unserved: Vec::new(),
             retry_at: None,
@@ -101,32 +94,32 @@ impl HubLoop {
         })
     }
 
-    /// The whole life of the hub.
+    /// Runs the hub until it ends.
     pub(super) fn run(mut self) -> Exit {
         loop {
-            let at = self.moment();
-            if let Some(exit) = self.perform_actions(at) {
+            let now = self.now();
+            if let Some(exit) = self.perform_actions(now) {
                 return self.end(exit);
             }
             if let Some(event) = self.next_event() {
-                let at = self.moment();
-                self.handle(event, at);
+                let now = self.now();
+                self.handle(event, now);
                 for event in self.more_events() {
-                    self.handle(event, at);
+                    self.handle(event, now);
                 }
             }
         }
     }
 
-    fn moment(&mut self) -> Moment {
-        Moment { now: Instant::now(), stamp: self.clock.stamp() }
+    fn now(&mut self) -> Moment {
+        Moment { instant: Instant::now(), stamp: self.clock.stamp() }
     }
 
-    /// Waits for the next event, or for the next deadline.
+    /// Waits for the next event, or until something is due.
     fn next_event(&self) -> Option<Event> {
         let event = self.events.try_recv().ok().or_else(|| {
             self.console.observer().emit(|| Step::Waits(For::Event));
-            match self.hub.deadline(Instant::now()).into_iter().chain(self.retry_at).min() {
+            match self.hub.poll_timeout().into_iter().chain(self.retry_at).min() {
                 Some(deadline) => self.events.recv_deadline(deadline).ok(),
                 None => self.events.recv().ok(),
             }
@@ -134,44 +127,38 @@ impl HubLoop {
         event.map(|event| event.taken(self.events.len(), self.console.observer()))
     }
 
-    /// The other events of the batch, without waiting.
+    /// The events that have come in meanwhile.
     fn more_events(&self) -> Vec<Event> {
-        let more = self.events.try_iter().take(BATCH - 1);
+        let more = self.events.try_iter().take(MAX_BATCH - 1);
         more.map(|event| event.taken(self.events.len(), self.console.observer())).collect()
     }
 
-    fn handle(&mut self, event: Event, at: Moment) {
+    fn handle(&mut self, event: Event, now: Moment) {
         match event {
-            Event::Console(event) => self.handle_console(event, at),
-            Event::Heard(id, buffer) => {
-                self.relays(Messages::NONE, buffer.messages);
-                self.hub.heard(id, buffer, at);
-            }
+            Event::Console(event) => self.handle_console(event, now),
+            Event::Heard(id, buffer) => self.pass_on(rules::Event::Read(id, buffer), now),
             Event::HeardAllOf(id, result) => {
-                self.hub.heard_all(id, result, at);
+                self.pass_on(rules::Event::ReadEnded(id, result), now);
                 if let Some(reader) = self.clients.get_mut(&id).and_then(|client| client.reader.take()) {
                     reader.join();
                 }
                 self.forget_if_over(id);
             }
             Event::Wrote(id, bytes) => {
-                self.hub.wrote(id, bytes, at);
-                self.write(id, at);
+                self.pass_on(rules::Event::Written(id, bytes), now);
+                self.write(id, now);
             }
-            Event::WriteFailedTo(id, error) => self.write_failed(id, error, at),
+            Event::WriteFailedTo(id, error) => self.handle_write_failed(id, error, now),
         }
     }
 
-    fn handle_console(&mut self, event: ConsoleEvent, at: Moment) {
+    fn handle_console(&mut self, event: ConsoleEvent, now: Moment) {
         match event {
-            ConsoleEvent::Called(socket, peer) => self.called(socket, peer, at),
-            ConsoleEvent::Typed(buffer) => {
-                self.relays(buffer.messages, Messages::NONE);
-                self.hub.heard(OPERATOR, buffer, at);
-            }
-            ConsoleEvent::InputEnded(result) => self.hub.heard_all(OPERATOR, result, at),
-            ConsoleEvent::Signal(signal) => self.hub.signalled(signal, at.now),
-            ConsoleEvent::ScreenFailed(error) => self.hub.screen_failed(error, at.now),
+            ConsoleEvent::Called(socket, peer) => self.handle_caller(socket, peer, now),
+            ConsoleEvent::Typed(buffer) => self.pass_on(rules::Event::Read(OPERATOR, buffer), now),
+            ConsoleEvent::InputEnded(result) => self.pass_on(rules::Event::ReadEnded(OPERATOR, result), now),
+            ConsoleEvent::Signal(signal) => self.pass_on(rules::Event::Signal(signal), now),
+            ConsoleEvent::ScreenFailed(error) => self.pass_on(rules::Event::ScreenFailed(error), now),
             ConsoleEvent::TranscriptFailed(error) => {
                 self.console.screen.report(&Notice::CannotWriteTranscript(error));
             }
@@ -184,16 +171,16 @@ impl HubLoop {
         }
     }
 
-    fn relays(&self, typed: Messages, messages: Messages) {
-        self.console.observer().emit(|| Step::Decides { decision: Decision::Relay, typed, messages });
+    fn pass_on(&mut self, event: rules::Event, now: Moment) {
+        observe_relay(&event, self.console.observer());
+        self.hub.handle(event, now);
     }
 
-    /// Admits a caller, or tells them why not.
-    fn called(&mut self, socket: TcpStream, peer: SocketAddr, at: Moment) {
+    /// Starts a client for a caller, or tells the caller why not.
+    fn handle_caller(&mut self, socket: TcpStream, peer: SocketAddr, now: Moment) {
         let connection = Arc::new(Connection::new(socket));
-        let admitted = self.hub.admits(peer).and_then(|()| {
+        let admitted = self.hub.admit(peer).and_then(|id| {
             platform::prepare_client(&connection.socket);
-            let id = self.hub.new_id();
             let streams = self.console.observer().begins(|| net::ends(&connection.socket));
             let client = Client::start(id, &connection, &self.to_main, streams);
             client.map(|client| (id, client)).map_err(|_| Refusal::NoResources)
@@ -201,58 +188,61 @@ impl HubLoop {
         match admitted {
             Ok((id, client)) => {
                 self.clients.insert(id, client);
-                self.trimmer.grew(self.clients.len());
-                self.hub.join(id, peer, at);
+                self.pass_on(rules::Event::Joined(id, peer), now);
             }
             Err(refusal) => {
                 self.console.screen.report(&Notice::NotLetIn { peer, refusal });
-                let line = refusal.line(&at.stamp);
                 if self.callers.being_turned_away() < CALLERS {
-                    // If there is no thread for it, the caller got the line at once.
-                    let _ = self.callers.turn_away(connection, line);
+                    // Fails if there is no thread for it, after telling the caller what fits into one call.
+                    let _ = self.callers.turn_away(connection, refusal.line(&now.stamp));
                 } else {
-                    // Too many to wait until this one has read the line.
-                    let _ = platform::write_first(&connection.socket, &[&line, GOODBYE].concat());
+                    // The caller may be gone.
+                    let farewell = refusal.line_and_goodbye(&now.stamp);
+                    let _ = platform::write_first(&connection.socket, &farewell);
                 }
             }
         }
     }
 
-    /// Does what follows from a batch. Returns how to end, if the hub has to.
-    fn perform_actions(&mut self, at: Moment) -> Option<Exit> {
-        self.hub.set_paused(!self.console.screen.transcript_has_capacity());
-        self.hub.tick(at);
-        if self.retry_at.is_some_and(|retry_at| retry_at <= at.now) {
+    /// Does everything there is to do after a batch. Returns how to end when it is time to.
+    fn perform_actions(&mut self, now: Moment) -> Option<Exit> {
+        let is_behind = !self.console.screen.transcript_has_capacity();
+        self.pass_on(rules::Event::TranscriptBehind(is_behind), now);
+        self.hub.handle_timeout(now);
+        if self.retry_at.is_some_and(|retry_at| retry_at <= now.instant) {
             self.retry_at = None;
             for id in std::mem::take(&mut self.unserved) {
-                self.write(id, at);
+                self.write(id, now);
             }
         }
-        for id in self.hub.take_to_write() {
-            self.write(id, at);
-        }
-        self.show(at);
-        while let Some(action) = self.hub.next_action() {
+        while let Some(action) = self.hub.poll_action() {
             match action {
-                // Fails only if the client has gone, which its reader notices.
+                Action::Write(id) => self.write(id, now),
                 Action::HalfClose(id) => {
-                    let _ = self
-                        .clients
-                        .get(&id)
-                        .map(|client| client.connection.socket.shutdown(Shutdown::Write));
+                    if let Some(client) = self.clients.get(&id) {
+                        // Fails only if the client has gone, which its reader notices.
+                        let _ = client.connection.socket.shutdown(Shutdown::Write);
+                    }
                 }
-                Action::HangUp(id) => self.hang_up(id),
-                Action::Record(entry) => self.console.screen.record_entry(entry),
-                Action::HeardGoodbye => self.console.observer().emit(|| Step::Goodbye(Goodbye::Heard)),
+                Action::Disconnect(id) => self.disconnect(id),
+                Action::TrimMemory => platform::trim_memory(),
+                Action::Record { peer, what } => {
+                    let time = OffsetDateTime::now_utc();
+                    self.console.screen.record_entry(Entry { time, peer, what });
+                }
+                Action::GoodbyeReceived => {
+                    self.console.observer().emit(|| Step::Goodbye(Goodbye::Heard));
+                }
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::End(exit) => return Some(exit),
             }
         }
+        self.show(now);
         None
     }
 
-    /// Writes what a client takes without blocking. The rest goes to its writer.
-    fn write(&mut self, id: Id, at: Moment) {
+    /// Writes to a client what it accepts without blocking. The rest goes to its writer.
+    fn write(&mut self, id: Id, now: Moment) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         while let Some(outbox) = self.hub.outbox(id)
             && let Some(queue) = outbox.queue()
@@ -262,49 +252,46 @@ impl HubLoop {
             match platform::try_write_vectored(&client.connection.socket, queue.fill(&mut slices, usize::MAX))
             {
                 Ok(written) => {
-                    queue.was_written(written, &mut client.sent, self.console.observer());
-                    self.hub.wrote(id, written, at);
+                    observe_written(queue, written, &mut client.sent, self.console.observer());
+                    self.hub.handle(rules::Event::Written(id, written), now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let first = client.count_lent(queue);
                     match client.writer(id, &self.to_main) {
-                        // The writer is idle: otherwise it would have the queue, and the outbox would not show it.
+                        // This cannot block: while the writer has something, the outbox does not show its queue.
                         Ok(writer) => drop(writer.send((outbox.lend(), first))),
                         Err(_) => {
                             client.sent = first;
                             self.unserved.push(id);
-                            self.retry_at.get_or_insert(at.now + RETRY_AFTER);
+                            self.retry_at.get_or_insert(now.instant + RETRY_AFTER);
                         }
                     }
                     return;
                 }
-                Err(error) => return self.write_failed(id, error, at),
+                Err(error) => return self.handle_write_failed(id, error, now),
             }
         }
     }
 
-    fn write_failed(&mut self, id: Id, error: io::Error, at: Moment) {
+    fn handle_write_failed(&mut self, id: Id, error: io::Error, now: Moment) {
         if let Some(client) = self.clients.get(&id) {
             client.connection.hang_up();
         }
-        self.hub.write_failed(id, error, at.now);
+        self.pass_on(rules::Event::WriteFailed(id, error), now);
     }
 
-    /// Shows the operator's lines while the screen keeps up.
-    fn show(&mut self, at: Moment) {
+    /// Shows the operator's lines while the screen keeps up. If this leads to actions, the hub's time-out is due at once.
+    fn show(&mut self, now: Moment) {
         while self.console.screen.has_capacity()
-            && let Some(queue) = self.hub.outbox(OPERATOR).and_then(|outbox| outbox.queue())
+            && let Some(lines) = self.hub.next_screen_output(now)
         {
-            let lines = queue.copy(SHOWN);
-            let written = lines.len();
-            self.console.screen.show_unrecorded(Buffer::with_output(lines));
-            self.hub.wrote(OPERATOR, written, at);
+            self.console.screen.show_unrecorded(lines);
         }
     }
 
-    /// Disconnects a client and ends its threads.
-    fn hang_up(&mut self, id: Id) {
+    /// Ends the threads of a client.
+    fn disconnect(&mut self, id: Id) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.connection.hang_up();
             client.running = None;
@@ -319,23 +306,21 @@ impl HubLoop {
     fn forget_if_over(&mut self, id: Id) {
         if self.clients.get(&id).is_some_and(|client| client.running.is_none() && client.reader.is_none()) {
             self.clients.remove(&id);
-            self.trimmer.shrunk(self.clients.len());
         }
     }
 
-    /// Ends all threads, after everything is shown.
+    /// Shows what is left, and ends all threads.
     fn end(mut self, exit: Exit) -> Exit {
-        let in_a_hurry = matches!(exit, Exit::Signal(_));
-        let mut ending = Ending { exit, by_force: in_a_hurry.then(|| Instant::now() + GRACE) };
+        let mut ending = rules::ending(exit, Instant::now());
         self.console.close_keyboard();
-        if let Some(queue) = self.hub.outbox(OPERATOR).and_then(|outbox| outbox.queue()) {
-            self.console.screen.show_unrecorded(Buffer::with_output(queue.copy(usize::MAX)));
+        if let Some(lines) = self.hub.last_screen_output() {
+            self.console.screen.show_unrecorded(lines);
         }
         let mut late = Vec::new();
         self.console.finish_outputs(&self.events, &mut ending, |socket, _| late.push(socket));
         let line = Refusal::Ending.line(&self.clock.stamp());
-        self.callers.end(late, &self.events, &line, in_a_hurry);
-        // Wakes the threads that are blocked by a full channel.
+        self.callers.end(late, &self.events, &line, matches!(exit, Exit::Signal(_)));
+        // This wakes threads that wait for space in the channel.
         drop(self.events);
         let readers = self.clients.into_values().filter_map(|client| client.reader);
         for thread in readers.chain(self.retired) {

@@ -1,14 +1,14 @@
-//! Texts to the lines that are sent.
+//! Turns texts into the lines that are sent.
 
 use crate::rules::sanitize::sanitize;
 use crate::rules::wire::Stamp;
 
-/// Completes a line whose beginning, the stamp and the name, is in `out` from `start` on: appends the text, made harmless,
-/// and the line end. A line that would be longer than `max_line` becomes several, each with that beginning, because
-/// what a peer cuts off an overlong line it may show as a line of its own, which could then pass for anybody's.
-pub(super) fn finish(out: &mut Vec<u8>, start: usize, text: &[u8], max_line: usize) {
-    let beginning = out.len();
-    // Nearly all texts are like this.
+/// Completes a line whose prefix (its stamp and name) is in `out` from `start` on: appends the sanitized text and the line
+/// end. A line longer than `max_line` becomes several, each with that prefix: a peer may show what it cuts off a long line as
+/// a line of its own, and that could then imitate anybody's.
+pub(super) fn finish_line(out: &mut Vec<u8>, start: usize, text: &[u8], max_line: usize) {
+    let text_start = out.len();
+    // Nearly all texts are plain ASCII.
     if text.iter().all(|byte| matches!(byte, b' '..=b'~')) {
         out.extend_from_slice(text);
     } else {
@@ -16,20 +16,19 @@ pub(super) fn finish(out: &mut Vec<u8>, start: usize, text: &[u8], max_line: usi
     }
     out.push(b'\n');
     if out.len() - start > max_line + 1 {
-        cut(out, start, beginning, max_line);
+        split_line(out, start, text_start, max_line);
     }
 }
 
-/// Cuts the line that is in `out` from `start` on into several.
 #[cold]
-fn cut(out: &mut Vec<u8>, start: usize, beginning: usize, max_line: usize) {
+fn split_line(out: &mut Vec<u8>, start: usize, text_start: usize, max_line: usize) {
     let line = out.split_off(start);
-    let (prefix, text) = line.split_at(beginning - start);
-    let (mut rest, most) = (text, (max_line + 1).saturating_sub(prefix.len()).max(5));
+    let (prefix, text) = line.split_at(text_start - start);
+    let (mut rest, max) = (text, (max_line + 1).saturating_sub(prefix.len()).max(5));
     while !rest.is_empty() {
-        let is_last = rest.len() <= most;
-        let mut end = if is_last { rest.len() } else { most - 1 };
-        // Between characters.
+        let is_last = rest.len() <= max;
+        let mut end = if is_last { rest.len() } else { max - 1 };
+        // Do not split a character.
         while !is_last && end > 1 && rest[end] & 0xc0 == 0x80 {
             end -= 1;
         }
@@ -43,11 +42,11 @@ fn cut(out: &mut Vec<u8>, start: usize, beginning: usize, max_line: usize) {
     }
 }
 
-/// The lines of something that the hub says.
-pub(super) fn of_hub(stamp: &Stamp, mark: &str, text: &str, max_line: usize) -> Vec<u8> {
+/// Formats a text of the hub itself.
+pub(super) fn hub_lines(stamp: &Stamp, mark: &str, text: &str, max_line: usize) -> Vec<u8> {
     let mut lines = stamp.as_bytes().to_vec();
     lines.extend_from_slice(mark.as_bytes());
-    finish(&mut lines, 0, text.as_bytes(), max_line);
+    finish_line(&mut lines, 0, text.as_bytes(), max_line);
     lines
 }
 
@@ -57,12 +56,12 @@ mod tests {
 
     fn lines(text: &str, max_line: usize) -> Vec<String> {
         let mut out = b"before\n[stamp] <bob> ".to_vec();
-        finish(&mut out, 7, text.as_bytes(), max_line);
+        finish_line(&mut out, 7, text.as_bytes(), max_line);
         String::from_utf8_lossy(&out).lines().skip(1).map(str::to_owned).collect()
     }
 
     #[test]
-    fn a_text_is_made_harmless() {
+    fn a_text_is_sanitized() {
         assert_eq!(lines("a\x1b[1mb", 99), ["[stamp] <bob> a^[[1mb"]);
     }
 

@@ -1,0 +1,209 @@
+//! What the commands do.
+
+use super::admission::parse_net;
+use super::announcements::Announcement;
+use super::format::finish_line;
+use super::id::{Id, OPERATOR};
+use super::member::Member;
+use super::name::{MAX_NAME, Name, OPERATORS_NAME};
+use super::post::Post;
+use super::room::{LOBBY, Room};
+use super::state::Hub;
+use crate::rules::moment::Moment;
+use crate::rules::record::What;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How many members the welcome lists.
+const WELCOME_LISTED: usize = 20;
+
+/// How many members `/who` lists, and how many rooms `/rooms`.
+const LISTED: usize = 200;
+
+impl Hub {
+    /// The member with this name. The `@` of the operator may be missing.
+    pub(super) fn find(&self, name: &str) -> Option<Id> {
+        let operator = name.strip_prefix('@');
+        // Folding the case of more would cost time for nothing.
+        let name = operator.unwrap_or(name).chars().take(MAX_NAME + 1).collect();
+        let id = self.names.get(Name::of(name).key()).copied();
+        id.filter(|id| operator.is_none() || *id == OPERATOR)
+    }
+
+    pub(super) fn is_present(&self, id: Id) -> bool {
+        self.members.get(&id).is_some_and(|member| member.leaving.is_none())
+    }
+
+    /// `/msg` and `/reply`.
+    pub(super) fn send_private(&mut self, from: Id, to: Id, text: &[u8], now: Moment) {
+        let (Some(sender), Some(receiver)) = (self.members.get(&from), self.members.get(&to)) else { return };
+        if receiver.ignored.contains(&from) {
+            let line = format!("{} ignores you", receiver.name.shown());
+            return self.reply(from, &line, now);
+        }
+        let mut lines = now.stamp.as_bytes().to_vec();
+        lines.extend_from_slice(format!("[{} -> you] ", sender.name.shown()).as_bytes());
+        finish_line(&mut lines, 0, text, self.settings.max_line);
+        self.post(to, &Post::of_hub(lines), now.instant);
+        if let Some(receiver) = self.members.get_mut(&to) {
+            receiver.reply_to = Some(from);
+        }
+    }
+
+    /// `/name`.
+    pub(super) fn rename(&mut self, id: Id, name: &str, now: Moment) {
+        let name = match Name::parse(name) {
+            Ok(name) if id == OPERATOR => name.of_operator(),
+            // Reserved for the operator.
+            Err(_) if id == OPERATOR && name.trim_start_matches('@') == OPERATORS_NAME => {
+                Name::of(OPERATORS_NAME.to_owned()).of_operator()
+            }
+            Ok(name) => name,
+            Err(error) => return self.reply(id, &error.to_string(), now),
+        };
+        if self.names.get(name.key()).is_some_and(|other| *other != id) {
+            return self.reply(id, &format!("the name {} is taken", name.shown()), now);
+        }
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));
+        self.names.remove(old.key());
+        self.names.insert(Arc::clone(name.key()), id);
+        self.reply(id, &format!("you are now {new}"), now);
+        if *old.shown() != new {
+            self.announce(id, Announcement::Renamed, &format!("{} is now {new}", old.shown()), now);
+            self.record(id, |new, _| What::Renamed { old: Arc::clone(old.shown()), new });
+        }
+    }
+
+    /// `/who`.
+    pub(super) fn reply_who(&mut self, id: Id, now: Moment) {
+        let Some(room) = self.members.get(&id).and_then(|member| self.rooms.get(&member.room)) else {
+            return;
+        };
+        let line = self.list_members(room, &format!("in {}", room.name.shown()), id, LISTED);
+        self.reply(id, &line, now);
+    }
+
+    /// The members of a room as `reader` may see them.
+    fn list_members(&self, room: &Room, place: &str, reader: Id, max: usize) -> String {
+        let count = room.members.len();
+        let describe = |member: &Member| match member.peer.filter(|_| reader == OPERATOR) {
+            Some(peer) => format!("{} ({peer})", member.name.shown()),
+            None => member.name.shown().to_string(),
+        };
+        let names = room.members.iter().filter_map(|id| self.members.get(id)).map(describe);
+        let is = if count == 1 { "is" } else { "are" };
+        format!("{count} {is} {place}: {}", list(names, max, count))
+    }
+
+    /// `/rooms`.
+    pub(super) fn reply_rooms(&mut self, id: Id, now: Moment) {
+        let rooms = self.rooms.values().map(|room| format!("{} ({})", room.name.shown(), room.members.len()));
+        let rooms: BTreeSet<_> = rooms.collect();
+        let (count, s) = (rooms.len(), if rooms.len() == 1 { "" } else { "s" });
+        self.reply(id, &format!("{count} room{s}: {}", list(rooms.into_iter(), LISTED, count)), now);
+    }
+
+    /// Tells a member who has entered a room what is going on there.
+    pub(super) fn welcome(&mut self, id: Id, now: Moment) {
+        let Some(member) = self.members.get(&id) else { return };
+        let Some(room) = self.rooms.get(&member.room) else { return };
+        let (room_name, name, history) =
+            (room.name.shown(), member.name.shown(), room.history.lines(&member.ignored));
+        let welcome = format!("welcome to {room_name}, {name}; 88 leaves, /help lists the commands");
+        let who = self.list_members(room, "here", id, WELCOME_LISTED);
+        self.reply(id, &welcome, now);
+        self.reply(id, &who, now);
+        self.post(id, &Post::of_hub(history), now.instant);
+    }
+
+    /// `/join`.
+    pub(super) fn change_room(&mut self, id: Id, room: &str, now: Moment) {
+        let name = match Name::parse(room) {
+            Ok(name) => name,
+            Err(error) => return self.reply(id, &format!("no such room: {error}"), now),
+        };
+        let Some(member) = self.members.get(&id) else { return };
+        if member.room == *name.key() {
+            return self.reply(id, &format!("you are already in {room}"), now);
+        }
+        let shown = Arc::clone(member.name.shown());
+        self.announce(id, Announcement::Left, &format!("{shown} left for {}", name.shown()), now);
+        self.record(id, |name, room| What::Left { name, room, why: "changed rooms".into() });
+        self.leave_room(id);
+        let key = Arc::clone(name.key());
+        let room =
+            self.rooms.entry(Arc::clone(&key)).or_insert_with(|| Room::new(name, self.settings.history));
+        room.members.insert(id);
+        if let Some(member) = self.members.get_mut(&id) {
+            self.outboxes.change_room(member, id, key);
+        }
+        self.welcome(id, now);
+        self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
+        self.record(id, |name, room| What::Joined { name, room });
+    }
+
+    /// Takes a member out of its room. An empty room is forgotten, except the lobby.
+    pub(super) fn leave_room(&mut self, id: Id) {
+        let Some(member) = self.members.get(&id) else { return };
+        let Some(room) = self.rooms.get_mut(&member.room) else { return };
+        room.members.remove(&id);
+        if room.members.is_empty() && &*member.room != LOBBY {
+            self.rooms.remove(&member.room);
+        }
+    }
+
+    /// `/ignore`.
+    pub(super) fn ignore(&mut self, id: Id, name: &str, now: Moment) {
+        let Some(other) = self.find(name) else { return self.reply_no_such_name(id, name, now) };
+        if other == OPERATOR || other == id {
+            return self.reply(id, "you cannot ignore the operator or yourself", now);
+        }
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let position = member.ignored.iter().position(|ignored| *ignored == other);
+        match position {
+            Some(position) => drop(member.ignored.swap_remove(position)),
+            None => member.ignored.push(other),
+        }
+        let ignore = if position.is_some() { "no longer ignore" } else { "now ignore" };
+        let name = self.members.get(&other).map(|other| Arc::clone(other.name.shown())).unwrap_or_default();
+        self.reply(id, &format!("you {ignore} {name}"), now);
+    }
+
+    /// `/ban`.
+    pub(super) fn ban(&mut self, address: &str, now: Moment) {
+        let net = match parse_net(address) {
+            Ok(net) => net,
+            Err(why) => return self.reply(OPERATOR, &why, now),
+        };
+        self.admission.ban(net);
+        let is_there =
+            |member: &Member| member.peer.is_some_and(|peer| net.contains(&peer.ip().to_canonical()));
+        let from_there =
+            self.members.iter().filter(|(_, member)| member.leaving.is_none() && is_there(member));
+        let from_there: BTreeSet<Id> = from_there.map(|(id, _)| *id).collect();
+        self.reply(OPERATOR, &format!("{net} is banned"), now);
+        for id in from_there {
+            self.expel(id, "banned", now);
+        }
+    }
+
+    /// `/kick`, and `/ban` for those who are present.
+    pub(super) fn expel(&mut self, id: Id, how: &str, now: Moment) {
+        let Some(member) = self.members.get(&id) else { return };
+        let (name, room) = (Arc::clone(member.name.shown()), Arc::clone(&member.room));
+        self.reply(id, &format!("you were {how}"), now);
+        self.announce_leaving(id, &format!("was {how}"), true, now);
+        if self.members.get(&OPERATOR).is_some_and(|operator| operator.room != room) {
+            self.reply(OPERATOR, &format!("{name} was {how}"), now);
+        }
+    }
+}
+
+/// The first `max` of `count` names, and how many more there are.
+fn list(names: impl Iterator<Item = String>, max: usize, count: usize) -> String {
+    let listed: Vec<_> = names.take(max).collect();
+    let more = count - listed.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", listed.join(", "))
+}

@@ -1,0 +1,72 @@
+//! What goes into the [`Hub`](super::Hub) and what comes out of it.
+
+use super::id::{Id, OPERATOR};
+use crate::rules::buffer::Buffer;
+use crate::rules::exit::Exit;
+use crate::rules::messages::Messages;
+use crate::rules::notice::Notice;
+use crate::rules::record::What;
+use crate::rules::signal::Signal;
+use std::io;
+use std::net::SocketAddr;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A caller got this id from [`Hub::admit`](super::Hub::admit), is connected, and becomes a member.
+    Joined(Id, SocketAddr),
+    /// A read from this member returned these bytes. The buffer returns to its reader when the hub has executed all of it.
+    Read(Id, Buffer),
+    /// Nothing more can be read from this member.
+    ReadEnded(Id, io::Result<()>),
+    /// This many bytes of a client's outbox have been written.
+    Written(Id, usize),
+    /// Nothing more can be written to this member. Shut the connection down as well, so that reading ends; what was read
+    /// before is still executed.
+    WriteFailed(Id, io::Error),
+    /// Somebody wants the program to end.
+    Signal(Signal),
+    /// The operator's screen cannot be written to.
+    ScreenFailed(io::Error),
+    /// Whether the transcript is behind. While it is, members who speak wait.
+    TranscriptBehind(bool),
+}
+
+impl Event {
+    /// The messages that this event brings in to be relayed, for observers: those typed by the operator, and those of a
+    /// client.
+    #[must_use]
+    pub fn relayed(&self) -> Option<(Messages, Messages)> {
+        match self {
+            Self::Read(OPERATOR, buffer) => Some((buffer.messages, Messages::NONE)),
+            Self::Read(_, buffer) => Some((Messages::NONE, buffer.messages)),
+            _ => None,
+        }
+    }
+}
+
+/// Something for the design to do.
+#[derive(Debug)]
+pub enum Action {
+    /// There is something new in this client's outbox: write it.
+    Write(Id),
+    /// Nothing more will be written to this client: close our half of the connection.
+    HalfClose(Id),
+    /// This client is no member any more: close the connection.
+    Disconnect(Id),
+    /// Many clients have left: return memory to the system.
+    TrimMemory,
+    /// Record this in the transcript, with the present time.
+    Record {
+        /// The client that did it; none if the operator did.
+        peer: Option<SocketAddr>,
+        /// What happened.
+        what: What,
+    },
+    /// A client said goodbye, for observers.
+    GoodbyeReceived,
+    /// Show this to the operator.
+    Report(Notice),
+    /// All clients have left, and the hub ends.
+    End(Exit),
+}

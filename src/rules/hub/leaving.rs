@@ -1,0 +1,140 @@
+//! The ways out: a member leaves the room, gets what is in its outbox, and is disconnected.
+
+use super::announcements::Announcement;
+use super::event::Action;
+use super::id::{Id, OPERATOR};
+use super::post::Post;
+use super::state::Hub;
+use crate::rules::moment::Moment;
+use crate::rules::record::What;
+use crate::rules::wire::{GOODBYE, PAUSE};
+use std::time::Instant;
+
+impl Hub {
+    /// A member has accepted nothing for too long while its outbox was full.
+    pub(super) fn handle_stalled(&mut self, id: Id, now: Moment) {
+        if id == OPERATOR {
+            let Some(operator) = self.members.get_mut(&id) else { return };
+            return self.outboxes.begin_dropping(operator);
+        }
+        let why = format!("was disconnected: accepted nothing for {} s", self.settings.stall.as_secs_f64());
+        self.announce_leaving(id, &why, false, now);
+        self.disconnect(id);
+    }
+
+    /// A member leaves, and the others in the room are told why.
+    pub(super) fn announce_leaving(&mut self, id: Id, why: &str, sends_goodbye: bool, now: Moment) {
+        let Some(member) = self.members.get(&id) else { return };
+        let text = format!("{} {why}", member.name.shown());
+        self.announce(id, Announcement::Left, &text, now);
+        self.record(id, |name, room| What::Left { name, room, why: why.into() });
+        self.leave(id, sends_goodbye, now.instant);
+    }
+
+    /// From here on only what is in the outbox is delivered, and then a goodbye if it is wanted.
+    pub(super) fn leave(&mut self, id: Id, sends_goodbye: bool, now: Instant) {
+        self.withdraw(id);
+        if let Some(member) = self.members.get_mut(&id) {
+            member.begin_leaving(sends_goodbye, now);
+            self.continue_leaving(id, now);
+        }
+    }
+
+    /// Takes a member out of the room and of the lists of names and addresses.
+    fn withdraw(&mut self, id: Id) {
+        self.leave_room(id);
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.leaving.is_none()) else {
+            return;
+        };
+        self.outboxes.unblock(member, id);
+        self.names.remove(member.name.key());
+        if let Some(peer) = member.peer {
+            self.admission.left(peer.ip());
+        }
+        for member in self.members.values_mut() {
+            member.ignored.retain(|ignored| *ignored != id);
+        }
+    }
+
+    /// Sends the goodbye, closes our half, or disconnects, whatever it is time for.
+    pub(super) fn continue_leaving(&mut self, id: Id, now: Instant) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let Some(leaving) = &mut member.leaving else { return };
+        let is_framed = member.inbox.decoder.is_framed();
+        if leaving.sends_goodbye
+            && member.outbox.pending() == 0
+            && (is_framed || member.progress_at + PAUSE <= now)
+        {
+            leaving.sends_goodbye = false;
+            let goodbye = Post::of_hub(GOODBYE.to_vec());
+            self.outboxes.post(member, id, &goodbye, now);
+        }
+        let Some(leaving) = &mut member.leaving else { return };
+        let is_delivered =
+            member.outbox.pending() == 0 && (!leaving.sends_goodbye || member.outbox.is_closed());
+        if is_delivered && !leaving.is_half_closed {
+            leaving.is_half_closed = true;
+            self.actions.push_back(Action::HalfClose(id));
+        }
+        let has_ended = member.inbox.ended.is_some();
+        let is_late = member.disconnect_at().is_some_and(|late| late <= now);
+        if is_late || (is_delivered && has_ended) {
+            self.disconnect(id);
+        } else {
+            self.update_timer(id);
+        }
+    }
+
+    /// Forgets a member.
+    pub(super) fn disconnect(&mut self, id: Id) {
+        self.withdraw(id);
+        let Some(member) = self.members.remove(&id) else { return };
+        if let Some(timer) = member.timer {
+            self.timers.remove(&(timer, id));
+        }
+        self.actions.push_back(Action::Disconnect(id));
+        if self.trim.left(self.members.len()) {
+            self.actions.push_back(Action::TrimMemory);
+        }
+        self.end_if_empty();
+    }
+
+    /// Disconnects all clients, whatever is in their outboxes.
+    pub(super) fn disconnect_all(&mut self) {
+        let clients = self.members.keys().copied().filter(|id| *id != OPERATOR);
+        for id in clients.collect::<Vec<_>>() {
+            self.disconnect(id);
+        }
+    }
+
+    /// Says goodbye to everybody. The hub ends when all have got what is in their outboxes.
+    pub(super) fn say_goodbye_to_all(&mut self, now: Instant) {
+        let present = self.members.iter().filter(|(id, member)| **id != OPERATOR && member.leaving.is_none());
+        for id in present.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.record(id, |name, room| What::Left { name, room, why: "the hub ended".into() });
+            self.leave(id, true, now);
+        }
+        self.end_if_empty();
+    }
+
+    fn end_if_empty(&mut self) {
+        if let Some(exit) = self.ending
+            && self.members.keys().all(|id| *id == OPERATOR)
+        {
+            self.actions.push_back(Action::End(exit));
+        }
+    }
+
+    /// Keeps the list of timers up to date with what a member waits for.
+    pub(super) fn update_timer(&mut self, id: Id) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let next = member.next_timer().filter(|_| id != OPERATOR);
+        if next != member.timer {
+            if let Some(timer) = member.timer {
+                self.timers.remove(&(timer, id));
+            }
+            self.timers.extend(next.map(|next| (next, id)));
+            member.timer = next;
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What goes into the outboxes and the transcript: what members say, announcements and replies.
+
+use super::announcements::Announcement;
+use super::event::Action;
+use super::format::{finish_line, hub_lines};
+use super::id::Id;
+use super::post::Post;
+use super::state::Hub;
+use crate::rules::moment::Moment;
+use crate::rules::record::What;
+use crate::rules::wire::STAMP_LEN;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The two forms of a line that a member says to the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    /// `/me`
+    Emote,
+}
+
+impl Form {
+    /// What comes before and after the name.
+    fn around_name(self) -> [&'static str; 2] {
+        match self {
+            Self::Text => ["<", "> "],
+            Self::Emote => ["* ", " "],
+        }
+    }
+}
+
+impl Hub {
+    /// Appends to `lines` what a member says.
+    pub(super) fn append_lines(&self, id: Id, form: Form, text: &[u8], lines: &mut Vec<u8>, now: Moment) {
+        let Some(member) = self.members.get(&id) else { return };
+        let start = lines.len();
+        lines.extend_from_slice(now.stamp.as_bytes());
+        let [before, after] = form.around_name();
+        for part in [before, member.name.shown(), after] {
+            lines.extend_from_slice(part.as_bytes());
+        }
+        finish_line(lines, start, text, self.settings.max_line);
+    }
+
+    /// Posts [these lines](Self::append_lines) of a member to the others in the room, and adds them to its history.
+    pub(super) fn publish(&mut self, id: Id, form: Form, lines: Vec<u8>, now: Moment) {
+        let Some(member) = self.members.get(&id).filter(|_| !lines.is_empty()) else { return };
+        let [before, after] = form.around_name();
+        let prefix = STAMP_LEN + before.len() + member.name.shown().len() + after.len();
+        let post = Arc::new(Post { author: Some(id), lines, prefix });
+        if let Some(room) = self.rooms.get_mut(&member.room) {
+            room.history.add(&post);
+        }
+        let acted = form == Form::Emote;
+        self.record(id, |name, room| What::Said { name, room, post: Arc::clone(&post), acted });
+        self.post_to_others(id, &post, now.instant);
+    }
+
+    /// Posts to the others in the room of `id`, except to those who ignore the author.
+    fn post_to_others(&mut self, id: Id, post: &Arc<Post>, now: Instant) {
+        let Some(room) = self.members.get(&id).and_then(|member| self.rooms.get(&member.room)) else {
+            return;
+        };
+        for to in room.members.iter().filter(|to| **to != id) {
+            if let Some(member) = self.members.get_mut(to)
+                && post.author.is_none_or(|author| !member.ignored.contains(&author))
+            {
+                self.outboxes.post(member, *to, post, now);
+            }
+        }
+    }
+
+    /// Posts to one member.
+    pub(super) fn post(&mut self, to: Id, post: &Arc<Post>, now: Instant) {
+        let Some(member) = self.members.get_mut(&to) else { return };
+        self.outboxes.post(member, to, post, now);
+    }
+
+    /// Sends a line of the hub to one member.
+    pub(super) fn reply(&mut self, to: Id, text: &str, now: Moment) {
+        let lines = hub_lines(&now.stamp, "* hub: ", text, self.settings.max_line);
+        self.post(to, &Post::of_hub(lines), now.instant);
+    }
+
+    pub(super) fn reply_no_such_name(&mut self, to: Id, name: &str, now: Moment) {
+        self.reply(to, &format!("there is no {name} here"), now);
+    }
+
+    /// Announces to the others in the room what happened to a member, or counts it for a summary.
+    pub(super) fn announce(&mut self, id: Id, what: Announcement, text: &str, now: Moment) {
+        let Some(room) = self.members.get(&id).and_then(|member| self.rooms.get_mut(&member.room)) else {
+            return;
+        };
+        if room.announcements.try_announce(what, now.instant) {
+            let lines = hub_lines(&now.stamp, "* ", text, self.settings.max_line);
+            self.post_to_others(id, &Post::of_hub(lines), now.instant);
+        } else {
+            self.summarizing.insert(Arc::clone(room.name.key()));
+        }
+    }
+
+    /// Posts the summaries that are due.
+    pub(super) fn announce_summaries(&mut self, now: Moment) {
+        self.summarizing.retain(|key| {
+            let Some(room) = self.rooms.get_mut(key) else { return false };
+            let Some(text) = room.announcements.take_summary(now.instant) else { return true };
+            let post = Post::of_hub(hub_lines(&now.stamp, "* hub: ", &text, self.settings.max_line));
+            for to in &room.members {
+                if let Some(member) = self.members.get_mut(to) {
+                    self.outboxes.post(member, *to, &post, now.instant);
+                }
+            }
+            false
+        });
+    }
+
+    /// Records something that a member did, if there is a transcript.
+    pub(super) fn record(&mut self, id: Id, what: impl FnOnce(Arc<str>, Arc<str>) -> What) {
+        let Some(member) = self.members.get(&id).filter(|_| self.settings.transcribed) else { return };
+        let Some(room) = self.rooms.get(&member.room) else { return };
+        let what = what(Arc::clone(member.name.shown()), Arc::clone(room.name.shown()));
+        self.actions.push_back(Action::Record { peer: member.peer, what });
+    }
+}

@@ -1,0 +1,307 @@
+//! The hub's state, and everything that a design calls.
+
+use super::admission::Admission;
+use super::announcements::Announcement;
+use super::event::{Action, Event};
+use super::format::hub_lines;
+use super::id::{Id, OPERATOR};
+use super::inbox::Inbox;
+use super::member::Member;
+use super::name::{Name, OPERATORS_NAME};
+use super::outbox::Outbox;
+use super::outboxes::Outboxes;
+use super::post::Post;
+use super::refusal::Refusal;
+use super::room::{LOBBY, Room};
+use super::settings::Settings;
+use super::trim::Trim;
+use crate::rules::action::{Ending, GRACE};
+use crate::rules::buffer::Buffer;
+use crate::rules::errors;
+use crate::rules::exit::Exit;
+use crate::rules::moment::Moment;
+use crate::rules::notice::Notice;
+use crate::rules::record::What;
+use crate::rules::signal::Signal;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// How many bytes the operator's screen gets at a time.
+const SCREEN_BYTES: usize = 64 * 1024;
+
+/// The rules of a chat with many members.
+///
+/// A design passes everything that happens to [`handle`](Self::handle). When a batch of events has been handled it calls
+/// [`handle_timeout`](Self::handle_timeout), and then [`poll_action`](Self::poll_action) until that returns `None`, performing
+/// each action; events that performing one leads to, such as [`Event::Written`], are handled at once. Then it waits for the
+/// next event, but no longer than until [`poll_timeout`](Self::poll_timeout).
+///
+/// Lines for clients go through their [outboxes](Self::outbox), and lines for the operator through
+/// [`next_screen_output`](Self::next_screen_output) whenever the screen accepts more.
+#[derive(Debug)]
+pub struct Hub {
+    pub(super) settings: Settings,
+    pub(super) admission: Admission,
+    pub(super) members: HashMap<Id, Member>,
+    last_id: usize,
+    /// The members by the keys of their names.
+    pub(super) names: HashMap<Arc<str>, Id>,
+    last_user: u64,
+    /// By the keys of their names.
+    pub(super) rooms: HashMap<Arc<str>, Room>,
+    /// The rooms that will get a summary of announcements.
+    pub(super) summarizing: BTreeSet<Arc<str>>,
+    pub(super) outboxes: Outboxes,
+    /// The members whose lines wait for somebody's outbox or for the transcript, in the order in which they resume.
+    pub(super) held: VecDeque<Id>,
+    pub(super) timers: BTreeSet<(Instant, Id)>,
+    /// The transcript is behind: nobody's text is executed.
+    pub(super) is_paused: bool,
+    /// The hub is ending, and how.
+    pub(super) ending: Option<Exit>,
+    pub(super) trim: Trim,
+    pub(super) actions: VecDeque<Action>,
+    /// When something last happened.
+    now: Instant,
+}
+
+/// How a design is to end after [`Action::End`]. After a signal it waits for nothing longer than [`GRACE`].
+#[must_use]
+pub fn ending(exit: Exit, now: Instant) -> Ending {
+    Ending { exit, by_force: matches!(exit, Exit::Signal(_)).then(|| now + GRACE) }
+}
+
+impl Hub {
+    /// A hub without members except the operator, if there is one.
+    #[must_use]
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        let lobby = Name::of(LOBBY.to_owned());
+        let mut hub = Self {
+            admission: Admission::new(settings.admission.clone()),
+            members: HashMap::new(),
+            last_id: OPERATOR.0,
+            names: HashMap::new(),
+            last_user: 0,
+            rooms: HashMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
+            summarizing: BTreeSet::new(),
+            outboxes: Outboxes::new(settings.outbox, settings.stall),
+            held: VecDeque::new(),
+            timers: BTreeSet::new(),
+            is_paused: false,
+            ending: None,
+            trim: Trim::default(),
+            actions: VecDeque::new(),
+            now,
+            settings,
+        };
+        if hub.settings.operator {
+            hub.add_member(OPERATOR, Name::of(OPERATORS_NAME.to_owned()).of_operator(), None, now);
+        }
+        hub
+    }
+
+    /// Decides whether a caller may join. If so, start what its connection needs, and handle [`Event::Joined`] with this id.
+    ///
+    /// # Errors
+    /// The caller may not. [`Refusal::line`] is what to send it.
+    pub fn admit(&mut self, peer: SocketAddr) -> Result<Id, Refusal> {
+        if self.ending.is_some() {
+            return Err(Refusal::Ending);
+        }
+        if self.is_paused {
+            return Err(Refusal::Transcript);
+        }
+        self.admission.admit(peer.ip(), self.members.len())?;
+        self.last_id += 1;
+        Ok(Id(self.last_id))
+    }
+
+    /// Takes in something that happened.
+    pub fn handle(&mut self, event: Event, now: Moment) {
+        self.now = now.instant;
+        match event {
+            Event::Joined(id, peer) => self.join(id, peer, now),
+            Event::Read(id, buffer) => self.handle_read(id, buffer, now),
+            Event::ReadEnded(id, result) => self.handle_read_ended(id, result, now),
+            Event::Written(id, bytes) => self.handle_written(id, bytes, now),
+            Event::WriteFailed(id, error) => self.handle_write_failed(id, error, now.instant),
+            Event::Signal(signal) => self.handle_signal(signal, now.instant),
+            Event::ScreenFailed(error) => self.handle_screen_failed(error, now.instant),
+            Event::TranscriptBehind(is_behind) => {
+                self.outboxes.may_resume |= self.is_paused && !is_behind;
+                self.is_paused = is_behind;
+            }
+        }
+    }
+
+    /// The next thing to do: first everything there is to write, then the other actions in the order in which they came up.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        let Some(id) = self.outboxes.to_write.pop_front() else { return self.actions.pop_front() };
+        if let Some(member) = self.members.get_mut(&id) {
+            member.write_is_queued = false;
+        }
+        Some(Action::Write(id))
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before. It changes with each event and action.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.outboxes.may_resume || !self.outboxes.to_write.is_empty() || !self.actions.is_empty() {
+            return Some(self.now);
+        }
+        let summarizing = self.summarizing.iter().filter_map(|room| self.rooms.get(room));
+        let summary = summarizing.filter_map(|room| room.announcements.summary_at()).min();
+        let timer = self.timers.first().map(|(due, _)| *due);
+        timer.into_iter().chain(self.outboxes.check_at).chain(summary).min()
+    }
+
+    /// Does what is due, and lets members resume that waited for an outbox or for the transcript. Call it after each batch of
+    /// events, too.
+    pub fn handle_timeout(&mut self, now: Moment) {
+        self.now = now.instant;
+        while let Some((_, id)) = self.timers.first().copied().filter(|(due, _)| *due <= now.instant) {
+            self.timers.pop_first();
+            if let Some(member) = self.members.get_mut(&id) {
+                member.timer = None;
+                match member.leaving {
+                    Some(_) => self.continue_leaving(id, now.instant),
+                    None => self.process(id, now),
+                }
+            }
+        }
+        for id in self.outboxes.stalled(&self.members, now.instant) {
+            self.handle_stalled(id, now);
+        }
+        self.announce_summaries(now);
+        self.resume_held(now);
+    }
+
+    /// The outbox of a member, from which the design writes.
+    pub fn outbox(&mut self, id: Id) -> Option<&mut Outbox> {
+        self.members.get_mut(&id).map(|member| &mut member.outbox)
+    }
+
+    /// The next lines for the operator's screen, which count as written from here on. Ask for them when the screen has
+    /// accepted what it got before.
+    pub fn next_screen_output(&mut self, now: Moment) -> Option<Buffer> {
+        let lines = self.outbox(OPERATOR)?.queue()?.copy(SCREEN_BYTES);
+        self.handle(Event::Written(OPERATOR, lines.len()), now);
+        Some(Buffer::with_output(lines))
+    }
+
+    /// After [`Action::End`]: all remaining lines for the operator's screen.
+    pub fn last_screen_output(&mut self) -> Option<Buffer> {
+        Some(Buffer::with_output(self.outbox(OPERATOR)?.queue()?.copy(usize::MAX)))
+    }
+
+    fn join(&mut self, id: Id, peer: SocketAddr, now: Moment) {
+        let name = loop {
+            self.last_user += 1;
+            let name = Name::of(format!("user{}", self.last_user));
+            if !self.names.contains_key(name.key()) {
+                break name;
+            }
+        };
+        self.admission.joined(peer.ip());
+        let shown = Arc::clone(name.shown());
+        self.add_member(id, name, Some(peer), now.instant);
+        self.trim.joined(self.members.len());
+        let motd = self.settings.motd.iter();
+        let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
+        let motd = Post::of_hub(motd.collect());
+        self.post(id, &motd, now.instant);
+        self.welcome(id, now);
+        self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
+        self.record(id, |name, room| What::Joined { name, room });
+    }
+
+    fn add_member(&mut self, id: Id, name: Name, peer: Option<SocketAddr>, now: Instant) {
+        let lobby: Arc<str> = LOBBY.into();
+        self.names.insert(Arc::clone(name.key()), id);
+        if let Some(lobby) = self.rooms.get_mut(&lobby) {
+            lobby.members.insert(id);
+        }
+        let inbox = Inbox::new(self.settings.max_line);
+        self.members.insert(id, Member::new(name, peer, lobby, inbox, now));
+    }
+
+    fn handle_read(&mut self, id: Id, buffer: Buffer, now: Moment) {
+        let is_wanted = |member: &&mut Member| member.leaving.is_none() && member.inbox.ended.is_none();
+        let Some(member) = self.members.get_mut(&id).filter(is_wanted) else { return };
+        let was_waiting = member.inbox.is_waiting();
+        member.inbox.buffers.push_back((buffer, now.instant));
+        if !was_waiting || id == OPERATOR {
+            self.process(id, now);
+        }
+    }
+
+    fn handle_read_ended(&mut self, id: Id, result: io::Result<()>, now: Moment) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.inbox.ended = Some(result);
+        if member.leaving.is_some() {
+            self.continue_leaving(id, now.instant);
+        } else if !member.inbox.is_waiting() {
+            self.process(id, now);
+        }
+    }
+
+    fn handle_written(&mut self, id: Id, bytes: usize, now: Moment) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let missed = self.outboxes.written(member, id, bytes, now.instant);
+        if member.leaving.is_some() {
+            self.continue_leaving(id, now.instant);
+        }
+        if let Some(missed) = missed {
+            self.reply(id, &format!("{missed} lines were not shown: the screen did not accept them"), now);
+        }
+    }
+
+    fn handle_write_failed(&mut self, id: Id, error: io::Error, now: Instant) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        self.outboxes.unblock(member, id);
+        member.outbox.close();
+        member.write_error.get_or_insert(error);
+        if member.leaving.is_some() {
+            self.continue_leaving(id, now);
+        }
+    }
+
+    /// The first signal says goodbye to everybody; the second does not wait for that.
+    fn handle_signal(&mut self, signal: Signal, now: Instant) {
+        match self.ending.replace(Exit::Signal(signal)) {
+            None => self.say_goodbye_to_all(now),
+            Some(_) => self.disconnect_all(),
+        }
+    }
+
+    /// That nobody reads the screen any more (`| head`) is a reason to end, but not a failure.
+    fn handle_screen_failed(&mut self, error: io::Error, now: Instant) {
+        if errors::is_broken_pipe(&error) {
+            return self.end(Exit::InOrder, now);
+        }
+        self.actions.push_back(Action::Report(Notice::CannotWriteScreen(error)));
+        self.end(Exit::Failed, now);
+    }
+
+    pub(super) fn end(&mut self, exit: Exit, now: Instant) {
+        if self.ending.is_none() {
+            self.ending = Some(exit);
+            self.say_goodbye_to_all(now);
+        }
+    }
+
+    fn resume_held(&mut self, now: Moment) {
+        if !std::mem::take(&mut self.outboxes.may_resume) {
+            return;
+        }
+        for id in std::mem::take(&mut self.held) {
+            if let Some(member) = self.members.get_mut(&id) {
+                member.inbox.backlog.is_held = false;
+                self.process(id, now);
+            }
+        }
+    }
+}
