@@ -351,7 +351,7 @@ fn the_suspend_key_stops_it_and_the_line_is_there_again_afterwards() {
 #[test]
 fn a_terminal_that_does_not_answer_is_used_as_it_is() {
     let (mut terminal, mut socket) = be_called_by(|port| Program::start_at_terminal(&["connect", port]));
-    terminal.out.wait_for("no line editor here");
+    terminal.out.wait_for("cannot use the line editor");
     terminal.types("hello\n");
     assert_eq!(text(&read_line(&socket)), "hello");
     socket.write_all(b"hi\n88\n").unwrap();

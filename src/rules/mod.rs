@@ -5,6 +5,7 @@ pub mod conversation;
 pub mod endpoint;
 pub mod errors;
 pub mod exit;
+pub mod failure;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod input;

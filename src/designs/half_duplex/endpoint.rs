@@ -74,8 +74,9 @@ impl Observe for Outputs {
 }
 
 impl Endpoint {
-    pub(super) fn new(environment: Environment, settings: Settings) -> Self {
-        let Environment { keyboard, screen: messages, notices, verbosity, mut observer, .. } = environment;
+    pub(super) fn new(mut environment: Environment, settings: Settings) -> Self {
+        let keyboard = environment.take_keyboard();
+        let Environment { screen: messages, notices, verbosity, mut observer, .. } = environment;
         let outputs = Outputs(Arc::new(Mutex::new(Shown { messages, notices })));
         if verbosity == Verbosity::Verbose {
             observer = observer.and(Arc::new(outputs.clone()));

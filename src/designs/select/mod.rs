@@ -28,7 +28,6 @@
 mod callers;
 mod connector;
 mod console;
-mod environment;
 #[cfg(feature = "hub")]
 mod hub;
 mod main_loop;
@@ -39,51 +38,31 @@ mod session;
 mod transcript;
 mod wait;
 
-pub use environment::Environment;
-
-use crate::designs::connect::Call;
+use crate::designs::Task;
+use crate::designs::environment::Environment;
+use crate::rules::errors;
 use crate::rules::exit::Exit;
-#[cfg(feature = "hub")]
-use crate::rules::hub::Rules;
-use crate::rules::settings::Settings;
+use crate::rules::failure::Failure;
 use main_loop::MainLoop;
 use std::io;
-use std::net::TcpListener;
 
-/// Waits for callers and talks with them, one at a time; after the first one it ends if that is all it is to
-/// do (`once`). Where it listens is always told unless the user has chosen the port.
+/// Does a task from start to end.
 ///
 /// # Errors
-/// The system lets us neither set nor ask what is needed about the listening socket.
-pub fn serve(
-    environment: Environment,
-    settings: Settings,
-    listener: TcpListener,
-    port_was_chosen: bool,
-    once: bool,
-) -> io::Result<Exit> {
+/// The system lets us neither set nor ask what we need about the listening socket, or gives a hub no poller.
+pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure> {
     let observer = environment.observer.clone();
-    observer.watch(|| Ok(MainLoop::serve(environment, settings, listener, port_was_chosen, once)?.run()))
-}
-
-/// Lets any number of people talk with each other.
-///
-/// # Errors
-/// The system lets us neither set nor ask what is needed about the listening socket, or gives us no poller.
-#[cfg(feature = "hub")]
-pub fn hub(
-    environment: Environment,
-    rules: Rules,
-    listener: TcpListener,
-    port_was_chosen: bool,
-) -> io::Result<Exit> {
-    let observer = environment.observer.clone();
-    observer.watch(|| Ok(hub::HubLoop::start(environment, rules, listener, port_was_chosen)?.run()))
-}
-
-/// Calls somebody and talks with them.
-#[must_use]
-pub fn connect(environment: Environment, settings: Settings, call: Call) -> Exit {
-    let observer = environment.observer.clone();
-    observer.watch(|| MainLoop::connect(environment, settings, call).run())
+    let life = || -> io::Result<Exit> {
+        Ok(match task {
+            Task::Serve { listener, port_was_chosen, once, settings } => {
+                MainLoop::serve(environment, settings, listener, port_was_chosen, once)?.run()
+            }
+            Task::Connect { call, settings } => MainLoop::connect(environment, settings, call).run(),
+            #[cfg(feature = "hub")]
+            Task::Hub { listener, port_was_chosen, rules } => {
+                hub::HubLoop::start(environment, rules, listener, port_was_chosen)?.run()
+            }
+        })
+    };
+    observer.watch(life).map_err(|error| Failure::new("cannot listen", &error).hint(errors::hint(&error)))
 }

@@ -8,11 +8,11 @@ use crate::rules::messages::Messages;
 use crate::rules::notice::{Importance, Notice};
 use crate::rules::record::What;
 use crate::rules::settings::Verbosity;
-use crate::terminal::{Kind, mark};
+use crate::terminal::{Display, Kind, mark};
 use std::collections::VecDeque;
-use std::fmt::Display;
+use std::fmt;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// From how many items on notices are dropped and counted. Messages are few, because they come in the buffers of the
@@ -48,9 +48,8 @@ struct Output {
 impl Screen {
     /// What is shown goes there.
     pub(super) fn new(
-        screen: OwnedFd,
-        notices: Option<OwnedFd>,
-        marked: Option<bool>,
+        screen: Box<dyn Display>,
+        notices: Option<Box<dyn Display>>,
         verbosity: Verbosity,
         observer: Observer,
         transcript: Transcript,
@@ -58,11 +57,11 @@ impl Screen {
         let told = (verbosity == Verbosity::Verbose).then(Arc::<Told>::default);
         let observer = told.iter().fold(observer, |observer, told| observer.and(Arc::clone(told) as _));
         Self {
+            marked: screen.marks(),
             messages: Output::new(screen, Place::Screen),
             notices: notices.map(|notices| Output::new(notices, Place::Notices)),
             observer,
             told,
-            marked,
             verbosity,
             works: true,
             lost: 0,
@@ -129,7 +128,7 @@ impl Screen {
         }
     }
 
-    fn try_notice(&mut self, kind: Kind, text: &dyn Display) -> bool {
+    fn try_notice(&mut self, kind: Kind, text: &dyn fmt::Display) -> bool {
         let output = match &mut self.notices {
             Some(notices) => notices,
             // On a terminal that is gone, there is nobody left to tell.
@@ -216,7 +215,7 @@ impl Observe for Told {
 }
 
 impl Output {
-    fn new(to: OwnedFd, place: Place) -> Self {
+    fn new(to: Box<dyn Display>, place: Place) -> Self {
         Self { out: Out::new(to), place, queue: VecDeque::new(), is_full: false }
     }
 

@@ -44,14 +44,11 @@ enum Output {
 }
 
 impl Console {
-    pub(super) fn start(environment: Environment, to_main: &ToMain) -> io::Result<Self> {
-        let mut screen = Screen::start(
-            environment.screen,
-            environment.screen_direct,
-            environment.notices,
-            environment.verbosity,
-            to_main,
-        )?;
+    pub(super) fn start(mut environment: Environment, to_main: &ToMain) -> io::Result<Self> {
+        let keyboard = environment.take_keyboard();
+        let direct = environment.nonblocking_screen();
+        let mut screen =
+            Screen::start(environment.screen, direct, environment.notices, environment.verbosity, to_main)?;
         let to_main = to_main.watched_by(screen.observer());
         let observer = &to_main.observer;
         if let Some(transcript) = environment.transcript {
@@ -71,7 +68,6 @@ impl Console {
             place: Place::Keyboard,
             stream: Stream::KEYBOARD,
         };
-        let keyboard = environment.keyboard;
         let stdin_reader =
             spawn("stdin-reader", observer, move || reader.run(keyboard, Event::Typed, Event::InputEnded))?;
         Ok(Self {

@@ -34,56 +34,35 @@ mod screen;
 mod session;
 mod transcript;
 
-use crate::designs::connect::Call;
+use crate::designs::Task;
 use crate::designs::environment::Environment;
 use crate::observe::Observer;
+use crate::rules::errors::MORE_THREADS;
 use crate::rules::exit::Exit;
-#[cfg(feature = "hub")]
-use crate::rules::hub::Rules;
-use crate::rules::settings::Settings;
+use crate::rules::failure::{Context, Failure};
 use main_loop::MainLoop;
 use std::io;
-use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
 
-/// Waits for callers and talks with them, one at a time; after the first one it ends if that is all it is to
-/// do (`once`). Where it listens is always told unless the user has chosen the port.
+/// Does a task from start to end.
 ///
 /// # Errors
 /// The system has no thread left for it.
-pub fn serve(
-    environment: Environment,
-    settings: Settings,
-    listener: TcpListener,
-    port_was_chosen: bool,
-    once: bool,
-) -> io::Result<Exit> {
+pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure> {
     let observer = environment.observer.clone();
-    observer.watch(|| Ok(MainLoop::serve(environment, settings, listener, port_was_chosen, once)?.run()))
-}
-
-/// Lets any number of people talk with each other.
-///
-/// # Errors
-/// The system has no thread left for it.
-#[cfg(feature = "hub")]
-pub fn hub(
-    environment: Environment,
-    rules: Rules,
-    listener: TcpListener,
-    port_was_chosen: bool,
-) -> io::Result<Exit> {
-    let observer = environment.observer.clone();
-    observer.watch(|| Ok(hub::HubLoop::start(environment, rules, listener, port_was_chosen)?.run()))
-}
-
-/// Calls somebody and talks with them.
-///
-/// # Errors
-/// The system has no thread left for it.
-pub fn connect(environment: Environment, settings: Settings, call: Call) -> io::Result<Exit> {
-    let observer = environment.observer.clone();
-    observer.watch(|| Ok(MainLoop::connect(environment, settings, call)?.run()))
+    let life = || -> io::Result<Exit> {
+        Ok(match task {
+            Task::Serve { listener, port_was_chosen, once, settings } => {
+                MainLoop::serve(environment, settings, listener, port_was_chosen, once)?.run()
+            }
+            Task::Connect { call, settings } => MainLoop::connect(environment, settings, call)?.run(),
+            #[cfg(feature = "hub")]
+            Task::Hub { listener, port_was_chosen, rules } => {
+                hub::HubLoop::start(environment, rules, listener, port_was_chosen)?.run()
+            }
+        })
+    };
+    observer.watch(life).context("cannot start a thread").map_err(|failure| failure.hint(MORE_THREADS))
 }
 
 /// Starts a thread. Every thread has a name, and its life is observed from its start to its end.

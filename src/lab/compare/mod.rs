@@ -48,7 +48,6 @@ pub use crowd::Crowd;
 pub use rows::HubPeer;
 pub use work::Work;
 
-use crate::cli;
 use crate::designs::Design;
 use crate::platform::{self, Signals};
 use crate::rules::errors;
@@ -61,9 +60,11 @@ use machine::Machine;
 use progress::Progress;
 use report::{Chosen, Report};
 use rows::{PEERS, Row, remove_traces};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
 use std::thread;
@@ -74,11 +75,49 @@ use work::Task;
 /// machine is busy with something else it does fewer rounds.
 const QUICK: Duration = Duration::from_secs(24);
 
+/// What to compare, and where to report it. `None` stands for the default.
+#[derive(Debug)]
+pub struct Options {
+    /// The workloads; all by default.
+    pub work: Option<Vec<Work>>,
+    /// The designs; all by default.
+    pub designs: Option<Vec<Design>>,
+    /// Also measure ncat, nc and socat, where they are installed.
+    pub peers: bool,
+    /// The numbers of clients of a hub.
+    pub hub_clients: Option<Vec<usize>>,
+    /// Other hubs to measure.
+    pub hub_peers: Vec<HubPeer>,
+    /// Measure each design once more while it records a trace.
+    pub trace: bool,
+    /// Do less of everything, in less than 30 seconds.
+    pub quick: bool,
+    /// The number of rounds, not counting the warm-up.
+    pub rounds: Option<usize>,
+    /// The file for all figures.
+    pub json: Option<PathBuf>,
+    /// The file for the page.
+    pub html: Option<PathBuf>,
+}
+
+/// A process that a comparison starts through a hidden command of this program.
+#[derive(Debug)]
+pub enum Child {
+    /// The listening side of the baseline, for one caller or for one after the other.
+    Serve(bool),
+    /// The calling side of the baseline.
+    Connect(SocketAddr),
+    /// The clients of a hub, and whether the hub asks each for its name.
+    Crowd(Crowd, SocketAddr, bool),
+    /// Another program, which must not outlive the comparison.
+    Exec(Vec<OsString>),
+}
+
 /// Compares, and reports on standard output and in the files that were asked for.
 ///
 /// # Errors
 /// A file cannot be written, or the system has no thread left. A row that fails is no error: the report tells.
-pub fn run(options: &cli::Compare, signals: Signals) -> Result<Exit, String> {
+pub fn run(options: &Options, signals: Signals) -> Result<Exit, String> {
     // Before the work: it would be a pity to find out afterwards.
     if options.json.is_some() && options.json == options.html {
         return Err("--json and --html name the same file: each needs one of its own".to_owned());
@@ -146,7 +185,7 @@ pub fn run(options: &cli::Compare, signals: Signals) -> Result<Exit, String> {
 }
 
 /// Who is compared: the floor always, for the ratios.
-fn rows(options: &cli::Compare) -> Vec<Row> {
+fn rows(options: &Options) -> Vec<Row> {
     let designs = each_once(options.designs.as_deref().unwrap_or(Design::value_variants()));
     let peers = PEERS.map(Row::Peer).into_iter().chain([Row::Broker]).filter(|_| options.peers);
     let hubs = options.hub_peers.iter().map(|peer| Row::HubPeer(Box::leak(Box::new(peer.clone()))));
@@ -156,7 +195,7 @@ fn rows(options: &cli::Compare) -> Vec<Row> {
 }
 
 /// Each work, and that of a hub with each number of clients and of senders.
-fn tasks(works: &[Work], options: &cli::Compare) -> Vec<Task> {
+fn tasks(works: &[Work], options: &Options) -> Vec<Task> {
     let sizes = if options.quick { &[10, 50][..] } else { &[10, 50, 200, 1000] };
     let sizes = each_once(options.hub_clients.as_deref().unwrap_or(sizes));
     let senders = if options.quick { &[1][..] } else { &[1, 10] };
@@ -212,12 +251,12 @@ fn write((mut file, name): (File, String), text: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// What the system said.
-pub fn run_child(child: &cli::CompareChild) -> Result<Exit, String> {
+pub fn run_child(child: &Child) -> Result<Exit, String> {
     let done = match child {
-        cli::CompareChild::Serve { once } => floor::serve(*once),
-        cli::CompareChild::Connect { address } => floor::connect(*address),
-        cli::CompareChild::Crowd { hub, names, crowd } => crowd::run(*crowd, *hub, *names),
-        cli::CompareChild::Exec { command } => {
+        Child::Serve(once) => floor::serve(*once),
+        Child::Connect(address) => floor::connect(*address),
+        Child::Crowd(crowd, hub, names) => crowd::run(*crowd, *hub, *names),
+        Child::Exec(command) => {
             let (program, args) = command.split_first().ok_or("there is no command")?;
             let mut command = process::Command::new(program);
             platform::tie_to_parent(command.args(args), platform::group_leader());

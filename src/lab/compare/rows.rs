@@ -67,7 +67,9 @@ impl Row {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
-            Self::Design(design) => design.name(),
+            Self::Design(Design::Threads) => "threads",
+            Self::Design(Design::Select) => "select",
+            Self::Design(Design::HalfDuplex) => "half-duplex",
             Self::Traced(Design::Threads) => "threads, traced",
             Self::Traced(Design::Select) => "select, traced",
             Self::Traced(Design::HalfDuplex) => "half-duplex, traced",

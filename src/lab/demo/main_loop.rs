@@ -13,6 +13,7 @@ use super::turnstile::{Pace, Turnstile};
 use crate::designs::Design;
 use crate::rules::errors;
 use crate::rules::exit::Exit;
+use crate::rules::failure::Failure;
 use crate::rules::input;
 use crate::rules::signal::Signal;
 use crossbeam_channel::{Receiver, Sender};
@@ -96,14 +97,14 @@ impl MainLoop {
     ///
     /// # Errors
     /// It cannot be started or shown, in a sentence.
-    pub(super) fn run(mut self) -> Result<(Exit, Vec<Summary>), String> {
+    pub(super) fn run(mut self) -> Result<(Exit, Vec<Summary>), Failure> {
         while self.play()? == Then::NextDesign {
             self.design = next_design(self.design);
         }
         Ok((self.exit, self.told))
     }
 
-    fn play(&mut self) -> Result<Then, String> {
+    fn play(&mut self) -> Result<Then, Failure> {
         let turnstile = Turnstile::new(self.to_main.clone());
         let mut play = Play {
             pair: Pair::start(self.design, &turnstile, &self.to_main)?,
@@ -287,7 +288,7 @@ impl MainLoop {
         play.pair.types(side, &text);
     }
 
-    fn draw(&mut self, play: &mut Play) -> Result<(), String> {
+    fn draw(&mut self, play: &mut Play) -> Result<(), Failure> {
         let hint = match play.phase {
             _ if play.refused.is_some() => Hint::Refused(play.refused.unwrap_or_default()),
             Phase::Over { until } => Hint::Over(
@@ -303,7 +304,7 @@ impl MainLoop {
         match self.face.draw(&scene) {
             // That nobody reads to the end is no error.
             Err(error) if errors::is_broken_pipe(&error) => play.end(Then::End),
-            Err(error) => return Err(format!("cannot show the demo: {error}")),
+            Err(error) => return Err(Failure::new("cannot show the demo", error)),
             Ok(()) => {}
         }
         Ok(())

@@ -45,16 +45,18 @@ pub(super) fn draw(terminal: &mut Terminal, picture: impl FnOnce(&mut Frame<'_>)
     }
 }
 
-/// Gives the terminal back as it was found, with what was on it before. May be called by anybody at any time, and more
-/// than once.
-pub fn restore() {
+/// Restores the terminal as it was, with what was on it before. Any thread may call this at any time, repeatedly. False if
+/// there was nothing to restore.
+pub fn restore() -> bool {
     // Another thread may be drawing. (The one that draws may come here, too, when it panics.)
     let _whole = stdout().lock();
-    if IS_TAKEN.swap(false, Ordering::AcqRel) {
+    let was_taken = IS_TAKEN.swap(false, Ordering::AcqRel);
+    if was_taken {
         // There is nothing left to try if the terminal refuses.
         let _ = execute!(stdout(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
+    was_taken
 }
 
 /// The thread that reads keys.

@@ -64,7 +64,7 @@ impl<W: Write> Lanes<W> {
                 .number(key!("format"), FORMAT)
                 .word(key!("program"), concat!("threadchat ", env!("CARGO_PKG_VERSION")))
                 .word(key!("command"), about.command)
-                .word(key!("design"), about.design)
+                .string(key!("design"), &about.design)
                 .number(key!("origin"), origin)
                 .close();
         })?;

@@ -9,6 +9,7 @@ mod lanes;
 
 use crate::observe::{Observe, Step, current_thread, current_thread_name};
 use crate::platform;
+use crate::rules::failure::Failure;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use lanes::Lanes;
 use std::convert::Infallible;
@@ -64,7 +65,7 @@ pub struct About {
     /// `serve`, `connect` or `hub`.
     pub command: &'static str,
     /// How it waits.
-    pub design: &'static str,
+    pub design: String,
 }
 
 struct Recorder {
@@ -89,8 +90,8 @@ impl Trace {
     ///
     /// # Errors
     /// The file cannot be written or no thread be started, in a sentence for the user.
-    pub fn start(path: &Path, about: &About) -> Result<Self, String> {
-        let cannot = |error| format!("cannot write the trace {}: {error}", path.display());
+    pub fn start(path: &Path, about: &About) -> Result<Self, Failure> {
+        let cannot = |error| Failure::new(format_args!("cannot write the trace {}", path.display()), error);
         let file = File::create(path).map_err(cannot)?;
         let (steps, taken) = unbounded();
         let (wake, woken) = bounded(1);
@@ -120,9 +121,9 @@ impl Trace {
     ///
     /// # Errors
     /// Something is missing in the file, in a sentence for the user.
-    pub fn end(self) -> Result<(), String> {
+    pub fn end(self) -> Result<(), Failure> {
         let cannot = |error: &dyn std::fmt::Display| {
-            format!("cannot write the trace {}: {error}", self.path.display())
+            Failure::new(format_args!("cannot write the trace {}", self.path.display()), error)
         };
         self.recorder.ends.store(true, Ordering::SeqCst);
         self.recorder.wake();
@@ -138,7 +139,7 @@ impl Trace {
             0 => Ok(()),
             lost => {
                 let path = self.path.display();
-                Err(format!("the trace {path} lacks {lost} of the steps: there were too many at once"))
+                Err(format!("the trace {path} lacks {lost} of the steps: there were too many at once").into())
             }
         }
     }

@@ -13,7 +13,7 @@ pub enum Wire {
     Lines,
     /// What the article's programs send: `[<ctime>] <text>`, one `send` a line, and no newline. As nothing
     /// but time tells two messages apart, each is followed by a [`PAUSE`].
-    Article,
+    Unframed,
 }
 
 /// Turns texts into messages.
@@ -42,7 +42,7 @@ impl Encoder {
         to.messages.count += 1;
         match self.wire {
             Wire::Lines => to.output.push(b'\n'),
-            Wire::Article => to.ends.push(to.output.len()),
+            Wire::Unframed => to.ends.push(to.output.len()),
         }
     }
 
@@ -56,14 +56,14 @@ impl Encoder {
                     to.output.extend_from_slice(line);
                     to.messages.count += 1;
                 }
-                Wire::Article => self.encode(stamp, &line[..newline], to),
+                Wire::Unframed => self.encode(stamp, &line[..newline], to),
             }
             lines = rest;
         }
     }
 
     /// The pause that must separate a goodbye from the message before it, for a peer that has (`framed`)
-    /// or has not shown that it understands newlines. With [`Wire::Article`] a pause has followed that
+    /// or has not shown that it understands newlines. With [`Wire::Unframed`] a pause has followed that
     /// message already.
     #[must_use]
     pub fn pause_before_goodbye(&self, framed: bool) -> Option<Duration> {

@@ -15,9 +15,9 @@ mod clients;
 
 use super::callers::Callers;
 use super::console::{Console, Typed};
-use super::environment::Environment;
 use super::wait::{Interests, Ready};
 use crate::designs::clock::Clock;
+use crate::designs::environment::Environment;
 use crate::observe::{Decision, For, Goodbye, Step};
 use crate::platform;
 use crate::platform::Trimmer;

@@ -1,0 +1,89 @@
+//! What an endpoint does, whichever its design.
+
+use super::connect::Call;
+use super::net::Address;
+use crate::rules::failure::Failure;
+use crate::rules::settings::Settings;
+#[cfg(feature = "hub")]
+use crate::rules::{failure::Context, hub};
+use std::net::TcpListener;
+#[cfg(feature = "hub")]
+use std::path::Path;
+
+/// What an endpoint does from start to end.
+#[derive(Debug)]
+pub enum Task {
+    /// Waits for callers and chats with one at a time.
+    Serve {
+        /// Where callers arrive.
+        listener: TcpListener,
+        /// The user knows the port; otherwise a notice says where it listens, whatever the verbosity.
+        port_was_chosen: bool,
+        /// End after the first conversation.
+        once: bool,
+        /// How to chat.
+        settings: Settings,
+    },
+    /// Calls somebody and chats with them.
+    Connect {
+        /// Whom to call, and how patiently.
+        call: Call,
+        /// How to chat.
+        settings: Settings,
+    },
+    /// Lets any number of people chat with each other.
+    #[cfg(feature = "hub")]
+    Hub {
+        /// Where clients arrive.
+        listener: TcpListener,
+        /// As for [`Task::Serve`].
+        port_was_chosen: bool,
+        /// What the hub keeps to.
+        rules: hub::Rules,
+    },
+}
+
+/// How many file descriptors a hub keeps for everything but clients: callers that it turns away, and its own.
+#[cfg(feature = "hub")]
+const OTHER_DESCRIPTORS: usize = 32;
+
+impl Task {
+    /// Listens at this address, to serve one caller after another or, `once`, only the first.
+    ///
+    /// # Errors
+    /// The address cannot be found or listened on.
+    pub fn serve(address: &Address, once: bool, settings: Settings) -> Result<Self, Failure> {
+        let listener = address.listen()?;
+        Ok(Self::Serve { listener, port_was_chosen: address.port() != 0, once, settings })
+    }
+
+    /// Listens at this address, with room for as many clients as the system allows, whom the lines of `motd` greet.
+    ///
+    /// # Errors
+    /// The message of the day cannot be read or is too long, or the address cannot be found or listened on.
+    #[cfg(feature = "hub")]
+    pub fn hub(address: &Address, motd: Option<&Path>, mut rules: hub::Rules) -> Result<Self, Failure> {
+        rules.motd = motd.map(read_motd).transpose()?.unwrap_or_default();
+        let descriptors = crate::platform::raise_descriptor_limit();
+        rules.door.descriptors = descriptors.map(|limit| limit.saturating_sub(OTHER_DESCRIPTORS));
+        let listener = address.listen()?;
+        crate::platform::widen_backlog(&listener);
+        Ok(Self::Hub { listener, port_was_chosen: address.port() != 0, rules })
+    }
+}
+
+#[cfg(feature = "hub")]
+fn read_motd(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read(path)
+        .context(format_args!("cannot read the message of the day, {}", path.display()))?;
+    let lines: Vec<_> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
+    if lines.len() > hub::MOTD_LINES || lines.iter().map(String::len).sum::<usize>() > hub::MOTD_BYTES {
+        return Err(format!(
+            "the message of the day is too long: the limit is {} lines and {} bytes",
+            hub::MOTD_LINES,
+            hub::MOTD_BYTES
+        )
+        .into());
+    }
+    Ok(lines)
+}
