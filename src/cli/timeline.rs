@@ -6,9 +6,9 @@ use clap::Args;
 use std::path::PathBuf;
 
 pub(super) const HELP: &str = "\
-The option --trace of serve, connect and hub records traces. Those of both sides of a conversation show the way of each
-message from one keyboard to the other screen; one alone shows its own half. A trace that a crash cut short shows what is
-in it.
+The commands serve, connect and hub record traces (see `threadchat help serve`). Those of both sides of a conversation
+show the way of each message from one keyboard to the other screen; one alone shows its own half. A trace that a crash cut
+short shows what is in it.
 
 Examples:
   threadchat timeline a.json b.json -o page.html    a page for a browser, which needs no network
