@@ -75,3 +75,26 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Parsed {
+        #[command(flatten)]
+        session: Session,
+        #[command(flatten)]
+        common: Common,
+    }
+
+    #[test]
+    fn the_former_name_of_the_unframed_wire_still_works() {
+        for name in ["unframed", "article"] {
+            let parsed = Parsed::try_parse_from(["threadchat", "--wire", name]).unwrap();
+            assert_eq!(parsed.session.settings(&parsed.common, false).wire, Wire::Unframed);
+        }
+    }
+}

@@ -87,3 +87,23 @@ fn read_motd(path: &Path) -> Result<Vec<String>, Failure> {
     }
     Ok(lines)
 }
+
+#[cfg(all(test, feature = "hub"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_message_of_the_day_that_is_too_long_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, fits) in [
+            ("\n".repeat(hub::MOTD_LINES), true),
+            ("\n".repeat(hub::MOTD_LINES + 1), false),
+            ("x".repeat(hub::MOTD_BYTES), true),
+            ("x".repeat(hub::MOTD_BYTES + 1), false),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(read_motd(file.path()).is_ok(), fits);
+        }
+    }
+}
