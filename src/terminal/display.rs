@@ -17,8 +17,8 @@ pub enum Kind {
     Error,
 }
 
-/// Shows lines, by a thread that may block. A design that must not block writes to the descriptor instead, and
-/// [marks](mark) the lines itself.
+/// Shows lines, in a thread that may block. A design that must not block writes to the descriptor instead, and marks the
+/// lines itself.
 pub trait Display: Send + Descriptor {
     /// Shows these lines, each with its newline. When it returns, the system has them.
     ///
