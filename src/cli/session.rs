@@ -2,8 +2,7 @@
 
 use super::{CONVERSATION, Common, values};
 use crate::designs::Design;
-use crate::rules::conversation::PATIENCE;
-use crate::rules::settings::{OnEof, Settings};
+use crate::rules::settings::{OnEof, PATIENCE, Settings};
 use crate::rules::wire::{DEFAULT_MAX_LINE, Wire};
 use clap::{Args, ValueEnum};
 

@@ -9,6 +9,7 @@ mod half_duplex;
 pub mod net;
 #[cfg(poll)]
 mod select;
+mod session;
 mod threads;
 pub mod transcript;
 

@@ -27,9 +27,12 @@ pub struct Settings {
     /// There is a transcript: it gets received text as it came, also where a terminal gets it altered.
     pub transcribed: bool,
     /// How long to wait without progress while a conversation ends. The demo, which slows the threads down, waits
-    /// longer than [`PATIENCE`](crate::rules::conversation::PATIENCE).
+    /// longer than [`PATIENCE`].
     pub patience: Duration,
 }
+
+/// How long a conversation may end without any progress on the socket.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How much the user is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
