@@ -4,7 +4,7 @@ use crate::common::*;
 use std::io::Write;
 use std::net::Shutdown;
 use std::thread;
-use std::time::Duration;
+use std::time::Instant;
 
 /// A `serve --once` and a connection to it.
 fn serve_one(args: &[&str]) -> (Program, std::net::TcpStream) {
