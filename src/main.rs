@@ -1,5 +1,5 @@
-//! Parses the command line, runs the command, and turns the outcome into an exit code. Only this file touches the
-//! process's own keyboard, screen and signals.
+//! Parses the command line, runs the command, and turns the outcome into an exit code. An endpoint gets the process's own
+//! keyboard, screen and signals from here.
 
 use std::io::{self, IsTerminal, Write};
 use std::panic;
@@ -107,8 +107,8 @@ fn complain(failure: &Failure) {
     let _ = writeln!(io::stderr(), "threadchat: {failure}");
 }
 
-/// A panic in any thread ends the program if the terminal must be restored: the message would be lost on it, and the other
-/// threads would wait for that one.
+/// A panic in any thread restores the terminal, so that the message can be read, and then ends the program, because the
+/// other threads would wait for the one that panicked.
 fn restore_terminal_at_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -132,7 +132,7 @@ fn panic_on_request() {
             while !std::path::Path::new(&file).exists() {
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
-            panic!("told to");
+            panic!("on request");
         });
     }
 }

@@ -17,11 +17,7 @@ mod timeline;
 mod values;
 
 pub use common::Common;
-pub use connect::Connect;
-#[cfg(feature = "hub")]
-pub use hub::Hub;
 pub use pages::{completions, manual};
-pub use serve::Serve;
 
 use crate::designs::Design;
 use clap::error::ErrorKind;
@@ -66,14 +62,14 @@ const OUTPUT: &str = "Output";
 pub enum Command {
     /// Wait for callers and chat with one at a time
     #[command(after_help = serve::HELP)]
-    Serve(Serve),
+    Serve(serve::Serve),
     /// Call somebody who runs serve, or a hub
     #[command(after_help = connect::HELP)]
-    Connect(Connect),
+    Connect(connect::Connect),
     /// Let any number of people chat with each other
     #[cfg(feature = "hub")]
     #[command(after_help = hub::HELP)]
-    Hub(Hub),
+    Hub(hub::Hub),
     /// Watch two endpoints chat, step by step, on a split screen
     #[cfg(feature = "lab")]
     #[command(after_help = demo::HELP)]
@@ -130,9 +126,8 @@ impl Command {
     /// Whether the options fit the design.
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Self::Serve(Serve { common, session, .. }) | Self::Connect(Connect { common, session, .. }) => {
-                session.check(common)
-            }
+            Self::Serve(serve) => serve.session.check(&serve.common),
+            Self::Connect(connect) => connect.session.check(&connect.common),
             #[cfg(feature = "hub")]
             Self::Hub(hub) if hub.common.design == Design::HalfDuplex => Err(crate::designs::NO_HUB_IN_TURNS),
             _ => Ok(()),

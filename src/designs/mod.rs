@@ -3,8 +3,8 @@
 mod task;
 
 pub mod clock;
-pub mod connect;
-pub mod environment;
+pub(crate) mod connect;
+pub(crate) mod environment;
 mod half_duplex;
 pub mod net;
 #[cfg(poll)]
