@@ -2,6 +2,7 @@
 
 use crate::designs::net::Address;
 use crate::rules::errors;
+use crate::rules::failure::Failure;
 use crate::rules::notice::Notice;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -64,13 +65,13 @@ impl Attempts {
     ///
     /// # Errors
     /// There is no next attempt: sentences for the user.
-    pub(crate) fn next(&mut self, now: Instant) -> Result<Option<Notice>, String> {
+    pub(crate) fn next(&mut self, now: Instant) -> Result<Option<Notice>, Failure> {
         let reason = std::mem::take(&mut self.reasons).join("\n");
         let (Some(wait), Some(until)) = (self.call.wait, self.until) else {
-            return Err(reason + "\nTo keep trying until somebody listens, add --wait SECONDS.");
+            return Err((reason + "\nTo keep trying until somebody listens, add --wait SECONDS.").into());
         };
         if now + RETRY_AFTER >= until {
-            return Err(format!("{reason} (tried for {} s)", wait.as_secs_f64()));
+            return Err(format!("{reason} (tried for {} s)", wait.as_secs_f64()).into());
         }
         let first = !std::mem::replace(&mut self.reported, true);
         Ok(first.then(|| Notice::KeepTrying { address: self.call.address.to_string(), wait }))

@@ -1,6 +1,7 @@
 //! What the program tells its user beside the messages: one place for all its words.
 
 use super::errors;
+use super::failure::Failure;
 use crate::rules::wire::Stamp;
 use std::fmt;
 use std::io;
@@ -68,7 +69,7 @@ pub enum Notice {
         peer: SocketAddr,
         error: io::Error,
     },
-    Failed(String),
+    Failed(Failure),
     NoticesLost(usize),
 }
 
@@ -219,7 +220,7 @@ impl fmt::Display for Notice {
                     errors::MORE_THREADS
                 )
             }
-            Self::Failed(what) => f.write_str(what),
+            Self::Failed(failure) => failure.fmt(f),
             Self::NoticesLost(count) => {
                 write!(f, "{count} notices were not shown, because standard error did not take them")
             }

@@ -2,6 +2,7 @@
 //! because systems offer nothing else: while it lasts, this design does nothing.
 
 use crate::designs::connect::{Attempts, Call, RETRY_AFTER, not_oneself};
+use crate::rules::failure::Failure;
 use crate::rules::notice::Notice;
 use socket2::{Domain, Socket, Type};
 use std::io;
@@ -34,7 +35,7 @@ pub(super) enum Progress {
     /// The user is to be told.
     Report(Notice),
     /// It is over.
-    Ended(Result<(TcpStream, SocketAddr), String>),
+    Ended(Result<(TcpStream, SocketAddr), Failure>),
 }
 
 impl Connector {

@@ -3,6 +3,7 @@
 use crate::observe::{Observer, Step};
 use crate::rules::buffer::Buffer;
 use crate::rules::event::Delivery;
+use crate::rules::failure::Failure;
 #[cfg(feature = "hub")]
 use crate::rules::hub::Id;
 use crate::rules::messages::Messages;
@@ -54,7 +55,7 @@ pub(super) enum Event {
     /// listener: somebody calls.
     Called(TcpStream, SocketAddr),
     /// connector, its last word: the connection, or a sentence for the user.
-    Connected(Result<(TcpStream, SocketAddr), String>),
+    Connected(Result<(TcpStream, SocketAddr), Failure>),
     /// signals: the program is to end.
     Signal(Signal),
     /// Any thread: this is for the user.
