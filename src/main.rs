@@ -1,315 +1,139 @@
-//! Parses the command line, runs, and turns the outcome into an exit code. The process's own keyboard, screen
-//! and signals are touched here and nowhere else.
+//! Parses the command line, runs the command, and turns the outcome into an exit code. An endpoint gets the process's own
+//! keyboard, screen and signals from here.
 
-use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-#[cfg(nonblocking_send)]
-use std::os::fd::AsFd;
-#[cfg(poll)]
-use std::os::fd::BorrowedFd;
-use std::process::ExitCode;
-use threadchat::cli::{Cli, Command, Common, Connect, Serve};
-use threadchat::designs::Design;
-use threadchat::designs::environment::Environment;
-use threadchat::designs::half_duplex;
-#[cfg(poll)]
-use threadchat::designs::select;
-use threadchat::designs::threads;
-use threadchat::designs::transcript::Sink;
-use threadchat::designs::transcript::{self, JsonLines};
+use std::panic;
+use std::process::{self, ExitCode};
+use threadchat::cli::{Cli, Command, Common, completions, manual};
+use threadchat::designs::{Design, Task};
 #[cfg(feature = "lab")]
-use threadchat::lab::compare;
-#[cfg(feature = "lab")]
-use threadchat::lab::timeline;
+use threadchat::lab::{compare, demo, timeline};
 use threadchat::observe::Observer;
 use threadchat::observe::trace::{About, Trace};
-#[cfg(nonblocking_send)]
-use threadchat::platform::Out;
-use threadchat::platform::Signals;
-use threadchat::rules::errors::{MORE_THREADS, hint};
+use threadchat::platform::{Signals, lower_thread_priority};
+use threadchat::rules::errors::{hint, is_broken_pipe};
 use threadchat::rules::exit::Exit;
-use threadchat::terminal::{Marked, Plain};
+use threadchat::rules::failure::Failure;
+use threadchat::terminal;
 
 fn main() -> ExitCode {
-    let outcome = match Cli::read().command {
-        Command::Serve(serve) => traced(&serve.common, "serve", |observer| self::serve(&serve, observer)),
-        Command::Connect(connect) => {
-            traced(&connect.common, "connect", |observer| self::connect(&connect, observer))
+    restore_terminal_at_panic();
+    #[cfg(debug_assertions)]
+    panic_on_request();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
-        #[cfg(feature = "hub")]
-        Command::Hub(hub) => traced(&hub.common, "hub", |observer| self::hub(&hub, observer)),
-        #[cfg(feature = "lab")]
-        Command::Demo(options) => demo(&options),
-        #[cfg(feature = "lab")]
-        Command::Compare(options) => signals().and_then(|signals| compare::run(&options.into(), signals)),
-        #[cfg(feature = "lab")]
-        Command::CompareChild(child) => compare::run_child(&child.into()),
-        #[cfg(feature = "lab")]
-        Command::Timeline(options) => timeline::run(&options),
-        Command::Completions { shell } => write_out(&threadchat::cli::completions(shell)),
-        Command::Man => write_out(&threadchat::cli::manual()),
     };
-    let exit = outcome.unwrap_or_else(|error| {
-        // Nothing else runs (yet), so that nothing is held up by this.
-        let _ = writeln!(io::stderr(), "threadchat: {error}");
+    let exit = run(cli.command).unwrap_or_else(|failure| {
+        complain(&failure);
         Exit::Failed
     });
-    // Nothing is left to do if the keyboard has done it already.
-    #[cfg(line_editor)]
-    threadchat::terminal::restore();
+    terminal::restore();
     exit.into()
 }
 
-/// Runs it with whoever watches: nobody, unless a trace is to be recorded.
-fn traced(
-    common: &Common,
+fn run(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve(serve) => endpoint("serve", &serve.common, true, || serve.task(to_terminal())),
+        Command::Connect(connect) => {
+            endpoint("connect", &connect.common, true, || Ok(connect.task(to_terminal())))
+        }
+        #[cfg(feature = "hub")]
+        Command::Hub(hub) => endpoint("hub", &hub.common, !hub.no_operator, || hub.task()),
+        #[cfg(feature = "lab")]
+        Command::Demo(demo) => {
+            let is_terminal = io::stdin().is_terminal()
+                && to_terminal()
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+            demo::run(demo.options(is_terminal.then(io::stdout).as_ref()), signals()?)
+        }
+        #[cfg(feature = "lab")]
+        Command::Compare(compare) => Ok(compare::run(&compare.into(), signals()?)?),
+        #[cfg(feature = "lab")]
+        Command::CompareChild(child) => Ok(compare::run_child(&child.into())?),
+        #[cfg(feature = "lab")]
+        Command::Timeline(timeline) => timeline::run(&timeline.into()),
+        Command::Completions { shell } => print(&completions(shell)),
+        Command::Man => print(&manual()),
+    }
+}
+
+/// Runs an endpoint, and records a trace of it if the user wants one.
+fn endpoint(
     command: &'static str,
-    run: impl FnOnce(Observer) -> Result<Exit, String>,
-) -> Result<Exit, String> {
-    let Some(path) = &common.trace else { return run(Observer::default()) };
-    let trace = Trace::start(
-        path,
-        &About { command, design: common.design.name() },
-        threadchat::platform::lower_thread_priority,
-    )?;
-    let outcome = run(Observer::default().and(trace.observer()));
-    if let Err(error) = trace.end() {
-        let _ = writeln!(io::stderr(), "threadchat: {error}");
+    common: &Common,
+    has_keyboard: bool,
+    task: impl FnOnce() -> Result<Task, Failure>,
+) -> Result<Exit, Failure> {
+    let about = About { command, design: common.design.name() };
+    let start = |path| Trace::start(path, &about, lower_thread_priority);
+    let trace = common.trace.as_deref().map(start).transpose()?;
+    let observer = trace.iter().fold(Observer::default(), |observer, trace| observer.and(trace.observer()));
+    let run = || {
+        let task = task()?;
+        // A design that takes turns cannot wait for signals as well.
+        let signals = if common.design == Design::HalfDuplex { Signals::none() } else { signals()? };
+        let keyboard = has_keyboard.then(io::stdin);
+        let environment = common.environment(keyboard, io::stdout(), io::stderr(), signals, observer)?;
+        common.design.run(task, environment)
+    };
+    let outcome = run();
+    if let Some(Err(failure)) = trace.map(Trace::end) {
+        complain(&failure);
     }
     outcome
 }
 
-fn serve(serve: &Serve, observer: Observer) -> Result<Exit, String> {
-    let (common, once, port_was_chosen) = (&serve.common, serve.once, serve.address.port() != 0);
-    let settings = |to_terminal| serve.talking.settings(common, to_terminal);
-    let listener = serve.address.listen()?;
-    match common.design {
-        Design::Threads => {
-            let (environment, to_terminal) = environment(common, true, observer)?;
-            threads::serve(environment, settings(to_terminal), listener, port_was_chosen, once)
-                .map_err(no_threads)
-        }
-        #[cfg(poll)]
-        Design::Select => {
-            let (environment, to_terminal) = environment_for_select(common, true, observer)?;
-            select::serve(environment, settings(to_terminal), listener, port_was_chosen, once)
-                .map_err(|error| format!("cannot listen on {}: {error}", serve.address))
-        }
-        #[cfg(not(poll))]
-        Design::Select => threadchat::cli::cannot_select(),
-        Design::HalfDuplex => {
-            let (environment, to_terminal) = environment(common, true, observer)?;
-            Ok(half_duplex::serve(environment, settings(to_terminal), &listener, port_was_chosen, once))
-        }
+fn to_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+fn signals() -> Result<Signals, Failure> {
+    Signals::catch().map_err(|error| Failure::new("cannot catch signals", &error).hint(hint(&error)))
+}
+
+/// Prints a whole text. A reader that stops early is no error.
+fn print(text: &[u8]) -> Result<Exit, Failure> {
+    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
+        Err(error) if !is_broken_pipe(&error) => Err(Failure::new("cannot write to standard output", error)),
+        _ => Ok(Exit::InOrder),
     }
 }
 
-#[cfg(feature = "hub")]
-fn hub(hub: &threadchat::cli::Hub, observer: Observer) -> Result<Exit, String> {
-    let (common, port_was_chosen, mut rules) = (&hub.common, hub.address.port() != 0, hub.rules()?);
-    rules.admission.max_descriptors = threadchat::platform::raise_descriptor_limit();
-    let listener = hub.address.listen()?;
-    threadchat::platform::widen_backlog(&listener);
-    match common.design {
-        Design::Threads => {
-            let (environment, _) = environment(common, !hub.no_operator, observer)?;
-            threads::hub(environment, rules, listener, port_was_chosen).map_err(no_threads)
-        }
-        #[cfg(poll)]
-        Design::Select => {
-            let (environment, _) = environment_for_select(common, !hub.no_operator, observer)?;
-            select::hub(environment, rules, listener, port_was_chosen)
-                .map_err(|error| format!("cannot listen on {}: {error}{}", hub.address, hint(&error)))
-        }
-        #[cfg(not(poll))]
-        Design::Select => threadchat::cli::cannot_select(),
-        // The command line has not let this through.
-        Design::HalfDuplex => Err(threadchat::cli::NO_HUB_IN_TURNS.to_owned()),
-    }
+fn complain(failure: &Failure) {
+    // If this cannot be written, there is nowhere left to say so.
+    let _ = writeln!(io::stderr(), "threadchat: {failure}");
 }
 
-fn connect(connect: &Connect, observer: Observer) -> Result<Exit, String> {
-    let settings = |to_terminal| connect.talking.settings(&connect.common, to_terminal);
-    match connect.common.design {
-        Design::Threads => {
-            let (environment, to_terminal) = environment(&connect.common, true, observer)?;
-            threads::connect(environment, settings(to_terminal), connect.call()).map_err(no_threads)
-        }
-        #[cfg(poll)]
-        Design::Select => {
-            let (environment, to_terminal) = environment_for_select(&connect.common, true, observer)?;
-            Ok(select::connect(environment, settings(to_terminal), connect.call()))
-        }
-        #[cfg(not(poll))]
-        Design::Select => threadchat::cli::cannot_select(),
-        Design::HalfDuplex => {
-            let (environment, to_terminal) = environment(&connect.common, true, observer)?;
-            half_duplex::connect(environment, settings(to_terminal), connect.call())
-        }
-    }
-}
-
-/// On a split screen, if there is a terminal to draw and to type on.
-#[cfg(feature = "lab")]
-fn demo(options: &threadchat::cli::Demo) -> Result<Exit, String> {
-    let is_terminal = io::stdin().is_terminal()
-        && io::stdout().is_terminal()
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-    let signals = signals()?;
-    end_at_panic(threadchat::lab::demo::restore);
-    #[cfg(debug_assertions)]
-    panic_when_told();
-    threadchat::lab::demo::run(options.options(is_terminal.then(io::stdout).as_ref()), signals)
-}
-
-/// This process's keyboard, screen and signals, and whether the screen is a terminal.
-fn environment(
-    common: &Common,
-    with_keyboard: bool,
-    observer: Observer,
-) -> Result<(Environment, bool), String> {
-    // Who takes turns cannot wait for signals, too.
-    let signals = if common.design == Design::HalfDuplex { Signals::none() } else { signals()? };
-    let to_terminal = io::stdout().is_terminal();
-    let mut environment = Environment {
-        keyboard: if with_keyboard { Box::new(io::stdin()) } else { Box::new(io::empty()) },
-        keyboard_is_terminal: with_keyboard && io::stdin().is_terminal(),
-        close_keyboard: None,
-        screen: Box::new(Plain(io::stdout())),
-        screen_direct: None,
-        notices: Some(Box::new(Plain(io::stderr()))),
-        transcript: transcript(common)?,
-        verbosity: common.verbosity(),
-        observer,
-        signals,
-    };
-    if to_terminal && io::stderr().is_terminal() {
-        let color = common.color(&io::stdout());
-        environment.screen = Box::new(Marked { screen: io::stdout(), notices: io::stderr(), color });
-        environment.notices = None;
-        #[cfg(line_editor)]
-        if common.design == Design::Threads
-            && environment.keyboard_is_terminal
-            && !common.plain
-            && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
-        {
-            edit(&mut environment, color)?;
-        }
-    } else {
-        environment.screen_direct = screen_direct();
-    }
-    Ok((environment, to_terminal))
-}
-
-/// Standard output, to write to it without blocking.
-#[cfg(nonblocking_send)]
-fn screen_direct() -> Option<Box<dyn Write>> {
-    let screen = io::stdout().as_fd().try_clone_to_owned().ok()?;
-    Some(Box::new(Out::new(screen)))
-}
-
-/// Not here.
-#[cfg(not(nonblocking_send))]
-fn screen_direct() -> Option<Box<dyn Write>> {
-    None
-}
-
-/// The same in descriptors.
-#[cfg(poll)]
-fn environment_for_select(
-    common: &Common,
-    with_keyboard: bool,
-    observer: Observer,
-) -> Result<(select::Environment, bool), String> {
-    let copy = |of: BorrowedFd<'_>| {
-        of.try_clone_to_owned()
-            .map_err(|error| format!("cannot use the standard files: {error}{}", hint(&error)))
-    };
-    let to_terminal = io::stdout().is_terminal();
-    let at_terminals = to_terminal && io::stderr().is_terminal();
-    let on_one_terminal = at_terminals && is_same_terminal(io::stdout().as_fd(), io::stderr().as_fd());
-    let environment = select::Environment {
-        keyboard: with_keyboard.then(|| copy(io::stdin().as_fd())).transpose()?,
-        keyboard_is_terminal: with_keyboard && io::stdin().is_terminal(),
-        screen: copy(io::stdout().as_fd())?,
-        notices: if on_one_terminal { None } else { Some(copy(io::stderr().as_fd())?) },
-        marked: at_terminals.then(|| common.color(&io::stdout())),
-        transcript: transcript(common)?,
-        verbosity: common.verbosity(),
-        observer,
-        signals: signals()?,
-    };
-    Ok((environment, to_terminal))
-}
-
-#[cfg(poll)]
-fn is_same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
-    let device = |terminal| rustix::fs::fstat(terminal).map(|stat| stat.st_rdev);
-    matches!((device(one), device(other)), (Ok(one), Ok(other)) if one == other)
-}
-
-fn signals() -> Result<Signals, String> {
-    Signals::catch().map_err(|error| format!("cannot catch signals: {error}{}", hint(&error)))
-}
-
-/// Where what happens is recorded, if that was asked for.
-fn transcript(common: &Common) -> Result<Option<Sink>, String> {
-    let open = |path| Ok(Sink { format: Box::new(JsonLines), target: transcript::open(path)? });
-    common.transcript.as_deref().map(open).transpose()
-}
-
-/// Lines are typed in a line editor.
-#[cfg(line_editor)]
-fn edit(environment: &mut Environment, color: bool) -> Result<(), String> {
-    let (keyboard, screen, close) = threadchat::terminal::editor::open(color)
-        .map_err(|error| format!("cannot use the terminal: {error}; try --plain"))?;
-    environment.keyboard = Box::new(keyboard);
-    environment.screen = Box::new(screen);
-    environment.close_keyboard = Some(Box::new(close));
-    end_at_panic(threadchat::terminal::restore);
-    #[cfg(debug_assertions)]
-    panic_when_told();
-    Ok(())
-}
-
-/// A panic in any thread gives the terminal back, and ends the program.
-#[cfg(any(line_editor, feature = "lab"))]
-fn end_at_panic(restore: impl Fn() + Send + Sync + 'static) {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        restore();
+/// A panic in any thread restores the terminal, so that the message can be read, and then ends the program, because the
+/// other threads would wait for the one that panicked.
+fn restore_terminal_at_panic() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        let was_changed = terminal::restore();
+        #[cfg(feature = "lab")]
+        let was_changed = demo::restore() || was_changed;
         report(panic);
-        // Whichever thread it was, the others would wait for it.
-        #[allow(clippy::exit, reason = "there is nothing to go back to")]
-        std::process::exit(101);
+        if was_changed {
+            #[allow(clippy::exit, reason = "there is nothing to go back to")]
+            process::exit(101);
+        }
     }));
 }
 
-/// For the test of what a panic leaves behind: in a debug build, panics in a thread when the file appears that the
-/// environment names.
-#[cfg(all(any(line_editor, feature = "lab"), debug_assertions))]
+/// For the test of what a panic leaves behind: panics in a thread when the file appears that the environment names.
+#[cfg(debug_assertions)]
 #[allow(clippy::panic, reason = "that is what it is for")]
-fn panic_when_told() {
+fn panic_on_request() {
     if let Some(file) = std::env::var_os("THREADCHAT_PANIC_WHEN") {
         std::thread::spawn(move || {
             while !std::path::Path::new(&file).exists() {
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
-            panic!("told to");
+            panic!("on request");
         });
     }
-}
-
-/// Writes what was asked for to standard output. That nobody reads it to the end is no error.
-fn write_out(text: &[u8]) -> Result<Exit, String> {
-    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
-        Err(error) if !threadchat::rules::errors::is_broken_pipe(&error) => {
-            Err(format!("cannot write to standard output: {error}"))
-        }
-        _ => Ok(Exit::InOrder),
-    }
-}
-
-fn no_threads(error: impl Display) -> String {
-    format!("cannot start a thread: {error}{MORE_THREADS}")
 }

@@ -471,6 +471,6 @@ mod at_a_terminal {
         let seen = leaves_the_terminal_as_it_was(&env, |_| {
             File::create(&file).unwrap();
         });
-        assert!(seen.contains("told to") && seen.contains("code 101"), "{seen}");
+        assert!(seen.contains("on request") && seen.contains("code 101"), "{seen}");
     }
 }

@@ -12,10 +12,10 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The design that has a line editor.
+/// The only design with a line editor.
 const DESIGN: &str = "threads";
 
-/// A `connect` at a terminal of this size, and the connection. Its prompt, too.
+/// A `connect` at a terminal of this size, the connection, and its prompt.
 fn connect_at_terminal(rows: u16, columns: u16) -> (Terminal, TcpStream, String) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -124,7 +124,7 @@ fn a_paste_of_200_lines_is_200_messages_and_its_rest_stays_on_the_line() {
 }
 
 #[test]
-fn lines_are_remembered_and_found_also_while_messages_come() {
+fn the_history_keeps_lines_and_finds_them_while_messages_come() {
     let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
     for line in ["first thing", "second thing"] {
         terminal.types(&format!("{line}\r"));
@@ -164,7 +164,7 @@ fn a_search_of_the_history_is_not_disturbed_and_what_came_meanwhile_is_shown_aft
 }
 
 #[test]
-fn colours_are_used_when_they_are_wanted() {
+fn colours_follow_the_option_and_the_environment() {
     let seen = |args: &[&str], env: &[(&str, &str)]| {
         let terminal = Terminal::start_command(12, 100, env!("CARGO_BIN_EXE_threadchat"), args, env);
         terminal.ends_with("* waiting for connection...\nwaiting>");
@@ -213,7 +213,7 @@ fn the_end_of_input_key_says_88_on_an_empty_line_only() {
 }
 
 #[test]
-fn the_prompt_tells_what_is_waited_for_and_who_is_there() {
+fn the_prompt_shows_what_it_waits_for_or_who_is_there() {
     let terminal = Terminal::start(12, 100, &["serve", "0"]);
     terminal.ends_with("waiting for connection...\nwaiting>");
     let seen = terminal.seen();
@@ -263,11 +263,11 @@ fn a_flood_does_not_make_typing_sluggish_and_loses_nothing() {
     terminal.ends_with(&format!("< flood 59998\n< flood 59999\n{prompt} {line}"));
     terminal.types("\r");
     assert_eq!(text(&read_line(&socket)), line);
-    // The goal is 100 ms. A test that must not depend on a fast machine can ask for less only.
+    // The goal is 100 ms, but this test must pass on a slow machine.
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
 }
 
-/// Runs it under a shell that tells the modes of the terminal before and after, and types what ends it.
+/// Runs the program in a shell that prints the modes of the terminal before and after, and ends it in this way.
 #[track_caller]
 fn leaves_the_terminal_as_it_was(end: &str, env: &[(&str, &str)], how: impl FnOnce(&Terminal, TcpStream)) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -279,7 +279,10 @@ fn leaves_the_terminal_as_it_was(end: &str, env: &[(&str, &str)], how: impl FnOn
     terminal.ends_with(&format!("{address}>"));
     terminal.types("half a li");
     terminal.ends_with("half a li");
-    assert!(terminal.screen.lock().unwrap().screen().bracketed_paste(), "a paste is told from typing");
+    assert!(
+        terminal.screen.lock().unwrap().screen().bracketed_paste(),
+        "a paste is distinguished from typing"
+    );
     how(&terminal, socket);
     let seen = terminal.wait_until("its end", |seen| seen.ends_with("over"));
     let modes: Vec<&str> = seen.lines().filter(|line| line.matches(':').count() > 20).collect();
@@ -295,7 +298,7 @@ fn leaves_the_terminal_as_it_was(end: &str, env: &[(&str, &str)], how: impl FnOn
 }
 
 #[test]
-fn the_terminal_is_left_as_it_was_however_it_ends() {
+fn every_end_leaves_the_terminal_as_it_was() {
     leaves_the_terminal_as_it_was("88 from the peer", &[], |_, mut socket| {
         socket.write_all(b"88\n").unwrap();
     });
@@ -319,19 +322,20 @@ fn the_terminal_is_left_as_it_was_however_it_ends() {
 
 #[test]
 #[cfg(debug_assertions)]
-fn the_terminal_is_left_as_it_was_by_a_panic() {
+fn a_panic_leaves_the_terminal_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("now");
     let env = [("THREADCHAT_PANIC_WHEN", file.to_str().unwrap())];
     leaves_the_terminal_as_it_was("a panic", &env, |terminal, _socket| {
         File::create(&file).unwrap();
-        terminal
-            .wait_until("what the panic says", |seen| seen.contains("told to") && seen.contains("code 101"));
+        terminal.wait_until("what the panic says", |seen| {
+            seen.contains("on request") && seen.contains("code 101")
+        });
     });
 }
 
 #[test]
-fn the_suspend_key_stops_it_and_the_line_is_there_again_afterwards() {
+fn the_suspend_key_stops_the_program_and_the_line_reappears_afterwards() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let terminal = Terminal::start_command(20, 100, "sh", &["-i"], &[("PS1", "shell$ ")]);
@@ -349,9 +353,9 @@ fn the_suspend_key_stops_it_and_the_line_is_there_again_afterwards() {
 }
 
 #[test]
-fn a_terminal_that_does_not_answer_is_used_as_it_is() {
+fn at_a_terminal_that_does_not_answer_its_own_line_input_is_used() {
     let (mut terminal, mut socket) = be_called_by(|port| Program::start_at_terminal(&["connect", port]));
-    terminal.out.wait_for("no line editor here");
+    terminal.out.wait_for("cannot use the line editor");
     terminal.types("hello\n");
     assert_eq!(text(&read_line(&socket)), "hello");
     socket.write_all(b"hi\n88\n").unwrap();

@@ -186,7 +186,7 @@ fn the_rest_of_the_input_for_which_there_was_no_turn_is_told() {
 
 #[test]
 fn messages_without_newlines_are_understood_and_sent() {
-    let (mut connect, mut socket) = be_called(&["--wire", "article"]);
+    let (mut connect, mut socket) = be_called(&["--wire", "unframed"]);
     connect.types("hello\n");
     let mut message = [0; 32];
     std::io::Read::read_exact(&mut socket, &mut message).unwrap();
@@ -417,7 +417,7 @@ mod foreign {
     #[test]
     #[ignore = "needs python3"]
     fn an_article_client_takes_turns_with_serve() {
-        let (mut serve, port) = serve(&["--once", "--wire", "article"]);
+        let (mut serve, port) = serve(&["--once", "--wire", "unframed"]);
         let mut command = Command::new("python3");
         command.args(["tests/peers/article_client.py", &port.to_string()]);
         let mut client = Program::start(command);

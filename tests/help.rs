@@ -1,10 +1,10 @@
-//! How the program explains itself.
+//! The help, the error messages for a wrong command line, completions and the man page.
 #![allow(clippy::unwrap_used)]
 
 use std::process::Command;
 
-/// What it says on standard output when it is run like this, in order.
-fn say(args: &[&str]) -> String {
+/// Standard output of a run that succeeds.
+fn stdout_of(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_threadchat")).args(args).output().unwrap();
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -12,7 +12,7 @@ fn say(args: &[&str]) -> String {
 
 #[test]
 fn a_wrong_command_line_is_explained_and_exits_with_2() {
-    for (args, told) in [
+    for (args, expected) in [
         (&["serve", "host:http"][..], "\"http\" is not a port"),
         (&["connect", "0"], "nobody can be called on port 0"),
         (&["serve", "--max-line", "31"], "from 32 to 1048576"),
@@ -26,47 +26,47 @@ fn a_wrong_command_line_is_explained_and_exits_with_2() {
         (&[], "Usage: threadchat"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_threadchat")).args(args).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-        assert!(said.contains(told), "{args:?}: {said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains(expected), "{args:?}: {stderr}");
     }
 }
 
 #[test]
-fn the_help_teaches_with_examples_and_exit_codes() {
-    let help = say(&["--help"]);
+fn the_help_has_examples_and_exit_codes() {
+    let help = stdout_of(&["--help"]);
     assert!(help.contains("Examples:\n  threadchat serve ") && help.contains("Exit codes:\n  0 "), "{help}");
     for command in ["serve", "connect"] {
-        let help = say(&["help", command]);
+        let help = stdout_of(&["help", command]);
         assert!(help.contains("Conversation:") && help.contains("ADDR is HOST, HOST:PORT"), "{help}");
     }
 }
 
 #[cfg(feature = "lab")]
 #[test]
-fn the_help_of_compare_has_examples_and_hides_what_it_starts() {
-    let help = say(&["help", "compare"]);
+fn the_help_of_compare_has_examples_and_hides_the_command_of_its_children() {
+    let help = stdout_of(&["help", "compare"]);
     assert!(help.contains("Examples:\n  threadchat compare ") && help.contains("--peers"), "{help}");
-    assert!(!say(&["--help"]).contains("compare-child"));
+    assert!(!stdout_of(&["--help"]).contains("compare-child"));
 }
 
 #[test]
 fn there_are_completions_for_every_shell() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        assert!(say(&["completions", shell]).contains("on-eof"), "{shell}");
+        assert!(stdout_of(&["completions", shell]).contains("on-eof"), "{shell}");
     }
 }
 
 #[test]
 fn the_manual_page_has_every_option_of_every_command() {
-    let page = say(&["man"]);
+    let page = stdout_of(&["man"]);
     let mut commands = vec!["serve", "connect"];
     commands.extend(cfg!(feature = "lab").then_some("compare"));
     commands.extend(cfg!(feature = "lab").then_some("demo"));
     commands.extend(cfg!(feature = "hub").then_some("hub"));
     commands.extend(cfg!(feature = "lab").then_some("timeline"));
     for command in commands {
-        let help = say(&[command, "--help"]);
+        let help = stdout_of(&[command, "--help"]);
         let section = page
             .split(".SH \"threadchat ")
             .find(|section| section.starts_with(&format!("{command}\"")))
@@ -81,8 +81,8 @@ fn the_manual_page_has_every_option_of_every_command() {
 
 #[cfg(feature = "hub")]
 #[test]
-fn the_help_of_hub_has_examples_and_tells_what_the_operator_can_do() {
-    let help = say(&["help", "hub"]);
+fn the_help_of_hub_has_examples_and_the_commands_of_the_operator() {
+    let help = stdout_of(&["help", "hub"]);
     assert!(help.contains("Examples:\n  threadchat hub ") && help.contains("/kick NAME"), "{help}");
-    assert!(say(&["--help"]).contains("threadchat hub"));
+    assert!(stdout_of(&["--help"]).contains("threadchat hub"));
 }

@@ -1,13 +1,13 @@
-//! The time for the stamps.
+//! The time for stamps.
 
 use crate::rules::wire::Stamp;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Makes the stamp of the moment. It is formatted, and the system asked for the local offset, once a
-/// second and not once a message.
+/// Makes the stamp of the present second. It formats the stamp and asks the system for the local offset once a second, not
+/// for each message.
 #[derive(Debug)]
 pub struct Clock {
-    /// The last offset that was to be had.
+    /// The latest offset that the system knew.
     offset: Option<UtcOffset>,
     /// The second of `stamp`, in Unix time.
     second: i64,
@@ -15,12 +15,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock in local time. `TZ` is honoured where the platform does.
+    /// A clock in local time, which follows `TZ` where the platform does.
     #[must_use]
     pub fn new() -> Self {
         let now = OffsetDateTime::now_utc();
         let mut clock = Self { offset: None, second: 0, stamp: Stamp::at(now) };
-        clock.show(now);
+        clock.update(now);
         clock
     }
 
@@ -28,18 +28,18 @@ impl Clock {
     pub fn stamp(&mut self) -> Stamp {
         let now = OffsetDateTime::now_utc();
         if now.unix_timestamp() != self.second {
-            self.show(now);
+            self.update(now);
         }
         self.stamp
     }
 
-    /// Whether the stamps are in UTC because the local offset was never to be had.
+    /// Stamps are in UTC, because the system does not know the local offset.
     #[must_use]
     pub fn lacks_local_time(&self) -> bool {
         self.offset.is_none()
     }
 
-    fn show(&mut self, now: OffsetDateTime) {
+    fn update(&mut self, now: OffsetDateTime) {
         self.offset = UtcOffset::local_offset_at(now).ok().or(self.offset);
         self.second = now.unix_timestamp();
         self.stamp = Stamp::at(now.to_offset(self.offset.unwrap_or(UtcOffset::UTC)));

@@ -1,52 +1,49 @@
-//! Calling somebody: whom, how patiently, and what is said when nobody answers.
+//! Calling somebody: whom, how patiently, and what to report when nobody answers.
 
 use crate::designs::net::Address;
 use crate::rules::errors;
+use crate::rules::failure::Failure;
 use crate::rules::notice::Notice;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// How long to wait before the next attempt.
-pub const RETRY_AFTER: Duration = Duration::from_millis(200);
+pub(crate) const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 /// Whom to call, and how patiently.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Every address the name has is tried.
+    /// Whom to call: each address of its host, in turn.
     pub address: Address,
-    /// How long each of them may take.
+    /// How long each of these addresses may take to answer.
     pub timeout: Duration,
-    /// For how long to keep trying until somebody listens.
+    /// How long to retry until somebody listens.
     pub wait: Option<Duration>,
 }
 
 /// Attempts to reach somebody. Each tries all addresses.
-#[derive(Debug)]
-pub struct Attempts {
-    /// Whom to call, and how patiently.
-    pub call: Call,
+pub(crate) struct Attempts {
+    pub(crate) call: Call,
     until: Option<Instant>,
-    /// The user has been told that it takes more than one.
-    told: bool,
-    /// Why the addresses of this attempt cannot be used.
+    /// The user knows that we retry.
+    reported: bool,
+    /// Why this attempt could not use the addresses.
     reasons: Vec<String>,
 }
 
 impl Attempts {
-    /// The first begins now.
-    #[must_use]
-    pub fn new(call: Call, now: Instant) -> Self {
-        Self { until: call.wait.map(|wait| now + wait), call, told: false, reasons: Vec::new() }
+    pub(crate) fn new(call: Call, now: Instant) -> Self {
+        Self { until: call.wait.map(|wait| now + wait), call, reported: false, reasons: Vec::new() }
     }
 
-    /// Nobody was reached at this address.
-    pub fn refused(&mut self, address: SocketAddr, error: &io::Error) {
+    /// Nobody answered at this address.
+    pub(crate) fn refused(&mut self, address: SocketAddr, error: &io::Error) {
         self.reasons.push(format!("cannot connect to {address}: {error}{}", errors::hint(error)));
     }
 
-    /// Tries all addresses, one after the other, each for as long as it may take: a whole attempt.
-    pub fn try_once(&mut self) -> Option<(TcpStream, SocketAddr)> {
+    /// Makes a whole attempt: tries one address after the other, each until it answers or its time is up.
+    pub(crate) fn try_once(&mut self) -> Option<(TcpStream, SocketAddr)> {
         for address in self.look_up() {
             match connect(address, self.call.timeout) {
                 Ok(socket) => return Some((socket, address)),
@@ -56,28 +53,27 @@ impl Attempts {
         None
     }
 
-    /// The addresses to try. The look-up of a name takes as long as the system likes.
-    pub fn look_up(&mut self) -> Vec<SocketAddr> {
+    /// The addresses to try. The system sets no limit to how long the look-up of a name takes.
+    pub(crate) fn look_up(&mut self) -> Vec<SocketAddr> {
         self.call.address.resolve().unwrap_or_else(|reason| {
-            self.reasons.push(reason);
+            self.reasons.push(reason.to_string());
             Vec::new()
         })
     }
 
-    /// All addresses have been tried in vain. The next attempt is due after [`RETRY_AFTER`]; the first time the user
-    /// is to be told.
+    /// No address answered. Make the next attempt after [`RETRY_AFTER`], and show the user the notice, if there is one.
     ///
     /// # Errors
-    /// It was the last one: sentences for the user.
-    pub fn next(&mut self, now: Instant) -> Result<Option<Notice>, String> {
+    /// There is no next attempt: sentences for the user.
+    pub(crate) fn next(&mut self, now: Instant) -> Result<Option<Notice>, Failure> {
         let reason = std::mem::take(&mut self.reasons).join("\n");
         let (Some(wait), Some(until)) = (self.call.wait, self.until) else {
-            return Err(reason + "\nTo keep trying until somebody listens, add --wait SECONDS.");
+            return Err((reason + "\nTo keep trying until somebody listens, add --wait SECONDS.").into());
         };
         if now + RETRY_AFTER >= until {
-            return Err(format!("{reason} (tried for {} s)", wait.as_secs_f64()));
+            return Err(format!("{reason} (tried for {} s)", wait.as_secs_f64()).into());
         }
-        let first = !std::mem::replace(&mut self.told, true);
+        let first = !std::mem::replace(&mut self.reported, true);
         Ok(first.then(|| Notice::KeepTrying { address: self.call.address.to_string(), wait }))
     }
 }
@@ -88,11 +84,8 @@ fn connect(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     Ok(socket)
 }
 
-/// Where nobody listens on a port of this machine, the system may choose that very port for our end; TCP then
-/// connects the socket with itself. Nobody is there, and whoever wants to listen finds the port in use.
-///
-/// # Errors
-/// `ConnectionRefused`, if both ends have the same address.
-pub fn not_oneself(ours: SocketAddr, theirs: SocketAddr) -> io::Result<()> {
+/// Fails if both ends have the same address. If nobody listens on a port of this machine, the system may choose that very
+/// port for our end, and TCP then connects the socket to itself.
+pub(crate) fn not_oneself(ours: SocketAddr, theirs: SocketAddr) -> io::Result<()> {
     if ours == theirs { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(()) }
 }

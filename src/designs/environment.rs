@@ -4,30 +4,48 @@ use crate::designs::transcript::Sink;
 use crate::observe::Observer;
 use crate::platform::Signals;
 use crate::rules::settings::Verbosity;
-use crate::terminal::Display;
-use std::io::{Read, Write};
+use crate::terminal::{Display, Input};
+use std::io::{self, Read};
 
-/// The world around an endpoint. Only `main.rs` knows that these are the process's own; a test or a demo
-/// gives others.
+/// Everything an endpoint reads from and writes to, except its socket. The program gives it the process's own keyboard,
+/// screen and signals; the demo gives each of two endpoints its own.
 pub struct Environment {
-    /// Where lines are typed.
-    pub keyboard: Box<dyn Read + Send>,
+    /// Where lines are typed, if anywhere.
+    pub keyboard: Option<Box<dyn Input>>,
     /// A person types there, not a pipe or a file.
     pub keyboard_is_terminal: bool,
-    /// Ends the reading from the keyboard, if something can. True if it does.
+    /// Ends the reading from the keyboard, if something can. True if it succeeds.
     pub close_keyboard: Option<Box<dyn FnOnce() -> bool + Send>>,
     /// Where received messages are shown.
     pub screen: Box<dyn Display>,
-    /// The same for lines that are shown as they are, where it can be written to without blocking.
-    pub screen_direct: Option<Box<dyn Write>>,
-    /// Where notices and errors are shown; `None` if on the screen, where their order matters.
+    /// Where notices and errors are shown. `None` if on the screen, where they stay in order with messages.
     pub notices: Option<Box<dyn Display>>,
-    /// Where it is recorded what happened, if it is.
+    /// Where to record what happens, if anywhere.
     pub transcript: Option<Sink>,
-    /// How much is told.
+    /// How much the user is shown.
     pub verbosity: Verbosity,
-    /// Whoever watches what the threads do.
+    /// Who watches what the threads do.
     pub observer: Observer,
     /// Requests from outside to end.
     pub signals: Signals,
+}
+
+impl Environment {
+    /// The keyboard for a thread that blocks in reading.
+    pub(crate) fn take_keyboard(&mut self) -> Box<dyn Read + Send> {
+        match self.keyboard.take() {
+            Some(keyboard) => keyboard,
+            None => Box::new(io::empty()),
+        }
+    }
+
+    /// Writes to the screen without blocking, where the platform can and lines need no marks.
+    pub(crate) fn nonblocking_screen(&self) -> Option<Box<dyn io::Write>> {
+        #[cfg(nonblocking_send)]
+        if self.screen.marks().is_none() {
+            let screen = self.screen.as_fd().try_clone_to_owned().ok()?;
+            return Some(Box::new(crate::platform::Out::new(Box::new(screen))));
+        }
+        None
+    }
 }

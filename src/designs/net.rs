@@ -1,6 +1,7 @@
-//! Addresses, and what to say when one cannot be used.
+//! Addresses: how to read, find and listen on them.
 
 use crate::rules::errors;
+use crate::rules::failure::Failure;
 use crate::rules::wire::DEFAULT_PORT;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -30,35 +31,33 @@ impl Default for Address {
 }
 
 impl Address {
-    /// The port; 0 stands for any that is free.
+    /// The port; 0 means any free one.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Asks the system for all addresses of the host. May take as long as the system's resolver likes.
-    ///
-    /// # Errors
-    /// A sentence for the user.
-    pub fn resolve(&self) -> Result<Vec<SocketAddr>, String> {
-        let found = (self.host.as_str(), self.port).to_socket_addrs().map(Vec::from_iter);
-        match found {
+    /// Asks the system for all addresses of the host. The system sets no limit to how long that takes.
+    pub(crate) fn resolve(&self) -> Result<Vec<SocketAddr>, Failure> {
+        let tried = format_args!("cannot find the address of {}", self.host);
+        match (self.host.as_str(), self.port).to_socket_addrs().map(Vec::from_iter) {
             Ok(addresses) if !addresses.is_empty() => Ok(addresses),
-            Ok(_) => Err(format!("cannot find the address of {}: it has none", self.host)),
-            Err(error) => Err(format!(
-                "cannot find the address of {}: {error}; check its spelling, or give its number",
-                self.host
-            )),
+            Ok(_) => Err(Failure::new(tried, "it has none")),
+            Err(error) => Err(Failure::new(tried, error).hint("; check its spelling, or give its number")),
         }
     }
 
-    /// Listens on the first address of the host on which that is possible.
-    ///
-    /// # Errors
-    /// A sentence for the user.
-    pub fn listen(&self) -> Result<TcpListener, String> {
-        TcpListener::bind(&self.resolve()?[..])
-            .map_err(|error| format!("cannot listen on {self}: {error}{}", errors::hint(&error)))
+    /// Listens on the first address of the host that allows it.
+    pub(crate) fn listen(&self) -> Result<TcpListener, Failure> {
+        TcpListener::bind(&self.resolve()?[..]).map_err(|error| {
+            Failure::new(format_args!("cannot listen on {self}"), &error).hint(errors::hint(&error))
+        })
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self { host: address.ip().to_string(), port: address.port() }
     }
 }
 
@@ -90,14 +89,14 @@ impl FromStr for Address {
         }
         let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
             let (host, rest) = bracketed.split_once(']').ok_or("the ] is missing")?;
-            // The part behind a % is the name of an interface.
+            // The part after a % is the name of an interface.
             if host.split('%').next().is_none_or(|host| host.parse::<Ipv6Addr>().is_err()) {
                 return Err(format!("{host:?} is not an IPv6 address"));
             }
             match rest.strip_prefix(':') {
                 Some(digits) => (host, port(digits)?),
                 None if rest.is_empty() => (host, default.port),
-                None => return Err(format!("{rest:?} behind the ] is not a port, such as :{DEFAULT_PORT}")),
+                None => return Err(format!("{rest:?} after the ] is not a port, such as :{DEFAULT_PORT}")),
             }
         } else {
             match text.split_once(':') {
@@ -119,9 +118,8 @@ impl FromStr for Address {
     }
 }
 
-/// Our end of a connection and theirs. `None` if it has broken.
-#[must_use]
-pub fn ends(socket: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
+/// Our address of a connection and the peer's. `None` if it is broken.
+pub(crate) fn ends(socket: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
     socket.local_addr().ok().zip(socket.peer_addr().ok())
 }
 

@@ -15,9 +15,8 @@ const PIPE_MIN: usize = 512;
 ///
 /// `O_NONBLOCK` belongs to the open file, which is shared with every process that inherited it: set on our standard output,
 /// it would break the shell that started us. So it is set on an open file of our own, or not at all.
-#[derive(Debug)]
 pub struct Out {
-    to: OwnedFd,
+    to: Box<dyn AsFd + Send>,
     kind: Kind,
 }
 
@@ -36,12 +35,12 @@ enum Kind {
 impl Out {
     /// Writes to this descriptor.
     #[must_use]
-    pub fn new(to: OwnedFd) -> Self {
+    pub fn new(to: Box<dyn AsFd + Send>) -> Self {
         let file_type = rustix::fs::fstat(&to).map(|stat| FileType::from_raw_mode(stat.st_mode));
         match file_type {
             Ok(FileType::Socket) => Self { to, kind: Kind::Socket },
-            Ok(FileType::Fifo | FileType::CharacterDevice) => match open_again(&to) {
-                Ok(own) => Self { to: own, kind: Kind::Own },
+            Ok(FileType::Fifo | FileType::CharacterDevice) => match open_again(to.as_fd()) {
+                Ok(own) => Self { to: Box::new(own), kind: Kind::Own },
                 Err(_) => Self { to, kind: Kind::Shared },
             },
             _ => Self { to, kind: Kind::File },
@@ -80,7 +79,7 @@ impl AsFd for Out {
 
 /// Opens the same pipe or terminal once more, by its name on Linux. Elsewhere the name, if it exists, yields the same open
 /// file, whose flags are shared.
-fn open_again(to: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+fn open_again(to: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
     if !cfg!(any(target_os = "linux", target_os = "android")) {
         return Err(Errno::NOSYS);
     }
@@ -115,8 +114,8 @@ mod tests {
             let (mut reader, writer) = io::pipe().unwrap();
             let ours = writer.try_clone().unwrap();
             let mut out = match shared {
-                true => Out { to: writer.into(), kind: Kind::Shared },
-                false => Out::new(writer.into()),
+                true => Out { to: Box::new(writer), kind: Kind::Shared },
+                false => Out::new(Box::new(writer)),
             };
             let mut read = vec![0; fill(&mut out)];
             reader.read_exact(&mut read).unwrap();
@@ -128,14 +127,14 @@ mod tests {
     #[test]
     fn a_full_socket_does_not_block() {
         let (_reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
-        assert!(fill(&mut Out::new(writer.into())) > 0);
+        assert!(fill(&mut Out::new(Box::new(writer))) > 0);
     }
 
     #[test]
     fn a_pipe_that_nobody_reads_is_closed() {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
-        let error = Out::new(writer.into()).write(b"x").unwrap_err();
+        let error = Out::new(Box::new(writer)).write(b"x").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

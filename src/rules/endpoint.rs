@@ -119,8 +119,8 @@ impl Endpoint {
             Event::InputEnded(result) => self.input_ended(result),
             Event::Called { id, peer, being_turned_away } => self.called(id, peer, being_turned_away, now),
             Event::Connected(Ok((id, peer))) => self.start(id, peer, Notice::ConnectedTo(peer), now),
-            Event::Connected(Err(reason)) => {
-                self.report(Notice::Failed(reason));
+            Event::Connected(Err(failure)) => {
+                self.report(Notice::Failed(failure));
                 self.end_with(Exit::Failed);
             }
             Event::CannotStart(error) => self.cannot_start(error),

@@ -1,6 +1,7 @@
 //! What the rules of a chat are told: everything that can happen, and what a design can see of the connection.
 
 use super::buffer::Buffer;
+use super::failure::Failure;
 use super::notice::Notice;
 use super::signal::Signal;
 use std::io;
@@ -24,7 +25,7 @@ pub enum Event {
         being_turned_away: usize,
     },
     /// The call that `connect` makes was answered, or not, for which the error is a sentence.
-    Connected(Result<(ConnectionId, SocketAddr), String>),
+    Connected(Result<(ConnectionId, SocketAddr), Failure>),
     /// What a session needs, a thread for instance, is not available: the answer to
     /// [`Action::Start`](super::action::Action::Start).
     CannotStart(io::Error),

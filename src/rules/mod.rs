@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod errors;
 pub mod event;
 pub mod exit;
+pub mod failure;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod input;

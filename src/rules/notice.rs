@@ -1,6 +1,7 @@
 //! What the program reports to its user beside the messages, in words, and what is shown of it.
 
 use super::errors;
+use super::failure::Failure;
 use super::settings::Verbosity;
 use super::wire::Stamp;
 use std::fmt::{self, Display};
@@ -69,7 +70,7 @@ pub enum Notice {
         peer: SocketAddr,
         error: io::Error,
     },
-    Failed(String),
+    Failed(Failure),
     NoticesLost(usize),
 }
 
@@ -226,7 +227,7 @@ impl Display for Notice {
             Self::CannotTalk { peer, error } => {
                 write!(f, "cannot talk with {peer}: cannot start a thread: {error}{}", errors::MORE_THREADS)
             }
-            Self::Failed(what) => f.write_str(what),
+            Self::Failed(failure) => failure.fmt(f),
             Self::NoticesLost(count) => {
                 write!(f, "{count} notices were not shown, because standard error was blocked")
             }

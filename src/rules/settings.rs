@@ -9,34 +9,35 @@ pub enum OnEof {
     /// Say `88` and leave.
     #[default]
     Bye,
-    /// Close the writing half, and listen until the peer is done.
+    /// Close the sending half, and listen until the peer finishes.
     Wait,
 }
 
-/// How the conversation is to be held.
+/// How to hold a conversation.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// How messages are sent.
     pub wire: Wire,
-    /// The longest message on the wire, in bytes, with its stamp.
+    /// The longest message on the wire, in bytes, including its stamp.
     pub max_line: usize,
     /// What to do when standard input ends.
     pub on_eof: OnEof,
-    /// Received text goes to a terminal: make it [`harmless`].
+    /// Received text goes to a terminal, so it is [sanitized](crate::rules::sanitize::sanitize).
     pub to_terminal: bool,
-    /// There is a transcript: what a terminal shows altered is kept as it came, too.
+    /// There is a transcript: it gets received text as it came, also where a terminal gets it altered.
     pub transcribed: bool,
-    /// How long an end may take during which nothing moves: [`PATIENCE`], unless the threads are being slowed down.
+    /// How long to wait without progress while a conversation ends. The demo, which slows the threads down, waits
+    /// longer than [`PATIENCE`].
     pub patience: Duration,
 }
 
-/// How long nothing may move on the socket once somebody has said goodbye.
+/// How long a conversation may end without any progress on the socket.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How much the user is told.
+/// How much the user is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// `-q`: errors only.
+    /// `-q`: messages and errors.
     Quiet,
     /// Notices, too.
     Normal,

@@ -666,7 +666,7 @@ mod endpoint {
     #[test]
     fn a_call_that_nobody_answers_fails() {
         let mut side = Side::connecting(settings());
-        side.handle(Event::Connected(Err("nobody is there".to_owned())));
+        side.handle(Event::Connected(Err("nobody is there".into())));
         assert_eq!(side.exit, Some(Exit::Failed));
         assert!(side.does().contains(&"threadchat: nobody is there".to_owned()));
     }

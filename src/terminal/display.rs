@@ -1,53 +1,60 @@
 //! Where messages and notices are shown.
 
+use super::Descriptor;
 use crate::rules::notice::Kind;
+use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
 
-/// Something to show lines on.
-pub trait Display: Send {
-    /// Shows these lines, each with its newline. When it returns, they have been handed to the system.
+/// Shows lines, in a thread that may block. A design that must not block writes to the descriptor instead, and marks the
+/// lines itself.
+pub trait Display: Send + Descriptor {
+    /// Shows these lines, each with its newline. When it returns, the system has them.
     ///
     /// # Errors
     /// What the system said. What was not shown is lost.
     fn show(&mut self, kind: Kind, lines: &[u8]) -> io::Result<()>;
 
-    /// Whom we talk with, or what we wait for. To be shown where something is typed.
+    /// Whom we chat with, or what we wait for: shown in front of the line that is typed.
     fn set_prompt(&mut self, _state: &str) {}
+
+    /// Whether lines are marked, and then whether in colour.
+    fn marks(&self) -> Option<bool>;
 }
 
-/// A pipe or a file: lines go through as they are.
-pub struct Plain<W>(pub W);
-
-impl<W: Write + Send> Display for Plain<W> {
-    fn show(&mut self, _kind: Kind, lines: &[u8]) -> io::Result<()> {
-        self.0.write_all(lines)?;
-        self.0.flush()
-    }
+/// A stream of the system: a pipe, a file, or a terminal that uses its own line input.
+pub struct Output<W> {
+    /// Where lines are written.
+    pub stream: W,
+    /// Whether lines are marked, and then whether in colour. Only a person needs that.
+    pub marks: Option<bool>,
 }
 
-/// A terminal where the system's own line input is used: lines are marked, and coloured if that is wanted.
-pub struct Marked<S, N> {
-    /// Where messages are written.
-    pub screen: S,
-    /// Where notices and errors are written: the same terminal.
-    pub notices: N,
-    /// Whether to use colours.
-    pub color: bool,
-}
-
-impl<S: Write + Send, N: Write + Send> Display for Marked<S, N> {
+impl<W: Write + Send + Descriptor> Display for Output<W> {
     fn show(&mut self, kind: Kind, lines: &[u8]) -> io::Result<()> {
-        let marked = mark(kind, lines, self.color);
-        let to: &mut dyn Write = if kind == Kind::Message { &mut self.screen } else { &mut self.notices };
-        to.write_all(&marked)?;
-        to.flush()
+        match self.marks {
+            Some(color) => self.stream.write_all(&mark(kind, lines, color))?,
+            None => self.stream.write_all(lines)?,
+        }
+        self.stream.flush()
+    }
+
+    fn marks(&self) -> Option<bool> {
+        self.marks
     }
 }
 
-/// Puts a mark in front of each line that tells what it is, also without colour.
+#[cfg(unix)]
+impl<W: AsFd> AsFd for Output<W> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// Puts a mark in front of each line that says what it is, also without colour.
 #[must_use]
-pub fn mark(kind: Kind, lines: &[u8], color: bool) -> Vec<u8> {
-    use anstyle::{AnsiColor, Style};
+pub(crate) fn mark(kind: Kind, lines: &[u8], color: bool) -> Vec<u8> {
     let (mark, style) = match kind {
         Kind::Message => ("< ", AnsiColor::Cyan.on_default()),
         Kind::Notice => ("* ", AnsiColor::Yellow.on_default()),
@@ -69,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_told_apart_by_a_mark_and_by_colour() {
+    fn each_kind_of_line_has_a_mark_and_a_colour() {
         assert_eq!(mark(Kind::Message, b"one\n\ntwo\n", false), b"< one\n< \n< two\n");
         assert_eq!(mark(Kind::Error, b"one\n", true), b"\x1b[1m\x1b[31m! one\x1b[0m\n");
     }

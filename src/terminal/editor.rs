@@ -1,12 +1,12 @@
-//! A line editor whose line stays as it is while messages appear above it.
+//! A line editor that keeps its line while messages appear above it.
 //!
-//! The stdin-reader reads from a [`Keyboard`], where reedline edits the line; the screen-writer shows on an
-//! [`EditedScreen`]. They share the terminal: what is to be shown is left with the keyboard, which takes the
-//! line off the screen, shows it, and edits on. Only one thread at a time writes to the terminal.
+//! The stdin-reader reads from a [`Keyboard`], where reedline edits the line; the screen-writer shows lines on an
+//! [`EditedScreen`]. They share the terminal: the screen leaves its lines with the keyboard, which erases the edited
+//! line, writes them, and edits on. Only one thread at a time writes to the terminal.
 //!
-//! reedline has a printer for this, but it counts bytes where it should count columns, and takes the cursor
-//! to be at the end of the line. So its break signal is used, which hands back the line from another thread; it is
-//! then given to a fresh editor, because the same one would draw over what was shown.
+//! reedline's own printer counts bytes instead of columns, and assumes the cursor at the end of the line. So we use its
+//! break signal, which another thread sets to get the line back. A fresh editor then continues with that line, because
+//! the same one would draw over the lines above.
 
 use super::display::{Display, mark};
 use super::mode;
@@ -21,28 +21,29 @@ use reedline::{
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use unicode_width::UnicodeWidthChar;
 
-/// How often reedline looks at the break signal while nothing is typed: so late a message may be shown.
+/// How often reedline checks the break signal while nobody types: the longest delay of a message.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// How many lines are remembered.
+/// How many lines the history keeps.
 const HISTORY: usize = 1000;
 
-/// Keys that are not reedline's to decide about end its reading with one of these.
+/// The host commands with which keys end reedline's reading because we handle them ourselves.
 const INTERRUPT: &str = "interrupt";
 const SUSPEND: &str = "suspend";
 const PASTED: &str = "pasted";
 
-/// Takes over the terminal of the process: where to read lines, where to show what others say, and what ends the
-/// reading from another thread; that returns false if the reading cannot be ended.
+/// Takes over the terminal of the process. Returns where to read lines, where to show messages, and what ends the
+/// reading from another thread (false if it cannot).
 ///
 /// # Errors
-/// Standard input is not a terminal after all.
-pub fn open(color: bool) -> io::Result<(Keyboard, EditedScreen, impl FnOnce() -> bool + Send)> {
+/// Standard input is not a terminal.
+pub(crate) fn open(color: bool) -> io::Result<(Keyboard, EditedScreen, impl FnOnce() -> bool + Send)> {
     mode::take_over()?;
     let shared = Arc::new(Shared::default());
     let keyboard = Keyboard {
@@ -67,32 +68,32 @@ pub fn open(color: bool) -> io::Result<(Keyboard, EditedScreen, impl FnOnce() ->
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    /// All that was left to be shown has been shown.
+    /// Notified when `to_show` has been written.
     shown: Condvar,
     /// reedline's break signal.
     wake: Arc<AtomicBool>,
-    /// The history is being searched, which a break would end: what is to be shown waits.
+    /// The user searches the history. A break would end the search, so lines wait.
     searching: AtomicBool,
-    /// Keys that came in one go with one that ends the reading. reedline would drop them.
+    /// Keys that arrived in the same batch after one that ended the reading. reedline would drop them.
     later: Mutex<VecDeque<ReedlineEvent>>,
 }
 
 #[derive(Default)]
 struct State {
-    /// What the keyboard is to show above the line.
+    /// Lines for the keyboard to write above the edited line.
     to_show: Vec<u8>,
     prompt: String,
-    /// A line is on the screen.
+    /// The edited line is on the screen.
     editing: bool,
-    /// No more lines are to be read.
+    /// The input has ended.
     closed: bool,
-    /// The terminal does not answer as reedline needs it, so its own line input is used.
+    /// The terminal does not answer reedline's queries, so we use its own line input.
     plain: bool,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A thread that panicked ends the program; until then its data are good enough.
+        // A panic ends the program; until then the data are good enough.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -101,8 +102,8 @@ impl Shared {
     }
 }
 
-/// Where received messages and notices are shown.
-pub struct EditedScreen {
+/// Shows messages and notices above the edited line.
+pub(crate) struct EditedScreen {
     shared: Arc<Shared>,
     color: bool,
 }
@@ -112,11 +113,11 @@ impl Display for EditedScreen {
         let marked = mark(kind, lines, self.color);
         let mut state = self.shared.lock();
         if !state.editing {
-            // The lock keeps the keyboard from beginning with a line meanwhile.
+            // The lock keeps the keyboard from drawing a line meanwhile.
             return write_out(&marked);
         }
         state.to_show.extend_from_slice(&marked);
-        // Never taken back: another thread may have asked for the end.
+        // Only ever set here, never cleared: another thread may have asked for the end.
         if !self.shared.searching.load(Ordering::Acquire) {
             self.shared.wake.store(true, Ordering::Release);
         }
@@ -130,17 +131,27 @@ impl Display for EditedScreen {
         prompt.clone_into(&mut self.shared.lock().prompt);
         self.shared.wake.store(true, Ordering::Release);
     }
+
+    fn marks(&self) -> Option<bool> {
+        Some(self.color)
+    }
 }
 
-/// Where lines are typed. Reading gives whole lines, and at the end of input nothing.
-pub struct Keyboard {
+impl AsFd for EditedScreen {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        rustix::stdio::stdout()
+    }
+}
+
+/// Reads whole lines, edited with reedline.
+pub(crate) struct Keyboard {
     shared: Arc<Shared>,
     color: bool,
     history: Arc<Mutex<FileBackedHistory>>,
-    /// The line being edited while no editor has it, and where the cursor is in it, in bytes.
+    /// The edited line while no editor has it, and the position of the cursor in bytes.
     line: String,
     cursor: usize,
-    /// Lines that were typed and not read yet.
+    /// Finished lines that nobody has read yet.
     ready: Vec<u8>,
 }
 
@@ -156,8 +167,8 @@ impl Read for Keyboard {
                 Err(error) => {
                     mode::restore();
                     self.shared.lock().plain = true;
-                    let told = format!("no line editor here: {error}\n");
-                    self.show_what_is_left(mark(Kind::Error, told.as_bytes(), self.color))?;
+                    let notice = format!("cannot use the line editor at this terminal: {error}\n");
+                    self.show_pending(mark(Kind::Error, notice.as_bytes(), self.color))?;
                 }
             }
         }
@@ -171,7 +182,7 @@ impl Read for Keyboard {
     }
 }
 
-/// What comes after the line was taken off the screen.
+/// What to do after the line was erased.
 enum Next {
     Edit,
     Interrupt,
@@ -179,8 +190,14 @@ enum Next {
     End,
 }
 
+impl AsFd for Keyboard {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        rustix::stdio::stdin()
+    }
+}
+
 impl Keyboard {
-    /// Edits until something is to be done about the line. False if there will be no more.
+    /// Edits until a key or the break signal ends it. False at the end of the input.
     fn edit(&mut self) -> io::Result<bool> {
         let mut state = self.shared.lock();
         if state.closed {
@@ -191,9 +208,9 @@ impl Keyboard {
         drop(state);
 
         let mut editor = self.editor();
-        let typed_before = self.replay(&mut editor);
-        let is_drawn = typed_before.is_none();
-        let signal = typed_before.map_or_else(|| editor.read_line(&prompt), Ok);
+        let replayed = self.replay(&mut editor);
+        let is_drawn = replayed.is_none();
+        let signal = replayed.map_or_else(|| editor.read_line(&prompt), Ok);
         self.shared.searching.store(false, Ordering::Release);
         editor.current_buffer_contents().clone_into(&mut self.line);
         self.cursor = editor.current_insertion_point();
@@ -201,7 +218,7 @@ impl Keyboard {
         match &signal {
             Ok(Signal::Success(_)) if is_drawn => {}
             Ok(Signal::Success(line)) => writeln!(screen, "{}{line}", prompt.0)?,
-            _ if is_drawn => self.take_off_the_screen(&prompt.0, &mut screen)?,
+            _ if is_drawn => self.erase(&prompt.0, &mut screen)?,
             _ => {}
         }
         let next = match signal? {
@@ -223,7 +240,7 @@ impl Keyboard {
             Signal::CtrlD => Next::End,
             _ => Next::Edit,
         };
-        self.show_what_is_left(screen)?;
+        self.show_pending(screen)?;
         match next {
             Next::Edit => {}
             Next::Interrupt => mode::interrupt(),
@@ -233,7 +250,8 @@ impl Keyboard {
         Ok(!matches!(next, Next::End))
     }
 
-    /// Does what was typed in one go with the key that ended the last reading. What ends this one, if something does.
+    /// Handles the keys that arrived with the one that ended the last reading. Returns what ends this one, if one of
+    /// them does.
     fn replay(&self, editor: &mut Reedline) -> Option<Signal> {
         loop {
             let event = self.shared.later().pop_front()?;
@@ -253,13 +271,13 @@ impl Keyboard {
                 ReedlineEvent::CtrlD if editor.current_buffer_contents().is_empty() => {
                     return Some(Signal::CtrlD);
                 }
-                // Keys that only move or search: those can be pressed again.
+                // Keys that only move or search: the user can press them again.
                 _ => {}
             }
         }
     }
 
-    /// A fresh editor with the line as it was.
+    /// A fresh editor that continues with the line.
     fn editor(&self) -> Reedline {
         let mut editor = Reedline::create()
             .with_ansi_colors(self.color)
@@ -280,7 +298,7 @@ impl Keyboard {
         self.cursor = 0;
     }
 
-    /// Lines that were pasted whole are typed at once, and remain on the screen; the rest stays on the line.
+    /// Finishes all whole lines of a paste, which stay on the screen; the rest stays on the edited line.
     fn take_whole_lines(&mut self, prompt: &str, screen: &mut Vec<u8>) {
         let whole = self.line.rfind('\n').map_or(0, |newline| newline + 1);
         let rest = self.line.split_off(whole);
@@ -292,8 +310,8 @@ impl Keyboard {
         self.line = rest;
     }
 
-    /// Appends what takes the line off the screen. The cursor is in it, at its place.
-    fn take_off_the_screen(&self, prompt: &str, screen: &mut Vec<u8>) -> io::Result<()> {
+    /// Appends the sequence that erases the line, starting from the cursor's position in it.
+    fn erase(&self, prompt: &str, screen: &mut Vec<u8>) -> io::Result<()> {
         let width = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns.max(1)));
         let up = rows_above(prompt, &self.line[..self.cursor], width);
         screen.push(b'\r');
@@ -304,8 +322,8 @@ impl Keyboard {
         Ok(())
     }
 
-    /// Shows this, and what was left to be shown. From here on no line is on the screen.
-    fn show_what_is_left(&self, mut screen: Vec<u8>) -> io::Result<()> {
+    /// Writes this and all pending lines. The edited line is off the screen then.
+    fn show_pending(&self, mut screen: Vec<u8>) -> io::Result<()> {
         let mut state = self.shared.lock();
         screen.append(&mut state.to_show);
         state.editing = false;
@@ -319,8 +337,8 @@ impl Keyboard {
 impl Drop for Keyboard {
     fn drop(&mut self) {
         self.shared.lock().closed = true;
-        // Nobody is to wait for a keyboard that is gone.
-        let _ = self.show_what_is_left(Vec::new());
+        // Wake a screen that waits for this keyboard.
+        let _ = self.show_pending(Vec::new());
         mode::restore();
     }
 }
@@ -331,7 +349,7 @@ fn write_out(bytes: &[u8]) -> io::Result<()> {
     screen.flush()
 }
 
-/// In how many rows above the cursor the prompt and the text before the cursor are.
+/// How many rows above the cursor's row the prompt and the text before the cursor take.
 fn rows_above(prompt: &str, before_cursor: &str, width: usize) -> usize {
     let (mut rows, mut column) = (0, 0);
     for character in prompt.chars().chain(before_cursor.chars()) {
@@ -341,11 +359,11 @@ fn rows_above(prompt: &str, before_cursor: &str, width: usize) -> usize {
         }
         column += columns;
     }
-    // Behind a full row the cursor stays in it until something follows.
+    // After a full row the cursor stays in it until another character follows.
     rows
 }
 
-/// What stands before the line.
+/// What is shown in front of the edited line.
 struct LinePrompt(String);
 
 impl Prompt for LinePrompt {
@@ -365,7 +383,7 @@ impl Prompt for LinePrompt {
         Cow::Borrowed("")
     }
 
-    // The bright one of the default is the background's colour in some themes.
+    // The bright green of the default is the background colour in some themes.
     fn get_prompt_color(&self) -> Color {
         Color::DarkGreen
     }
@@ -375,11 +393,11 @@ impl Prompt for LinePrompt {
     }
 }
 
-/// The keys of Emacs and of every shell, but for those about which the keyboard decides.
+/// Emacs key bindings, except for the keys that the [`Keyboard`] handles.
 struct Keys {
     emacs: Emacs,
     shared: Arc<Shared>,
-    /// A key has ended the reading; what follows it is for the next editor.
+    /// A key has ended the reading; the keys after it are for the next editor.
     ended: bool,
 }
 
@@ -393,7 +411,7 @@ impl Keys {
         Self { emacs: Emacs::new(keys), shared, ended: false }
     }
 
-    /// Follows a search of the history. While there is one, the interrupt key only ends it.
+    /// Tracks whether the user searches the history. The interrupt key then only ends the search.
     fn follow_search(&self, event: ReedlineEvent) -> ReedlineEvent {
         let searching = match event {
             ReedlineEvent::SearchHistory => true,
@@ -443,7 +461,7 @@ impl EditMode for Keys {
     }
 }
 
-/// The history, which outlives the editors.
+/// The history, shared by one editor after another.
 struct SharedHistory(Arc<Mutex<FileBackedHistory>>);
 
 impl SharedHistory {

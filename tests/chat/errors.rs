@@ -1,10 +1,10 @@
-//! What goes wrong, what is said about it, and the exit code.
+//! What can go wrong, the error message, and the exit code.
 
 use crate::common::*;
 use std::net::TcpListener;
 use std::process::Stdio;
 
-/// Runs it with nothing to read; the exit code, and what it said on standard error.
+/// Runs the program with nothing to read. Returns the exit code and standard error.
 fn run(args: &[&str]) -> (i32, String) {
     let mut command = threadchat(args);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -19,56 +19,58 @@ fn free_port() -> String {
 }
 
 #[test]
-fn a_port_in_use_is_told_with_what_to_do() {
+fn a_port_in_use_is_reported_with_what_to_try() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (code, told) = run(&["serve", &address]);
+    let (code, stderr) = run(&["serve", &address]);
     assert_eq!(code, 1);
-    assert!(told.starts_with(&format!("threadchat: cannot listen on {address}: ")), "{told}");
-    assert!(told.contains("choose another port"), "{told}");
+    assert!(stderr.starts_with(&format!("threadchat: cannot listen on {address}: ")), "{stderr}");
+    assert!(stderr.contains("choose another port"), "{stderr}");
 }
 
 #[test]
-fn a_refused_connection_is_told_with_what_to_do() {
+fn a_refused_connection_is_reported_with_what_to_try() {
     let port = free_port();
-    let (code, told) = run(&["connect", &port]);
+    let (code, stderr) = run(&["connect", &port]);
     assert_eq!(code, 1);
-    assert!(told.starts_with(&format!("threadchat: cannot connect to 127.0.0.1:{port}: ")), "{told}");
-    assert!(told.contains("threadchat serve") && told.contains("--wait"), "{told}");
-    let (code, told) = run(&["connect", &port, "--wait", "0.5"]);
+    assert!(stderr.starts_with(&format!("threadchat: cannot connect to 127.0.0.1:{port}: ")), "{stderr}");
+    assert!(stderr.contains("threadchat serve") && stderr.contains("--wait"), "{stderr}");
+    let (code, stderr) = run(&["connect", &port, "--wait", "0.5"]);
     assert_eq!(code, 1);
-    assert!(told.contains("cannot connect to"), "{told}");
+    assert!(stderr.contains("cannot connect to"), "{stderr}");
 }
 
 #[test]
-fn a_name_that_is_not_found_is_told_with_what_to_do() {
+fn a_name_that_is_not_found_is_reported_with_what_to_try() {
     for command in ["serve", "connect"] {
-        let (code, told) = run(&[command, "no-such-host.invalid"]);
+        let (code, stderr) = run(&[command, "no-such-host.invalid"]);
         assert_eq!(code, 1);
-        assert!(told.contains("cannot find the address of no-such-host.invalid"), "{told}");
-        assert!(told.contains("check its spelling"), "{told}");
+        assert!(stderr.contains("cannot find the address of no-such-host.invalid"), "{stderr}");
+        assert!(stderr.contains("check its spelling"), "{stderr}");
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_call_that_nobody_answers_is_given_up_after_the_time_for_it() {
+fn a_call_that_nobody_answers_fails_after_its_timeout() {
     let silent = SilentListener::new();
-    let (code, told) = run(&["connect", &silent.port, "--timeout", "0.3"]);
+    let (code, stderr) = run(&["connect", &silent.port, "--timeout", "0.3"]);
     assert_eq!(code, 1);
-    assert!(told.contains("timed out") && told.contains("no firewall blocks the connection"), "{told}");
+    assert!(stderr.contains("timed out") && stderr.contains("no firewall blocks the connection"), "{stderr}");
 }
 
 #[test]
-fn an_address_of_another_machine_cannot_be_listened_on() {
+fn nobody_can_listen_on_an_address_of_another_machine() {
     // A documentation address (RFC 5737): no machine has it.
-    let (code, told) = run(&["serve", "192.0.2.1"]);
+    let (code, stderr) = run(&["serve", "192.0.2.1"]);
     assert_eq!(code, 1);
-    assert!(told.contains("cannot listen on 192.0.2.1:21567") && told.contains("does not have that address"));
+    assert!(
+        stderr.contains("cannot listen on 192.0.2.1:21567") && stderr.contains("does not have that address")
+    );
 }
 
 #[test]
-fn serve_tells_how_to_let_other_machines_in_while_it_listens_to_this_one_only() {
+fn serve_says_how_to_accept_other_machines_while_it_accepts_only_this_one() {
     let (mut serve, port) = serve(&[]);
     assert!(serve.err.text().contains(&format!("threadchat serve 0.0.0.0:{port})")));
     serve.types("88\n");
@@ -86,7 +88,7 @@ mod linux {
     use std::io::Write;
 
     #[test]
-    fn too_many_open_files_are_told_once_and_the_conversation_goes_on() {
+    fn too_many_open_files_are_reported_once_and_the_conversation_goes_on() {
         let (mut serve, port) = serve_with(threadchat_after("ulimit -n 14", &["serve", "0"]));
         let mut first = connect(port, &[]);
         serve.err.wait_for("...connected from");
@@ -99,7 +101,7 @@ mod linux {
         first.exits(0);
         assert_eq!(serve.err.text().matches("cannot accept a call").count(), 1);
         assert!(serve.err.text().contains("ulimit -n"));
-        // And it goes on afterwards.
+        // It accepts calls again afterwards.
         let mut next = connect(port, &[]);
         next.types("next\n");
         serve.out.wait_for("next");
@@ -112,7 +114,7 @@ mod linux {
     #[cfg(signals)]
     #[test]
     fn a_signal_ends_a_serve_that_has_no_descriptor_left() {
-        // As many as it has when it waits for the first call, and not one more.
+        // As many descriptors as it uses while it waits for the first call, and not one more.
         let mut roomy = Program::start(threadchat(&["serve", "0"]));
         roomy.err.wait_for("waiting for connection...");
         let descriptors = std::fs::read_dir(format!("/proc/{}/fd", roomy.id())).unwrap().count();
@@ -124,7 +126,7 @@ mod linux {
     }
 
     #[test]
-    fn a_closed_output_ends_quietly_in_order() {
+    fn a_closed_output_ends_the_program_quietly_and_cleanly() {
         let (screen, to_screen) = std::io::pipe().unwrap();
         let ours = to_screen.try_clone().unwrap();
         let (mut connect, mut socket) = be_called_by(|port| {
@@ -157,7 +159,7 @@ mod linux {
     }
 
     #[test]
-    fn an_input_that_cannot_be_read_is_told_and_the_conversation_goes_on() {
+    fn an_input_that_cannot_be_read_is_reported_and_the_conversation_goes_on() {
         let (mut connect, mut socket) = be_called_by(|port| {
             let mut command = threadchat(&["connect", port]);
             command.stdin(File::open("/").unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -167,7 +169,7 @@ mod linux {
         socket.write_all(b"hello\n88\n").unwrap();
         connect.out.wait_for("hello");
         drop(socket);
-        // Not all of the input could be sent.
+        // Exit code 1, because not all input was sent.
         connect.exits(1);
     }
 }

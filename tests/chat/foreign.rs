@@ -12,7 +12,7 @@ const ARTICLE_CLIENT: &str = "python3 tests/peers/article_client.py PORT";
 const ARTICLE_SERVER: &str = "python3 tests/peers/article_server.py PORT";
 
 /// How ours can send, and what the article's programs then print behind each message beside their own newline.
-const WIRES: [(&[&str], &str); 2] = [(&[], "\n"), (&["--wire", "article"], "")];
+const WIRES: [(&[&str], &str); 2] = [(&[], "\n"), (&["--wire", "unframed"], "")];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
@@ -175,7 +175,7 @@ fn the_goodbye_of_an_article_client_right_after_a_message_ends_it_in_order() {
 #[test]
 #[ignore = "needs python3"]
 fn a_pipe_of_lines_reaches_an_article_server_as_one_message_each() {
-    let (mut ours, mut theirs) = call_the_article_server(&["--wire", "article"]);
+    let (mut ours, mut theirs) = call_the_article_server(&["--wire", "unframed"]);
     speak(&mut ours, &mut theirs);
     ours.types("1\n2\n3\n4\n5\n");
     ours.ends_input();

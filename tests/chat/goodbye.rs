@@ -30,8 +30,8 @@ fn what_is_sent_is_a_stamped_line_and_the_goodbye_is_88_and_the_end() {
 }
 
 #[test]
-fn in_the_wire_of_the_article_there_is_no_newline_but_a_pause() {
-    let (mut connect, socket) = be_called(&["--wire", "article"]);
+fn an_unframed_message_has_no_newline_but_a_pause_follows_it() {
+    let (mut connect, socket) = be_called(&["--wire", "unframed"]);
     let began = Instant::now();
     connect.types("one\ntwo\n88\n");
     let (one, two) = ([0_u8; 30], [0_u8; 30]);

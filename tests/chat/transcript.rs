@@ -149,7 +149,7 @@ fn at_a_terminal_messages_are_recorded_as_they_came_and_not_as_they_are_shown() 
 fn messages_without_newlines_are_recorded_one_by_one() {
     let ((_here, ours), (_there, theirs)) = (new_file(), new_file());
     let (mut serve, port) = serve(&["--once", "--transcript", theirs.to_str().unwrap()]);
-    let mut connect = connect(port, &["--wire", "article", "--transcript", ours.to_str().unwrap()]);
+    let mut connect = connect(port, &["--wire", "unframed", "--transcript", ours.to_str().unwrap()]);
     connect.types("one\ntwo\n88\n");
     connect.exits(0);
     serve.exits(0);

@@ -55,8 +55,9 @@ fn lock(outputs: &Mutex<Outputs>) -> MutexGuard<'_, Outputs> {
 }
 
 impl Endpoint {
-    pub(super) fn new(environment: Environment, settings: Settings) -> Self {
-        let Environment { keyboard, screen: messages, notices, verbosity, observer, .. } = environment;
+    pub(super) fn new(mut environment: Environment, settings: Settings) -> Self {
+        let keyboard = environment.take_keyboard();
+        let Environment { screen: messages, notices, verbosity, observer, .. } = environment;
         let outputs = Arc::new(Mutex::new(Outputs { messages, notices }));
         let shown = Arc::clone(&outputs);
         let observer = verbose::observer(observer, verbosity, move |line| {

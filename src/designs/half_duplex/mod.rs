@@ -8,15 +8,18 @@
 mod endpoint;
 mod side;
 
+#[cfg(feature = "hub")]
+use crate::designs::NO_HUB_IN_TURNS;
+use crate::designs::Task;
 use crate::designs::connect::{Attempts, Call, RETRY_AFTER};
 use crate::designs::environment::Environment;
 use crate::designs::net;
 use crate::observe::{Decision, For, Goodbye, Place, Step};
 use crate::platform;
 use crate::rules::exit::Exit;
+use crate::rules::failure::Failure;
 use crate::rules::messages::{Counter, Messages};
 use crate::rules::notice::{AcceptFailures, Notice};
-use crate::rules::settings::Settings;
 use crate::rules::wire::{GOODBYE, PAUSE};
 use endpoint::Endpoint;
 use side::{Said, Side};
@@ -164,21 +167,25 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Talks with one caller after the other until the input ends, or with one only (`once`). A caller during a conversation
-/// waits unnoticed.
-#[must_use]
-pub fn serve(
-    environment: Environment,
-    settings: Settings,
-    listener: &TcpListener,
-    port_was_chosen: bool,
-    once: bool,
-) -> Exit {
+/// Does a task from start to end.
+///
+/// # Errors
+/// Nobody answered the call, or it is a hub.
+pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure> {
     let observer = environment.observer.clone();
-    observer.watch(|| serve_all(Endpoint::new(environment, settings), listener, port_was_chosen, once))
+    observer.watch(|| match task {
+        Task::Serve { listener, port_was_chosen, once, settings } => {
+            Ok(serve(Endpoint::new(environment, settings), &listener, port_was_chosen, once))
+        }
+        Task::Connect { call, settings } => connect(Endpoint::new(environment, settings), call),
+        #[cfg(feature = "hub")]
+        Task::Hub { .. } => Err(NO_HUB_IN_TURNS.into()),
+    })
 }
 
-fn serve_all(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bool, once: bool) -> Exit {
+/// Talks with one caller after the other until the input ends, or with one only (`once`). A caller during a conversation
+/// waits unnoticed.
+fn serve(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bool, once: bool) -> Exit {
     if let Ok(at) = listener.local_addr() {
         endpoint.report(&Notice::Listening { at, port_was_chosen, command: "serve" });
     }
@@ -208,21 +215,14 @@ fn serve_all(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bo
 }
 
 /// Calls somebody and talks with them.
-///
-/// # Errors
-/// Nobody could be reached: a sentence for the user.
-pub fn connect(environment: Environment, settings: Settings, call: Call) -> Result<Exit, String> {
-    let observer = environment.observer.clone();
-    observer.watch(|| {
-        let mut endpoint = Endpoint::new(environment, settings);
-        let (socket, peer) = reach(call, &mut endpoint)?;
-        endpoint.begin(&Notice::ConnectedTo(peer));
-        Session::new(&mut endpoint, socket, peer).run(true);
-        Ok(endpoint.end())
-    })
+fn connect(mut endpoint: Endpoint, call: Call) -> Result<Exit, Failure> {
+    let (socket, peer) = reach(call, &mut endpoint)?;
+    endpoint.begin(&Notice::ConnectedTo(peer));
+    Session::new(&mut endpoint, socket, peer).run(true);
+    Ok(endpoint.end())
 }
 
-fn reach(call: Call, endpoint: &mut Endpoint) -> Result<(TcpStream, SocketAddr), String> {
+fn reach(call: Call, endpoint: &mut Endpoint) -> Result<(TcpStream, SocketAddr), Failure> {
     endpoint.observer.emit(|| Step::Waits(For::Connection));
     let mut attempts = Attempts::new(call, Instant::now());
     loop {

@@ -2,6 +2,7 @@
 //! systems have no other call for it: while it lasts, this design does nothing.
 
 use crate::designs::connect::{Attempts, Call, RETRY_AFTER, not_oneself};
+use crate::rules::failure::Failure;
 use crate::rules::notice::Notice;
 use socket2::{Domain, Socket, Type};
 use std::io;
@@ -32,8 +33,8 @@ pub(super) enum Progress {
     None,
     /// This is for the user.
     Report(Notice),
-    /// The connection, or a sentence for the user.
-    Ended(Result<(TcpStream, SocketAddr), String>),
+    /// The connection, or why there is none.
+    Ended(Result<(TcpStream, SocketAddr), Failure>),
 }
 
 impl Connector {

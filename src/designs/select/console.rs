@@ -1,10 +1,10 @@
 //! The user's side: the keyboard, the screen and the signals, for as long as the program runs.
 
-use super::environment::Environment;
 use super::pool::Pool;
 use super::screen::Screen;
 use super::transcript::Transcript;
 use super::wait::{Interests, Ready};
+use crate::designs::environment::Environment;
 use crate::observe::{Observer, Place, Step};
 use crate::platform::Signals;
 use crate::rules::action::{Ending, GRACE};
@@ -14,10 +14,11 @@ use crate::rules::exit::Exit;
 use crate::rules::messages::{Counter, Stream};
 use crate::rules::notice::Notice;
 use crate::rules::signal::Signal;
+use crate::terminal::Input;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 /// The size of a read, in bytes: as much as a pipe holds.
@@ -31,7 +32,7 @@ pub(super) struct Console {
     pub(super) screen: Screen,
     pub(super) keyboard_is_terminal: bool,
     /// None when the input has ended.
-    keyboard: Option<OwnedFd>,
+    keyboard: Option<Box<dyn Input>>,
     typed: Pool,
     lines: Counter,
     signals: Signals,
@@ -50,7 +51,6 @@ impl Console {
         let screen = Screen::new(
             environment.screen,
             environment.notices,
-            environment.marked,
             environment.verbosity,
             environment.observer,
             transcript,
@@ -70,7 +70,11 @@ impl Console {
     pub(super) fn add_to<'a>(&'a self, interests: &mut Interests<'a>, reads: bool) {
         interests.add(self.signals.descriptor(), PollFlags::IN, Ready::Signal);
         if reads && !self.typed.is_empty() {
-            interests.add(self.keyboard.as_ref().map(AsFd::as_fd), PollFlags::IN, Ready::Keyboard);
+            interests.add(
+                self.keyboard.as_ref().map(|keyboard| keyboard.as_fd()),
+                PollFlags::IN,
+                Ready::Keyboard,
+            );
         }
         self.add_outputs(interests);
     }
@@ -100,7 +104,7 @@ impl Console {
     /// Reads once from the keyboard, which has become readable.
     pub(super) fn read_keyboard(&mut self) -> Option<Typed> {
         let mut buffer = self.typed.try_take()?;
-        let result = match rustix::io::read(self.keyboard.as_ref()?, buffer.space()) {
+        let result = match rustix::io::read(self.keyboard.as_ref()?.as_fd(), buffer.space()) {
             Ok(0) => Ok(()),
             Ok(bytes) => {
                 buffer.filled(bytes);

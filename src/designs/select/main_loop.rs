@@ -3,12 +3,12 @@
 use super::callers::Callers;
 use super::connector::{Connector, Progress};
 use super::console::{BUFFERS, Console, READ_SIZE, Typed};
-use super::environment::Environment;
 use super::pool::Pool;
 use super::session::Session;
 use super::wait::{Interests, Ready};
 use crate::designs::clock::Clock;
 use crate::designs::connect::Call;
+use crate::designs::environment::Environment;
 use crate::designs::session::Pending;
 use crate::observe::{Decision, For, Step};
 use crate::rules::action::{Action, Ending};

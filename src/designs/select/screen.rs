@@ -9,11 +9,11 @@ use crate::rules::messages::Messages;
 use crate::rules::notice::{Kind, Notice, Reporter};
 use crate::rules::record::What;
 use crate::rules::settings::Verbosity;
-use crate::terminal::mark;
+use crate::terminal::{Display, mark};
 use std::collections::VecDeque;
-use std::fmt::Display;
+use std::fmt;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many items may wait before notices are dropped and counted. Messages are few, because they come in the buffers
@@ -51,9 +51,8 @@ struct Output {
 
 impl Screen {
     pub(super) fn new(
-        screen: OwnedFd,
-        notices: Option<OwnedFd>,
-        marked: Option<bool>,
+        screen: Box<dyn Display>,
+        notices: Option<Box<dyn Display>>,
         verbosity: Verbosity,
         observer: Observer,
         transcript: Transcript,
@@ -66,10 +65,13 @@ impl Screen {
                 lines.push(line);
             }
         });
-        let messages = Output::new(screen, Place::Screen);
-        let notices = notices.map(|notices| Output::new(notices, Place::Notices));
         Self {
-            outputs: Outputs { messages, notices, marked, works: true },
+            outputs: Outputs {
+                marked: screen.marks(),
+                messages: Output::new(screen, Place::Screen),
+                notices: notices.map(|notices| Output::new(notices, Place::Notices)),
+                works: true,
+            },
             reporter: Reporter::new(verbosity),
             observer,
             observed,
@@ -164,7 +166,7 @@ impl Screen {
 
 impl Outputs {
     /// False if there is no capacity for it.
-    fn try_notice(&mut self, kind: Kind, text: impl Display) -> bool {
+    fn try_notice(&mut self, kind: Kind, text: impl fmt::Display) -> bool {
         let output = match &mut self.notices {
             Some(notices) => notices,
             // The terminal is gone, and nobody is left to read it.
@@ -185,7 +187,7 @@ impl Outputs {
 }
 
 impl Output {
-    fn new(to: OwnedFd, place: Place) -> Self {
+    fn new(to: Box<dyn Display>, place: Place) -> Self {
         Self { out: Out::new(to), place, queue: VecDeque::new(), is_full: false }
     }
 

@@ -47,7 +47,7 @@ impl Transcript {
         let (format, to) = match sink {
             None => (None, To::Nowhere),
             Some(Sink { format, target: Target::Open(file) }) => {
-                (Some(format), To::Open { out: Out::new(file.into()), is_full: false })
+                (Some(format), To::Open { out: Out::new(Box::new(file)), is_full: false })
             }
             Some(Sink { format, target }) => (Some(format), To::Unread { pipe: target, check_at: None }),
         };
@@ -160,7 +160,7 @@ impl Transcript {
 fn open_if_read(pipe: &Path) -> io::Result<Option<Out>> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match rustix::fs::open(pipe, flags, Mode::empty()) {
-        Ok(pipe) => Ok(Some(Out::new(pipe))),
+        Ok(pipe) => Ok(Some(Out::new(Box::new(pipe)))),
         Err(Errno::NXIO) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -2,6 +2,7 @@
 
 use super::event::{ConsoleEvent, Event, ToMain};
 use crate::designs::connect::{Attempts, Call, RETRY_AFTER};
+use crate::rules::failure::Failure;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +14,7 @@ pub(super) fn run(
     call: Call,
     stop: &Receiver<Infallible>,
     to_main: &ToMain<Event>,
-) -> Result<(TcpStream, SocketAddr), String> {
+) -> Result<(TcpStream, SocketAddr), Failure> {
     let mut attempts = Attempts::new(call, Instant::now());
     loop {
         if let Some(connected) = attempts.try_once() {
@@ -23,7 +24,7 @@ pub(super) fn run(
             to_main.send(ConsoleEvent::Report(notice));
         }
         if stop.recv_timeout(RETRY_AFTER) == Err(RecvTimeoutError::Disconnected) {
-            return Err("not connected".to_owned());
+            return Err("not connected".into());
         }
     }
 }

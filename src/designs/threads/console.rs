@@ -44,16 +44,13 @@ impl Console {
     /// Starts the threads. The way into the channel that is returned is for all other threads: with `-v`, the user
     /// observes them.
     pub(super) fn start<E: ProgramEvent>(
-        environment: Environment,
+        mut environment: Environment,
         to_main: &ToMain<E>,
     ) -> io::Result<(Self, ToMain<E>)> {
-        let mut screen = Screen::start(
-            environment.screen,
-            environment.screen_direct,
-            environment.notices,
-            environment.verbosity,
-            to_main,
-        )?;
+        let keyboard = environment.take_keyboard();
+        let direct = environment.nonblocking_screen();
+        let mut screen =
+            Screen::start(environment.screen, direct, environment.notices, environment.verbosity, to_main)?;
         let to_main = to_main.watched_by(screen.observer().clone());
         let observer = &to_main.observer;
         if let Some(transcript) = environment.transcript {
@@ -73,7 +70,6 @@ impl Console {
             place: Place::Keyboard,
             stream: Stream::KEYBOARD,
         };
-        let keyboard = environment.keyboard;
         let stdin_reader = spawn("stdin-reader", observer, move || {
             reader.run(keyboard, ConsoleEvent::Typed, ConsoleEvent::InputEnded);
         })?;

@@ -6,6 +6,7 @@
 use crate::observe::{Observer, Step};
 use crate::rules::buffer::Buffer;
 use crate::rules::event::Delivery;
+use crate::rules::failure::Failure;
 use crate::rules::messages::Messages;
 use crate::rules::notice::Notice;
 use crate::rules::signal::Signal;
@@ -26,7 +27,7 @@ pub(super) enum Event {
     /// socket-writer, its last event.
     Delivered(Delivery),
     /// connector, its last event: the connection, or a sentence for the user.
-    Connected(Result<(TcpStream, SocketAddr), String>),
+    Connected(Result<(TcpStream, SocketAddr), Failure>),
 }
 
 /// What can happen in every program: at the keyboard, at the outputs and at the listening socket.

@@ -37,52 +37,31 @@ mod session;
 mod thread;
 mod transcript;
 
-use crate::designs::connect::Call;
+use crate::designs::Task;
 use crate::designs::environment::Environment;
+use crate::rules::errors::MORE_THREADS;
 use crate::rules::exit::Exit;
-#[cfg(feature = "hub")]
-use crate::rules::hub::Settings as HubSettings;
-use crate::rules::settings::Settings;
+use crate::rules::failure::{Context, Failure};
 use main_loop::MainLoop;
 use std::io;
-use std::net::TcpListener;
 
-/// Accepts callers and talks with them, one at a time, or with the first one only (`once`). Unless the user chose the
-/// port, `-q` does not hide the address that it listens on.
+/// Does a task from start to end.
 ///
 /// # Errors
 /// The system cannot start a thread.
-pub fn serve(
-    environment: Environment,
-    settings: Settings,
-    listener: TcpListener,
-    port_was_chosen: bool,
-    once: bool,
-) -> io::Result<Exit> {
+pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure> {
     let observer = environment.observer.clone();
-    observer.watch(|| Ok(MainLoop::serve(environment, settings, listener, port_was_chosen, once)?.run()))
-}
-
-/// Lets any number of people talk with each other.
-///
-/// # Errors
-/// The system cannot start a thread.
-#[cfg(feature = "hub")]
-pub fn hub(
-    environment: Environment,
-    settings: HubSettings,
-    listener: TcpListener,
-    port_was_chosen: bool,
-) -> io::Result<Exit> {
-    let observer = environment.observer.clone();
-    observer.watch(|| Ok(hub::HubLoop::start(environment, settings, listener, port_was_chosen)?.run()))
-}
-
-/// Calls somebody and talks with them.
-///
-/// # Errors
-/// The system cannot start a thread.
-pub fn connect(environment: Environment, settings: Settings, call: Call) -> io::Result<Exit> {
-    let observer = environment.observer.clone();
-    observer.watch(|| Ok(MainLoop::connect(environment, settings, call)?.run()))
+    let life = || -> io::Result<Exit> {
+        Ok(match task {
+            Task::Serve { listener, port_was_chosen, once, settings } => {
+                MainLoop::serve(environment, settings, listener, port_was_chosen, once)?.run()
+            }
+            Task::Connect { call, settings } => MainLoop::connect(environment, settings, call)?.run(),
+            #[cfg(feature = "hub")]
+            Task::Hub { listener, port_was_chosen, settings } => {
+                hub::HubLoop::start(environment, settings, listener, port_was_chosen)?.run()
+            }
+        })
+    };
+    observer.watch(life).context("cannot start a thread").map_err(|failure| failure.hint(MORE_THREADS))
 }

@@ -1,6 +1,7 @@
 //! The file of a transcript: how it is opened, and that only whole lines reach it.
 
 use crate::platform;
+use crate::rules::failure::{Context, Failure};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,18 +14,17 @@ const CHUNK: usize = 64 * 1024;
 /// A named pipe is opened when there is something to write, because opening it waits for a reader.
 ///
 /// # Errors
-/// A sentence for the user.
-pub fn open(path: &Path) -> Result<Target, String> {
+/// The file cannot be opened for appending.
+pub fn open(path: &Path) -> Result<Target, Failure> {
     if platform::is_named_pipe(path) {
         return Ok(Target::NotOpen(path.to_owned()));
     }
-    platform::append_to_private(path).map(Target::Open).map_err(|error| {
-        format!(
-            "cannot open the transcript {}: {error}; name a file to which you may append, in a directory \
-             that exists",
-            path.display()
-        )
-    })
+    let file = platform::append_to_private(path)
+        .context(format_args!("cannot open the transcript {}", path.display()))
+        .map_err(|failure| {
+            failure.hint("; name a file to which you may append, in a directory that exists")
+        })?;
+    Ok(Target::Open(file))
 }
 
 /// The file of a transcript.

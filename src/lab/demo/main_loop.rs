@@ -13,6 +13,7 @@ use super::turnstile::{Pace, Turnstile};
 use crate::designs::Design;
 use crate::rules::errors;
 use crate::rules::exit::Exit;
+use crate::rules::failure::Failure;
 use crate::rules::input;
 use crate::rules::signal::Signal;
 use crossbeam_channel::{Receiver, Sender};
@@ -97,15 +98,15 @@ impl MainLoop {
     /// Runs one conversation after the other, as long as the user wants another design.
     ///
     /// # Errors
-    /// It cannot be started or shown, in a sentence for the user.
-    pub(super) fn run(mut self) -> Result<(Exit, Vec<Summary>), String> {
+    /// It cannot be started or shown.
+    pub(super) fn run(mut self) -> Result<(Exit, Vec<Summary>), Failure> {
         while self.run_session()? == Then::NextDesign {
             self.design = next_design(self.design);
         }
         Ok((self.exit, self.summaries))
     }
 
-    fn run_session(&mut self) -> Result<Then, String> {
+    fn run_session(&mut self) -> Result<Then, Failure> {
         let turnstile = Turnstile::new(self.to_main.clone());
         let mut session = Session {
             pair: Pair::start(self.design, &turnstile, &self.to_main)?,
@@ -293,7 +294,7 @@ impl MainLoop {
         session.pair.types(side, &text);
     }
 
-    fn draw(&mut self, session: &mut Session) -> Result<(), String> {
+    fn draw(&mut self, session: &mut Session) -> Result<(), Failure> {
         let seconds_until =
             |until: Instant| until.saturating_duration_since(Instant::now()).as_secs_f64().ceil() as u64;
         let hint = match (session.refused, session.phase) {
@@ -309,7 +310,7 @@ impl MainLoop {
         match self.front_end.draw(&snapshot) {
             // A reader that stops early, as `head` does, is no error.
             Err(error) if errors::is_broken_pipe(&error) => session.end(Then::Quit),
-            Err(error) => return Err(format!("cannot show the demo: {error}")),
+            Err(error) => return Err(Failure::new("cannot show the demo", error)),
             Ok(()) => {}
         }
         Ok(())

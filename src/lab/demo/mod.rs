@@ -46,6 +46,7 @@ use crate::designs::Design;
 use crate::platform::Signals;
 use crate::rules::errors;
 use crate::rules::exit::Exit;
+use crate::rules::failure::{Context, Failure};
 use crossbeam_channel::{Sender, bounded};
 use event::Event;
 use front_end::FrontEnd;
@@ -86,8 +87,8 @@ pub struct Colors(pub bool);
 /// Runs the demo on standard output.
 ///
 /// # Errors
-/// It cannot be started or shown, in a sentence for the user.
-pub fn run(options: Options, signals: Signals) -> Result<Exit, String> {
+/// It cannot be started or shown.
+pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     let (to_main, events) = bounded(EVENTS);
     let close_signals = signals.closer();
     let signals = watch_signals(signals, to_main.clone())?;
@@ -115,7 +116,7 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, String> {
     };
     let outcome = match options.terminal {
         Some(Colors(color)) => {
-            let cannot = |error| format!("cannot use the terminal: {error}; try --plain");
+            let cannot = |error| Failure::new("cannot use the terminal", error).hint("; try --plain");
             let view = SplitScreen::new(terminal::take_over(color).map_err(cannot)?, Theme { color });
             let keys = Keys::read(to_main.clone()).map_err(cannot)?;
             let outcome = main_loop(Box::new(view), Some(keys));
@@ -131,15 +132,15 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, String> {
     let space = if is_live { "" } else { "\n" };
     match write!(io::stdout(), "{space}{}", summaries.join("\n")) {
         Err(error) if !errors::is_broken_pipe(&error) => {
-            Err(format!("cannot write to standard output: {error}"))
+            Err(Failure::new("cannot write to standard output", error))
         }
         _ => Ok(exit),
     }
 }
 
-fn watch_signals(signals: Signals, to_main: Sender<Event>) -> Result<JoinHandle<()>, String> {
+fn watch_signals(signals: Signals, to_main: Sender<Event>) -> Result<JoinHandle<()>, Failure> {
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || signals.for_each(|signal| to_main.send(Event::Signal(signal)).is_ok()))
-        .map_err(|error| format!("cannot start a thread: {error}"))
+        .context("cannot start a thread")
 }

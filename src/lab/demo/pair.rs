@@ -3,27 +3,19 @@
 use super::event::Event;
 use super::side::{Each, Side};
 use super::turnstile::Turnstile;
-#[cfg(not(poll))]
-use crate::cli::cannot_select;
-use crate::designs::Design;
 use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
-use crate::designs::half_duplex;
-#[cfg(poll)]
-use crate::designs::select;
-use crate::designs::threads;
+use crate::designs::{Design, Task};
 use crate::observe::Observer;
 use crate::platform::Signals;
 use crate::rules::errors::MORE_THREADS;
-use crate::rules::exit::Exit;
-use crate::rules::settings::Verbosity;
-use crate::rules::settings::{OnEof, Settings};
+use crate::rules::failure::Failure;
+use crate::rules::settings::{OnEof, Settings, Verbosity};
 use crate::rules::wire::{DEFAULT_MAX_LINE, Wire};
-use crate::terminal::Marked;
+use crate::terminal::Output;
 use crossbeam_channel::Sender;
-use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -49,31 +41,27 @@ struct End {
 #[derive(Clone)]
 struct Keyboard(Arc<Mutex<Option<PipeWriter>>>);
 
-/// How an endpoint finds the other.
-enum Role {
-    Serve(TcpListener),
-    Connect(SocketAddr),
-}
-
 impl Pair {
     /// Starts A, which serves, and B, which connects to it, over TCP.
     ///
     /// # Errors
-    /// There are no threads, pipes or sockets left, in a sentence for the user.
+    /// There are no threads, pipes or sockets left.
     pub(super) fn start(
         design: Design,
         turnstile: &Arc<Turnstile>,
         to_main: &Sender<Event>,
-    ) -> Result<Self, String> {
-        let cannot = |error| format!("cannot start the demo: {error}{MORE_THREADS}");
+    ) -> Result<Self, Failure> {
+        let cannot = |error| Failure::new("cannot start the demo", error).hint(MORE_THREADS);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let start = |side, role| {
+        let call = Call { address: address.into(), timeout: TIMEOUT, wait: None };
+        let start = |side, task| {
             let observer = Observer::default().and(turnstile.observer(side));
-            End::start(side, design, role, observer, to_main).map_err(cannot)
+            End::start(side, design, task, observer, to_main).map_err(cannot)
         };
-        let a = start(Side::A, Role::Serve(listener))?;
-        let b = start(Side::B, Role::Connect(address))?;
+        let serve = Task::Serve { listener, port_was_chosen: true, once: true, settings: settings() };
+        let a = start(Side::A, serve)?;
+        let b = start(Side::B, Task::Connect { call, settings: settings() })?;
         Ok(Self { ends: Each::of(a, b) })
     }
 
@@ -115,7 +103,7 @@ impl End {
     fn start(
         side: Side,
         design: Design,
-        role: Role,
+        task: Task,
         observer: Observer,
         to_main: &Sender<Event>,
     ) -> io::Result<Self> {
@@ -126,8 +114,9 @@ impl End {
         let (ended, seen) = (to_main.clone(), to_main.clone());
         // As in every other process, the thread of the endpoint itself is called main.
         let endpoint = thread::Builder::new().name("main".to_owned()).spawn(move || {
+            let outcome = design.run(task, devices.into_environment());
             // Refused only if the demo is over, as below.
-            let _ = ended.send(Event::Ended(side, endpoint(design, role, devices)));
+            let _ = ended.send(Event::Ended(side, outcome.map_err(|failure| failure.to_string())));
         })?;
         let screen = thread::Builder::new().name(format!("screen of {side}")).spawn(move || {
             let lines = BufReader::new(shown).split(b'\n').map_while(Result::ok);
@@ -148,72 +137,21 @@ struct Devices {
     observer: Observer,
 }
 
-/// The whole life of an endpoint, in its design.
-fn endpoint(design: Design, role: Role, devices: Devices) -> Result<Exit, String> {
-    let settings = settings();
-    match (design, role) {
-        (Design::Threads, Role::Serve(listener)) => {
-            threads::serve(environment(devices)?, settings, listener, true, true).map_err(no_threads)
+impl Devices {
+    /// An endpoint gets a terminal, so that it says how a conversation ended, and its screen-writer has something to do.
+    fn into_environment(self) -> Environment {
+        let Self { typed, keyboard, screen, observer } = self;
+        Environment {
+            keyboard: Some(Box::new(typed)),
+            keyboard_is_terminal: true,
+            close_keyboard: Some(Box::new(move || keyboard.close())),
+            screen: Box::new(Output { stream: screen, marks: Some(false) }),
+            notices: None,
+            transcript: None,
+            verbosity: Verbosity::Normal,
+            observer,
+            signals: Signals::none(),
         }
-        (Design::Threads, Role::Connect(address)) => {
-            threads::connect(environment(devices)?, settings, call(address)?).map_err(no_threads)
-        }
-        #[cfg(poll)]
-        (Design::Select, Role::Serve(listener)) => {
-            select::serve(environment_for_select(devices), settings, listener, true, true)
-                .map_err(|error| format!("cannot listen: {error}"))
-        }
-        #[cfg(poll)]
-        (Design::Select, Role::Connect(address)) => {
-            Ok(select::connect(environment_for_select(devices), settings, call(address)?))
-        }
-        #[cfg(not(poll))]
-        (Design::Select, _) => cannot_select(),
-        (Design::HalfDuplex, Role::Serve(listener)) => {
-            Ok(half_duplex::serve(environment(devices)?, settings, &listener, true, true))
-        }
-        (Design::HalfDuplex, Role::Connect(address)) => {
-            half_duplex::connect(environment(devices)?, settings, call(address)?)
-        }
-    }
-}
-
-fn no_threads(error: impl Display) -> String {
-    format!("cannot start a thread: {error}{MORE_THREADS}")
-}
-
-/// The environment of a user at a terminal.
-fn environment(devices: Devices) -> Result<Environment, String> {
-    let Devices { typed, keyboard, screen, observer } = devices;
-    let notices = screen.try_clone().map_err(|error| format!("cannot use the screen: {error}"))?;
-    Ok(Environment {
-        keyboard: Box::new(typed),
-        keyboard_is_terminal: true,
-        close_keyboard: Some(Box::new(move || keyboard.close())),
-        screen: Box::new(Marked { screen, notices, color: false }),
-        // As at a terminal, so that the screen-writer has something to do.
-        screen_direct: None,
-        notices: None,
-        transcript: None,
-        verbosity: Verbosity::Normal,
-        observer,
-        signals: Signals::none(),
-    })
-}
-
-/// The same in descriptors.
-#[cfg(poll)]
-fn environment_for_select(devices: Devices) -> select::Environment {
-    select::Environment {
-        keyboard: Some(devices.typed.into()),
-        keyboard_is_terminal: true,
-        screen: devices.screen.into(),
-        notices: None,
-        marked: Some(false),
-        transcript: None,
-        verbosity: Verbosity::Normal,
-        observer: devices.observer,
-        signals: Signals::none(),
     }
 }
 
@@ -226,8 +164,4 @@ fn settings() -> Settings {
         transcribed: false,
         patience: PATIENCE,
     }
-}
-
-fn call(address: SocketAddr) -> Result<Call, String> {
-    Ok(Call { address: address.to_string().parse()?, timeout: TIMEOUT, wait: None })
 }

@@ -44,15 +44,18 @@ pub(super) fn draw(terminal: &mut Terminal, picture: impl FnOnce(&mut Frame<'_>)
     }
 }
 
-/// Restores the terminal with its former content. Any thread may call this at any time, and more than once.
-pub fn restore() {
+/// Restores the terminal with its former content. Any thread may call this at any time, and more than once. False if there
+/// was nothing to restore.
+pub fn restore() -> bool {
     // Another thread may be drawing. (The lock is reentrant: the thread that draws comes here when it panics.)
     let _whole = stdout().lock();
-    if IS_TAKEN.swap(false, Ordering::AcqRel) {
+    let was_taken = IS_TAKEN.swap(false, Ordering::AcqRel);
+    if was_taken {
         // If the terminal refuses, there is nothing left to try.
         let _ = execute!(stdout(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
+    was_taken
 }
 
 /// The thread that reads keys.

@@ -29,25 +29,36 @@ mod scale;
 mod summary;
 mod words;
 
-use crate::cli;
 use crate::rules::errors;
 use crate::rules::exit::Exit;
+use crate::rules::failure::{Context, Failure};
 use draw::Drawing;
 use model::{Time, Timeline};
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The most steps that are drawn: browsers are still fast with them, and nobody follows more.
 const MAX_STEPS: usize = 20_000;
+
+/// Which traces to draw, and where. The path `-` is standard output.
+#[derive(Debug)]
+pub struct Options {
+    /// Traces of one or more processes.
+    pub traces: Vec<PathBuf>,
+    /// The file for the page.
+    pub output: Option<PathBuf>,
+    /// The file for the drawing alone.
+    pub svg: Option<PathBuf>,
+}
 
 /// Draws the traces into the files that `options` names.
 ///
 /// # Errors
 /// A file is not a trace or cannot be read, or an output cannot be written, in a sentence for the user.
-pub fn run(options: &cli::Timeline) -> Result<Exit, String> {
+pub fn run(options: &Options) -> Result<Exit, Failure> {
     if options.output.is_some() && options.output == options.svg {
-        return Err("-o and --svg name the same file: each needs one of its own".to_owned());
+        return Err("-o and --svg name the same file: each needs one of its own".into());
     }
     let timeline = timeline(read::files(&options.traces, MAX_STEPS)?, MAX_STEPS);
     let drawing = Drawing::of(&timeline);
@@ -88,13 +99,13 @@ fn timeline(read::Traces { mut endpoints, mut notes, cuts }: read::Traces, limit
     Timeline { endpoints, flows, both_ways, zero, notes }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), String> {
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if path != Path::new("-") {
-        return fs::write(path, text).map_err(|error| format!("cannot write to {}: {error}", path.display()));
+        return fs::write(path, text).context(format_args!("cannot write to {}", path.display()));
     }
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
         Err(error) if !errors::is_broken_pipe(&error) => {
-            Err(format!("cannot write to standard output: {error}"))
+            Err(Failure::new("cannot write to standard output", error))
         }
         _ => Ok(()),
     }

@@ -17,6 +17,7 @@ pub use tracks::About;
 pub(crate) use {args::Args, tracks::FORMAT};
 
 use super::Observe;
+use crate::rules::failure::Failure;
 use clock::Clock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use recorder::{CAPACITY, Record, Recorder};
@@ -62,8 +63,8 @@ impl Trace {
         path: &Path,
         about: &About,
         prepare: impl FnOnce() + Send + 'static,
-    ) -> Result<Self, String> {
-        let cannot = |error| format!("cannot write the trace {}: {error}", path.display());
+    ) -> Result<Self, Failure> {
+        let cannot = |error| Failure::new(format_args!("cannot write the trace {}", path.display()), error);
         let mut tracks = Tracks::new(File::create(path).map_err(cannot)?, Clock::start());
         tracks.begin(about).and_then(|()| tracks.flush()).map_err(cannot)?;
         let (steps, recorded) = unbounded();
@@ -89,9 +90,10 @@ impl Trace {
     ///
     /// # Errors
     /// Something is missing in the file, in a sentence for the user.
-    pub fn end(self) -> Result<(), String> {
+    pub fn end(self) -> Result<(), Failure> {
         let path = self.path.display();
-        let cannot = |error: &dyn Display| Err(format!("cannot write the trace {path}: {error}"));
+        let cannot =
+            |error: &dyn Display| Err(Failure::new(format_args!("cannot write the trace {path}"), error));
         self.recorder.end();
         if self.ended.recv_timeout(END_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
             return cannot(&format_args!("the write takes more than {} s", END_TIMEOUT.as_secs()));
@@ -103,7 +105,7 @@ impl Trace {
         }
         match self.recorder.lost() {
             0 => Ok(()),
-            lost => Err(format!("the trace {path} lacks {lost} steps: there were too many at once")),
+            lost => Err(format!("the trace {path} lacks {lost} steps: there were too many at once").into()),
         }
     }
 }

@@ -15,9 +15,9 @@ mod clients;
 
 use super::callers::Callers;
 use super::console::{Console, Typed};
-use super::environment::Environment;
 use super::wait::{Interests, Ready};
 use crate::designs::clock::Clock;
+use crate::designs::environment::Environment;
 use crate::designs::hub::observe_relay;
 use crate::observe::{For, Goodbye, Step};
 use crate::platform;

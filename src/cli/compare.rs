@@ -1,0 +1,129 @@
+//! `threadchat compare`, and the hidden command for the processes that it starts.
+
+use super::{OUTPUT, values};
+use crate::designs::Design;
+use crate::lab::compare::{Child, Crowd, HubPeer, Options, Workload};
+use clap::{Args, Subcommand};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub(super) const HELP: &str = "\
+Each design does each work several times, in turns with the others, in processes of its own; every line is checked.
+The floor moves bytes the same way and does nothing else.
+
+Examples:
+  threadchat compare                            all designs, all works: some minutes
+  threadchat compare --quick                    the same in less than 30 seconds
+  threadchat compare --quick --html page.html   with charts and explanations
+  threadchat compare --work latency --peers     one work, also by ncat, nc and socat
+  threadchat compare --work hub --hub-clients 100   a hub with 100 clients
+  threadchat compare --json figures.json        also the figures of each round, for programs
+
+The exit code is 1 if a row failed: if it lost or damaged a line, or did not end.";
+
+/// `threadchat compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The work to do, separated by commas [default: all]
+    #[arg(long, value_name = "WORK", value_enum, value_delimiter = ',')]
+    work: Option<Vec<Workload>>,
+
+    /// The designs to compare, separated by commas [default: all]
+    #[arg(long, value_name = "DESIGN", value_enum, value_delimiter = ',')]
+    designs: Option<Vec<Design>>,
+
+    /// Also measure ncat, nc and socat, where they are installed
+    #[arg(long)]
+    peers: bool,
+
+    /// Numbers of clients of the hub, separated by commas [default: 10,50,200,1000, with --quick 10,50]
+    #[arg(long, value_name = "N", value_parser = values::hub_clients, value_delimiter = ',')]
+    hub_clients: Option<Vec<usize>>,
+
+    /// Also measure this hub; COMMAND gets its address as {addr} or its port as {port}
+    #[arg(long = "hub-peer", value_name = "NAME[,names]=COMMAND")]
+    hub_peers: Vec<HubPeer>,
+
+    /// Also measure each design while it records a trace
+    #[arg(long)]
+    trace: bool,
+
+    /// Do less of everything, in less than 30 seconds
+    #[arg(long)]
+    quick: bool,
+
+    /// Number of rounds to measure, after one to warm up [default: 7, with --quick 5]
+    #[arg(long, value_name = "N", value_parser = values::rounds)]
+    rounds: Option<usize>,
+
+    /// Write all figures to FILE as JSON
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    json: Option<PathBuf>,
+
+    /// Write a page with charts and explanations to FILE
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    html: Option<PathBuf>,
+}
+
+impl From<Compare> for Options {
+    fn from(args: Compare) -> Self {
+        let Compare { work, designs, peers, hub_clients, hub_peers, trace, quick, rounds, json, html } = args;
+        Self { workloads: work, designs, peers, hub_clients, hub_peers, trace, quick, rounds, json, html }
+    }
+}
+
+/// A process that `threadchat compare` starts.
+#[derive(Debug, Subcommand)]
+pub enum CompareChild {
+    /// The listening side of the floor
+    Serve {
+        /// End after the first caller
+        #[arg(long)]
+        once: bool,
+    },
+    /// The calling side of the floor
+    Connect {
+        /// Whom to call
+        address: SocketAddr,
+    },
+    /// The clients of a hub
+    Crowd {
+        /// The address of the hub
+        hub: SocketAddr,
+        /// The hub asks each client for its name
+        #[arg(long)]
+        names: bool,
+        /// The number of clients
+        #[arg(long)]
+        clients: usize,
+        /// The number of clients that send as fast as they can
+        #[arg(long)]
+        senders: usize,
+        /// The approximate number of deliveries
+        #[arg(long)]
+        deliveries: usize,
+        /// The number of messages that measure latency
+        #[arg(long)]
+        messages: usize,
+    },
+    /// Another program, which must not outlive the process that started this one
+    Exec {
+        /// The program and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+impl From<CompareChild> for Child {
+    fn from(args: CompareChild) -> Self {
+        match args {
+            CompareChild::Serve { once } => Self::Serve(once),
+            CompareChild::Connect { address } => Self::Connect(address),
+            CompareChild::Crowd { hub, names, clients, senders, deliveries, messages } => {
+                Self::Crowd(Crowd { clients, senders, deliveries, messages }, hub, names)
+            }
+            CompareChild::Exec { command } => Self::Exec(command),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `threadchat hub`.
+
+use super::{Common, values};
+use crate::designs::Task;
+use crate::designs::net::Address;
+use crate::rules::failure::Failure;
+use crate::rules::hub::{AdmissionPolicy, DEFAULT_OUTBOX, Settings, parse_net};
+use crate::rules::wire::DEFAULT_MAX_LINE;
+use clap::Args;
+use ipnet::IpNet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(super) const HELP: &str = "\
+ADDR is HOST, HOST:PORT, :PORT, PORT, an IPv6 address or [IPV6]:PORT.
+Any program that connects is a client: threadchat connect, netcat, telnet. A client types /help for its commands.
+
+Examples:
+  threadchat hub                                for clients on this machine, and you at its keyboard
+  threadchat hub 0.0.0.0:9000                   for other machines, too, on port 9000
+  threadchat hub --no-operator --motd hello.txt --transcript talk.jsonl
+  threadchat hub 0.0.0.0 --allow 192.0.2.0/24 --max-per-address 3
+
+The line 88 at the keyboard says goodbye to everybody and ends the hub; so does SIGTERM. Only the operator at the
+keyboard can use the commands /kick NAME and /ban ADDRESS.
+`threadchat help` shows the exit codes.";
+
+/// The headings under which the help lists options.
+const ROOMS: &str = "Rooms";
+const CLIENTS: &str = "Clients";
+
+/// `threadchat hub`.
+#[derive(Debug, Args)]
+pub struct Hub {
+    /// Where to listen
+    #[arg(value_name = "ADDR", default_value_t)]
+    address: Address,
+
+    /// Run as a service: read no keyboard, and show only errors
+    #[arg(long, help_heading = ROOMS)]
+    pub no_operator: bool,
+
+    /// Number of recent messages to send to a newcomer
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = ROOMS)]
+    history: usize,
+
+    /// Greet newcomers with the lines of FILE
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = ROOMS)]
+    motd: Option<PathBuf>,
+
+    /// Maximum number of clients [default: as many as there are file descriptors and threads for]
+    #[arg(long, value_name = "N", value_parser = values::max_clients, help_heading = CLIENTS)]
+    max_clients: Option<usize>,
+
+    /// Maximum number of clients from one address
+    #[arg(long, value_name = "N", value_parser = values::max_clients, help_heading = CLIENTS)]
+    max_per_address: Option<usize>,
+
+    /// Admit only these addresses and networks, separated by commas, such as 192.0.2.0/24
+    #[arg(long, value_name = "NET", value_delimiter = ',', value_parser = parse_net, help_heading = CLIENTS)]
+    allow: Vec<IpNet>,
+
+    /// Do not admit these addresses and networks, separated by commas
+    #[arg(long, value_name = "NET", value_delimiter = ',', value_parser = parse_net, help_heading = CLIENTS)]
+    deny: Vec<IpNet>,
+
+    /// Maximum number of lines per second to relay from each client; more are delayed, and none is lost
+    #[arg(long, value_name = "LINES", value_parser = values::rate, help_heading = CLIENTS)]
+    rate: Option<f64>,
+
+    /// Capacity of the outbox of each client; while one is full, those who write to that client wait
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_OUTBOX, value_parser = values::outbox,
+        help_heading = CLIENTS)]
+    outbox: usize,
+
+    /// Disconnect a client whose outbox is full and that accepts no bytes for SECONDS
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = values::seconds,
+        help_heading = CLIENTS)]
+    stall: Duration,
+
+    /// Maximum length of a line, including its timestamp and name; longer ones are split
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_LINE, value_parser = values::hub_max_line,
+        help_heading = CLIENTS)]
+    max_line: usize,
+
+    /// What all endpoints share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Hub {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// The message of the day cannot be used, or the address cannot be found or listened on.
+    pub fn task(&self) -> Result<Task, Failure> {
+        let settings = Settings {
+            operator: !self.no_operator,
+            max_line: self.max_line,
+            history: self.history,
+            rate: self.rate,
+            outbox: self.outbox,
+            stall: self.stall,
+            motd: Vec::new(),
+            admission: AdmissionPolicy {
+                max_clients: self.max_clients,
+                max_per_address: self.max_per_address,
+                allow: self.allow.clone(),
+                deny: self.deny.clone(),
+                max_descriptors: None,
+            },
+            transcribed: self.common.transcript.is_some(),
+        };
+        Task::hub(&self.address, self.motd.as_deref(), settings)
+    }
+}

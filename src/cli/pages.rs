@@ -1,0 +1,50 @@
+//! `threadchat completions` and `threadchat man`.
+
+use super::{Cli, EXAMPLES, EXIT_CODES, INTRODUCTION};
+use clap::CommandFactory;
+use clap_complete::Shell;
+use clap_mangen::Man;
+use std::io::{self, Write};
+
+/// The completion script for a shell.
+#[must_use]
+pub fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "threadchat", &mut script);
+    script
+}
+
+/// The manual page in roff: one for all commands.
+#[must_use]
+pub fn manual() -> Vec<u8> {
+    let mut page = Vec::new();
+    // Writing to memory does not fail.
+    let _ = write_manual(&mut page);
+    page
+}
+
+fn write_manual(page: &mut Vec<u8>) -> io::Result<()> {
+    let mut program = Cli::command();
+    program.build();
+    let whole = Man::new(program.clone());
+    whole.render_title(page)?;
+    whole.render_name_section(page)?;
+    whole.render_synopsis_section(page)?;
+    writeln!(page, ".SH DESCRIPTION\n{INTRODUCTION}")?;
+    let is_shown = |command: &&clap::Command| command.get_name() != "help" && !command.is_hide_set();
+    for command in program.get_subcommands().filter(is_shown) {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        writeln!(page, ".SH \"threadchat {}\"\n{about}.", command.get_name())?;
+        let mut options = Vec::new();
+        Man::new(command.clone()).render_options_section(&mut options)?;
+        // The options are a part of the command's section.
+        page.extend_from_slice(String::from_utf8_lossy(&options).replace(".SH", ".SS").as_bytes());
+        if let Some(notes) = command.get_after_help() {
+            writeln!(page, ".SS NOTES\n.nf\n{notes}\n.fi")?;
+        }
+    }
+    for (title, text) in [("EXAMPLES", EXAMPLES), ("EXIT STATUS", EXIT_CODES)] {
+        writeln!(page, ".SH \"{title}\"\n.nf\n{text}\n.fi")?;
+    }
+    Ok(())
+}

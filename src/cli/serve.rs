@@ -1,0 +1,50 @@
+//! `threadchat serve`.
+
+use super::session::Session;
+use super::{CONVERSATION, Common};
+use crate::designs::Task;
+use crate::designs::net::Address;
+use crate::rules::failure::Failure;
+use clap::Args;
+
+pub(super) const HELP: &str = "\
+ADDR is HOST, HOST:PORT, :PORT, PORT, an IPv6 address or [IPV6]:PORT.
+The host 0.0.0.0 accepts calls from other machines. Port 0 is any free port.
+
+Examples:
+  threadchat serve                  callers from this machine, one after another
+  threadchat serve --once 9000      one caller, on port 9000
+  threadchat serve 0.0.0.0          callers from other machines, too
+
+While you wait for a caller, lines you type are kept for the next one, and the line 88 ends the program. (With
+--design half-duplex only Ctrl-C does: that design does not read the keyboard while it waits.)
+`threadchat help` shows the exit codes.";
+
+/// `threadchat serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where to listen
+    #[arg(value_name = "ADDR", default_value_t)]
+    address: Address,
+
+    /// End after the first conversation
+    #[arg(long, help_heading = CONVERSATION)]
+    once: bool,
+
+    #[command(flatten)]
+    pub(super) session: Session,
+
+    /// What all endpoints share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl Serve {
+    /// Starts to listen. `to_terminal`: a person reads the messages at a terminal.
+    ///
+    /// # Errors
+    /// The address cannot be found or listened on.
+    pub fn task(&self, to_terminal: bool) -> Result<Task, Failure> {
+        Task::serve(&self.address, self.once, self.session.settings(&self.common, to_terminal))
+    }
+}

@@ -1,0 +1,99 @@
+//! The options of a conversation of two.
+
+use super::{CONVERSATION, Common, values};
+use crate::designs::Design;
+use crate::rules::settings::{OnEof, PATIENCE, Settings};
+use crate::rules::wire::{DEFAULT_MAX_LINE, Wire};
+use clap::{Args, ValueEnum};
+
+/// The options that `serve` and `connect` share.
+#[derive(Debug, Args)]
+pub(super) struct Session {
+    /// What to do when standard input ends
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t, help_heading = CONVERSATION)]
+    on_eof: OnEofValue,
+
+    /// How to send messages; all formats are understood
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = CONVERSATION)]
+    wire: WireValue,
+
+    /// Maximum length of a message, including its timestamp; longer ones are split
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_LINE, value_parser = values::max_line,
+        help_heading = CONVERSATION)]
+    max_line: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum OnEofValue {
+    /// Say 88 and leave
+    #[default]
+    Bye,
+    /// Close the sending half, and listen until the other side finishes
+    Wait,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum WireValue {
+    /// A line for each message, with a timestamp
+    #[default]
+    Lines,
+    /// No line ends, only pauses: byte for byte what the programs of the php.cn tutorial (2018) send
+    #[value(alias = "article")]
+    Unframed,
+}
+
+impl Session {
+    /// How to chat. `to_terminal`: a person reads the messages at a terminal.
+    pub(super) fn settings(&self, common: &Common, to_terminal: bool) -> Settings {
+        Settings {
+            wire: match self.wire {
+                WireValue::Lines => Wire::Lines,
+                WireValue::Unframed => Wire::Unframed,
+            },
+            max_line: self.max_line,
+            on_eof: match self.on_eof {
+                OnEofValue::Bye => OnEof::Bye,
+                OnEofValue::Wait => OnEof::Wait,
+            },
+            to_terminal,
+            transcribed: common.transcript.is_some(),
+            patience: PATIENCE,
+        }
+    }
+
+    /// Whether the options fit the design.
+    pub(super) fn check(&self, common: &Common) -> Result<(), &'static str> {
+        match common.design {
+            Design::HalfDuplex if self.on_eof == OnEofValue::Wait => {
+                Err("--on-eof wait needs a full-duplex design: without input nobody can take turns")
+            }
+            Design::HalfDuplex if common.transcript.is_some() => {
+                Err("--transcript needs a full-duplex design, such as --design threads")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Parsed {
+        #[command(flatten)]
+        session: Session,
+        #[command(flatten)]
+        common: Common,
+    }
+
+    #[test]
+    fn the_former_name_of_the_unframed_wire_still_works() {
+        for name in ["unframed", "article"] {
+            let parsed = Parsed::try_parse_from(["threadchat", "--wire", name]).unwrap();
+            assert_eq!(parsed.session.settings(&parsed.common, false).wire, Wire::Unframed);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `threadchat timeline`.
+
+use super::OUTPUT;
+use crate::lab::timeline::Options;
+use clap::Args;
+use std::path::PathBuf;
+
+pub(super) const HELP: &str = "\
+The commands serve, connect and hub record traces (see `threadchat help serve`). Those of both sides of a conversation
+show the way of each message from one keyboard to the other screen; one alone shows its own half. A trace that a crash cut
+short shows what is in it.
+
+Examples:
+  threadchat timeline a.json b.json -o page.html    a page for a browser, which needs no network
+  threadchat timeline a.json b.json --svg way.svg   a picture for slides
+  threadchat timeline a.json -o - >page.html";
+
+/// `threadchat timeline`.
+#[derive(Debug, Args)]
+pub struct Timeline {
+    /// Traces of one or more processes
+    #[arg(value_name = "TRACE", required = true, value_hint = clap::ValueHint::FilePath)]
+    traces: Vec<PathBuf>,
+
+    /// Write the page to FILE, or to standard output if FILE is -
+    #[arg(short, long, value_name = "FILE", required_unless_present = "svg",
+        value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    output: Option<PathBuf>,
+
+    /// Write only the drawing to FILE as SVG, or to standard output if FILE is -
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
+    svg: Option<PathBuf>,
+}
+
+impl From<Timeline> for Options {
+    fn from(Timeline { traces, output, svg }: Timeline) -> Self {
+        Self { traces, output, svg }
+    }
+}

@@ -1,0 +1,105 @@
+//! What an endpoint does, whichever its design.
+
+use super::connect::Call;
+use super::net::Address;
+use crate::rules::failure::Failure;
+use crate::rules::settings::Settings;
+#[cfg(feature = "hub")]
+use crate::rules::{failure::Context, hub};
+use std::net::TcpListener;
+#[cfg(feature = "hub")]
+use std::path::Path;
+
+/// What an endpoint does from start to end.
+#[derive(Debug)]
+pub enum Task {
+    /// Waits for callers and chats with one at a time.
+    Serve {
+        /// Where callers arrive.
+        listener: TcpListener,
+        /// The user knows the port; otherwise a notice says where it listens, whatever the verbosity.
+        port_was_chosen: bool,
+        /// End after the first conversation.
+        once: bool,
+        /// How to chat.
+        settings: Settings,
+    },
+    /// Calls somebody and chats with them.
+    Connect {
+        /// Whom to call, and how patiently.
+        call: Call,
+        /// How to chat.
+        settings: Settings,
+    },
+    /// Lets any number of people chat with each other.
+    #[cfg(feature = "hub")]
+    Hub {
+        /// Where clients arrive.
+        listener: TcpListener,
+        /// As for [`Task::Serve`].
+        port_was_chosen: bool,
+        /// What the hub keeps to.
+        settings: hub::Settings,
+    },
+}
+
+impl Task {
+    /// Listens at this address, to serve one caller after another or, `once`, only the first.
+    ///
+    /// # Errors
+    /// The address cannot be found or listened on.
+    pub fn serve(address: &Address, once: bool, settings: Settings) -> Result<Self, Failure> {
+        let listener = address.listen()?;
+        Ok(Self::Serve { listener, port_was_chosen: address.port() != 0, once, settings })
+    }
+
+    /// Listens at this address, with room for as many clients as the system allows, whom the lines of `motd` greet.
+    ///
+    /// # Errors
+    /// The message of the day cannot be read or is too long, or the address cannot be found or listened on.
+    #[cfg(feature = "hub")]
+    pub fn hub(address: &Address, motd: Option<&Path>, mut settings: hub::Settings) -> Result<Self, Failure> {
+        settings.motd = motd.map(read_motd).transpose()?.unwrap_or_default();
+        settings.admission.max_descriptors = crate::platform::raise_descriptor_limit();
+        let listener = address.listen()?;
+        crate::platform::widen_backlog(&listener);
+        Ok(Self::Hub { listener, port_was_chosen: address.port() != 0, settings })
+    }
+}
+
+#[cfg(feature = "hub")]
+fn read_motd(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read(path)
+        .context(format_args!("cannot read the message of the day, {}", path.display()))?;
+    let lines: Vec<_> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
+    if lines.len() > hub::MAX_MOTD_LINES || lines.iter().map(String::len).sum::<usize>() > hub::MAX_MOTD_BYTES
+    {
+        return Err(format!(
+            "the message of the day is too long: the limit is {} lines and {} bytes",
+            hub::MAX_MOTD_LINES,
+            hub::MAX_MOTD_BYTES
+        )
+        .into());
+    }
+    Ok(lines)
+}
+
+#[cfg(all(test, feature = "hub"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_message_of_the_day_that_is_too_long_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, fits) in [
+            ("\n".repeat(hub::MAX_MOTD_LINES), true),
+            ("\n".repeat(hub::MAX_MOTD_LINES + 1), false),
+            ("x".repeat(hub::MAX_MOTD_BYTES), true),
+            ("x".repeat(hub::MAX_MOTD_BYTES + 1), false),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(read_motd(file.path()).is_ok(), fits);
+        }
+    }
+}
