@@ -50,7 +50,13 @@ fn detect_platform() {
         ("poll", select && unix && !portable),
         // A write does not block on a descriptor that blocks otherwise.
         ("nonblocking_send", unix && !portable),
-        ("keep_alive", !portable),
+        // The system probes a silent peer, with an interval of our choice.
+        (
+            "keep_alive",
+            (windows
+                || os(&["linux", "android", "macos", "ios", "freebsd", "netbsd", "dragonfly", "illumos"]))
+                && !portable,
+        ),
         // The system reports what it knows about the other end of a connection.
         ("tcp_info", os(&["linux"]) && is_one_of("CARGO_CFG_TARGET_ENV", &["gnu"]) && !portable),
         // Shutting a listening socket down wakes the thread that accepts callers.

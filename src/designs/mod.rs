@@ -9,6 +9,7 @@ mod hub;
 pub mod net;
 #[cfg(poll)]
 pub mod select;
+mod session;
 pub mod threads;
 pub mod transcript;
 

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// Prepares a connection: messages go out at once (no Nagle algorithm), and keep-alive, where there is one, detects a peer that
-/// vanished after [`SILENCE_LIMIT`](crate::rules::conversation::SILENCE_LIMIT). Both are optional: ignore an error.
+/// vanished after [`SILENCE_LIMIT`](crate::rules::event::SILENCE_LIMIT). Both are optional: ignore an error.
 pub(crate) fn prepare(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     #[cfg(keep_alive)]

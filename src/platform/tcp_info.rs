@@ -1,6 +1,6 @@
 //! What the system knows about a connection.
 
-use crate::rules::conversation::PeerState;
+use crate::rules::event::PeerState;
 #[cfg(feature = "hub")]
 use std::io;
 use std::net::TcpStream;
@@ -34,7 +34,7 @@ pub(crate) fn end_of_stream(socket: &TcpStream) -> io::Result<()> {
 
 #[cfg(tcp_info)]
 mod linux {
-    use crate::rules::conversation::PeerState;
+    use crate::rules::event::PeerState;
     use std::mem::MaybeUninit;
     use std::net::TcpStream;
     use std::os::fd::AsRawFd;

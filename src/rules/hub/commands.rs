@@ -2,7 +2,6 @@
 
 use super::admission::parse_net;
 use super::announcements::Announcement;
-use super::event::Moment;
 use super::format::finish_line;
 use super::id::{Id, OPERATOR};
 use super::member::Member;
@@ -10,6 +9,7 @@ use super::name::{MAX_NAME, Name, OPERATORS_NAME};
 use super::post::Post;
 use super::room::{LOBBY, Room};
 use super::state::Hub;
+use crate::rules::moment::Moment;
 use crate::rules::record::What;
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -7,19 +7,8 @@ use crate::rules::messages::Messages;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
 use crate::rules::signal::Signal;
-use crate::rules::wire::Stamp;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
-
-/// The present moment, and how it looks in front of a line.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// For time-outs.
-    pub instant: Instant,
-    /// For lines.
-    pub stamp: Stamp,
-}
 
 /// Something that happened.
 #[derive(Debug)]

@@ -1,10 +1,11 @@
 //! The ways out: a member leaves the room, gets what is in its outbox, and is disconnected.
 
 use super::announcements::Announcement;
-use super::event::{Action, Moment};
+use super::event::Action;
 use super::id::{Id, OPERATOR};
 use super::post::Post;
 use super::state::Hub;
+use crate::rules::moment::Moment;
 use crate::rules::record::What;
 use crate::rules::wire::{GOODBYE, PAUSE};
 use std::time::Instant;

@@ -32,7 +32,7 @@ mod state;
 mod trim;
 
 pub use admission::{AdmissionPolicy, parse_net};
-pub use event::{Action, Event, Moment};
+pub use event::{Action, Event};
 pub use id::{Id, OPERATOR};
 pub use name::{MAX_NAME, Name, NameError};
 pub use outbox::Outbox;

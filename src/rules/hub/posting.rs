@@ -1,11 +1,12 @@
 //! What goes into the outboxes and the transcript: what members say, announcements and replies.
 
 use super::announcements::Announcement;
-use super::event::{Action, Moment};
+use super::event::Action;
 use super::format::{finish_line, hub_lines};
 use super::id::Id;
 use super::post::Post;
 use super::state::Hub;
+use crate::rules::moment::Moment;
 use crate::rules::record::What;
 use crate::rules::wire::STAMP_LEN;
 use std::sync::Arc;

@@ -1,12 +1,13 @@
 //! Follows what members send, from their inboxes until it is executed or has to wait.
 
 use super::command::{Line, help};
-use super::event::{Action, Moment};
+use super::event::Action;
 use super::id::{Id, OPERATOR};
 use super::inbox::{Backlog, Inbox, PendingLine};
 use super::posting::Form;
 use super::state::Hub;
 use crate::rules::exit::Exit;
+use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::wire::Heard;
 use std::ops::ControlFlow;

@@ -2,7 +2,7 @@
 
 use super::admission::Admission;
 use super::announcements::Announcement;
-use super::event::{Action, Event, Moment};
+use super::event::{Action, Event};
 use super::format::hub_lines;
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
@@ -15,10 +15,11 @@ use super::refusal::Refusal;
 use super::room::{LOBBY, Room};
 use super::settings::Settings;
 use super::trim::Trim;
+use crate::rules::action::{Ending, GRACE};
 use crate::rules::buffer::Buffer;
-use crate::rules::endpoint::{Ending, GRACE};
 use crate::rules::errors;
 use crate::rules::exit::Exit;
+use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
 use crate::rules::signal::Signal;
