@@ -14,9 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use threadchat::rules::buffer::{Buffer, Home};
 use threadchat::rules::exit::Exit;
-use threadchat::rules::hub::{
-    Action, AdmissionPolicy, Event, Hub, Id, Moment, Name, OPERATOR, Refusal, Settings,
-};
+use threadchat::rules::hub::{Action, AdmissionPolicy, Event, Hub, Id, Name, OPERATOR, Refusal, Settings};
+use threadchat::rules::moment::Moment;
 use threadchat::rules::record::What;
 use threadchat::rules::signal::Signal;
 use threadchat::rules::wire::{PAUSE, Stamp};

@@ -31,7 +31,6 @@ mod settings;
 mod state;
 mod trim;
 
-pub use crate::rules::moment::Moment;
 pub use admission::{AdmissionPolicy, parse_net};
 pub use event::{Action, Event};
 pub use id::{Id, OPERATOR};
