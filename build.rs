@@ -50,7 +50,13 @@ fn tell_what_the_platform_has() {
         ("poll", select && unix && !portable),
         // Writing without blocking to what blocks otherwise.
         ("send_now", unix && !portable),
-        ("keep_alive", !portable),
+        // Probing a silent peer, with an interval of our choice.
+        (
+            "keep_alive",
+            (windows
+                || os(&["linux", "android", "macos", "ios", "freebsd", "netbsd", "dragonfly", "illumos"]))
+                && !portable,
+        ),
         // Asking about the other end of a connection.
         ("tcp_info", os(&["linux"]) && is_one_of("CARGO_CFG_TARGET_ENV", &["gnu"]) && !portable),
         // Ending a listening socket wakes the thread that waits for callers.

@@ -7,11 +7,10 @@ use crate::designs::net::Address;
 use crate::lab::compare::{self, Crowd, HubPeer, Workload};
 #[cfg(feature = "lab")]
 use crate::lab::demo;
-use crate::rules::conversation::PATIENCE;
 #[cfg(feature = "hub")]
 use crate::rules::hub::{self, DEFAULT_OUTBOX, Door, Rules, parse_net};
 use crate::rules::settings::Verbosity;
-use crate::rules::settings::{OnEof, Settings};
+use crate::rules::settings::{OnEof, PATIENCE, Settings};
 use crate::rules::wire::{DEFAULT_MAX_LINE, MAX_LINE_RANGE, Wire};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};

@@ -7,6 +7,7 @@ pub mod half_duplex;
 pub mod net;
 #[cfg(poll)]
 pub mod select;
+mod session;
 pub mod threads;
 pub mod transcript;
 

@@ -1,6 +1,6 @@
 //! Connections and listeners: what cannot be asked of them with `std`.
 
-use crate::rules::conversation::PeerState;
+use crate::rules::event::PeerState;
 use std::io::{self, IoSlice, Read, Write};
 #[cfg(not(shutdown_wakes_accept))]
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Prepares a connection: messages go out at once (no Nagle algorithm), and where the platform has
-/// keep-alive a peer that vanished without a word is noticed after [`SILENCE_LIMIT`](crate::rules::conversation::SILENCE_LIMIT) of silence.
+/// keep-alive a peer that vanished without a word is noticed after [`SILENCE_LIMIT`](crate::rules::event::SILENCE_LIMIT) of silence.
 ///
 /// # Errors
 /// What the system said. The connection can be used nevertheless.

@@ -1,38 +1,43 @@
-//! The rules of one side, from its start to its exit code: with whom it talks, what it keeps for whom, and what
-//! ends it. No I/O: like the [conversation](crate::rules::conversation), it is told what happened and asked what
-//! to do next, whichever way the design around it waits.
+//! The rules of one side, from its start to its exit code: whom it talks to, what it keeps for whom, and what ends it.
+//!
+//! One door in, one way out. A design tells the endpoint what happened, and then asks what to do:
+//!
+//! 1. [`handle`](Endpoint::handle) for each event;
+//! 2. [`poll_action`](Endpoint::poll_action) until it returns `None`, after every event and every time-out, and again when
+//!    an output has capacity again;
+//! 3. [`poll_timeout`](Endpoint::poll_timeout) after that: how long to wait at most;
+//! 4. [`handle_timeout`](Endpoint::handle_timeout) when that moment has passed.
+//!
+//! Actions come out in one order: the order in which their causes happened. What was received is shown before it is
+//! reported what followed it, and what was received or typed is reported before the endpoint acts on it. Only when no
+//! such action is left is the next batch of typed lines sent.
 
-use crate::rules::buffer::Buffer;
-use crate::rules::conversation::{Conversation, Outgoing, PATIENCE};
-use crate::rules::errors;
-use crate::rules::exit::Exit;
-use crate::rules::input::{self, Input, ROOM};
-use crate::rules::messages::Messages;
-use crate::rules::notice::Notice;
-use crate::rules::settings::Settings;
-use crate::rules::signal::Signal;
-use crate::rules::wire::Stamp;
+use super::action::{Action, Ending};
+use super::buffer::Buffer;
+use super::conversation::{Actions, Conversation};
+use super::errors::is_broken_pipe;
+use super::event::{Capacity, ConnectionId, Event, Status};
+use super::exit::Exit;
+use super::input::{self, Input};
+use super::moment::Moment;
+use super::notice::Notice;
+use super::settings::{PATIENCE, Settings};
+use super::signal::Signal;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How long the goodbye may take after a signal, all in all; and how long notices may take at the end.
-pub const GRACE: Duration = Duration::from_secs(2);
-
-/// The part of [`GRACE`] that is kept for telling and recording how a conversation ended that had to be cut.
-const LAST_WORDS: Duration = Duration::from_millis(200);
-
-/// How many callers are dealt with at a time, beside the conversation; further ones are just closed.
-pub(crate) const CALLERS: usize = 16;
+/// How many callers are dealt with at a time, beside the conversation. Further ones are just closed.
+pub const CALLERS: usize = 16;
 
 /// How long a caller is held before it is told that the line is busy: the conversation may just be ending.
 const HOLD: Duration = Duration::from_millis(200);
 
-/// How long it may take a caller who is turned away to close.
+/// How long a caller who is turned away may take to close.
 pub const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
-/// How an endpoint comes by somebody to talk to.
+/// How an endpoint gets somebody to talk to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// It is called; `once` if the first conversation is the only one.
@@ -41,100 +46,50 @@ enum Role {
     Connect,
 }
 
-/// What is to be done next. `S` is a connection, which is only passed on here.
-#[derive(Debug)]
-pub enum Action<S> {
-    /// Tell the user.
-    Report(Notice),
-    /// Show where lines are typed whom we talk with, or what we wait for.
-    Prompt(String),
-    /// Session over this connection: the [conversation](Endpoint::conversation) has begun.
-    Begin(S, SocketAddr),
-    /// The conversation is over: let go of all that ran for it.
-    Close {
-        /// It ended in good order.
-        in_order: bool,
-    },
-    /// Tell this caller that the line is busy.
-    TurnAway(S, SocketAddr),
-    /// End the program. What is to be shown still is.
-    End(Ending),
-}
-
-/// How the program is to end.
-#[derive(Debug, Clone, Copy)]
-pub struct Ending {
-    /// Its outcome.
-    pub exit: Exit,
-    /// When nothing is waited for any more: after a signal.
-    pub by_force: Option<Instant>,
-}
-
-impl Ending {
-    /// A signal came. True if it is not the first: nothing is to be waited for.
-    pub fn signalled(&mut self, signal: Signal, now: Instant) -> bool {
-        let is_second = self.by_force.is_some();
-        *self = Self { exit: Exit::Signal(signal), by_force: Some(now + GRACE) };
-        is_second
-    }
-
-    /// When a conversation is cut that has not ended by then.
-    fn cut_at(self) -> Option<Instant> {
-        self.by_force.map(|by_force| by_force - LAST_WORDS)
-    }
-}
-
-/// What does not keep up, so that no more can be handed out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Behind {
-    /// The other side.
-    Peer,
-    /// The transcript.
-    Transcript,
-}
-
 /// One side.
 #[derive(Debug)]
-pub struct Endpoint<S> {
+pub struct Endpoint {
     role: Role,
     settings: Settings,
     input: Input,
     conversation: Option<Conversation>,
-    /// Those who called while others talk.
-    held: VecDeque<Held<S>>,
+    /// Who called while others talk.
+    held: VecDeque<Held>,
     /// The program is to end.
     ending: Option<Ending>,
-    /// The user has been told that lines are kept.
+    /// The user knows that lines are kept for the next caller.
     reported_keeping: bool,
     /// Not all of the input could be read.
     input_failed: bool,
-    actions: VecDeque<Action<S>>,
+    /// What the outputs could take when they were last asked.
+    capacity: Capacity,
+    actions: Actions,
 }
 
 #[derive(Debug)]
-struct Held<S> {
-    socket: S,
+struct Held {
+    id: ConnectionId,
     peer: SocketAddr,
     until: Instant,
 }
 
-impl<S> Endpoint<S> {
-    /// One that listens there, which is told together with the way to let others in unless the user chose the port.
+impl Endpoint {
+    /// An endpoint that listens at `address`. That address is reported even with `-q` unless the user chose the port.
     #[must_use]
     pub fn serve(
         settings: Settings,
         keyboard_is_terminal: bool,
-        at: SocketAddr,
+        address: SocketAddr,
         port_was_chosen: bool,
         once: bool,
     ) -> Self {
         let mut endpoint = Self::new(Role::Serve { once }, settings, keyboard_is_terminal);
-        endpoint.report(Notice::Listening { at, port_was_chosen, command: "serve" });
+        endpoint.report(Notice::Listening { at: address, port_was_chosen, command: "serve" });
         endpoint.wait();
         endpoint
     }
 
-    /// One that is calling somebody.
+    /// An endpoint that is calling somebody.
     #[must_use]
     pub fn connect(settings: Settings, keyboard_is_terminal: bool) -> Self {
         let mut endpoint = Self::new(Role::Connect, settings, keyboard_is_terminal);
@@ -152,57 +107,119 @@ impl<S> Endpoint<S> {
             ending: None,
             reported_keeping: false,
             input_failed: false,
+            capacity: Capacity::FREE,
             actions: VecDeque::new(),
         }
     }
 
-    /// What to do next, until there is nothing. `may_begin` if another conversation may begin.
-    pub fn next_action(&mut self, now: Instant, may_begin: bool) -> Option<Action<S>> {
+    /// Something happened. Afterwards call [`poll_action`](Self::poll_action).
+    pub fn handle(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Typed(buffer) => self.typed(buffer),
+            Event::InputEnded(result) => self.input_ended(result),
+            Event::Called { id, peer, being_turned_away } => self.called(id, peer, being_turned_away, now),
+            Event::Connected(Ok((id, peer))) => self.start(id, peer, Notice::ConnectedTo(peer), now),
+            Event::Connected(Err(reason)) => {
+                self.report(Notice::Failed(reason));
+                self.end_with(Exit::Failed);
+            }
+            Event::CannotStart(error) => self.cannot_start(error),
+            Event::Signal(signal) => self.signalled(signal, now),
+            Event::ScreenFailed(error) => self.screen_failed(error),
+            Event::TurnedAway(peer, Ok(())) => self.report(Notice::TurnedAway(peer)),
+            Event::TurnedAway(_, Err(error)) => self.report(Notice::CannotTurnAway(error)),
+            Event::Report(notice) => self.report(notice),
+            Event::Received(..)
+            | Event::ReceivedAll(_)
+            | Event::WriteFailed(_)
+            | Event::Delivered(_)
+            | Event::Disconnected { .. } => self.handle_session(event),
+        }
+    }
+
+    /// Something happened in the conversation.
+    fn handle_session(&mut self, event: Event) {
+        let Some(conversation) = &mut self.conversation else { return };
+        match event {
+            Event::Received(buffer, received_at) => {
+                conversation.receive(buffer, received_at, &mut self.actions);
+            }
+            Event::ReceivedAll(result) => conversation.received_all(result, &mut self.actions),
+            Event::WriteFailed(error) => conversation.write_failed(error),
+            Event::Delivered(delivery) => conversation.delivered(delivery),
+            Event::Disconnected { unconfirmed } => conversation.disconnected(unconfirmed),
+            _ => {}
+        }
+    }
+
+    /// What to do next, in order, until it returns `None`. `capacity` is what the outputs can take now; it also decides
+    /// whether the next line that is typed at a terminal is refused.
+    pub fn poll_action(&mut self, now: Moment, capacity: Capacity) -> Option<Action> {
+        self.capacity = capacity;
         if self.actions.is_empty() {
-            self.perform_actions(now, may_begin);
+            self.advance(now);
         }
         self.actions.pop_front()
     }
 
-    /// What to send next in the conversation, if anything, and no [action](Self::next_action) comes before it.
-    pub fn next_outgoing(&mut self, now: Instant, stamp: &Stamp) -> Option<Outgoing> {
-        let conversation = self.conversation.as_mut().filter(|_| self.actions.is_empty())?;
-        conversation.next_outgoing(&mut self.input, now, stamp)
-    }
-
-    /// Which lines of the input are dealt with by what [`next_outgoing`](Self::next_outgoing) returned.
-    pub fn take_typed(&mut self) -> Messages {
-        self.input.take_typed()
-    }
-
-    /// The conversation, while there is one.
-    pub fn conversation(&mut self) -> Option<&mut Conversation> {
-        self.conversation.as_mut()
-    }
-
-    /// Whether the end of the conversation has begun: what is left to be sent needs no room.
+    /// When to call [`handle_timeout`](Self::handle_timeout). Ask after [`poll_action`](Self::poll_action) has returned
+    /// `None`.
     #[must_use]
-    pub fn is_leaving(&self) -> bool {
-        self.conversation.as_ref().is_some_and(Conversation::is_ending)
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let conversation = self.conversation.as_ref()?;
+        conversation.poll_timeout().into_iter().chain(self.disconnect_at()).chain(self.turn_away_at()).min()
     }
 
-    /// Standard input returned this. At a terminal it is refused when there is no room for it, but a goodbye.
-    pub fn typed(&mut self, buffer: Buffer, behind: Option<Behind>) {
-        let has_room = self.input.waiting() < ROOM && behind.is_none();
+    /// The moment of [`poll_timeout`](Self::poll_timeout) has passed. Afterwards call
+    /// [`poll_action`](Self::poll_action).
+    pub fn handle_timeout(&mut self, now: Instant, status: Status) {
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        if is_due(self.turn_away_at())
+            && let Some(Held { id, peer, .. }) = self.held.pop_front()
+        {
+            self.actions.push_back(Action::TurnAway { id, peer });
+        }
+        let has_run_out = is_due(self.disconnect_at());
+        if let Some(conversation) = &mut self.conversation {
+            if has_run_out {
+                conversation.disconnect(&mut self.actions);
+            }
+            conversation.handle_timeout(now, status, &mut self.actions);
+        }
+    }
+
+    /// Nothing is left to be done because of what happened: goes on.
+    fn advance(&mut self, now: Moment) {
+        match &mut self.conversation {
+            None => self.look_for_peer(now.now),
+            Some(conversation) if conversation.is_over() => self.conclude(),
+            // A goodbye needs no capacity.
+            Some(conversation) if conversation.is_ending() || self.capacity == Capacity::FREE => {
+                conversation.send_next(&mut self.input, now.now, &now.stamp, &mut self.actions);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// At a terminal a line is refused when there is no capacity for it, but never a goodbye.
+    fn typed(&mut self, buffer: Buffer) {
+        let has_capacity = self.input.waiting() < input::CAPACITY
+            && (self.conversation.is_none() || self.capacity == Capacity::FREE);
         let is_goodbye = input::is_goodbye(buffer.input());
         match &mut self.conversation {
-            _ if has_room || !self.input.is_terminal => self.input.push(buffer),
+            _ if has_capacity || !self.input.is_terminal => self.input.push(buffer),
             None if is_goodbye => self.input.push(buffer),
             None => self.report(Notice::KeptInputRefused),
-            // Not behind what waits for room: it need not wait.
-            Some(conversation) if is_goodbye => conversation.say_goodbye(Notice::YouSaidGoodbye),
-            Some(_) if behind == Some(Behind::Transcript) => self.report(Notice::LineRefusedByTranscript),
+            // It overtakes what waits for capacity.
+            Some(conversation) if is_goodbye => {
+                conversation.say_goodbye(Notice::YouSaidGoodbye, &mut self.actions);
+            }
+            Some(_) if !self.capacity.transcript => self.report(Notice::LineRefusedByTranscript),
             Some(_) => self.report(Notice::LineRefused),
         }
     }
 
-    /// Standard input has ended.
-    pub fn input_ended(&mut self, result: io::Result<()>) {
+    fn input_ended(&mut self, result: io::Result<()>) {
         if let Err(error) = result {
             self.report(Notice::CannotReadInput(error));
             self.input_failed = true;
@@ -210,31 +227,19 @@ impl<S> Endpoint<S> {
         self.input.end();
     }
 
-    /// Somebody calls. So many others are `being_turned_away`.
-    pub fn called(&mut self, socket: S, peer: SocketAddr, now: Instant, being_turned_away: usize) {
+    fn called(&mut self, id: ConnectionId, peer: SocketAddr, being_turned_away: usize, now: Instant) {
         if self.held.len() + being_turned_away < CALLERS {
-            self.held.push_back(Held { socket, peer, until: now + HOLD });
+            self.held.push_back(Held { id, peer, until: now + HOLD });
         } else {
+            self.actions.push_back(Action::Drop(id));
             self.report(Notice::Closed(peer));
         }
     }
 
-    /// We have reached whom we called, or not, for which the error is a sentence.
-    pub fn connected(&mut self, outcome: Result<(S, SocketAddr), String>, now: Instant) {
-        match outcome {
-            Ok((socket, peer)) => self.begin(socket, peer, Notice::ConnectedTo(peer), now),
-            Err(reason) => {
-                self.report(Notice::Failed(reason));
-                self.end_with(Exit::Failed);
-            }
-        }
-    }
-
-    /// What a conversation needs cannot be had: instead of [`Action::Begin`].
-    pub fn cannot_start(&mut self, peer: SocketAddr, error: io::Error) {
-        self.conversation = None;
-        self.report(Notice::CannotTalk { peer, error });
-        self.actions.push_back(Action::Close { in_order: false });
+    fn cannot_start(&mut self, error: io::Error) {
+        let Some(conversation) = self.conversation.take() else { return };
+        self.report(Notice::CannotTalk { peer: conversation.peer(), error });
+        self.actions.push_back(Action::Close { cleanly: false });
         if self.has_one_conversation() {
             self.end_with(Exit::Failed);
         } else {
@@ -242,24 +247,25 @@ impl<S> Endpoint<S> {
         }
     }
 
-    /// The program is to end: at once if nobody is connected, else when the goodbye has been said, but in
-    /// [`GRACE`]. A second signal does not wait.
-    pub fn signalled(&mut self, signal: Signal, now: Instant) {
+    /// Ends the program: at once if nobody is connected, else after a goodbye for which there is
+    /// [`GRACE`](super::action::GRACE). A second signal does not wait.
+    fn signalled(&mut self, signal: Signal, now: Instant) {
         let ending = self.ending.get_or_insert(Ending { exit: Exit::Signal(signal), by_force: None });
         let is_second = ending.signalled(signal, now);
         if let Some(conversation) = &mut self.conversation {
-            conversation.say_goodbye(Notice::SignalSaidGoodbye(signal.name));
+            conversation.say_goodbye(Notice::SignalSaidGoodbye(signal.name), &mut self.actions);
             if is_second {
-                conversation.cut_now();
+                conversation.disconnect(&mut self.actions);
             }
         }
     }
 
     /// Nobody reads our output any more (`| head`), which is a reason to leave, or it cannot be written.
-    pub fn screen_failed(&mut self, error: io::Error) {
-        let is_closed = errors::is_broken_pipe(&error);
+    fn screen_failed(&mut self, error: io::Error) {
+        let is_closed = is_broken_pipe(&error);
         if let Some(conversation) = &mut self.conversation {
-            conversation.say_goodbye((!is_closed).then_some(Notice::ScreenFailedGoodbye));
+            let notice = (!is_closed).then_some(Notice::ScreenFailedGoodbye);
+            conversation.say_goodbye(notice, &mut self.actions);
         }
         if is_closed {
             self.end_with(Exit::InOrder);
@@ -269,45 +275,17 @@ impl<S> Endpoint<S> {
         }
     }
 
-    /// The user is to be told.
-    pub fn report(&mut self, notice: Notice) {
+    fn report(&mut self, notice: Notice) {
         self.actions.push_back(Action::Report(notice));
     }
 
-    /// When to call [`tick`](Self::tick), and that of the conversation.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        let conversation = self.conversation.as_ref()?;
-        conversation.deadline().into_iter().chain(self.cut_at()).chain(self.turn_away_at()).min()
+    /// When to end the conversation by force because of a signal.
+    fn disconnect_at(&self) -> Option<Instant> {
+        let is_disconnected = self.conversation.as_ref().is_none_or(Conversation::is_disconnected);
+        self.ending.and_then(Ending::disconnect_at).filter(|_| !is_disconnected)
     }
 
-    /// Some time has passed.
-    pub fn tick(&mut self, now: Instant) {
-        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
-        if is_due(self.turn_away_at())
-            && let Some(Held { socket, peer, .. }) = self.held.pop_front()
-        {
-            self.actions.push_back(Action::TurnAway(socket, peer));
-        }
-        if is_due(self.cut_at())
-            && let Some(conversation) = &mut self.conversation
-        {
-            conversation.cut_now();
-        }
-    }
-
-    /// Those who called and were not talked with, when the program ends.
-    pub fn take_held(&mut self) -> impl Iterator<Item = S> + use<S> {
-        std::mem::take(&mut self.held).into_iter().map(|held| held.socket)
-    }
-
-    /// When the conversation is cut because of a signal.
-    fn cut_at(&self) -> Option<Instant> {
-        let is_cut = self.conversation.as_ref().is_none_or(Conversation::is_cut);
-        self.ending.and_then(Ending::cut_at).filter(|_| !is_cut)
-    }
-
-    /// When whoever has been held longest is told that the line is busy. Who calls while the conversation is ending
+    /// When to tell the caller that was held longest that the line is busy. While the conversation is ending, that caller
     /// may well be the next: an end in which nothing moves takes [`PATIENCE`] from the last moment at which something
     /// did, so twice that is enough also where everything is slow.
     fn turn_away_at(&self) -> Option<Instant> {
@@ -315,34 +293,23 @@ impl<S> Endpoint<S> {
         self.held.front().map(|held| held.until + patience)
     }
 
-    /// What there is to do after what happened.
-    fn perform_actions(&mut self, now: Instant, may_begin: bool) {
-        let Some(conversation) = &mut self.conversation else {
-            return self.look_for_somebody(now, may_begin);
-        };
-        self.actions.extend(conversation.notices().map(Action::Report));
-        if conversation.is_over() {
-            self.conclude();
-        }
-    }
-
-    /// Tells that the next caller is waited for.
+    /// Reports that the next caller is waited for.
     fn wait(&mut self) {
         self.report(Notice::Waiting);
         self.actions.push_back(Action::Prompt("waiting".to_owned()));
     }
 
     /// Nobody is connected.
-    fn look_for_somebody(&mut self, now: Instant, may_begin: bool) {
+    fn look_for_peer(&mut self, now: Instant) {
         if self.ending.is_none() {
-            self.begin_or_leave(now, may_begin);
+            self.start_or_leave(now);
         }
         if let Some(ending) = self.ending {
             self.actions.push_back(Action::End(ending));
         }
     }
 
-    fn begin_or_leave(&mut self, now: Instant, may_begin: bool) {
+    fn start_or_leave(&mut self, now: Instant) {
         let may_leave = self.role != Role::Connect || self.input.is_terminal;
         let waiting = self.input.waiting();
         if may_leave && self.input.starts_with_goodbye() {
@@ -350,40 +317,42 @@ impl<S> Endpoint<S> {
             self.end_with(Exit::InOrder);
         } else if self.input.is_terminal && self.input.has_ended() && waiting == 0 {
             self.end_with(Exit::InOrder);
-        } else if may_begin && let Some(Held { socket, peer, .. }) = self.held.pop_front() {
-            self.begin(socket, peer, Notice::ConnectedFrom(peer), now);
+        // No buffers bound what a conversation records: a transcript that is behind holds up the next one.
+        } else if self.capacity.transcript
+            && let Some(Held { id, peer, .. }) = self.held.pop_front()
+        {
+            self.start(id, peer, Notice::ConnectedFrom(peer), now);
         } else if waiting > 0 && may_leave && !std::mem::replace(&mut self.reported_keeping, true) {
             self.report(Notice::KeptForLater);
         }
     }
 
     /// A conversation begins.
-    fn begin(&mut self, socket: S, peer: SocketAddr, notice: Notice, now: Instant) {
+    fn start(&mut self, id: ConnectionId, peer: SocketAddr, notice: Notice, now: Instant) {
         self.report(notice);
         self.reported_keeping = false;
         self.input.begin_conversation();
         self.conversation = Some(Conversation::new(peer, now, self.settings, self.input.is_over()));
         self.actions.push_back(Action::Prompt(peer.to_string()));
-        self.actions.push_back(Action::Begin(socket, peer));
+        self.actions.push_back(Action::Start(id));
     }
 
-    /// Whether there is only one conversation.
     fn has_one_conversation(&self) -> bool {
         self.role != Role::Serve { once: false }
     }
 
     /// The conversation is over.
     fn conclude(&mut self) {
-        let Some(mut conversation) = self.conversation.take() else { return };
-        let in_order = conversation.conclude();
-        self.actions.extend(conversation.notices().map(Action::Report));
+        let Some(conversation) = self.conversation.take() else { return };
+        let said_goodbye = conversation.said_goodbye();
+        let cleanly = conversation.conclude(&mut self.actions);
         let once = self.has_one_conversation();
-        if once && let Some(notice) = self.unsent(conversation.said_goodbye()) {
+        if once && let Some(notice) = self.unsent(said_goodbye) {
             self.report(notice);
         }
-        self.actions.push_back(Action::Close { in_order });
+        self.actions.push_back(Action::Close { cleanly });
         if once {
-            self.end_with(if in_order && !self.input_failed { Exit::InOrder } else { Exit::Failed });
+            self.end_with(if cleanly && !self.input_failed { Exit::InOrder } else { Exit::Failed });
         } else if self.input.is_terminal && self.input.is_over() {
             self.end_with(Exit::InOrder);
         } else if self.ending.is_none() {
@@ -391,7 +360,7 @@ impl<S> Endpoint<S> {
         }
     }
 
-    /// What there is to be said about the rest of an input for which there is no next caller.
+    /// What to report about the rest of an input for which there is no next caller.
     fn unsent(&self, said_goodbye: bool) -> Option<Notice> {
         if said_goodbye {
             return (self.input.waiting() > 0).then_some(Notice::RestNotSent);
@@ -400,7 +369,7 @@ impl<S> Endpoint<S> {
         (is_cut_short && !self.input.is_terminal).then_some(Notice::InputCutShort)
     }
 
-    /// The program is to end, unless it already is for another reason.
+    /// Ends the program, unless it is to end already for another reason.
     fn end_with(&mut self, exit: Exit) {
         self.ending.get_or_insert(Ending { exit, by_force: None });
     }

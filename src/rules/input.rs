@@ -1,4 +1,4 @@
-//! What was typed and nobody has taken yet. No I/O.
+//! What was typed and no conversation has taken yet.
 
 use crate::rules::buffer::Buffer;
 use crate::rules::messages::{Messages, Stream};
@@ -6,16 +6,16 @@ use crate::rules::wire::{Encoder, Framer, GOODBYE, Stamp};
 use std::collections::VecDeque;
 
 /// How many bytes typed at a terminal may wait, for a caller or for a peer that is slow to read. A pipe
-/// needs no such limit, because its reader waits when its buffers are under way.
-pub const ROOM: usize = 1024 * 1024;
+/// needs no such limit: its reader waits while all its buffers are on their way.
+pub const CAPACITY: usize = 1024 * 1024;
 
-/// How many bytes of input are looked at at a time, and with how many of output a batch is full. The former may
-/// be empty lines, which grow 28-fold when they are stamped.
+/// How many bytes of input are encoded in one step. They may be empty lines, which grow 28-fold when they are stamped.
 const STEP: usize = 32 * 1024;
+/// From how many bytes of output on a batch is full.
 const FULL: usize = 512 * 1024;
 
 /// The lines of standard input, from the moment they were read until a conversation takes them. It outlives
-/// the conversations of a `serve`: what one does not take is there for the next.
+/// the conversations of a `serve`: what one does not take is kept for the next.
 #[derive(Debug)]
 pub struct Input {
     /// A person types here; otherwise it is a pipe or a file.
@@ -26,13 +26,13 @@ pub struct Input {
     /// How many bytes in the queue have not.
     waiting: usize,
     framer: Framer,
-    /// How many lines have been taken, and of how many of them [`take_typed`](Self::take_typed) has told.
+    /// How many lines have been taken, and how many of them [`take_typed`](Self::take_typed) has returned.
     lines: u64,
-    told: u64,
+    returned: u64,
     /// Whether there has ever been a line.
     spoke: bool,
     ended: bool,
-    /// A conversation has been told of the end.
+    /// A conversation knows of the end.
     end_taken: bool,
 }
 
@@ -46,7 +46,7 @@ pub fn is_goodbye(line: &[u8]) -> bool {
 /// What a conversation gets out of the input.
 #[derive(Debug)]
 pub enum Taken {
-    /// Messages, ready to be written. (There may be none in it: the buffer goes home all the same.)
+    /// Messages, ready to be written. There may be none in it: the buffer returns to its reader all the same.
     Messages(Buffer),
     /// The line `88`, and the messages in front of it.
     Goodbye(Buffer),
@@ -70,14 +70,14 @@ impl Input {
             waiting: 0,
             framer: Framer::new(Encoder::text_limit(max_line)),
             lines: 0,
-            told: 0,
+            returned: 0,
             spoke: false,
             ended: false,
             end_taken: false,
         }
     }
 
-    /// A read returned this. At a terminal it is copied, so that the buffer goes home at once and typing is
+    /// A read returned this. At a terminal it is copied, so that the buffer returns at once and typing is
     /// always read.
     pub fn push(&mut self, buffer: Buffer) {
         self.waiting += buffer.input().len();
@@ -115,7 +115,7 @@ impl Input {
         } else {
             self.taken = 0;
             if !goodbye {
-                // All of it is on its way, and the buffer goes with it.
+                // All of it was taken, and the buffer goes with it.
                 front.swap_output(&mut out);
                 return Taken::Messages(front);
             }
@@ -123,7 +123,7 @@ impl Input {
         if goodbye { Taken::Goodbye(out) } else { Taken::Messages(out) }
     }
 
-    /// Encodes the lines of a step, up to a goodbye. How many bytes of it are left.
+    /// Encodes the lines of a step, up to a goodbye. Returns how many of its bytes are left.
     fn take_step(
         &mut self,
         mut step: &[u8],
@@ -170,10 +170,10 @@ impl Input {
         Taken::End { spoke: self.spoke }
     }
 
-    /// Which lines have been taken since this was last asked.
+    /// The lines that have been taken since the last call.
     pub fn take_typed(&mut self) -> Messages {
-        let first = self.told + 1;
-        let count = self.lines - std::mem::replace(&mut self.told, self.lines);
+        let first = self.returned + 1;
+        let count = self.lines - std::mem::replace(&mut self.returned, self.lines);
         Messages { stream: Stream::KEYBOARD, first, count }
     }
 

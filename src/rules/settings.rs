@@ -30,6 +30,9 @@ pub struct Settings {
     pub patience: Duration,
 }
 
+/// How long nothing may move on the socket once somebody has said goodbye.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How much the user is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {

@@ -9,20 +9,28 @@ use super::session::Session;
 use super::wait::{Interests, Ready};
 use crate::designs::clock::Clock;
 use crate::designs::connect::Call;
-use crate::observe::{For, Step};
-use crate::rules::endpoint::{Action, Behind, Ending, Endpoint};
+use crate::designs::session::Pending;
+use crate::observe::{Decision, For, Step};
+use crate::rules::action::{Action, Ending};
+use crate::rules::buffer::Buffer;
+use crate::rules::endpoint::Endpoint;
+use crate::rules::event::{Capacity, ConnectionId, Event};
 use crate::rules::exit::Exit;
+use crate::rules::messages::Messages;
+use crate::rules::moment::Moment;
 use crate::rules::notice::{Notice, busy};
 use crate::rules::settings::Settings;
 use rustix::event::PollFlags;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::time::Instant;
 
-/// All there is.
+/// Everything there is.
 pub(super) struct MainLoop {
-    endpoint: Endpoint<TcpStream>,
+    endpoint: Endpoint,
     source: Source,
+    /// Connections about which the endpoint has not decided yet.
+    pending: Pending,
     clock: Clock,
     console: Console,
     received: Pool,
@@ -38,7 +46,7 @@ enum Source {
 }
 
 impl MainLoop {
-    /// Waits for callers, and talks with one after the other.
+    /// Waits for callers, and talks to one after the other.
     pub(super) fn serve(
         environment: Environment,
         settings: Settings,
@@ -46,26 +54,28 @@ impl MainLoop {
         port_was_chosen: bool,
         once: bool,
     ) -> io::Result<Self> {
-        let at = listener.local_addr()?;
+        let address = listener.local_addr()?;
         let callers = Callers::new(listener)?;
-        let endpoint = Endpoint::serve(settings, environment.keyboard_is_terminal, at, port_was_chosen, once);
+        let endpoint =
+            Endpoint::serve(settings, environment.keyboard_is_terminal, address, port_was_chosen, once);
         Ok(Self::new(environment, endpoint, Source::Callers(callers)))
     }
 
-    /// Calls somebody, and talks with them.
+    /// Calls somebody, and talks to them.
     pub(super) fn connect(environment: Environment, settings: Settings, call: Call) -> Self {
         let endpoint = Endpoint::connect(settings, environment.keyboard_is_terminal);
         Self::new(environment, endpoint, Source::Connector(Connector::new(call, Instant::now())))
     }
 
-    fn new(environment: Environment, mut endpoint: Endpoint<TcpStream>, source: Source) -> Self {
+    fn new(environment: Environment, mut endpoint: Endpoint, source: Source) -> Self {
         let clock = Clock::new();
         if clock.lacks_local_time() {
-            endpoint.report(Notice::NoLocalTime);
+            endpoint.handle(Event::Report(Notice::NoLocalTime), Instant::now());
         }
         Self {
             endpoint,
             source,
+            pending: Pending::default(),
             clock,
             console: Console::new(environment),
             received: Pool::new(BUFFERS, READ_SIZE),
@@ -82,7 +92,7 @@ impl MainLoop {
             for ready in self.wait() {
                 self.handle(ready);
             }
-            self.tick(Instant::now());
+            self.handle_timeout(Instant::now());
         }
     }
 
@@ -91,11 +101,11 @@ impl MainLoop {
     fn wait(&self) -> Vec<Ready> {
         self.console.observer.emit(|| Step::Waits(For::Anything));
         let mut interests = Interests::default();
-        let has_room = self.console.screen.transcript.has_room();
+        let has_capacity = self.console.screen.transcript.has_room();
         // At a terminal typing is always read, if only to be refused.
-        self.console.add_to(&mut interests, self.console.keyboard_is_terminal || has_room);
+        self.console.add_to(&mut interests, self.console.keyboard_is_terminal || has_capacity);
         if let Some(session) = &self.session {
-            if !self.received.is_empty() && has_room {
+            if !self.received.is_empty() && has_capacity {
                 interests.add(session.to_read(), PollFlags::IN, Ready::Received);
             }
             interests.add(session.to_write(), PollFlags::OUT, Ready::Peer);
@@ -118,31 +128,30 @@ impl MainLoop {
         };
         let session = self.session.as_ref().and_then(Session::deadline);
         let transcript = self.console.screen.transcript.deadline();
-        self.endpoint.deadline().into_iter().chain(source).chain(session).chain(transcript).min()
+        self.endpoint.poll_timeout().into_iter().chain(source).chain(session).chain(transcript).min()
     }
 
-    /// Does what has become possible. What is written then, `perform_actions` writes.
+    /// Does what has become possible, and tells the rules. What is written then, `perform_actions` writes.
     fn handle(&mut self, ready: Ready) {
         let now = Instant::now();
         match ready {
             Ready::Signal => {
                 while let Some(signal) = self.console.take_signal() {
-                    self.endpoint.signalled(signal, now);
+                    self.endpoint.handle(Event::Signal(signal), now);
                 }
             }
             Ready::Keyboard => match self.console.read_keyboard() {
-                Some(Typed::Input(buffer)) => self.endpoint.typed(buffer, self.behind()),
+                Some(Typed::Input(buffer)) => self.endpoint.handle(Event::Typed(buffer), now),
                 Some(Typed::Ended(result)) => {
-                    // A terminal that is closed ends its input and sends a signal, which tells why.
+                    // A terminal that is closed ends its input and sends a signal, which says why.
                     self.handle(Ready::Signal);
-                    self.endpoint.input_ended(result);
+                    self.endpoint.handle(Event::InputEnded(result), now);
                 }
                 None => {}
             },
             Ready::Received => {
-                if let (Some(session), Some(conversation)) = (&mut self.session, self.endpoint.conversation())
-                {
-                    session.read(conversation, &self.received, &mut self.console.screen);
+                if let Some(event) = self.session.as_mut().and_then(|session| session.read(&self.received)) {
+                    self.endpoint.handle(event, now);
                 }
             }
             Ready::Peer => {
@@ -150,20 +159,10 @@ impl MainLoop {
                     session.is_writable();
                 }
             }
-            Ready::Caller => {
-                if let Source::Callers(callers) = &mut self.source {
-                    match callers.accept(now) {
-                        Ok(Some((socket, peer))) => {
-                            self.endpoint.called(socket, peer, now, callers.being_turned_away());
-                        }
-                        Ok(None) => {}
-                        Err(notice) => self.endpoint.report(notice),
-                    }
-                }
-            }
+            Ready::Caller => self.accept(now),
             Ready::Connected => self.go_on_calling(now, true),
             Ready::Messages | Ready::Notices | Ready::Transcript => self.console.output_is_ready(ready),
-            // That is looked after with the time.
+            // `handle_timeout` looks after them.
             Ready::TurnedAway => {}
             // There is no hub here.
             #[cfg(feature = "hub")]
@@ -171,32 +170,37 @@ impl MainLoop {
         }
     }
 
-    /// What cannot take more of what is typed.
-    fn behind(&self) -> Option<Behind> {
-        match &self.session {
-            Some(_) if !self.console.screen.transcript.has_room() => Some(Behind::Transcript),
-            Some(session) if !session.has_room() => Some(Behind::Peer),
-            _ => None,
-        }
+    fn accept(&mut self, now: Instant) {
+        let Source::Callers(callers) = &mut self.source else { return };
+        let event = match callers.accept(now) {
+            Ok(Some((socket, peer))) => {
+                let being_turned_away = callers.being_turned_away();
+                Event::Called { id: self.pending.add(socket), peer, being_turned_away }
+            }
+            Ok(None) => return,
+            Err(notice) => Event::Report(notice),
+        };
+        self.endpoint.handle(event, now);
     }
 
     fn go_on_calling(&mut self, now: Instant, is_decided: bool) {
         let Source::Connector(connector) = &mut self.source else { return };
-        match connector.go_on(now, is_decided) {
-            Progress::None => {}
-            Progress::Report(notice) => self.endpoint.report(notice),
+        let event = match connector.go_on(now, is_decided) {
+            Progress::None => return,
+            Progress::Report(notice) => Event::Report(notice),
             Progress::Ended(outcome) => {
                 self.source = Source::None;
-                self.endpoint.connected(outcome, now);
+                Event::Connected(outcome.map(|(socket, peer)| (self.pending.add(socket), peer)))
             }
-        }
+        };
+        self.endpoint.handle(event, now);
     }
 
-    /// Some time has passed.
-    fn tick(&mut self, now: Instant) {
-        self.endpoint.tick(now);
-        if let (Some(session), Some(conversation)) = (&mut self.session, self.endpoint.conversation()) {
-            session.tick(conversation, now, &mut self.console.screen);
+    /// Tells the rules that time has passed, if they wait for that, and goes on with callers and calls.
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.endpoint.poll_timeout().is_some_and(|due| due <= now) {
+            let status = self.session.as_ref().map(|session| session.status(&self.console.screen));
+            self.endpoint.handle_timeout(now, status.unwrap_or_default());
         }
         match &mut self.source {
             Source::Callers(callers) => callers.tick(now),
@@ -205,51 +209,86 @@ impl MainLoop {
         }
     }
 
-    /// Does all that is to be done after what happened, and writes what is taken. An ending, if the program is to
-    /// end.
+    /// Does what the rules ask for, and writes what the outputs take. An ending, if the program is to end.
     fn perform_actions(&mut self) -> Option<Ending> {
         loop {
-            if let Some(session) = &mut self.session {
-                session.send(&mut self.endpoint, &mut self.clock, &mut self.console.screen);
-            }
-            self.flush();
-            // A transcript that does not keep up holds up the next conversation.
-            let may_begin = self.session.is_some() || self.console.screen.transcript.has_room();
-            match self.endpoint.next_action(Instant::now(), may_begin)? {
+            let now = Moment { now: Instant::now(), stamp: self.clock.stamp() };
+            self.flush(now.now);
+            match self.endpoint.poll_action(now, self.capacity())? {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 // Ordinary line input has none.
                 Action::Prompt(_) => {}
-                Action::Begin(socket, peer) => match Session::start(socket, self.console.observer.clone()) {
-                    Ok(session) => self.session = Some(session),
-                    Err(error) => self.endpoint.cannot_start(peer, error),
-                },
-                Action::Close { in_order } => {
-                    self.session = None;
-                    self.console.screen.transcript.closed(in_order);
+                Action::Start(id) => self.start(id),
+                Action::Send { outgoing, typed } => {
+                    if let Some(session) = &mut self.session {
+                        session.send(outgoing, typed);
+                    }
                 }
-                Action::TurnAway(socket, peer) => self.turn_away(socket, peer),
+                Action::Show(buffer) => self.show(buffer),
+                Action::Disconnect => {
+                    let transcript = &mut self.console.screen.transcript;
+                    let events = self.session.as_mut().map(|session| session.disconnect(transcript));
+                    self.handle_all(events.unwrap_or_default(), now.now);
+                }
+                Action::Close { cleanly } => {
+                    self.session = None;
+                    self.console.screen.transcript.closed(cleanly);
+                }
+                Action::TurnAway { id, peer } => self.turn_away(id, peer),
+                Action::Drop(id) => drop(self.pending.take(id)),
                 Action::End(ending) => return Some(ending),
             }
         }
     }
 
-    /// Writes what the outputs take.
-    fn flush(&mut self) {
-        if let Err(error) = self.console.screen.flush() {
-            self.endpoint.screen_failed(error);
-        }
-        if let Err(error) = self.console.screen.transcript.flush(Instant::now()) {
-            self.endpoint.report(Notice::CannotWriteTranscript(error));
+    /// What the outputs can take.
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            peer: self.session.as_ref().is_none_or(Session::has_capacity),
+            transcript: self.console.screen.transcript.has_room(),
         }
     }
 
-    fn turn_away(&mut self, socket: TcpStream, peer: SocketAddr) {
-        if let Source::Callers(callers) = &mut self.source {
-            let turned_away = callers.turn_away(socket, &busy(&self.clock.stamp()), Instant::now());
-            self.endpoint.report(match turned_away {
-                Ok(()) => Notice::TurnedAway(peer),
-                Err(error) => Notice::CannotTurnAway(error),
-            });
+    /// Writes what the peer and the outputs take.
+    fn flush(&mut self, now: Instant) {
+        if let Some(session) = &mut self.session {
+            let events = session.flush(now, &mut self.console.screen.transcript);
+            self.handle_all(events, now);
+        }
+        if let Err(error) = self.console.screen.flush() {
+            self.endpoint.handle(Event::ScreenFailed(error), now);
+        }
+        if let Err(error) = self.console.screen.transcript.flush(now) {
+            self.endpoint.handle(Event::Report(Notice::CannotWriteTranscript(error)), now);
+        }
+    }
+
+    fn handle_all(&mut self, events: Vec<Event>, now: Instant) {
+        events.into_iter().for_each(|event| self.endpoint.handle(event, now));
+    }
+
+    /// A session begins.
+    fn start(&mut self, id: ConnectionId) {
+        let Some(socket) = self.pending.take(id) else { return };
+        match Session::start(socket, self.console.observer.clone()) {
+            Ok(session) => self.session = Some(session),
+            Err(error) => self.endpoint.handle(Event::CannotStart(error), Instant::now()),
+        }
+    }
+
+    fn show(&mut self, buffer: Buffer) {
+        let (decision, typed, messages) = (Decision::Show, Messages::NONE, buffer.messages);
+        self.console.observer.emit(|| Step::Decides { decision, typed, messages });
+        self.console.screen.show(buffer);
+    }
+
+    fn turn_away(&mut self, id: ConnectionId, peer: SocketAddr) {
+        if let Source::Callers(callers) = &mut self.source
+            && let Some(socket) = self.pending.take(id)
+        {
+            let now = Instant::now();
+            let result = callers.turn_away(socket, &busy(&self.clock.stamp()), now);
+            self.endpoint.handle(Event::TurnedAway(peer, result), now);
         }
     }
 
@@ -259,7 +298,7 @@ impl MainLoop {
         if let Source::Callers(callers) = self.source
             && !matches!(ending.exit, Exit::Signal(_))
         {
-            callers.end(self.endpoint.take_held().collect(), &busy(&self.clock.stamp()));
+            callers.end(self.pending.into_all(), &busy(&self.clock.stamp()));
         }
         ending.exit
     }

@@ -2,9 +2,10 @@
 
 use super::transcript::Transcript;
 use crate::observe::{Goodbye, Observer, Place, Step};
+use crate::rules::action::Outgoing;
 use crate::rules::buffer::LastWrites;
-use crate::rules::conversation::{Delivery, Outgoing};
-use crate::rules::input::ROOM;
+use crate::rules::event::Delivery;
+use crate::rules::input::CAPACITY;
 use crate::rules::messages::Messages;
 use crate::rules::record::{Direction, What};
 use crate::rules::wire::{GOODBYE, PAUSE};
@@ -52,7 +53,7 @@ impl Outbox {
 
     /// Whether more messages may be added.
     pub(super) fn has_room(&self) -> bool {
-        self.bytes < ROOM && self.queue.len() < ITEMS
+        self.bytes < CAPACITY && self.queue.len() < ITEMS
     }
 
     /// When to [flush](Self::flush) although the socket has not become ready.

@@ -3,13 +3,13 @@
 use super::outbox::{Flushed, Outbox};
 use super::pool::Pool;
 use super::screen::Screen;
-use crate::designs::clock::Clock;
+use super::transcript::Transcript;
 use crate::designs::net;
-use crate::observe::{Decision, Observer, Place, Step};
+use crate::designs::session::number;
+use crate::observe::{Observer, Place, Step};
 use crate::platform;
-use crate::rules::buffer::Buffer;
-use crate::rules::conversation::{Conversation, Delivery};
-use crate::rules::endpoint::Endpoint;
+use crate::rules::action::Outgoing;
+use crate::rules::event::{Delivery, Event, PeerState, Status};
 use crate::rules::messages::{Counter, Messages};
 use std::io::{self, Read};
 use std::net::TcpStream;
@@ -27,9 +27,6 @@ pub(super) struct Session {
     is_full: bool,
     /// How many bytes were written.
     written: u64,
-    /// The buffer in which the beginning of a message came: what is shown when nothing follows travels in
-    /// it, so that a peer without newlines is held up by a stuck screen like any other.
-    unfinished: Option<Buffer>,
     /// Number what is sent and what is received.
     sent: Counter,
     received: Counter,
@@ -37,9 +34,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Begins to talk.
+    /// A session over this connection.
     pub(super) fn start(socket: TcpStream, observer: Observer) -> io::Result<Self> {
-        // Without keep-alive it can be talked nevertheless.
+        // Keep-alive is optional; ignore failure.
         let _ = platform::prepare(&socket);
         // Nobody shares this socket.
         socket.set_nonblocking(true)?;
@@ -50,7 +47,6 @@ impl Session {
             outbox: Some(Outbox::default()),
             is_full: false,
             written: 0,
-            unfinished: None,
             sent: Counter::new(streams.sent),
             received: Counter::new(streams.received),
             observer,
@@ -73,129 +69,96 @@ impl Session {
     }
 
     /// The socket has become readable: reads once.
-    pub(super) fn read(&mut self, conversation: &mut Conversation, pool: &Pool, screen: &mut Screen) {
-        let Some(mut buffer) = pool.try_take() else { return };
-        match self.socket.read(buffer.space()) {
-            Ok(0) => self.heard_all(conversation, Ok(()), screen),
+    pub(super) fn read(&mut self, pool: &Pool) -> Option<Event> {
+        let mut buffer = pool.try_take()?;
+        let result = match self.socket.read(buffer.space()) {
+            Ok(0) => Ok(()),
             Ok(bytes) => {
                 buffer.filled(bytes);
                 let messages = self.observer.count(&mut self.received, buffer.input());
                 buffer.messages = messages;
                 self.observer.emit(|| Step::Read { from: Place::Peer, bytes, messages });
-                conversation.hear(&mut buffer, Instant::now());
-                self.show(buffer, screen);
+                return Some(Event::Received(buffer, Instant::now()));
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            Err(error) => self.heard_all(conversation, Err(error), screen),
-        }
-    }
-
-    /// The peer sends no more.
-    fn heard_all(&mut self, conversation: &mut Conversation, result: io::Result<()>, screen: &mut Screen) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                return None;
+            }
+            Err(error) => Err(error),
+        };
         self.reads = false;
-        let mut buffer = self.unfinished.take().unwrap_or_default();
-        conversation.heard_all(result, &mut buffer);
-        screen.show(buffer);
+        Some(Event::ReceivedAll(result))
     }
 
-    /// Hands out what there is to send, while there is room for it, and writes what the socket takes.
-    pub(super) fn send(
-        &mut self,
-        endpoint: &mut Endpoint<TcpStream>,
-        clock: &mut Clock,
-        screen: &mut Screen,
-    ) {
-        let (now, stamp) = (Instant::now(), clock.stamp());
-        loop {
-            self.flush(endpoint, now, screen);
-            // A goodbye needs no room.
-            let may_add = endpoint.is_leaving() || self.has_room() && screen.transcript.has_room();
-            let Some(outbox) = self.outbox.as_mut().filter(|_| may_add) else { return };
-            let Some(mut outgoing) = endpoint.next_outgoing(now, &stamp) else { return };
-            let (decision, messages) = outgoing.decided(&mut self.sent);
-            self.observer.emit(|| Step::Decides { decision, typed: endpoint.take_typed(), messages });
+    /// Hands it to the outbox. `typed` are the lines that are dealt with by it.
+    pub(super) fn send(&mut self, mut outgoing: Outgoing, typed: Messages) {
+        let decision = number(&mut outgoing, typed, &mut self.sent);
+        self.observer.emit(|| decision);
+        if let Some(outbox) = &mut self.outbox {
             outbox.push(outgoing);
         }
     }
 
-    fn flush(&mut self, endpoint: &mut Endpoint<TcpStream>, now: Instant, screen: &mut Screen) {
-        let Some(conversation) = endpoint.conversation() else { return };
-        let Some(outbox) = self.outbox.as_mut().filter(|_| !self.is_full) else { return };
-        let flushed = outbox.flush(&self.socket, now, &mut screen.transcript, &self.observer);
+    /// Writes what the socket takes. What that led to, in order.
+    pub(super) fn flush(&mut self, now: Instant, transcript: &mut Transcript) -> Vec<Event> {
+        let Some(outbox) = self.outbox.as_mut().filter(|_| !self.is_full) else { return Vec::new() };
+        let flushed = outbox.flush(&self.socket, now, transcript, &self.observer);
         self.written = outbox.written();
         match flushed {
-            Ok(Flushed::Empty) => {}
-            Ok(Flushed::Waits) => self.is_full = outbox.waits_for_socket(),
+            Ok(Flushed::Empty) => Vec::new(),
+            Ok(Flushed::Waits) => {
+                self.is_full = outbox.waits_for_socket();
+                Vec::new()
+            }
             Ok(Flushed::Ended) => {
                 self.outbox = None;
-                conversation.delivered(Delivery { complete: true, undelivered: 0 });
+                vec![Event::Delivered(Delivery { complete: true, undelivered: 0 })]
             }
             Err(error) => {
-                conversation.write_failed(error);
-                self.give_up(conversation, screen);
+                let mut events = vec![Event::WriteFailed(error)];
+                events.extend(self.give_up(transcript));
+                events
             }
         }
     }
 
-    /// Whether more may be handed out.
-    pub(super) fn has_room(&self) -> bool {
+    /// Whether the outbox takes more.
+    pub(super) fn has_capacity(&self) -> bool {
         self.outbox.as_ref().is_none_or(Outbox::has_room)
     }
 
-    /// When to [send](Self::send) although the socket has not become writable.
+    /// When to [flush](Self::flush) although the socket has not become writable.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.outbox.as_ref().and_then(Outbox::deadline)
     }
 
-    /// Looks at the time, and at what moves.
-    pub(super) fn tick(&mut self, conversation: &mut Conversation, now: Instant, screen: &mut Screen) {
-        if conversation.deadline().is_some_and(|deadline| deadline <= now) {
-            let mut buffer = self.unfinished.take().unwrap_or_default();
-            conversation.quiet(now, &mut buffer);
-            self.show(buffer, screen);
-            let peer = platform::peer_state(&self.socket).unwrap_or_default();
-            let is_behind = screen.has_messages() || screen.transcript.is_behind();
-            conversation.tick(now, self.written, peer, is_behind);
-        }
-        if conversation.is_cut() {
-            self.cut(conversation, screen);
+    /// What is known about the session now.
+    pub(super) fn status(&self, screen: &Screen) -> Status {
+        Status {
+            written: self.written,
+            peer: self.peer_state(),
+            output_is_behind: screen.has_messages() || screen.transcript.is_behind(),
+            is_quiet: true,
         }
     }
 
-    /// Shows what is to be shown. What is not, yet, keeps its buffer.
-    fn show(&mut self, buffer: Buffer, screen: &mut Screen) {
-        if buffer.shows_nothing() {
-            self.unfinished = Some(buffer);
-        } else {
-            self.unfinished = None;
-            let messages = buffer.messages;
-            self.observer.emit(|| Step::Decides {
-                decision: Decision::Show,
-                typed: Messages::NONE,
-                messages,
-            });
-            screen.show(buffer);
-        }
+    fn peer_state(&self) -> PeerState {
+        platform::peer_state(&self.socket).unwrap_or_default()
     }
 
-    /// Ends both halves by force.
-    fn cut(&mut self, conversation: &mut Conversation, screen: &mut Screen) {
-        if let Some(outbox) = &self.outbox {
-            let unconfirmed = platform::peer_state(&self.socket).unwrap_or_default().unconfirmed;
-            conversation.unconfirmed(outbox.messages_in_last(unconfirmed));
-        }
+    /// Ends both halves by force. What that led to, in order.
+    pub(super) fn disconnect(&mut self, transcript: &mut Transcript) -> Vec<Event> {
+        let last = |outbox: &Outbox| outbox.messages_in_last(self.peer_state().unconfirmed);
+        let unconfirmed = self.outbox.as_ref().map_or(0, last);
         platform::hang_up(&self.socket);
-        self.give_up(conversation, screen);
-        if self.reads {
-            self.heard_all(conversation, Ok(()), screen);
-        }
+        let mut events = vec![Event::Disconnected { unconfirmed }];
+        events.extend(self.give_up(transcript));
+        events.extend(std::mem::take(&mut self.reads).then_some(Event::ReceivedAll(Ok(()))));
+        events
     }
 
     /// Nothing more can be delivered.
-    fn give_up(&mut self, conversation: &mut Conversation, screen: &mut Screen) {
-        if let Some(outbox) = self.outbox.take() {
-            conversation.delivered(outbox.give_up(&mut screen.transcript));
-        }
+    fn give_up(&mut self, transcript: &mut Transcript) -> Option<Event> {
         self.is_full = false;
+        self.outbox.take().map(|outbox| Event::Delivered(outbox.give_up(transcript)))
     }
 }

@@ -7,7 +7,7 @@ use super::screen::Screen;
 use super::spawn;
 use crate::designs::environment::Environment;
 use crate::observe::{For, Observer, Place, Step};
-use crate::rules::endpoint::{Ending, GRACE};
+use crate::rules::action::{Ending, GRACE};
 use crate::rules::errors;
 use crate::rules::exit::Exit;
 use crate::rules::messages::Stream;

@@ -2,7 +2,7 @@
 
 use crate::observe::{Observer, Step};
 use crate::rules::buffer::Buffer;
-use crate::rules::conversation::Delivery;
+use crate::rules::event::Delivery;
 #[cfg(feature = "hub")]
 use crate::rules::hub::Id;
 use crate::rules::messages::Messages;

@@ -1,4 +1,4 @@
-//! Main: one loop that takes an event, asks what it means, and hands the outcome to the writers.
+//! Main: one loop that takes an event, asks the rules what it means, and hands the outcome to the writers.
 
 use super::callers::Callers;
 use super::connector;
@@ -11,16 +11,22 @@ use super::spawn;
 use crate::designs::clock::Clock;
 use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
-use crate::observe::{For, Step};
+use crate::designs::session::Pending;
+use crate::observe::{Decision, For, Step};
 use crate::platform::Connection;
-use crate::rules::endpoint::{Action, Behind, Ending, Endpoint};
+use crate::rules::action::{Action, Ending};
+use crate::rules::buffer::Buffer;
+use crate::rules::endpoint::{CALLERS, Endpoint};
+use crate::rules::event::{self, Capacity, ConnectionId};
 use crate::rules::exit::Exit;
+use crate::rules::messages::Messages;
+use crate::rules::moment::Moment;
 use crate::rules::notice::{Notice, busy};
 use crate::rules::settings::Settings;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,15 +34,17 @@ use std::time::{Duration, Instant};
 /// How many events the channel holds. It is never full for long, because main never blocks.
 const EVENTS: usize = 64;
 
-/// How long main looks out for the next event before it goes to sleep. To be woken costs tens of microseconds, and where
-/// something happens more is about to. Whoever else has something to do is let through each time it looks.
-const AWAKE: Duration = Duration::from_micros(50);
+/// How long main spins before it parks. To be woken costs tens of microseconds, and where something happens more is
+/// about to. Each time it looks, it lets other threads run.
+const SPIN: Duration = Duration::from_micros(50);
 
-/// All that main knows. Only main touches it.
+/// Everything that main knows. Only main touches it.
 pub(super) struct MainLoop {
     events: Receiver<Event>,
-    endpoint: Endpoint<TcpStream>,
+    endpoint: Endpoint,
     source: Source,
+    /// Connections about which the endpoint has not decided yet.
+    pending: Pending,
     clock: Clock,
     console: Console,
     /// The buffers of the socket-reader, the same for all conversations: those that a stuck screen still
@@ -56,7 +64,7 @@ enum Source {
 }
 
 impl MainLoop {
-    /// Waits for callers, and talks with one after the other.
+    /// Waits for callers, and talks to one after the other.
     pub(super) fn serve(
         environment: Environment,
         settings: Settings,
@@ -72,7 +80,7 @@ impl MainLoop {
         Ok(Self::new(endpoint, Source::Callers(callers), console, events))
     }
 
-    /// Calls somebody, and talks with them.
+    /// Calls somebody, and talks to them.
     pub(super) fn connect(environment: Environment, settings: Settings, call: Call) -> io::Result<Self> {
         let endpoint = Endpoint::connect(settings, environment.keyboard_is_terminal);
         let (console, events) = Self::console(environment)?;
@@ -93,20 +101,16 @@ impl MainLoop {
         Ok((Console::start(environment, &to_main)?, events))
     }
 
-    fn new(
-        mut endpoint: Endpoint<TcpStream>,
-        source: Source,
-        console: Console,
-        events: Receiver<Event>,
-    ) -> Self {
+    fn new(mut endpoint: Endpoint, source: Source, console: Console, events: Receiver<Event>) -> Self {
         let clock = Clock::new();
         if clock.lacks_local_time() {
-            endpoint.report(Notice::NoLocalTime);
+            endpoint.handle(event::Event::Report(Notice::NoLocalTime), Instant::now());
         }
         Self {
             events,
             endpoint,
             source,
+            pending: Pending::default(),
             clock,
             console,
             received: Pool::new(BUFFERS, READ_SIZE),
@@ -124,7 +128,7 @@ impl MainLoop {
                 self.handle(event);
             }
             // Also when events never cease.
-            self.tick(Instant::now());
+            self.handle_timeout(Instant::now());
         }
     }
 
@@ -138,15 +142,16 @@ impl MainLoop {
         event.map(|event| event.taken(self.events.len(), self.console.observer()))
     }
 
+    /// Spins, and then parks.
     fn wait(&self) -> Option<Event> {
-        let asleep_at = Instant::now() + AWAKE;
-        while Instant::now() < asleep_at {
+        let parks_at = Instant::now() + SPIN;
+        while Instant::now() < parks_at {
             thread::yield_now();
             if let Ok(event) = self.events.try_recv() {
                 return Some(event);
             }
         }
-        let due = self.endpoint.deadline().map_or_else(never, at);
+        let due = self.endpoint.poll_timeout().map_or_else(never, at);
         select_biased! {
             // The channel cannot be closed, because we hold a sender of it ourselves.
             recv(self.events) -> event => event.ok(),
@@ -154,122 +159,135 @@ impl MainLoop {
         }
     }
 
-    /// Something happened.
+    /// Tells the rules what happened.
     fn handle(&mut self, event: Event) {
-        let now = Instant::now();
-        match event {
-            Event::Typed(buffer) => self.endpoint.typed(buffer, self.behind()),
-            Event::InputEnded(result) => self.endpoint.input_ended(result),
-            Event::Called(socket, peer) => {
-                if let Source::Callers(callers) = &mut self.source {
-                    self.endpoint.called(socket, peer, now, callers.being_turned_away());
-                }
+        let event = match event {
+            Event::Typed(buffer) => event::Event::Typed(buffer),
+            Event::InputEnded(result) => event::Event::InputEnded(result),
+            Event::Received(buffer, received_at) => event::Event::Received(buffer, received_at),
+            Event::HeardAll(result) => event::Event::ReceivedAll(result),
+            Event::WriteFailed(error) => {
+                self.session.as_mut().map(Session::end_outbox);
+                event::Event::WriteFailed(error)
             }
-            Event::Connected(outcome) => self.endpoint.connected(outcome, now),
-            Event::Signal(signal) => self.endpoint.signalled(signal, now),
-            Event::ScreenFailed(error) => self.endpoint.screen_failed(error),
-            Event::TranscriptFailed(error) => self.endpoint.report(Notice::CannotWriteTranscript(error)),
-            Event::Report(notice) => self.endpoint.report(notice),
+            Event::Delivered(delivery) => {
+                self.session.as_mut().map(Session::end_outbox);
+                event::Event::Delivered(delivery)
+            }
+            Event::Called(socket, peer) => self.called(socket, peer),
+            Event::Connected(outcome) => {
+                event::Event::Connected(outcome.map(|(socket, peer)| (self.pending.add(socket), peer)))
+            }
+            Event::Signal(signal) => event::Event::Signal(signal),
+            Event::ScreenFailed(error) => event::Event::ScreenFailed(error),
+            Event::TranscriptFailed(error) => event::Event::Report(Notice::CannotWriteTranscript(error)),
+            Event::Report(notice) => event::Event::Report(notice),
             // What there is to do then, `perform_actions` does after every event.
-            Event::Room | Event::ScreenDone | Event::NoticesDone | Event::TranscriptDone => {}
+            Event::Room | Event::ScreenDone | Event::NoticesDone | Event::TranscriptDone => return,
             // The hub's.
             #[cfg(feature = "hub")]
-            Event::Heard(..) | Event::HeardAllOf(..) | Event::Wrote(..) | Event::WriteFailedTo(..) => {}
-            Event::Received(..) | Event::HeardAll(_) | Event::WriteFailed(_) | Event::Delivered(_) => {
-                self.handle_session(event);
-            }
-        }
-    }
-
-    /// Something happened in the conversation.
-    fn handle_session(&mut self, event: Event) {
-        let (Some(session), Some(conversation)) = (&mut self.session, self.endpoint.conversation()) else {
-            return;
+            Event::Heard(..) | Event::HeardAllOf(..) | Event::Wrote(..) | Event::WriteFailedTo(..) => return,
         };
-        match event {
-            Event::Received(buffer, at) => {
-                session.received(conversation, buffer, at, &mut self.console.screen);
-            }
-            Event::HeardAll(result) => session.heard_all(conversation, result, &mut self.console.screen),
-            Event::WriteFailed(error) => session.write_failed(conversation, error),
-            Event::Delivered(delivery) => session.delivered(conversation, delivery),
-            _ => {}
+        self.endpoint.handle(event, Instant::now());
+    }
+
+    fn called(&mut self, socket: TcpStream, peer: SocketAddr) -> event::Event {
+        let being_turned_away = match &mut self.source {
+            Source::Callers(callers) => callers.being_turned_away(),
+            Source::Connector { .. } => 0,
+        };
+        event::Event::Called { id: self.pending.add(socket), peer, being_turned_away }
+    }
+
+    /// Tells the rules that time has passed, if they wait for that.
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.endpoint.poll_timeout().is_some_and(|due| due <= now) {
+            let (screen, is_quiet) = (&self.console.screen, self.events.is_empty());
+            let status = self.session.as_mut().map(|session| session.status(screen, is_quiet));
+            self.endpoint.handle_timeout(now, status.unwrap_or_default());
         }
     }
 
-    /// Some time has passed.
-    fn tick(&mut self, now: Instant) {
-        self.endpoint.tick(now);
-        if let (Some(session), Some(conversation)) = (&mut self.session, self.endpoint.conversation()) {
-            session.tick(conversation, now, self.events.is_empty(), &mut self.console.screen);
-        }
-    }
-
-    /// What cannot take more of what is typed.
-    fn behind(&self) -> Option<Behind> {
-        match &self.session {
-            Some(session) if !session.has_room() && self.console.screen.transcript_has_room() => {
-                Some(Behind::Peer)
-            }
-            Some(session) if !session.has_room() => Some(Behind::Transcript),
-            _ => None,
-        }
-    }
-
-    /// Does all that is to be done after what happened. An ending, if the program is to end.
+    /// Does what the rules ask for. An ending, if the program is to end.
     fn perform_actions(&mut self) -> Option<Ending> {
         loop {
-            if let Some(session) = &mut self.session {
-                session.send(&mut self.endpoint, &mut self.clock);
-            }
-            // A transcript that does not keep up holds up the next conversation, whose events no buffers bound.
-            let may_begin = self.session.is_some() || self.console.screen.transcript_has_room();
-            match self.endpoint.next_action(Instant::now(), may_begin)? {
+            let now = Moment { now: Instant::now(), stamp: self.clock.stamp() };
+            match self.endpoint.poll_action(now, self.capacity())? {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::Prompt(state) => self.console.screen.set_prompt(&state),
-                Action::Begin(socket, peer) => {
-                    match Session::start(socket, &self.received, &self.console.to_main, &self.console.screen)
-                    {
-                        Ok(session) => self.session = Some(session),
-                        Err(error) => self.endpoint.cannot_start(peer, error),
+                Action::Start(id) => self.start(id),
+                Action::Send { outgoing, typed } => {
+                    if let Some(session) = &mut self.session {
+                        session.send(outgoing, typed);
                     }
                 }
-                Action::Close { in_order } => {
+                Action::Show(buffer) => self.show(buffer),
+                Action::Disconnect => {
+                    let unconfirmed = self.session.as_mut().map_or(0, Session::disconnect);
+                    self.endpoint.handle(event::Event::Disconnected { unconfirmed }, now.now);
+                }
+                Action::Close { cleanly } => {
                     if let Some(session) = self.session.take() {
                         session.join();
                     }
-                    self.console.screen.closed(in_order);
+                    self.console.screen.closed(cleanly);
                 }
-                Action::TurnAway(socket, peer) => {
-                    if let Source::Callers(callers) = &mut self.source {
-                        let turned_away =
-                            callers.turn_away(Arc::new(Connection::new(socket)), busy(&self.clock.stamp()));
-                        self.endpoint.report(match turned_away {
-                            Ok(()) => Notice::TurnedAway(peer),
-                            Err(error) => Notice::CannotTurnAway(error),
-                        });
-                    }
-                }
+                Action::TurnAway { id, peer } => self.turn_away(id, peer),
+                Action::Drop(id) => drop(self.pending.take(id)),
                 Action::End(ending) => return Some(ending),
             }
+        }
+    }
+
+    /// What the outputs can take. An output that cannot take more sends an event when it can again.
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            peer: self.session.as_ref().is_none_or(Session::has_capacity),
+            transcript: self.console.screen.transcript_has_room(),
+        }
+    }
+
+    /// A session begins.
+    fn start(&mut self, id: ConnectionId) {
+        let Some(socket) = self.pending.take(id) else { return };
+        match Session::start(socket, &self.received, &self.console.to_main, &self.console.screen) {
+            Ok(session) => self.session = Some(session),
+            Err(error) => self.endpoint.handle(event::Event::CannotStart(error), Instant::now()),
+        }
+    }
+
+    fn show(&mut self, buffer: Buffer) {
+        let (decision, typed, messages) = (Decision::Show, Messages::NONE, buffer.messages);
+        self.console.observer().emit(|| Step::Decides { decision, typed, messages });
+        self.console.screen.show(buffer);
+    }
+
+    fn turn_away(&mut self, id: ConnectionId, peer: SocketAddr) {
+        if let Source::Callers(callers) = &mut self.source
+            && let Some(socket) = self.pending.take(id)
+        {
+            let connection = Arc::new(Connection::new(socket));
+            let result = callers.turn_away(connection, busy(&self.clock.stamp()));
+            self.endpoint.handle(event::Event::TurnedAway(peer, result), Instant::now());
         }
     }
 
     /// Ends all threads, when what is to be shown has been shown.
     fn end(mut self, mut ending: Ending) -> Exit {
         self.console.close_keyboard();
-        let (endpoint, source) = (&mut self.endpoint, &mut self.source);
-        self.console.finish_outputs(&self.events, &mut ending, |socket, peer| {
-            if let Source::Callers(callers) = source {
-                endpoint.called(socket, peer, Instant::now(), callers.being_turned_away());
+        let (pending, source) = (&mut self.pending, &mut self.source);
+        self.console.finish_outputs(&self.events, &mut ending, |socket, _| {
+            if let Source::Callers(callers) = source
+                && pending.len() + callers.being_turned_away() < CALLERS
+            {
+                pending.add(socket);
             }
         });
         if let Source::Callers(callers) = self.source {
             let in_a_hurry = matches!(ending.exit, Exit::Signal(_));
-            let held = self.endpoint.take_held().collect();
-            callers.end(held, &self.events, &busy(&self.clock.stamp()), in_a_hurry);
+            callers.end(self.pending.into_all(), &self.events, &busy(&self.clock.stamp()), in_a_hurry);
         }
-        // Whoever waits for us to take an event is woken by this.
+        // A thread that waits for us to take its event is woken by this.
         drop(self.events);
         self.console.end();
         ending.exit

@@ -4,9 +4,10 @@ use super::event::{Event, ToMain};
 use super::transcript::Recorder;
 use crate::observe::{For, Goodbye, Observer, Place, Step};
 use crate::platform::{self, Connection};
+use crate::rules::action::Outgoing;
 use crate::rules::buffer::{Buffer, LastWrites};
-use crate::rules::conversation::{Delivery, Outgoing};
-use crate::rules::input::ROOM;
+use crate::rules::event::Delivery;
+use crate::rules::input::CAPACITY;
 use crate::rules::messages::Messages;
 use crate::rules::record::Direction;
 use crate::rules::wire::{GOODBYE, PAUSE};
@@ -123,7 +124,7 @@ impl Outbox {
         if self.recorder.as_ref().is_some_and(|recorder| !recorder.has_room()) {
             return false;
         }
-        let has_room = || self.state.bytes.load(Ordering::SeqCst) < ROOM && self.queue.len() < ITEMS / 2;
+        let has_room = || self.state.bytes.load(Ordering::SeqCst) < CAPACITY && self.queue.len() < ITEMS / 2;
         // It is asked again after the wish is known, lest the writer finish in between and nobody tell.
         has_room() || {
             self.state.awaited.store(true, Ordering::SeqCst);

@@ -6,13 +6,12 @@ use super::pool::Pool;
 use super::reader::Reader;
 use super::screen::Screen;
 use super::spawn;
-use crate::designs::clock::Clock;
 use crate::designs::net;
-use crate::observe::{Decision, Observer, Place, Step};
+use crate::designs::session::number;
+use crate::observe::{Observer, Place};
 use crate::platform::{self, Connection};
-use crate::rules::buffer::Buffer;
-use crate::rules::conversation::{Conversation, Delivery};
-use crate::rules::endpoint::Endpoint;
+use crate::rules::action::Outgoing;
+use crate::rules::event::{PeerState, Status};
 use crate::rules::messages::{Counter, Messages};
 use crossbeam_channel::{Sender, bounded};
 use std::convert::Infallible;
@@ -22,7 +21,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-/// All that runs for one conversation. It ends when both threads have said their last word.
+/// Everything that runs for one conversation. It ends when both threads have sent their last event.
 pub(super) struct Session {
     connection: Arc<Connection>,
     /// None when nothing more can be written.
@@ -31,10 +30,7 @@ pub(super) struct Session {
     running: Option<Sender<Infallible>>,
     reader: JoinHandle<()>,
     writer: JoinHandle<()>,
-    /// The buffer in which the beginning of a message came: what is shown when nothing follows travels in
-    /// it, so that a peer without newlines is held up by a stuck screen like any other.
-    unfinished: Option<Buffer>,
-    /// How many bytes were written.
+    /// How many bytes were written, as of the last look.
     written: u64,
     /// Numbers what is sent.
     sent: Counter,
@@ -49,14 +45,15 @@ impl Session {
         to_main: &ToMain,
         screen: &Screen,
     ) -> io::Result<Self> {
-        // Without keep-alive it can be talked nevertheless.
+        // Keep-alive is optional; ignore failure.
         let _ = platform::prepare(&socket);
         let observer = to_main.observer.clone();
         let streams = observer.begins(|| net::ends(&socket));
         let connection = Arc::new(Connection::new(socket));
         let (running, stop) = bounded(0);
         let (outbox, writer) = Outbox::new(Arc::clone(&connection), to_main.clone(), screen.recorder());
-        // The writer begins when the reader has been started, too: else it would tell of a conversation that is none.
+        // The writer waits until the reader has started. If that fails, the writer must not report on a session that
+        // never was.
         let (begin, begins) = bounded::<()>(1);
         let writer = spawn("socket-writer", &observer, move || {
             if begins.recv().is_ok() {
@@ -82,118 +79,57 @@ impl Session {
             running: Some(running),
             reader,
             writer,
-            unfinished: None,
             written: 0,
             sent: Counter::new(streams.sent),
             observer,
         })
     }
 
-    /// A read returned this, at that moment.
-    pub(super) fn received(
-        &mut self,
-        conversation: &mut Conversation,
-        mut buffer: Buffer,
-        at: Instant,
-        screen: &mut Screen,
-    ) {
-        conversation.hear(&mut buffer, at);
-        self.show(buffer, screen);
-    }
-
-    /// The peer sends no more.
-    pub(super) fn heard_all(
-        &mut self,
-        conversation: &mut Conversation,
-        result: io::Result<()>,
-        screen: &mut Screen,
-    ) {
-        let mut buffer = self.unfinished.take().unwrap_or_default();
-        conversation.heard_all(result, &mut buffer);
-        screen.show(buffer);
-    }
-
-    /// Nothing more can be written.
-    pub(super) fn write_failed(&mut self, conversation: &mut Conversation, error: io::Error) {
-        conversation.write_failed(error);
-        self.outbox = None;
-    }
-
-    /// The writer has ended.
-    pub(super) fn delivered(&mut self, conversation: &mut Conversation, delivery: Delivery) {
-        conversation.delivered(delivery);
-        self.outbox = None;
-    }
-
-    /// Hands out what there is to send, while there is room for it. (A goodbye needs none.)
-    pub(super) fn send(&mut self, endpoint: &mut Endpoint<TcpStream>, clock: &mut Clock) {
-        let (now, stamp) = (Instant::now(), clock.stamp());
-        while let Some(outbox) =
-            self.outbox.as_ref().filter(|outbox| endpoint.is_leaving() || outbox.has_room())
-            && let Some(mut outgoing) = endpoint.next_outgoing(now, &stamp)
-        {
-            let (decision, messages) = outgoing.decided(&mut self.sent);
-            self.observer.emit(|| Step::Decides { decision, typed: endpoint.take_typed(), messages });
+    /// Hands it to the outbox. `typed` are the lines that are dealt with by it.
+    pub(super) fn send(&mut self, mut outgoing: Outgoing, typed: Messages) {
+        let decision = number(&mut outgoing, typed, &mut self.sent);
+        self.observer.emit(|| decision);
+        if let Some(outbox) = &self.outbox {
             outbox.push(outgoing);
         }
     }
 
-    /// Whether more may be handed out.
-    pub(super) fn has_room(&self) -> bool {
+    /// Whether the outbox takes more.
+    pub(super) fn has_capacity(&self) -> bool {
         self.outbox.as_ref().is_none_or(Outbox::has_room)
     }
 
-    /// Looks at the time, and at what moves. `is_quiet` if nothing that has arrived waits to be heard.
-    pub(super) fn tick(
-        &mut self,
-        conversation: &mut Conversation,
-        now: Instant,
-        is_quiet: bool,
-        screen: &mut Screen,
-    ) {
-        if conversation.deadline().is_some_and(|deadline| deadline <= now) {
-            if is_quiet {
-                let mut buffer = self.unfinished.take().unwrap_or_default();
-                conversation.quiet(now, &mut buffer);
-                self.show(buffer, screen);
-            }
-            self.written = self.outbox.as_ref().map_or(self.written, Outbox::written);
-            let peer = platform::peer_state(&self.connection.socket).unwrap_or_default();
-            conversation.tick(now, self.written, peer, screen.is_behind());
-        }
-        if conversation.is_cut() && self.running.take().is_some() {
-            self.cut(conversation);
+    /// Nothing more can be written.
+    pub(super) fn end_outbox(&mut self) {
+        self.outbox = None;
+    }
+
+    /// What is known about the session now.
+    pub(super) fn status(&mut self, screen: &Screen, is_quiet: bool) -> Status {
+        self.written = self.outbox.as_ref().map_or(self.written, Outbox::written);
+        Status {
+            written: self.written,
+            peer: self.peer_state(),
+            output_is_behind: screen.is_behind(),
+            is_quiet,
         }
     }
 
-    /// Shows what is to be shown. What is not, yet, keeps its buffer.
-    fn show(&mut self, buffer: Buffer, screen: &mut Screen) {
-        if buffer.shows_nothing() {
-            self.unfinished = Some(buffer);
-        } else {
-            self.unfinished = None;
-            let messages = buffer.messages;
-            self.observer.emit(|| Step::Decides {
-                decision: Decision::Show,
-                typed: Messages::NONE,
-                messages,
-            });
-            screen.show(buffer);
-        }
+    fn peer_state(&self) -> PeerState {
+        platform::peer_state(&self.connection.socket).unwrap_or_default()
     }
 
-    /// Ends both threads by force.
-    fn cut(&mut self, conversation: &mut Conversation) {
-        if let Some(outbox) = self.outbox.take() {
-            let unconfirmed = platform::peer_state(&self.connection.socket).unwrap_or_default().unconfirmed;
-            conversation.unconfirmed(outbox.messages_in_last(unconfirmed));
-        }
+    /// Ends both threads by force. Returns how many messages were written that the peer's system has not confirmed.
+    pub(super) fn disconnect(&mut self) -> usize {
+        self.running = None;
+        let unconfirmed =
+            self.outbox.take().map(|outbox| outbox.messages_in_last(self.peer_state().unconfirmed));
         self.connection.hang_up();
+        unconfirmed.unwrap_or(0)
     }
 
-    /// Joins the threads of a conversation that is over.
+    /// Joins the threads of a session that is over. They have sent their last event, so this does not wait.
     pub(super) fn join(self) {
-        // They have said their last word, so this does not wait.
         let _ = self.reader.join();
         let _ = self.writer.join();
     }

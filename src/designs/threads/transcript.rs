@@ -9,7 +9,7 @@ use super::spawn;
 use crate::designs::transcript::{Format, Sink, Target, WholeLines};
 use crate::observe::{For, Place, Step};
 use crate::rules::buffer::Buffer;
-use crate::rules::input::ROOM;
+use crate::rules::input::CAPACITY;
 use crate::rules::notice::Notice;
 use crate::rules::record::{Direction, Entry, What};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -155,7 +155,7 @@ impl Recorder {
     pub(super) fn has_room(&self) -> bool {
         let state = &self.state;
         let has_room =
-            || state.sent.load(Ordering::SeqCst) < ROOM && state.entries.load(Ordering::SeqCst) < ENTRIES;
+            || state.sent.load(Ordering::SeqCst) < CAPACITY && state.entries.load(Ordering::SeqCst) < ENTRIES;
         // It is asked again after the wish is known, lest the writer finish in between and nobody tell.
         has_room() || {
             state.awaited.store(true, Ordering::SeqCst);

@@ -1,0 +1,53 @@
+//! What the sessions of both full-duplex designs share.
+
+use crate::observe::{Decision, Step};
+use crate::rules::action::Outgoing;
+use crate::rules::event::ConnectionId;
+use crate::rules::messages::{Counter, Messages};
+use std::collections::HashMap;
+use std::net::TcpStream;
+
+/// The connections that the rules know by their ids, and have not decided about yet.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    sockets: HashMap<ConnectionId, TcpStream>,
+    last: u64,
+}
+
+impl Pending {
+    /// Keeps a connection, and gives it an id.
+    pub(super) fn add(&mut self, socket: TcpStream) -> ConnectionId {
+        self.last += 1;
+        let id = ConnectionId(self.last);
+        self.sockets.insert(id, socket);
+        id
+    }
+
+    /// The rules have decided about this one.
+    pub(super) fn take(&mut self, id: ConnectionId) -> Option<TcpStream> {
+        self.sockets.remove(&id)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// All that are left, when the program ends.
+    pub(super) fn into_all(self) -> Vec<TcpStream> {
+        self.sockets.into_values().collect()
+    }
+}
+
+/// Numbers the messages that are to be sent. Returns the decision, for an observer.
+pub(super) fn number(outgoing: &mut Outgoing, typed: Messages, sent: &mut Counter) -> Step {
+    let (decision, messages) = match outgoing {
+        Outgoing::Messages(buffer) => {
+            buffer.messages = sent.next(buffer.messages.count);
+            (Decision::Send, buffer.messages)
+        }
+        Outgoing::Goodbye { .. } => (Decision::Leave, Messages::NONE),
+        Outgoing::HalfClose => (Decision::Finish, Messages::NONE),
+    };
+    Step::Decides { decision, typed, messages }
+}

@@ -1,0 +1,761 @@
+//! Tests of an endpoint with simulated time: one side by itself, and two sides against each other over a link with
+//! latency. No thread runs and nothing waits: the clock jumps to the next time-out.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+use super::action::{Action, Outgoing};
+use super::buffer::Buffer;
+use super::endpoint::{CALLERS, Endpoint};
+use super::event::{Capacity, ConnectionId, Delivery, Event, SILENCE_LIMIT, Status};
+use super::exit::Exit;
+use super::input;
+use super::moment::Moment;
+use super::settings::{OnEof, PATIENCE, Settings};
+use super::signal::Signal;
+use super::wire::{PAUSE, QUIET_TIME, Stamp, Wire};
+use proptest::prelude::*;
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use time::macros::datetime;
+
+const STAMP: &str = "[Mon Nov  9 06:18:34 2026] ";
+const SIGTERM: Signal = Signal { name: "SIGTERM", number: 15 };
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn peer(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+fn settings() -> Settings {
+    Settings {
+        wire: Wire::Lines,
+        max_line: 1000,
+        on_eof: OnEof::Bye,
+        to_terminal: false,
+        transcribed: false,
+        patience: PATIENCE,
+    }
+}
+
+/// What is on its way to the other side.
+#[derive(Debug, Clone)]
+enum Packet {
+    Bytes(Vec<u8>),
+    End,
+}
+
+/// One endpoint, and what became of its actions.
+struct Side {
+    endpoint: Endpoint,
+    now: Instant,
+    capacity: Capacity,
+    status: Status,
+    /// Each action in words, in order.
+    log: Vec<String>,
+    screen: Vec<u8>,
+    /// What the transcript gets of what a terminal shows altered.
+    raw: Vec<u8>,
+    sent: VecDeque<Packet>,
+    unconfirmed: usize,
+    connections: u64,
+    exit: Option<Exit>,
+}
+
+impl Side {
+    fn new(endpoint: Endpoint) -> Self {
+        let mut side = Self {
+            endpoint,
+            now: Instant::now(),
+            capacity: Capacity::FREE,
+            status: Status { is_quiet: true, ..Status::default() },
+            log: Vec::new(),
+            screen: Vec::new(),
+            raw: Vec::new(),
+            sent: VecDeque::new(),
+            unconfirmed: 0,
+            connections: 0,
+            exit: None,
+        };
+        side.act();
+        side
+    }
+
+    fn serving(settings: Settings, at_terminal: bool, once: bool) -> Self {
+        Self::new(Endpoint::serve(settings, at_terminal, peer(9), true, once))
+    }
+
+    fn connecting(settings: Settings) -> Self {
+        Self::new(Endpoint::connect(settings, false))
+    }
+
+    /// One that has reached its peer, with an empty log.
+    fn connected(settings: Settings) -> Self {
+        let mut side = Self::connecting(settings);
+        side.reaches();
+        side.log.clear();
+        side
+    }
+
+    fn reaches(&mut self) {
+        self.connections += 1;
+        self.handle(Event::Connected(Ok((ConnectionId(self.connections), peer(9)))));
+    }
+
+    fn is_called(&mut self, port: u16) {
+        self.connections += 1;
+        let id = ConnectionId(self.connections);
+        self.handle(Event::Called { id, peer: peer(port), being_turned_away: 0 });
+    }
+
+    fn types(&mut self, text: &str) {
+        self.handle(Event::Typed(Buffer::with_input(text.as_bytes())));
+    }
+
+    fn receives(&mut self, bytes: &[u8]) {
+        self.handle(Event::Received(Buffer::with_input(bytes), self.now));
+    }
+
+    fn receives_all(&mut self) {
+        self.handle(Event::ReceivedAll(Ok(())));
+    }
+
+    fn delivers(&mut self) {
+        self.handle(Event::Delivered(Delivery { complete: true, undelivered: 0 }));
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.endpoint.handle(event, self.now);
+        self.act();
+    }
+
+    fn act(&mut self) {
+        loop {
+            let stamp = Stamp::at(datetime!(2026-11-09 06:18:34 UTC));
+            let now = Moment { now: self.now, stamp };
+            let Some(action) = self.endpoint.poll_action(now, self.capacity) else { return };
+            let words = match action {
+                Action::Report(notice) => notice.to_string(),
+                Action::Prompt(state) => format!("prompt {state}"),
+                Action::Start(_) => "start".to_owned(),
+                Action::Send { outgoing, .. } => self.send(outgoing),
+                Action::Show(buffer) => {
+                    let shown = buffer.shown().concat();
+                    self.screen.extend(&shown);
+                    self.raw.extend(&buffer.raw);
+                    format!("show {}", String::from_utf8_lossy(&shown).trim_end())
+                }
+                Action::Disconnect => {
+                    let unconfirmed = self.unconfirmed;
+                    self.endpoint.handle(Event::Disconnected { unconfirmed }, self.now);
+                    "disconnect".to_owned()
+                }
+                Action::Close { cleanly } => format!("close{}", if cleanly { " cleanly" } else { "" }),
+                Action::TurnAway { peer, .. } => {
+                    self.endpoint.handle(Event::TurnedAway(peer, Ok(())), self.now);
+                    continue;
+                }
+                Action::Drop(id) => format!("drop {}", id.0),
+                Action::End(ending) => {
+                    self.exit = Some(ending.exit);
+                    return;
+                }
+            };
+            self.log.push(words);
+        }
+    }
+
+    fn send(&mut self, outgoing: Outgoing) -> String {
+        match outgoing {
+            Outgoing::Messages(buffer) => {
+                let text = String::from_utf8(buffer.output.clone()).unwrap();
+                self.sent.push_back(Packet::Bytes(buffer.output.clone()));
+                format!("send {}", text.replace(STAMP, "").trim_end().replace('\n', ", "))
+            }
+            Outgoing::Goodbye { pause } => {
+                self.sent.extend([Packet::Bytes(b"88".to_vec()), Packet::End]);
+                format!("{}send 88", if pause.is_some() { "pause, " } else { "" })
+            }
+            Outgoing::HalfClose => {
+                self.sent.push_back(Packet::End);
+                "end our half".to_owned()
+            }
+        }
+    }
+
+    /// Time passes, and each time-out is handled when it is due.
+    fn passes(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(due) = self.endpoint.poll_timeout().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            self.endpoint.handle_timeout(self.now, self.status);
+            self.act();
+        }
+        self.now = until;
+    }
+
+    /// What has been logged since the last call.
+    fn does(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log)
+    }
+}
+
+/// Two endpoints, each the other's peer.
+struct Pair {
+    sides: [Side; 2],
+    latency: Duration,
+    /// What is on its way to each of them, and when it arrives.
+    links: [VecDeque<(Instant, Packet)>; 2],
+}
+
+impl Pair {
+    /// The first side serves once, the second has called it.
+    fn new(settings: [Settings; 2], latency: Duration) -> Self {
+        let mut sides = [Side::serving(settings[0], false, true), Side::connecting(settings[1])];
+        sides[1].now = sides[0].now;
+        sides[0].is_called(1);
+        sides[1].reaches();
+        Self { sides, latency, links: [VecDeque::new(), VecDeque::new()] }
+    }
+
+    /// Moves what was sent onto the links. A link takes everything at once.
+    fn transmit(&mut self) {
+        for from in 0..2 {
+            while let Some(packet) = self.sides[from].sent.pop_front() {
+                let side = &mut self.sides[from];
+                match &packet {
+                    Packet::Bytes(bytes) => side.status.written += bytes.len() as u64,
+                    Packet::End => side.delivers(),
+                }
+                self.links[1 - from].push_back((side.now + self.latency, packet));
+            }
+        }
+    }
+
+    /// The next thing happens, whenever that is. False if nothing will.
+    fn step(&mut self) -> bool {
+        self.transmit();
+        let arrives = |link: &VecDeque<(Instant, Packet)>| link.front().map(|(at, _)| *at);
+        let next = |pair: &Self, to: usize| {
+            let side = &pair.sides[to];
+            let due = side.endpoint.poll_timeout().filter(|_| side.exit.is_none());
+            arrives(&pair.links[to]).into_iter().chain(due).min()
+        };
+        let Some((now, to)) = (0..2).filter_map(|to| Some((next(self, to)?, to))).min() else { return false };
+        let now = now.max(self.sides[0].now);
+        self.sides.iter_mut().for_each(|side| side.now = now);
+        let arrived = self.links[to].pop_front_if(|(at, _)| *at <= now);
+        let side = &mut self.sides[to];
+        match arrived {
+            Some((_, Packet::Bytes(bytes))) => side.receives(&bytes),
+            Some((_, Packet::End)) => side.receives_all(),
+            None => {
+                side.endpoint.handle_timeout(now, side.status);
+                side.act();
+            }
+        }
+        true
+    }
+
+    /// Goes on until nothing will happen any more.
+    fn drive(&mut self) {
+        for _ in 0..10_000 {
+            if !self.step() {
+                return;
+            }
+        }
+        panic!("it does not come to rest");
+    }
+
+    fn exits(&self) -> [Option<Exit>; 2] {
+        [self.sides[0].exit, self.sides[1].exit]
+    }
+}
+
+mod conversation {
+    use super::*;
+
+    #[test]
+    fn a_typed_88_is_sent_after_what_was_typed_before_it_and_ends_our_half() {
+        let mut side = Side::connected(settings());
+        side.types("one\ntwo\n88\nthree\n");
+        assert_eq!(side.does(), ["send one, two", "you said 88", "pause, send 88"]);
+        side.delivers();
+        side.receives_all();
+        assert_eq!(side.exit, Some(Exit::InOrder));
+        let rest_not_sent = side.does();
+        assert_eq!(rest_not_sent.len(), 2, "{rest_not_sent:?}");
+        assert_eq!(rest_not_sent[1], "close cleanly");
+    }
+
+    #[test]
+    fn a_goodbye_needs_no_pause_for_a_peer_that_sends_newlines_or_was_sent_nothing() {
+        let mut side = Side::connected(settings());
+        side.receives(b"hello\n");
+        side.types("one\n88\n");
+        assert_eq!(side.does(), ["show hello", "send one", "you said 88", "send 88"]);
+        let mut side = Side::connected(settings());
+        side.types("88\n");
+        assert_eq!(side.does(), ["you said 88", "send 88"]);
+    }
+
+    #[test]
+    fn what_was_received_is_shown_before_it_is_reported_and_reported_before_we_act_on_it() {
+        let mut side = Side::connected(settings());
+        side.receives(b"bye\n88\nafterwards\n");
+        side.types("two\n");
+        assert_eq!(side.does(), ["show bye", "they said 88", "end our half"]);
+        side.receives(b"still more\n");
+        side.delivers();
+        side.receives_all();
+        assert_eq!(side.exit, Some(Exit::InOrder));
+        assert_eq!(side.screen, b"bye\n");
+    }
+
+    #[test]
+    fn the_end_of_the_input_says_88_or_with_wait_ends_our_half_only() {
+        let mut side = Side::connected(settings());
+        side.types("one");
+        side.handle(Event::InputEnded(Ok(())));
+        assert!(side.does().ends_with(&["pause, send 88".to_owned()]));
+
+        let mut side = Side::connected(Settings { on_eof: OnEof::Wait, ..settings() });
+        side.types("one");
+        side.handle(Event::InputEnded(Ok(())));
+        assert!(side.does().ends_with(&["end our half".to_owned()]));
+        side.receives(b"still there\n");
+        side.delivers();
+        assert_eq!(side.exit, None);
+        side.receives_all();
+        assert_eq!((side.exit, &side.screen[..]), (Some(Exit::InOrder), &b"still there\n"[..]));
+    }
+
+    #[test]
+    fn with_wait_we_go_on_after_their_end_until_ours() {
+        let mut side = Side::connected(Settings { on_eof: OnEof::Wait, ..settings() });
+        side.receives_all();
+        side.does();
+        side.types("one\n");
+        assert_eq!(side.does(), ["send one"]);
+        side.handle(Event::InputEnded(Ok(())));
+        assert_eq!(side.does(), ["end our half"]);
+        side.delivers();
+        assert_eq!(side.exit, Some(Exit::InOrder));
+    }
+
+    #[test]
+    fn an_input_without_a_line_only_listens() {
+        for on_eof in [OnEof::Bye, OnEof::Wait] {
+            let mut side = Side::connected(Settings { on_eof, ..settings() });
+            side.handle(Event::InputEnded(Ok(())));
+            assert!(side.does().is_empty());
+            side.receives(b"88");
+            side.receives_all();
+            assert_eq!(side.does(), ["they said 88", "end our half"]);
+            side.delivers();
+            assert_eq!(side.exit, Some(Exit::InOrder));
+        }
+    }
+
+    #[test]
+    fn an_end_without_88_is_reported_and_not_clean() {
+        let mut side = Side::connected(settings());
+        side.receives_all();
+        side.delivers();
+        let done = side.does();
+        assert!(done.iter().any(|line| line.contains("without 88")), "{done:?}");
+        assert_eq!((side.exit, done.last().unwrap().as_str()), (Some(Exit::Failed), "close"));
+    }
+
+    #[test]
+    fn a_write_that_fails_does_not_stop_us_from_receiving() {
+        let mut side = Side::connected(settings());
+        side.handle(Event::WriteFailed(io::ErrorKind::BrokenPipe.into()));
+        side.handle(Event::Delivered(Delivery { complete: false, undelivered: 3 }));
+        side.receives(b"hello\n88");
+        side.receives_all();
+        let expected = ["show hello", "they said 88", "threadchat: 3 lines were not delivered", "close"];
+        assert_eq!((side.does(), side.exit), (expected.map(str::to_owned).to_vec(), Some(Exit::Failed)));
+    }
+
+    #[test]
+    fn after_a_goodbye_it_ends_when_nothing_moves_for_two_seconds_and_not_before() {
+        let mut side = Side::connected(settings());
+        side.types("88\n");
+        side.does();
+        // It moves once a second, for 5 s.
+        for _ in 0..5 {
+            side.passes(ms(1000));
+            side.status.written += 1;
+        }
+        side.passes(ms(1999));
+        assert!(side.does().is_empty());
+        side.passes(ms(101));
+        assert_eq!(side.does(), ["disconnect"]);
+    }
+
+    #[test]
+    fn an_output_that_is_behind_stops_that_clock() {
+        let mut side = Side::connected(settings());
+        side.types("88\n");
+        side.does();
+        side.status.output_is_behind = true;
+        side.passes(Duration::from_secs(100));
+        assert!(side.does().is_empty());
+    }
+
+    #[test]
+    fn messages_that_the_peer_has_not_confirmed_when_it_is_disconnected_were_not_delivered() {
+        let mut side = Side::connected(settings());
+        side.types("one\n88\n");
+        side.unconfirmed = 1;
+        side.passes(Duration::from_secs(10));
+        side.handle(Event::Delivered(Delivery { complete: false, undelivered: 0 }));
+        side.receives_all();
+        let done = side.does();
+        assert!(done.contains(&"threadchat: 1 line was not delivered".to_owned()), "{done:?}");
+        assert_eq!(side.exit, Some(Exit::Failed));
+    }
+
+    #[test]
+    fn what_a_terminal_shows_altered_is_kept_as_it_came_for_a_transcript_only() {
+        for transcribed in [false, true] {
+            let mut side = Side::connected(Settings { to_terminal: true, transcribed, ..settings() });
+            side.receives(b"\x1bc\r\nlast 88");
+            side.receives_all();
+            assert_eq!(side.screen, b"^[c\nlast 88\n");
+            assert_eq!(side.raw, if transcribed { &b"\x1bc\nlast 88\n"[..] } else { b"" });
+        }
+    }
+
+    #[test]
+    fn bytes_that_came_after_a_pause_are_another_message() {
+        let mut side = Side::connected(settings());
+        side.receives(b"one");
+        // The thread that read them was slow: no time-out was handled in between.
+        side.now += PAUSE;
+        side.receives(b"88");
+        side.receives_all();
+        assert_eq!(side.does(), ["show one", "they said 88", "end our half"]);
+    }
+
+    #[test]
+    fn bytes_without_a_newline_are_shown_after_the_quiet_time_unless_more_waits_to_be_handled() {
+        let mut side = Side::connected(settings());
+        side.receives(b"one");
+        side.passes(QUIET_TIME - ms(1));
+        assert!(side.screen.is_empty());
+        side.passes(ms(1));
+        assert_eq!(side.screen, b"one\n");
+
+        let mut side = Side::connected(settings());
+        side.receives(b"on");
+        side.now += QUIET_TIME;
+        side.endpoint.handle_timeout(side.now, Status::default());
+        side.act();
+        assert!(side.screen.is_empty());
+    }
+
+    #[test]
+    fn a_peer_whose_system_is_silent_for_50_seconds_has_vanished() {
+        let mut side = Side::connected(settings());
+        side.types("one\n");
+        side.does();
+        side.status.peer.unconfirmed = 31;
+        for silent in [5, 20, 49] {
+            side.status.peer.silent = Duration::from_secs(silent);
+            side.passes(ms(5000));
+            assert!(side.does().is_empty(), "after {silent} s");
+        }
+        side.status.peer.silent = SILENCE_LIMIT;
+        side.passes(ms(5000));
+        assert_eq!(side.does(), ["disconnect"]);
+        side.delivers();
+        side.receives_all();
+        assert_eq!(side.exit, Some(Exit::Failed));
+    }
+
+    #[test]
+    fn a_peer_that_has_confirmed_everything_costs_no_wake_up() {
+        let mut side = Side::connected(settings());
+        side.types("one\n");
+        side.passes(ms(5000));
+        assert_eq!(side.endpoint.poll_timeout(), None);
+    }
+}
+
+mod endpoint {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_before_a_call_is_kept_reported_once_and_sent_to_the_first_caller() {
+        let mut side = Side::serving(settings(), true, false);
+        side.does();
+        side.types("one\n");
+        side.types("two\n");
+        assert_eq!(side.does().len(), 1);
+        side.is_called(1);
+        let done = side.does();
+        assert_eq!(done[1..], ["prompt 127.0.0.1:1", "start", "send one, two"]);
+    }
+
+    #[test]
+    fn a_line_88_while_nobody_is_connected_ends_the_program() {
+        let mut side = Side::serving(settings(), true, false);
+        side.types("88\n");
+        assert_eq!(side.exit, Some(Exit::InOrder));
+    }
+
+    #[test]
+    fn a_caller_is_held_for_200_ms_while_others_talk_and_then_turned_away() {
+        let mut side = Side::serving(settings(), true, false);
+        side.is_called(1);
+        side.is_called(2);
+        side.does();
+        side.passes(ms(199));
+        assert!(side.does().is_empty());
+        side.passes(ms(1));
+        assert!(side.does()[0].starts_with("127.0.0.1:2 called"));
+    }
+
+    #[test]
+    fn who_calls_while_a_conversation_is_ending_is_the_next() {
+        let mut side = Side::serving(settings(), true, false);
+        side.is_called(1);
+        side.receives(b"88\n");
+        side.is_called(2);
+        side.does();
+        side.passes(2 * PATIENCE);
+        side.delivers();
+        side.receives_all();
+        let done = side.does();
+        assert!(done.ends_with(&["prompt 127.0.0.1:2".to_owned(), "start".to_owned()]), "{done:?}");
+    }
+
+    #[test]
+    fn more_callers_than_can_be_dealt_with_are_dropped() {
+        let mut side = Side::serving(settings(), true, false);
+        for port in 0..=CALLERS {
+            side.is_called(u16::try_from(port).unwrap());
+        }
+        assert!(!side.does().iter().any(|done| done.starts_with("drop")));
+        side.is_called(99);
+        assert!(side.does()[0].starts_with("drop"));
+    }
+
+    #[test]
+    fn without_capacity_nothing_is_sent_and_what_is_typed_at_a_terminal_is_refused_but_a_goodbye() {
+        for capacity in
+            [Capacity { peer: false, ..Capacity::FREE }, Capacity { transcript: false, ..Capacity::FREE }]
+        {
+            let mut side = Side::serving(settings(), true, false);
+            side.is_called(1);
+            side.capacity = capacity;
+            side.act();
+            side.does();
+            side.types("one\n");
+            let done = side.does();
+            assert!(done.len() == 1 && done[0].contains("refused"), "{done:?}");
+            side.types("88\n");
+            assert_eq!(side.does(), ["you said 88", "send 88"]);
+        }
+    }
+
+    #[test]
+    fn a_pipe_is_not_refused_and_goes_on_when_there_is_capacity_again() {
+        let mut side = Side::connected(settings());
+        side.capacity.peer = false;
+        side.act();
+        side.types("one\n");
+        assert!(side.does().is_empty());
+        side.capacity.peer = true;
+        side.act();
+        assert_eq!(side.does(), ["send one"]);
+    }
+
+    #[test]
+    fn no_more_than_a_limit_is_kept_of_what_is_typed_at_a_terminal() {
+        let mut side = Side::serving(settings(), true, false);
+        side.types(&"x".repeat(input::CAPACITY));
+        side.does();
+        side.types("one more\n");
+        assert!(side.does()[0].contains("refused"));
+        side.types("88\n");
+        assert_eq!(side.exit, None);
+    }
+
+    #[test]
+    fn a_signal_says_goodbye_and_disconnects_shortly_before_two_seconds_are_over() {
+        let mut side = Side::connected(settings());
+        side.handle(Event::Signal(SIGTERM));
+        let done = side.does();
+        assert!(done[0].contains("SIGTERM") && done[1] == "send 88", "{done:?}");
+        // Something moves, so that only the signal ends it.
+        for _ in 0..17 {
+            side.status.written += 1;
+            side.passes(ms(100));
+        }
+        assert!(side.does().is_empty());
+        side.status.written += 1;
+        side.passes(ms(100));
+        assert_eq!(side.does(), ["disconnect"]);
+        side.delivers();
+        side.receives_all();
+        assert_eq!(side.exit, Some(Exit::Signal(SIGTERM)));
+    }
+
+    #[test]
+    fn a_second_signal_disconnects_at_once() {
+        let mut side = Side::connected(settings());
+        side.handle(Event::Signal(SIGTERM));
+        side.does();
+        side.handle(Event::Signal(SIGTERM));
+        assert_eq!(side.does(), ["disconnect"]);
+    }
+
+    #[test]
+    fn a_signal_while_nobody_is_connected_ends_the_program_at_once() {
+        let mut side = Side::serving(settings(), true, false);
+        side.handle(Event::Signal(SIGTERM));
+        assert_eq!(side.exit, Some(Exit::Signal(SIGTERM)));
+    }
+
+    #[test]
+    fn a_server_waits_for_the_next_caller_unless_it_serves_once() {
+        for once in [false, true] {
+            let mut side = Side::serving(settings(), true, once);
+            side.is_called(1);
+            side.receives(b"88\n");
+            side.does();
+            side.delivers();
+            side.receives_all();
+            assert_eq!(side.exit.is_some(), once);
+            assert_eq!(side.does().contains(&"prompt waiting".to_owned()), !once);
+        }
+    }
+
+    #[test]
+    fn a_transcript_that_is_behind_holds_up_the_next_conversation() {
+        let mut side = Side::serving(settings(), true, false);
+        side.capacity.transcript = false;
+        side.act();
+        side.does();
+        side.is_called(1);
+        assert!(side.does().is_empty());
+        side.capacity.transcript = true;
+        side.act();
+        assert_eq!(side.does()[2], "start");
+    }
+
+    #[test]
+    fn a_session_that_cannot_start_is_reported_and_the_next_caller_is_waited_for() {
+        let mut side = Side::serving(settings(), true, false);
+        side.is_called(1);
+        side.does();
+        side.handle(Event::CannotStart(io::ErrorKind::OutOfMemory.into()));
+        let done = side.does();
+        assert_eq!((done[1].as_str(), done[3].as_str()), ("close", "prompt waiting"));
+        let mut side = Side::connected(settings());
+        side.handle(Event::CannotStart(io::ErrorKind::OutOfMemory.into()));
+        assert_eq!(side.exit, Some(Exit::Failed));
+    }
+
+    #[test]
+    fn a_call_that_nobody_answers_fails() {
+        let mut side = Side::connecting(settings());
+        side.handle(Event::Connected(Err("nobody is there".to_owned())));
+        assert_eq!(side.exit, Some(Exit::Failed));
+        assert!(side.does().contains(&"threadchat: nobody is there".to_owned()));
+    }
+
+    #[test]
+    fn an_output_that_nobody_reads_says_goodbye_quietly_and_one_that_fails_is_an_error() {
+        for (error, exit, reports) in
+            [(io::ErrorKind::BrokenPipe, Exit::InOrder, 0), (io::ErrorKind::StorageFull, Exit::Failed, 2)]
+        {
+            let mut side = Side::connected(settings());
+            side.handle(Event::ScreenFailed(error.into()));
+            let done = side.does();
+            assert_eq!((done.len(), done.last().unwrap().as_str()), (reports + 1, "send 88"));
+            side.delivers();
+            side.receives(b"88");
+            side.receives_all();
+            assert_eq!(side.exit, Some(exit));
+        }
+    }
+}
+
+mod pair {
+    use super::*;
+
+    #[test]
+    fn both_sides_end_cleanly_when_either_says_88() {
+        for who in [0, 1] {
+            let mut pair = Pair::new([settings(); 2], ms(100));
+            pair.sides[0].types("hello\n");
+            pair.sides[1].types("hi\n");
+            pair.sides[who].types("88\n");
+            pair.drive();
+            assert_eq!(pair.exits(), [Some(Exit::InOrder); 2]);
+            assert_eq!(pair.sides[0].screen, format!("{STAMP}hi\n").as_bytes());
+            assert_eq!(pair.sides[1].screen, format!("{STAMP}hello\n").as_bytes());
+        }
+    }
+
+    #[test]
+    fn two_goodbyes_that_cross_on_the_way_are_clean() {
+        let mut pair = Pair::new([settings(); 2], ms(500));
+        pair.sides.iter_mut().for_each(|side| side.types("88\n"));
+        pair.drive();
+        assert_eq!(pair.exits(), [Some(Exit::InOrder); 2]);
+    }
+
+    #[test]
+    fn a_link_slower_than_the_patience_ends_by_force() {
+        let mut pair = Pair::new([settings(); 2], 2 * PATIENCE);
+        pair.sides[0].types("88\n");
+        while !pair.sides[0].log.contains(&"disconnect".to_owned()) {
+            assert!(pair.step());
+        }
+    }
+
+    #[test]
+    fn the_unframed_wire_is_understood_by_a_peer_that_sends_lines() {
+        let unframed = Settings { wire: Wire::Article, ..settings() };
+        let mut pair = Pair::new([unframed, settings()], ms(1));
+        pair.sides[0].types("one\n");
+        pair.drive();
+        pair.sides[0].types("88\n");
+        pair.drive();
+        assert_eq!(pair.sides[1].screen, format!("{STAMP}one\n").as_bytes());
+        assert_eq!(pair.exits(), [Some(Exit::InOrder); 2]);
+    }
+
+    proptest! {
+        /// Whatever is typed on both sides, in whatever pieces and order, and whoever says goodbye: every line that was
+        /// typed before the end arrives once and in order, and both sides end.
+        #[test]
+        fn nothing_that_was_sent_is_lost(
+            typed in prop::collection::vec((0..2_usize, "[a-z]{0,8}", 0..300_u64), 0..30),
+            latency in 0..1500_u64,
+            who in 0..2_usize,
+        ) {
+            let mut pair = Pair::new([settings(); 2], ms(latency));
+            let mut said = [String::new(), String::new()];
+            for (from, text, pause) in typed {
+                pair.sides[from].types(&format!("{text}\n"));
+                said[from] += &format!("{STAMP}{text}\n");
+                pair.transmit();
+                pair.sides.iter_mut().for_each(|side| side.passes(ms(pause)));
+            }
+            pair.sides[who].types("88\n");
+            pair.drive();
+            prop_assert_eq!(pair.exits(), [Some(Exit::InOrder); 2]);
+            prop_assert_eq!(&pair.sides[0].screen, said[1].as_bytes());
+            prop_assert_eq!(&pair.sides[1].screen, said[0].as_bytes());
+        }
+    }
+}
