@@ -9,7 +9,7 @@
 //!
 //! - `workloads/`: what is done, from the first line typed to the last one checked?
 //! - `harness/`: who does it, and how is it started, watched and measured? Why is nothing left behind, why does nothing
-//!   wait for ever, how is a lost line found out?
+//!   wait forever, and how is a lost line detected?
 //! - `report/`: what came of it, and what does that show?
 //!
 //! `rounds.rs` puts them together.
@@ -60,16 +60,32 @@ pub fn run(options: &Options, signals: Signals) -> Result<Exit, String> {
     // Open them before the work, which may take minutes.
     let json = options.json.as_deref().map(open).transpose()?;
     let html = options.html.as_deref().map(open).transpose()?;
+    let report = compare(options, signals)?;
+    if let Some(file) = json {
+        let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
+        write(file, &text)?;
+    }
+    if let Some(file) = html {
+        write(file, &page::render(&report))?;
+    }
+    match io::stdout().write_all(table::render(&report).as_bytes()) {
+        Err(error) if !errors::is_broken_pipe(&error) => {
+            return Err(format!("cannot write to standard output: {error}"));
+        }
+        _ => (),
+    }
+    Ok(if report.failures().next().is_none() { Exit::InOrder } else { Exit::Failed })
+}
+
+fn compare(options: &Options, signals: Signals) -> Result<Report, String> {
     let (subjects, tasks, count) = (options.subjects(), options.tasks(), options.rounds());
     let end = options.limit().map(|limit| Instant::now() + limit);
-
     let harness = Harness::new().map_err(|error| format!("cannot start a thread: {error}"))?;
     let runs_of = |workload: Workload| subjects.iter().filter(|subject| workload.is_for(subject)).count();
     let runs: usize = tasks.iter().map(|task| runs_of(task.workload) * (count + 1)).sum();
     let progress = Progress::of(runs + subjects.len());
     end_with_signals(signals, &harness, &progress)?;
-    let counter = Counter::find();
-    let date = machine::now();
+    let (counter, date) = (Counter::find(), machine::now());
     let rounds = Rounds {
         harness,
         progress: progress.clone(),
@@ -87,7 +103,7 @@ pub fn run(options: &Options, signals: Signals) -> Result<Exit, String> {
     }
     progress.remove();
     remove_traces();
-    let report = Report {
+    Ok(Report {
         format: report::FORMAT,
         date,
         machine: Machine::here(),
@@ -95,21 +111,7 @@ pub fn run(options: &Options, signals: Signals) -> Result<Exit, String> {
         system_calls_counted_by: counter.as_ref().ok().map(|counter| counter.name()),
         system_calls_not_counted: counter.err(),
         tasks: reports,
-    };
-    if let Some(file) = json {
-        let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
-        write(file, &text)?;
-    }
-    if let Some(file) = html {
-        write(file, &page::render(&report))?;
-    }
-    match io::stdout().write_all(table::render(&report).as_bytes()) {
-        Err(error) if !errors::is_broken_pipe(&error) => {
-            return Err(format!("cannot write to standard output: {error}"));
-        }
-        _ => (),
-    }
-    Ok(if report.failures().next().is_none() { Exit::InOrder } else { Exit::Failed })
+    })
 }
 
 /// Ends everything at a signal: first the children, then this process.

@@ -67,9 +67,9 @@ impl<R: Read> Screen<R> {
     /// Reads until these bytes have arrived, which need not be lines.
     pub(crate) fn expect_bytes(&mut self, due: &[u8]) -> Result<(), String> {
         while self.filled < due.len() && self.read()? > 0 {}
-        let came = &self.buffer[..self.filled.min(due.len())];
-        if came != due {
-            return Err(format!("{} bytes arrived that are not the {} expected", came.len(), due.len()));
+        let arrived = &self.buffer[..self.filled.min(due.len())];
+        if arrived != due {
+            return Err(format!("{} bytes arrived that are not the {} expected", arrived.len(), due.len()));
         }
         self.buffer.copy_within(due.len()..self.filled, 0);
         self.filled -= due.len();
@@ -106,19 +106,19 @@ impl<R: Read> Screen<R> {
     /// What is wrong at `at`, where the line `due` is expected.
     fn fault(&self, at: usize, due: &[u8]) -> String {
         let mut rest = self.buffer[at..self.filled].chunks_exact(self.stamp + LINE);
-        let (stamp, came) = rest.next().unwrap_or_default().split_at(self.stamp);
+        let (stamp, arrived) = rest.next().unwrap_or_default().split_at(self.stamp);
         let name = shown(due);
-        match number(came) {
+        match number(arrived) {
             Some(_) if !is_stamp(stamp) => format!("{name} has a damaged stamp: {stamp:?}"),
             // An earlier line, which has arrived already.
-            Some(_) if came[0] == due[0] && number(came) < number(due) => {
-                format!("{} arrived twice, where {name} was expected", shown(came))
+            Some(_) if arrived[0] == due[0] && number(arrived) < number(due) => {
+                format!("{} arrived twice, where {name} was expected", shown(arrived))
             }
             Some(_) if rest.any(|later| later.ends_with(due)) => {
-                format!("{name} is out of order: {} arrived before it", shown(came))
+                format!("{name} is out of order: {} arrived before it", shown(arrived))
             }
-            Some(_) => format!("{name} is lost: {} arrived in its place", shown(came)),
-            None => format!("{name} is damaged: {:?} arrived", String::from_utf8_lossy(came)),
+            Some(_) => format!("{name} is lost: {} arrived in its place", shown(arrived)),
+            None => format!("{name} is damaged: {:?} arrived", String::from_utf8_lossy(arrived)),
         }
     }
 }
