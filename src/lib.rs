@@ -7,22 +7,37 @@
 //!  socket   ──▶ [socket-reader] ──┘    of Event           └──▶ [screen-writer] ──▶ screen
 //! ```
 //!
-//! Two readers block on input and do nothing else. They feed one channel. The main thread selects over it,
-//! asks the conversation what an event means, and hands the outcome to the writers. Whatever else can happen,
-//! a caller or a signal, comes over the same channel from a small thread of its own. Nobody but main
-//! decides anything.
+//! Two readers block on input and do nothing else. They feed one channel. The main thread takes one event after the other
+//! from it, asks the rules what the event means, and hands the outcome to the writers. Whatever else can happen, such as a
+//! caller or a signal, comes over the same channel from a small thread of its own. Only main decides.
 //!
-//! What to read first:
+//! # The seven modules
 //!
-//! - [`conversation`] and [`endpoint`]: the rules of two people talking, and of one side from start to exit, without
-//!   any I/O.
-//! - [`wire`]: how messages become bytes and bytes become messages, without any I/O.
-//! - [`threads`]: how it waits. The picture above, in code.
-//! - [`buffer`]: why nothing grows.
-//! - `room`: the rules of many people talking, without any I/O; `threads::hub` is how they are waited for.
-//! - `select`: the same rules in one thread, which polls.
-//! - [`half_duplex`]: what both of them replace.
-//! - [`observer`]: how all of them can be watched; `trace` records that, `timeline` draws it, and `demo` shows it live.
+//! An import points down this list, never up; `docs/architecture.md` has the map.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`cli`] | What may be typed on the command line? |
+#![cfg_attr(feature = "lab", doc = "| [`lab`] | How can it be watched and measured? |")]
+//! | [`designs`] | How does it wait? With threads, with `select`, or in turns. |
+//! | [`terminal`] | What becomes of keys and rows? |
+//! | [`observe`] | Who may watch? |
+//! | [`platform`] | What does `std` lack? |
+//! | [`rules`] | What is decided? No I/O, no clock. |
+//!
+//! # What to read first
+//!
+//! 1. [`designs::threads`]: how it waits. The picture above, in code.
+//! 2. [`rules::endpoint`] and [`rules::conversation`]: what an event means, from the start of one side to its exit code.
+//! 3. [`rules::buffer`]: why memory does not grow.
+//! 4. [`rules::wire`]: how messages become bytes, and bytes messages.
+#![cfg_attr(
+    poll,
+    doc = "5. [`designs::select`]: the same rules in one thread. Read it beside the threads, file for file."
+)]
+//! 6. [`designs::half_duplex`]: what both of them replace.
+#![cfg_attr(feature = "hub", doc = "7. [`rules::hub`]: many people.")]
+//! 8. [`observe`]: how to watch all of that.
 
 pub mod cli;
 pub mod designs;

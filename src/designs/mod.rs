@@ -1,4 +1,5 @@
 //! How it waits: three designs that follow the same rules.
+#![deny(missing_docs)]
 
 mod task;
 

@@ -1,4 +1,18 @@
-//! What is decided, without any I/O: no socket, thread, file, clock or channel.
+//! What is decided, without any I/O: no socket, thread, file, clock or channel (the field calls this *sans-I/O*).
+//!
+//! A design passes on what happened, and asks what to do: [`endpoint`] for two people, and `hub` for many. So designs
+//! differ only in how they wait, and everything here is tested with simulated time.
+//!
+//! - In and out: [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
+//! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
+//!   was typed and not yet sent).
+//! - Many people: `hub`.
+//! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
+//!   (made harmless for a terminal).
+//! - Words for people: [`notice`], [`record`] (for a transcript), [`errors`] and [`failure`].
+#![deny(missing_docs)]
+// Tests may ask a clock where to start.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod action;
 pub mod buffer;

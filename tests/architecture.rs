@@ -1,0 +1,122 @@
+//! The layout of the source: which room may import which. `docs/architecture.md` describes the rooms.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms by floors, from the ground. A file imports from its own room and from the floors below it.
+const FLOORS: [&[&str]; 6] =
+    [&["rules"], &["observe", "platform", "terminal"], &["designs"], &["lab"], &["cli"], &["main"]];
+
+/// The crates that rules may use: none of them does I/O or looks at a clock.
+const PURE: [&str; 10] = [
+    "bytecount",
+    "caseless",
+    "ipnet",
+    "memchr",
+    "std",
+    "time",
+    "unicode_normalization",
+    "unicode_security",
+    // In tests.
+    "proptest",
+    "crate",
+];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    files.into_iter().filter(rust).chain(folders.iter().flat_map(|folder| self::files(folder))).collect()
+}
+
+/// The code of each file below `src/`, without comments, and its path from there without `.rs`.
+fn sources() -> Vec<(String, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let source = |path: &PathBuf| {
+        let code = fs::read_to_string(path).unwrap();
+        let lines: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let name = path.strip_prefix(&src).unwrap().with_extension("");
+        (name.to_str().unwrap().replace('\\', "/"), lines.join("\n"))
+    };
+    files(&src).iter().map(source).collect()
+}
+
+/// What follows each `start` in the code: the names up to the next `::`.
+fn names_after<'a>(code: &'a str, start: &str) -> BTreeSet<&'a str> {
+    let name = |rest: &'a str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+    code.split(start).skip(1).map(name).collect()
+}
+
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+#[test]
+fn imports_point_down_only() {
+    let mut wrong = Vec::new();
+    for (name, code) in sources() {
+        let room = name.split('/').next().unwrap();
+        // `lib` only names the rooms.
+        let Some(own) = floor(room) else { continue };
+        let root = if room == "main" { "threadchat::" } else { "crate::" };
+        for imported in names_after(&code, root) {
+            if imported != room && floor(imported).is_none_or(|floor| floor >= own) {
+                wrong.push(format!("{name} imports {imported}"));
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn a_design_is_read_without_the_others() {
+    let designs = ["threads", "select", "half_duplex"];
+    let mut wrong = Vec::new();
+    for (name, code) in sources() {
+        let Some(own) = designs.iter().find(|design| name.starts_with(&format!("designs/{design}/"))) else {
+            continue;
+        };
+        let imported = names_after(&code, "designs::");
+        wrong.extend(
+            designs
+                .iter()
+                .filter(|design| *design != own && imported.contains(*design))
+                .map(|design| format!("{name} imports {design}")),
+        );
+    }
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn rules_use_std_and_pure_crates_only() {
+    let mut wrong = Vec::new();
+    for (name, code) in sources().into_iter().filter(|(name, _)| name.starts_with("rules/")) {
+        let imported = code
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("use "))
+            .map(|path| path.split("::").next().unwrap().trim_end_matches(';'));
+        let is_module =
+            |first: &str| first == "super" || first == "self" || first.starts_with(char::is_uppercase);
+        wrong.extend(
+            imported
+                .filter(|first| !PURE.contains(first) && !is_module(first))
+                .map(|first| format!("{name} uses {first}")),
+        );
+    }
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn the_design_is_matched_once_and_main_is_short() {
+    let sources = sources();
+    let matches = |code: &str| {
+        code.matches("Design::HalfDuplex =>").count() + code.matches("Self::HalfDuplex =>").count()
+    };
+    let matching: Vec<_> =
+        sources.iter().filter(|(_, code)| matches(code) > 0).map(|(name, _)| name).collect();
+    assert_eq!(matching, ["designs/mod"]);
+    let main = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs")).unwrap();
+    assert!(main.lines().count() <= 150, "{} lines", main.lines().count());
+}
