@@ -6,14 +6,14 @@ mod task;
 pub mod clock;
 pub(crate) mod connect;
 pub(crate) mod environment;
-mod half_duplex;
+pub(crate) mod half_duplex;
 #[cfg(feature = "hub")]
 mod hub;
 pub mod net;
 #[cfg(poll)]
-mod select;
+pub(crate) mod select;
 mod session;
-mod threads;
+pub(crate) mod threads;
 pub mod transcript;
 mod verbose;
 

@@ -16,7 +16,7 @@
 
 pub mod action;
 pub mod buffer;
-mod conversation;
+pub(crate) mod conversation;
 pub mod endpoint;
 pub mod errors;
 pub mod event;
