@@ -67,8 +67,11 @@ fn traced(
     run: impl FnOnce(Observer) -> Result<Exit, String>,
 ) -> Result<Exit, String> {
     let Some(path) = &common.trace else { return run(Observer::default()) };
-    let trace =
-        Trace::start(path, &About { command, design: common.design.name() }, threadchat::platform::give_way)?;
+    let trace = Trace::start(
+        path,
+        &About { command, design: common.design.name().to_owned() },
+        threadchat::platform::give_way,
+    )?;
     let outcome = run(Observer::default().and(trace.observer()));
     if let Err(error) = trace.end() {
         let _ = writeln!(io::stderr(), "threadchat: {error}");

@@ -1,7 +1,7 @@
 //! Steps in words for people: `-v`, the demo and the timeline.
 
 use super::step::{Decision, For, Goodbye, Place, Step};
-use crate::rules::messages::Messages;
+use crate::rules::messages::{Messages, Stream};
 use std::fmt::{self, Display, Formatter};
 
 impl Step {
@@ -83,6 +83,20 @@ impl Display for Step {
 
 fn count(bytes: usize) -> String {
     format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" })
+}
+
+impl Display for Messages {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (one, several) = match self.stream {
+            Stream::KEYBOARD => ("line", "lines"),
+            _ => ("message", "messages"),
+        };
+        match self.count {
+            0 => f.write_str("none"),
+            1 => write!(f, "{one} {}", self.first),
+            _ => write!(f, "{several} {} to {}", self.first, self.last()),
+        }
+    }
 }
 
 impl Display for For {

@@ -1,7 +1,6 @@
 //! The numbers of messages, by which one that is sent is found again where it is received.
 
 use super::wire::GOODBYE;
-use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 
 /// Some messages of a stream that follow each other.
@@ -93,20 +92,6 @@ impl Counter {
             self.counted = 0;
         }
         self.next(if self.framed || bytes == GOODBYE { newlines } else { 1 })
-    }
-}
-
-impl Display for Messages {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (one, several) = match self.stream {
-            Stream::KEYBOARD => ("line", "lines"),
-            _ => ("message", "messages"),
-        };
-        match self.count {
-            0 => f.write_str("none"),
-            1 => write!(f, "{one} {}", self.first),
-            _ => write!(f, "{several} {} to {}", self.first, self.last()),
-        }
     }
 }
 

@@ -26,7 +26,7 @@ pub struct About {
     /// `serve`, `connect` or `hub`.
     pub command: &'static str,
     /// The name of the design.
-    pub design: &'static str,
+    pub design: String,
 }
 
 /// The tracks of all threads. A slice lasts until the next one on its track.
@@ -73,7 +73,7 @@ impl<W: Write> Tracks<W> {
                 .number(key!("format"), FORMAT)
                 .word(key!("program"), concat!("threadchat ", env!("CARGO_PKG_VERSION")))
                 .word(key!("command"), about.command)
-                .word(key!("design"), about.design)
+                .word(key!("design"), &about.design)
                 .number(key!("origin"), origin)
                 .close();
         })?;
