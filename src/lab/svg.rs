@@ -22,6 +22,19 @@ impl Element {
         root.set("width", width).set("height", height).set("viewBox", view_box)
     }
 
+    pub(super) fn rect(x: f64, y: f64, width: f64, height: f64) -> Self {
+        Self::new("rect").pixels([("x", x), ("y", y), ("width", width), ("height", height)])
+    }
+
+    pub(super) fn line((x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Self {
+        Self::new("line").pixels([("x1", x1), ("y1", y1), ("x2", x2), ("y2", y2)])
+    }
+
+    /// A text element at this point of its baseline.
+    pub(super) fn label(x: f64, y: f64) -> Self {
+        Self::new("text").pixels([("x", x), ("y", y)])
+    }
+
     pub(super) fn set(mut self, name: &str, value: impl Display) -> Self {
         // Writing to memory does not fail.
         let _ = write!(self.attributes, " {name}=\"{}\"", escaped(&value.to_string()));
@@ -73,12 +86,13 @@ mod tests {
 
     #[test]
     fn elements_nest_and_numbers_are_short() {
-        let bar = Element::new("rect").pixels([("x", 0.1 + 0.2), ("width", 40.0)]);
-        let group = Element::new("g").set("class", "bar").with(&bar).with(Element::new("text").text("a < b"));
+        let bar = Element::rect(0.1 + 0.2, 0.0, 40.0, 5.0);
+        let group =
+            Element::new("g").set("class", "bar").with(&bar).with(Element::label(1.0, 2.0).text("a < b"));
         assert_eq!(
             Element::document(80, 20).with(group).to_string(),
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"80\" height=\"20\" viewBox=\"0 0 80 20\">\
-             <g class=\"bar\"><rect x=\"0.3\" width=\"40\"/><text>a &lt; b</text></g></svg>"
+             <g class=\"bar\"><rect x=\"0.3\" y=\"0\" width=\"40\" height=\"5\"/><text x=\"1\" y=\"2\">a &lt; b</text></g></svg>"
         );
     }
 

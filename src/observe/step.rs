@@ -168,21 +168,37 @@ impl Step {
     }
 }
 
-/// Gives the values of an enum their names in traces, in both directions.
+/// Gives the values of an enum their names in traces, in both directions. One variant may wrap another such enum.
 macro_rules! names {
-    ($type:ident { $($value:ident: $name:literal),* $(,)? }) => {
+    ($type:ident { $($value:ident: $name:literal),* $(,)? } $(or $wrapper:ident($inner:ident))?) => {
         impl $type {
             pub(crate) fn name(self) -> &'static str {
-                match self { $(Self::$value => $name),* }
+                match self {
+                    $(Self::$value => $name,)*
+                    $(Self::$wrapper(inner) => inner.name(),)?
+                }
             }
 
             #[cfg(feature = "lab")]
             pub(crate) fn named(name: &str) -> Option<Self> {
-                match name { $($name => Some(Self::$value),)* _ => None }
+                match name {
+                    $($name => Some(Self::$value),)*
+                    _ => None$(.or_else(|| $inner::named(name).map(Self::$wrapper)))?,
+                }
             }
         }
     };
 }
+
+names!(For {
+    Buffer: "buffer",
+    Event: "event",
+    Work: "work",
+    Caller: "caller",
+    Connection: "connection",
+    Signal: "signal",
+    Anything: "anything",
+} or Input(Place));
 
 names!(Place {
     Keyboard: "keyboard",
@@ -196,33 +212,3 @@ names!(Place {
 names!(Decision { Send: "send", Show: "show", Relay: "relay", Leave: "leave", Finish: "finish" });
 
 names!(Goodbye { Written: "written", Heard: "heard" });
-
-impl For {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Buffer => "buffer",
-            Self::Input(from) => from.name(),
-            Self::Event => "event",
-            Self::Work => "work",
-            Self::Caller => "caller",
-            Self::Connection => "connection",
-            Self::Signal => "signal",
-            Self::Anything => "anything",
-        }
-    }
-
-    #[cfg(feature = "lab")]
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let simple = [
-            Self::Buffer,
-            Self::Event,
-            Self::Work,
-            Self::Caller,
-            Self::Connection,
-            Self::Signal,
-            Self::Anything,
-        ];
-        let input = || Place::named(name).map(Self::Input);
-        simple.into_iter().find(|simple| simple.name() == name).or_else(input)
-    }
-}

@@ -128,19 +128,14 @@ impl Painter<'_> {
         // A picture cuts the content there, but no label should be cut.
         let cut = self.cuts.iter().map(|cut| cut.1).find(|cut| *cut > x).unwrap_or(f64::MAX);
         let fits = |label: &&String| text_width(label) + MARGIN <= width.min(cut - x);
-        let rect = Element::new("rect").pixels([
-            ("y", row.y),
-            ("height", row.height),
-            ("width", width.max(1.0)),
-            ("rx", 2.0),
-        ]);
+        let rect = Element::rect(0.0, row.y, width.max(1.0), row.height).set("rx", 2);
         let span = self.group(class, from).set("data-b", self.index(to)).with(rect);
         if labels.is_empty() {
             return span;
         }
         let label = labels.iter().find(fits).map_or("", String::as_str);
-        let text = Element::new("text").pixels([("x", MARGIN), ("y", row.middle() + 5.0)]);
-        span.with(text.set("data-l", labels.join("|")).text(label))
+        let text = Element::label(MARGIN, row.middle() + 5.0).set("data-l", labels.join("|"));
+        span.with(text.text(label))
     }
 
     /// A group that is drawn at a moment.
@@ -173,9 +168,9 @@ impl Painter<'_> {
         let mut last = f64::NEG_INFINITY;
         for moment in begins {
             let x = self.x(moment);
-            let line = Element::new("line").pixels([("y1", AXIS), ("y2", AXIS + 42.0)]);
-            let text = Element::new("text").pixels([("x", 4.0), ("y", AXIS + 38.0)]);
-            let text = text.text(&words::moment(moment - self.timeline.zero));
+            let line = Element::line((0.0, AXIS), (0.0, AXIS + 42.0));
+            let text = words::moment(moment - self.timeline.zero);
+            let text = Element::label(4.0, AXIS + 38.0).text(&text);
             let mut tick = self.group("tick", moment).with(line).with(text);
             // The script decides again which of them fit.
             if x - last < TICKS {
@@ -206,8 +201,8 @@ impl Painter<'_> {
             // They follow each other closely: two stand to the left of their lines, and the next two to the right.
             let (class, x) = if number % 4 < 2 { ("goodbye", -5.0) } else { ("goodbye after", 5.0) };
             let y = (number % 2) as f64 * 18.0;
-            let line = Element::new("line").pixels([("y1", y + 2.0), ("y2", self.layout.height - 12.0)]);
-            let text = Element::new("text").pixels([("x", x), ("y", y + 16.0)]).text(text);
+            let line = Element::line((0.0, y + 2.0), (0.0, self.layout.height - 12.0));
+            let text = Element::label(x, y + 16.0).text(text);
             self.add(&self.group(class, *moment).with(line).with(text));
         }
     }
@@ -306,14 +301,13 @@ impl Painter<'_> {
         let what = if of[0].is_goodbye() { "the goodbye".to_owned() } else { format!("message {label}") };
         let text = format!("{what} {stream}\n{}, {}", kind.words(), words::duration(end - begin));
         let (x1, x2, y1, y2) = (self.x(begin), self.x(end), y1 as f64, y2 as f64);
-        let line = Element::new("line")
-            .set("class", format!("arrow {} {class}", kind.class()))
-            .set("data-a", self.index(begin))
-            .set("data-b", self.index(end))
-            .set("data-m", list(flows))
-            .pixels([("x1", x1), ("y1", y1), ("x2", x2), ("y2", y2)])
-            .set("marker-end", format!("url(#head-{class})"));
-        self.add(&line.with(title(&text)));
+        let (a, b, m) = (self.index(begin), self.index(end), list(flows));
+        let mark = |element: Element, class: &str| {
+            element.set("class", class).set("data-a", a).set("data-b", b).set("data-m", &m)
+        };
+        let line = mark(Element::line((x1, y1), (x2, y2)), &format!("arrow {} {class}", kind.class()));
+        let line = line.set("marker-end", format!("url(#head-{class})")).with(title(&text));
+        self.add(&line);
         // The number stands at the rim where a message is typed and shown, and in the middle of the wire.
         let (x, y) = match kind {
             Kind::Typed => (x1, y1 - THIN / 2.0),
@@ -322,30 +316,18 @@ impl Painter<'_> {
             Kind::IntoChannel | Kind::OutOfChannel | Kind::Handed => return,
         };
         let width = (text_width(&label) * 1.15 + 8.0).max(20.0);
-        let rect = Element::new("rect").pixels([
-            ("x", -width / 2.0),
-            ("y", y - 10.0),
-            ("width", width),
-            ("height", 20.0),
-            ("rx", 10.0),
-        ]);
-        let number = Element::new("g")
-            .set("class", format!("number {class}"))
-            .set("data-a", self.index(begin))
-            .set("data-b", self.index(end))
+        let number = mark(Element::new("g"), &format!("number {class}"))
             .set("data-mid", 1)
-            .set("data-m", list(flows))
             .set("transform", format!("translate({},0)", round(x)))
-            .with(rect)
-            .with(Element::new("text").pixels([("y", y + 5.0)]).text(&label));
+            .with(Element::rect(-width / 2.0, y - 10.0, width, 20.0).set("rx", 10))
+            .with(Element::label(0.0, y + 5.0).text(&label));
         self.add(&number.with(title(&text)));
     }
 
     /// The overview: when messages were under way, both directions at once, and the goodbye.
     fn map(&self) -> String {
         let rect = |class, from, width, y, height| {
-            let rect = Element::new("rect").set("class", class);
-            rect.pixels([("x", from), ("y", y), ("width", width), ("height", height)]).to_string()
+            Element::rect(from, y, width, height).set("class", class).to_string()
         };
         let both_ways = self
             .timeline
@@ -372,8 +354,7 @@ fn rows(timeline: &Timeline, layout: &Layout) -> (String, String) {
     let mut add = |class: &str, row: Row, name: &str| {
         let rect = Element::new("rect").set("class", class);
         let rect = rect.pixels([("y", row.y + 1.0), ("height", row.height - 2.0)]).set("width", "100%");
-        let text = Element::new("text").set("class", class);
-        let text = text.pixels([("x", NAMES - 10.0), ("y", row.middle() + 5.0)]).text(name);
+        let text = Element::label(NAMES - 10.0, row.middle() + 5.0).set("class", class).text(name);
         let _ = writeln!(backgrounds, "{rect}");
         let _ = writeln!(names, "{text}");
     };
@@ -396,8 +377,7 @@ fn rows(timeline: &Timeline, layout: &Layout) -> (String, String) {
             }
         }
         let threads = words::count(tracks.len() as u64, "thread");
-        let text = Element::new("text").set("class", "head");
-        let text = text.pixels([("x", 12.0), ("y", rows.title.middle() + 7.0)]);
+        let text = Element::label(12.0, rows.title.middle() + 7.0).set("class", "head");
         let letter = Element::new("tspan").set("class", "letter").text(letter);
         let text = text.with(letter).text(&format!("  {command} · {design} · {threads} · {file}"));
         let _ = writeln!(titles, "{text}");

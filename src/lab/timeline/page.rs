@@ -132,12 +132,11 @@ fn legend(drawing: &Drawing) -> String {
         format!("<li>{}{text}</li>\n", svg.with(sign))
     };
     let kind = |(class, text): &(&str, &str)| {
-        let size = [("x", 1.0), ("y", 1.0), ("width", 32.0), ("height", 22.0), ("rx", 2.0)];
-        item(34.0, Element::new("g").set("class", class).with(Element::new("rect").pixels(size)), text)
+        let rect = Element::rect(1.0, 1.0, 32.0, 22.0).set("rx", 2);
+        item(34.0, Element::new("g").set("class", class).with(rect), text)
     };
     let arrow = |(class, text): (&str, &str)| {
-        let line = Element::new("line").set("class", format!("arrow wire {class}"));
-        let line = line.pixels([("x1", 2.0), ("y1", 12.0), ("x2", 50.0), ("y2", 12.0)]);
+        let line = Element::line((2.0, 12.0), (50.0, 12.0)).set("class", format!("arrow wire {class}"));
         item(54.0, line.set("marker-end", format!("url(#head-{class})")), text)
     };
     let kinds: String = LEGEND.iter().filter(is_drawn).map(kind).collect();

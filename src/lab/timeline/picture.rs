@@ -23,8 +23,7 @@ pub(super) fn defs() -> String {
             .with(Element::new("path").set("d", "M0 0 10 5 0 10z"))
             .to_string()
     };
-    let stripe =
-        |width, fill| Element::new("rect").pixels([("width", width), ("height", 8.0)]).set("fill", fill);
+    let stripe = |width, fill| Element::rect(0.0, 0.0, width, 8.0).set("fill", fill);
     let hatch = Element::new("pattern")
         .set("id", "hatch")
         .pixels([("width", 8.0), ("height", 8.0)])
