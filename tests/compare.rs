@@ -347,7 +347,7 @@ fn the_page_shows_charts_and_explains_them() {
         "{shown}"
     );
     assert!(
-        shown.contains("times as fast as") || shown.contains("This run shows no difference between"),
+        shown.contains("times as fast as") || shown.contains("This run shows no certain difference between"),
         "{shown}"
     );
 }

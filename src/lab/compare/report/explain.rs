@@ -106,7 +106,7 @@ fn compare(measure: Measure, one: &Subject<'_>, other: &Subject<'_>) -> Option<S
         let (figure, others) = (in_text(measure, figure), in_text(measure, others));
         let (one, other) = (one.name, other.name);
         return Some(format!(
-            "This run shows no difference between {one} and {other}: {figure} and {others}."
+            "This run shows no certain difference between {one} and {other}: {figure} and {others}."
         ));
     }
     let ratio = figure.spread.median / others.spread.median;
