@@ -10,9 +10,9 @@ pub(crate) mod half_duplex;
 #[cfg(feature = "hub")]
 mod hub;
 pub mod net;
+mod pending;
 #[cfg(poll)]
 pub(crate) mod select;
-mod session;
 pub(crate) mod threads;
 pub mod transcript;
 mod verbose;

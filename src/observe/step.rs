@@ -1,5 +1,6 @@
 //! What a thread can do, and how traces name it. The names are a file format: `docs/trace.md` lists them.
 
+use crate::rules::action::Outgoing;
 use crate::rules::messages::{Messages, Streams};
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -136,6 +137,16 @@ pub enum Decision {
     Leave,
     /// There are no more: we close our half without `88`.
     Finish,
+}
+
+impl From<&Outgoing> for Decision {
+    fn from(outgoing: &Outgoing) -> Self {
+        match outgoing {
+            Outgoing::Messages(_) => Self::Send,
+            Outgoing::Goodbye { .. } => Self::Leave,
+            Outgoing::HalfClose => Self::Finish,
+        }
+    }
 }
 
 /// The moments of a goodbye.

@@ -3,7 +3,7 @@
 use super::buffer::Buffer;
 use super::event::ConnectionId;
 use super::exit::Exit;
-use super::messages::Messages;
+use super::messages::{Messages, Stream};
 use super::notice::Notice;
 use super::signal::Signal;
 use std::net::SocketAddr;
@@ -75,6 +75,19 @@ impl Outgoing {
         match self {
             Self::Messages(buffer) => buffer.messages_after(buffer.written),
             Self::Goodbye { .. } | Self::HalfClose => 0,
+        }
+    }
+}
+
+impl Outgoing {
+    /// The messages in it, which go this way.
+    pub fn messages_in(&mut self, stream: Stream) -> Messages {
+        match self {
+            Self::Messages(buffer) => {
+                buffer.messages.stream = stream;
+                buffer.messages
+            }
+            Self::Goodbye { .. } | Self::HalfClose => Messages::NONE,
         }
     }
 }

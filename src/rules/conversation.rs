@@ -18,6 +18,7 @@ use super::action::{Action, Outgoing};
 use super::buffer::Buffer;
 use super::event::{Delivery, SILENCE_LIMIT, Status};
 use super::input::{Input, Taken};
+use super::messages::Counter;
 use super::notice::Notice;
 use super::sanitize::sanitize;
 use super::settings::{OnEof, Settings};
@@ -69,8 +70,8 @@ pub(super) struct Conversation {
     decoder: Decoder,
     sending: Sending,
     receiving: Receiving,
-    /// Something was sent, from which the peer must be able to tell the goodbye.
-    spoke: bool,
+    /// Numbers the messages that are sent.
+    sent: Counter,
     /// We have nothing to say: our input ended without a line, or before this conversation.
     only_listens: bool,
     /// The buffer in which the beginning of a message arrived. If nothing follows, that beginning is shown in it, so
@@ -117,7 +118,7 @@ impl Conversation {
             decoder: Decoder::new(settings.max_line),
             sending: Sending::Open,
             receiving: Receiving::Open,
-            spoke: false,
+            sent: Counter::default(),
             only_listens,
             unfinished: None,
             received: 0,
@@ -153,7 +154,7 @@ impl Conversation {
                     self.sending = Sending::Left { goodbye };
                     let pause = self.encoder.pause_before_goodbye(self.decoder.is_framed());
                     let outgoing = match goodbye {
-                        true => Outgoing::Goodbye { pause: pause.filter(|_| self.spoke) },
+                        true => Outgoing::Goodbye { pause: pause.filter(|_| self.sent.count() > 0) },
                         false => Outgoing::HalfClose,
                     };
                     actions.push_back(Action::Send { outgoing, typed: input.take_typed() });
@@ -164,9 +165,9 @@ impl Conversation {
         self.probe_at.get_or_insert(now + PROBE_EVERY);
     }
 
-    fn send(&mut self, buffer: Buffer, input: &mut Input, actions: &mut Actions) {
+    fn send(&mut self, mut buffer: Buffer, input: &mut Input, actions: &mut Actions) {
         if !buffer.output.is_empty() {
-            self.spoke = true;
+            buffer.messages = self.sent.next(buffer.messages.count);
             let outgoing = Outgoing::Messages(buffer);
             actions.push_back(Action::Send { outgoing, typed: input.take_typed() });
         }

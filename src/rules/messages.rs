@@ -77,6 +77,12 @@ impl Counter {
         Self { stream, counted: 0, framed: false }
     }
 
+    /// How many messages have a number.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counted
+    }
+
     /// Numbers the next `count` messages.
     pub fn next(&mut self, count: u64) -> Messages {
         let first = self.counted + 1;

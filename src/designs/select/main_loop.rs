@@ -9,7 +9,7 @@ use super::wait::{Interests, Ready};
 use crate::designs::clock::Clock;
 use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
-use crate::designs::session::Pending;
+use crate::designs::pending::Pending;
 use crate::observe::{Decision, For, Step};
 use crate::rules::action::{Action, Ending};
 use crate::rules::buffer::Buffer;

@@ -5,12 +5,11 @@ use super::pool::Pool;
 use super::screen::Screen;
 use super::transcript::Transcript;
 use crate::designs::net;
-use crate::designs::session::number;
 use crate::observe::{Observer, Place, Step};
 use crate::platform;
 use crate::rules::action::Outgoing;
 use crate::rules::event::{Delivery, Event, PeerState, Status};
-use crate::rules::messages::{Counter, Messages};
+use crate::rules::messages::{Counter, Messages, Streams};
 use std::io::{self, Read};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -27,8 +26,8 @@ pub(super) struct Session {
     is_full: bool,
     /// How many bytes were written.
     written: u64,
-    /// Number what is sent and what is received.
-    sent: Counter,
+    streams: Streams,
+    /// Numbers what is received.
     received: Counter,
     observer: Observer,
 }
@@ -47,7 +46,7 @@ impl Session {
             outbox: Some(Outbox::default()),
             is_full: false,
             written: 0,
-            sent: Counter::new(streams.sent),
+            streams,
             received: Counter::new(streams.received),
             observer,
         })
@@ -91,8 +90,8 @@ impl Session {
 
     /// Hands it to the outbox. `typed` are the lines that are dealt with by it.
     pub(super) fn send(&mut self, mut outgoing: Outgoing, typed: Messages) {
-        let decision = number(&mut outgoing, typed, &mut self.sent);
-        self.observer.emit(|| decision);
+        let messages = outgoing.messages_in(self.streams.sent);
+        self.observer.emit(|| Step::Decides { decision: (&outgoing).into(), typed, messages });
         if let Some(outbox) = &mut self.outbox {
             outbox.push(outgoing);
         }

@@ -11,7 +11,7 @@ use super::thread::spawn;
 use crate::designs::clock::Clock;
 use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
-use crate::designs::session::Pending;
+use crate::designs::pending::Pending;
 use crate::observe::{Decision, For, Step};
 use crate::platform::Connection;
 use crate::rules::action::{Action, Ending};

@@ -7,12 +7,11 @@ use super::reader::Reader;
 use super::screen::Screen;
 use super::thread::{Thread, spawn};
 use crate::designs::net;
-use crate::designs::session::number;
-use crate::observe::{Observer, Place};
+use crate::observe::{Observer, Place, Step};
 use crate::platform::{self, Connection};
 use crate::rules::action::Outgoing;
 use crate::rules::event::{PeerState, Status};
-use crate::rules::messages::{Counter, Messages};
+use crate::rules::messages::{Messages, Streams};
 use crossbeam_channel::{Sender, bounded};
 use std::convert::Infallible;
 use std::io;
@@ -31,8 +30,7 @@ pub(super) struct Session {
     writer: Thread,
     /// How many bytes were written, as of the last look.
     written: u64,
-    /// Numbers what is sent.
-    sent: Counter,
+    streams: Streams,
     observer: Observer,
 }
 
@@ -79,15 +77,15 @@ impl Session {
             reader,
             writer,
             written: 0,
-            sent: Counter::new(streams.sent),
+            streams,
             observer,
         })
     }
 
     /// Hands it to the outbox. `typed` are the lines that are dealt with by it.
     pub(super) fn send(&mut self, mut outgoing: Outgoing, typed: Messages) {
-        let decision = number(&mut outgoing, typed, &mut self.sent);
-        self.observer.emit(|| decision);
+        let messages = outgoing.messages_in(self.streams.sent);
+        self.observer.emit(|| Step::Decides { decision: (&outgoing).into(), typed, messages });
         if let Some(outbox) = &self.outbox {
             outbox.push(outgoing);
         }

@@ -1,9 +1,6 @@
-//! What the sessions of both full-duplex designs share.
+//! The connections that the rules know by their ids.
 
-use crate::observe::{Decision, Step};
-use crate::rules::action::Outgoing;
 use crate::rules::event::ConnectionId;
-use crate::rules::messages::{Counter, Messages};
 use std::collections::HashMap;
 use std::net::TcpStream;
 
@@ -37,17 +34,4 @@ impl Pending {
     pub(super) fn into_all(self) -> Vec<TcpStream> {
         self.sockets.into_values().collect()
     }
-}
-
-/// Numbers the messages that are to be sent. Returns the decision, for an observer.
-pub(super) fn number(outgoing: &mut Outgoing, typed: Messages, sent: &mut Counter) -> Step {
-    let (decision, messages) = match outgoing {
-        Outgoing::Messages(buffer) => {
-            buffer.messages = sent.next(buffer.messages.count);
-            (Decision::Send, buffer.messages)
-        }
-        Outgoing::Goodbye { .. } => (Decision::Leave, Messages::NONE),
-        Outgoing::HalfClose => (Decision::Finish, Messages::NONE),
-    };
-    Step::Decides { decision, typed, messages }
 }
