@@ -58,7 +58,7 @@ pub(super) enum ConsoleEvent {
 
 /// The event type of a program.
 pub(super) trait ProgramEvent: From<ConsoleEvent> + Send + 'static {
-    /// What traces call it. `docs/trace.md` describes them, so that these names do not change with those of the variants.
+    /// What traces call it. Programs read traces, so the name stays when a variant is renamed.
     fn name(&self) -> &'static str;
 
     /// The messages in it, if anybody watches.
