@@ -21,6 +21,7 @@ mod report;
 mod rounds;
 mod workloads;
 
+use crate::rules::failure::{Context, Failure};
 pub use harness::subject::HubPeer;
 pub use options::Options;
 pub use workloads::hub::crowd::Crowd;
@@ -53,9 +54,9 @@ use workloads::hub::crowd;
 ///
 /// # Errors
 /// A file cannot be written, or the system has no thread left.
-pub fn run(options: &Options, signals: Signals) -> Result<Exit, String> {
+pub fn run(options: &Options, signals: Signals) -> Result<Exit, Failure> {
     if options.json.is_some() && options.json == options.html {
-        return Err("--json and --html name the same file: give each a file of its own".to_owned());
+        return Err("--json and --html name the same file: give each a file of its own".into());
     }
     // Open them before the work, which may take minutes.
     let json = options.json.as_deref().map(open).transpose()?;
@@ -70,17 +71,17 @@ pub fn run(options: &Options, signals: Signals) -> Result<Exit, String> {
     }
     match io::stdout().write_all(table::render(&report).as_bytes()) {
         Err(error) if !errors::is_broken_pipe(&error) => {
-            return Err(format!("cannot write to standard output: {error}"));
+            return Err(format!("cannot write to standard output: {error}").into());
         }
         _ => (),
     }
     Ok(if report.failures().next().is_none() { Exit::InOrder } else { Exit::Failed })
 }
 
-fn compare(options: &Options, signals: Signals) -> Result<Report, String> {
+fn compare(options: &Options, signals: Signals) -> Result<Report, Failure> {
     let (subjects, tasks, count) = (options.subjects(), options.tasks(), options.rounds());
     let end = options.limit().map(|limit| Instant::now() + limit);
-    let harness = Harness::new().map_err(|error| format!("cannot start a thread: {error}"))?;
+    let harness = Harness::new().context("cannot start a thread")?;
     let runs_of = |workload: Workload| subjects.iter().filter(|subject| workload.is_for(subject)).count();
     let runs: usize = tasks.iter().map(|task| runs_of(task.workload) * (count + 1)).sum();
     let progress = Progress::of(runs + subjects.len());
@@ -115,7 +116,7 @@ fn compare(options: &Options, signals: Signals) -> Result<Report, String> {
 }
 
 /// Ends everything at a signal: first the children, then this process.
-fn end_with_signals(signals: Signals, harness: &Harness, progress: &Progress) -> Result<(), String> {
+fn end_with_signals(signals: Signals, harness: &Harness, progress: &Progress) -> Result<(), Failure> {
     let (children, progress) = (Arc::clone(&harness.children), progress.clone());
     let wait = move || {
         signals.for_each(|signal| {
@@ -127,22 +128,20 @@ fn end_with_signals(signals: Signals, harness: &Harness, progress: &Progress) ->
         });
     };
     let thread = thread::Builder::new().name("signals".to_owned()).spawn(wait);
-    thread.map(drop).map_err(|error| format!("cannot start a thread: {error}"))
+    thread.map(drop).context("cannot start a thread")
 }
 
 /// Opens a file for a report. Its contents stay until the report is there.
-fn open(path: &Path) -> Result<(File, String), String> {
+fn open(path: &Path) -> Result<(File, String), Failure> {
     let file = File::options().write(true).create(true).truncate(false).open(path);
     file.map(|file| (file, path.display().to_string()))
-        .map_err(|error| format!("cannot write to {}: {error}", path.display()))
+        .context(format_args!("cannot write to {}", path.display()))
 }
 
-fn write((mut file, name): (File, String), text: &str) -> Result<(), String> {
+fn write((mut file, name): (File, String), text: &str) -> Result<(), Failure> {
     let is_file = file.metadata().is_ok_and(|data| data.is_file());
     let emptied = if is_file { file.set_len(0) } else { Ok(()) };
-    emptied
-        .and_then(|()| file.write_all(text.as_bytes()))
-        .map_err(|error| format!("cannot write to {name}: {error}"))
+    emptied.and_then(|()| file.write_all(text.as_bytes())).context(format_args!("cannot write to {name}"))
 }
 
 /// A process that a comparison starts through a hidden command of this program.
@@ -162,8 +161,8 @@ pub enum Child {
 ///
 /// # Errors
 /// What the system said.
-pub fn run_child(child: &Child) -> Result<Exit, String> {
-    let done = match child {
+pub fn run_child(child: &Child) -> Result<Exit, Failure> {
+    match child {
         Child::Serve(once) => baseline::serve(*once),
         Child::Connect(address) => baseline::connect(*address),
         Child::Crowd(crowd, hub, names) => crowd::run(*crowd, *hub, *names),
@@ -173,6 +172,7 @@ pub fn run_child(child: &Child) -> Result<Exit, String> {
             platform::tie_to_parent(command.args(args), platform::group_leader());
             Err(platform::become_program(&mut command))
         }
-    };
-    done.map(|()| Exit::InOrder).map_err(|error| error.to_string())
+    }
+    .map(|()| Exit::InOrder)
+    .map_err(|error| error.to_string().into())
 }

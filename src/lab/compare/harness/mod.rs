@@ -9,6 +9,7 @@ pub(super) mod resources;
 pub(super) mod subject;
 pub(super) mod watchdog;
 
+use crate::rules::failure::Failure;
 use children::{Children, Started};
 use counter::Counter;
 use std::ffi::OsString;
@@ -31,7 +32,7 @@ impl Harness {
     }
 
     /// Starts a program, under the counter if there is one.
-    pub(super) fn start(&self, words: Vec<OsString>, counter: Option<Counter>) -> Result<Started, String> {
+    pub(super) fn start(&self, words: Vec<OsString>, counter: Option<Counter>) -> Result<Started, Failure> {
         let words = match counter {
             Some(counter) => counter.wrap(words),
             None => words,

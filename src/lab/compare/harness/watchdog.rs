@@ -31,7 +31,7 @@ pub(super) fn watch(children: Arc<Children>, heartbeat: Heartbeat) -> io::Result
             if count != last.0 {
                 last = (count, Instant::now());
             } else if last.1.elapsed() > PATIENCE {
-                children.fail(&format!("nothing moved for {} s", PATIENCE.as_secs()));
+                children.fail(&format!("nothing moved for {} s", PATIENCE.as_secs()).into());
                 last.1 = Instant::now();
             }
         }

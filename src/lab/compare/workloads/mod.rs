@@ -13,6 +13,7 @@ use super::harness::counter::Counter;
 use super::harness::pair::Pair;
 use super::harness::subject::Subject;
 use super::measure::Figures;
+use crate::rules::failure::Failure;
 use task::{Material, Workload};
 
 /// Runs the workload once. With a counter it counts system calls, and the other figures mean nothing.
@@ -22,7 +23,7 @@ pub(super) fn run(
     workload: Workload,
     material: &Material,
     counter: Option<Counter>,
-) -> Result<Figures, String> {
+) -> Result<Figures, Failure> {
     harness.heartbeat.beat();
     let done = match workload {
         Workload::Goodbye => goodbye::run(harness, subject, material, counter),
@@ -39,7 +40,7 @@ fn run_pair(
     workload: Workload,
     material: &Material,
     counter: Option<Counter>,
-) -> Result<Figures, String> {
+) -> Result<Figures, Failure> {
     let mut pair = Pair::start(harness, subject, counter)?;
     let done = match workload {
         Workload::Latency => latency::run(&mut pair, material),
