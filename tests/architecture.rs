@@ -121,3 +121,47 @@ fn a_design_is_started_in_one_place_and_main_is_short() {
     let main = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs")).unwrap();
     assert!(main.lines().count() <= 150, "{} lines", main.lines().count());
 }
+
+/// The names in backquotes in a cell of a table.
+fn quoted(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_way_of_a_message_is_as_the_map_describes_it() {
+    let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();
+    let section = map.split("## The way of a message").nth(1).unwrap().split("\n## ").next().unwrap();
+    let sources = sources();
+    let mut files = BTreeSet::new();
+    for row in section.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.split('|').collect();
+        let codes: Vec<_> = quoted(cells[1])
+            .into_iter()
+            .map(|file| {
+                let folder = if file.contains('/') {
+                    ""
+                } else if file == "framer.rs" {
+                    "rules/wire/"
+                } else {
+                    "designs/threads/"
+                };
+                let name = format!("{folder}{}", file.trim_end_matches(".rs"));
+                let (name, code) = sources
+                    .iter()
+                    .find(|(path, _)| *path == name)
+                    .unwrap_or_else(|| panic!("{name} is not there"));
+                files.insert(name);
+                code
+            })
+            .collect();
+        for function in quoted(cells[2]) {
+            let definition = format!("fn {}", function.rsplit("::").next().unwrap());
+            assert!(
+                codes.iter().any(|code| code.contains(&definition)),
+                "{definition} is not in {}",
+                cells[1]
+            );
+        }
+    }
+    assert!((10..=12).contains(&files.len()), "{files:?}");
+}
