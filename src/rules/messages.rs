@@ -91,7 +91,7 @@ impl Counter {
     }
 
     /// Numbers the messages that end in what a read returned: each ends with a newline. Until the first newline, each read is a
-    /// message, as in the article's programs, unless it is the goodbye.
+    /// message, as in the tutorial's programs, unless it is the goodbye.
     pub fn read(&mut self, bytes: &[u8]) -> Messages {
         let newlines = bytecount::count(bytes, b'\n') as u64;
         if newlines > 0 && !std::mem::replace(&mut self.framed, true) {

@@ -735,7 +735,7 @@ mod pair {
     }
 
     proptest! {
-        /// Whatever is typed on both sides, in whatever pieces and order, and whoever says goodbye: every line that was
+        /// Whatever is typed on both sides, in whatever pieces and order, and either says goodbye: every line that was
         /// typed before the end arrives once and in order, and both sides end.
         #[test]
         fn nothing_that_was_sent_is_lost(

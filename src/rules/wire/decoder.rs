@@ -19,7 +19,7 @@ pub enum Heard<'a> {
 /// Turns what arrives into messages, for every kind of peer.
 ///
 /// A message ends at a newline. Until the peer has sent its first newline, bytes without one become a message after
-/// [`QUIET_TIME`]: the article's programs never send a newline.
+/// [`QUIET_TIME`]: the tutorial's programs never send a newline.
 #[derive(Debug)]
 pub struct Decoder {
     framer: Framer,

@@ -12,7 +12,7 @@ pub enum Wire {
     /// `[<ctime>] <text>\n`
     #[default]
     Lines,
-    /// What the article's programs send: `[<ctime>] <text>` without a newline, in one `send` per message. Only time separates two
+    /// What the programs of the php.cn tutorial (2018) send: `[<ctime>] <text>` without a newline, in one `send` per message. Only time separates two
     /// messages, so a [`PAUSE`] follows each.
     Unframed,
 }

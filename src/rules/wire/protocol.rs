@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// The default TCP port, which is also that of the article's programs.
+/// The default TCP port, which is also that of the programs of the php.cn tutorial (2018).
 pub const DEFAULT_PORT: u16 = 21567;
 
 /// The message that ends a conversation: these two bytes and nothing else.
