@@ -13,7 +13,7 @@ impl<F: Fn(String) + Send + Sync> Observe for Verbose<F> {
         // The user sees these anyway.
         let is_seen = matches!(
             step,
-            Step::Tells(_)
+            Step::Reports(_)
                 | Step::Writes { to: Place::Screen | Place::Notices, .. }
                 | Step::Wrote { to: Place::Screen | Place::Notices, .. }
         );
@@ -38,7 +38,7 @@ pub(super) fn observe_notice(notice: &Notice, observer: &Observer) {
     if notice.is_goodbye_heard() {
         observer.emit(|| Step::Goodbye(Goodbye::Heard));
     }
-    observer.emit(|| Step::Tells(notice.to_string()));
+    observer.emit(|| Step::Reports(notice.to_string()));
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! - `step.rs`: what a thread can do, and the name of each step in traces.
 //! - `words.rs`: the same in words for people: a sentence, and labels for boxes.
 //! - `thread.rs`: the names of the threads.
-//! - `observer.rs`: how steps get from a thread to whoever watches.
+//! - `observer.rs`: how steps get from a thread to the observers.
 //! - `trace/`: `--trace`, which records steps in a file.
 
 mod observer;

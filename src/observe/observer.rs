@@ -1,4 +1,4 @@
-//! How a step gets from a thread to whoever watches.
+//! How a step gets from a thread to the observers.
 
 use super::step::Step;
 use crate::rules::messages::{Counter, Messages, Streams};

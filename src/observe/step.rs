@@ -56,7 +56,7 @@ pub enum Step {
         messages: Messages,
     },
     /// It reports this to the user.
-    Tells(String),
+    Reports(String),
     /// A moment of the goodbye.
     Goodbye(Goodbye),
     /// Main hands messages to a thread that writes.
@@ -169,7 +169,7 @@ impl Step {
             Self::Takes { .. } => "takes",
             Self::Begins { .. } => "begins",
             Self::Decides { .. } => "decides",
-            Self::Tells(_) => "tells",
+            Self::Reports(_) => "tells",
             Self::Goodbye(_) => "goodbye",
             Self::HandsOut { .. } => "hands out",
             Self::Writes { .. } => "writes",

@@ -28,7 +28,7 @@ impl Step {
             Self::Decides { decision, typed, messages } => {
                 format!("decides to {decision}{}{}", which(messages), which(typed))
             }
-            Self::Tells(notice) => format!("reports: {notice}"),
+            Self::Reports(notice) => format!("reports: {notice}"),
             Self::Goodbye(Goodbye::Written) => "wrote 88".to_owned(),
             Self::Goodbye(Goodbye::Heard) => "heard 88".to_owned(),
             Self::HandsOut { to, messages } => match messages.count {
@@ -64,7 +64,7 @@ impl Step {
             Self::Begins { .. } => ("begins".to_owned(), "begins", "b"),
             Self::Decides { decision: Decision::Leave, .. } => ("decides: 88".to_owned(), "88", "d"),
             Self::Decides { decision, .. } => (format!("decides: {}", decision.name()), decision.name(), "d"),
-            Self::Tells(_) => ("reports".to_owned(), "reports", "i"),
+            Self::Reports(_) => ("reports".to_owned(), "reports", "i"),
             Self::Goodbye(_) => (self.to_string(), "88", "8"),
             Self::HandsOut { to, .. } => (format!("hands out: {}", to.name()), "out", "h"),
             Self::Writes { to, .. } => (format!("writes {}", to.name()), "writes", "w"),

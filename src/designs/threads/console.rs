@@ -6,6 +6,7 @@ use super::reader::{BUFFERS, READ_SIZE, Reader};
 use super::screen::Screen;
 use super::thread::{Thread, spawn};
 use crate::designs::environment::Environment;
+use crate::observe::thread::STDIN_READER;
 use crate::observe::{For, Observer, Place, Step};
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::errors;
@@ -70,7 +71,7 @@ impl Console {
             place: Place::Keyboard,
             stream: Stream::KEYBOARD,
         };
-        let stdin_reader = spawn("stdin-reader", observer, move || {
+        let stdin_reader = spawn(STDIN_READER, observer, move || {
             reader.run(keyboard, ConsoleEvent::Typed, ConsoleEvent::InputEnded);
         })?;
         let console = Self {

@@ -7,6 +7,7 @@ use super::thread::{Thread, spawn};
 use super::transcript::{Recorder, Transcript};
 use crate::designs::transcript::Sink;
 use crate::designs::verbose;
+use crate::observe::thread::SCREEN_WRITER;
 use crate::observe::{Observer, Place, Step};
 use crate::rules::buffer::Buffer;
 use crate::rules::messages::Messages;
@@ -66,7 +67,7 @@ impl Screen {
     ) -> io::Result<Self> {
         let to = |place, display, done| Writer::new(place, display, done, to_main);
         let (messages, screen_writer) = to(Place::Screen, screen, ConsoleEvent::ScreenDone);
-        let screen_writer = screen_writer.start("screen-writer")?;
+        let screen_writer = screen_writer.start(SCREEN_WRITER)?;
         let (notices, notice_writer) = match notices {
             Some(display) => {
                 let (notices, writer) = to(Place::Notices, display, ConsoleEvent::NoticesDone);

@@ -7,6 +7,7 @@ use super::reader::Reader;
 use super::screen::Screen;
 use super::thread::{Thread, spawn};
 use crate::designs::net;
+use crate::observe::thread::{SOCKET_READER, SOCKET_WRITER};
 use crate::observe::{Observer, Place, Step};
 use crate::platform::{self, Connection};
 use crate::rules::action::Outgoing;
@@ -52,7 +53,7 @@ impl Session {
         // The writer waits until the reader has started. If that fails, the writer must not report on a session that
         // never was.
         let (begin, begins) = bounded::<()>(1);
-        let writer = spawn("socket-writer", &observer, move || {
+        let writer = spawn(SOCKET_WRITER, &observer, move || {
             if begins.recv().is_ok() {
                 writer.run();
             }
@@ -65,7 +66,7 @@ impl Session {
             stream: streams.received,
         };
         let input = Arc::clone(&connection);
-        let reader = spawn("socket-reader", &observer, move || {
+        let reader = spawn(SOCKET_READER, &observer, move || {
             let received = |buffer| Event::Received(buffer, Instant::now());
             reader.run(&*input, received, Event::HeardAll);
         })?;

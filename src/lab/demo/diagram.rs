@@ -290,7 +290,7 @@ enum Stage {
 fn stage(step: &Step) -> Stage {
     match step {
         Step::Read { .. } => Stage::Read,
-        Step::Decides { .. } | Step::Goodbye(Goodbye::Heard) | Step::Tells(_) | Step::Begins { .. } => {
+        Step::Decides { .. } | Step::Goodbye(Goodbye::Heard) | Step::Reports(_) | Step::Begins { .. } => {
             Stage::Decide
         }
         Step::Writes { .. } | Step::Wrote { .. } | Step::Goodbye(Goodbye::Written) => Stage::Write,

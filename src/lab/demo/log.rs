@@ -43,7 +43,7 @@ impl<W: Write> FrontEnd for Log<W> {
 
     fn passed(&mut self, passed: &Passed) {
         // A notice appears on the screen anyway.
-        if !matches!(passed.step, Step::Tells(_)) {
+        if !matches!(passed.step, Step::Reports(_)) {
             self.line(passed.side, &passed.name, &passed.step);
         }
     }

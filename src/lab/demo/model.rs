@@ -88,7 +88,7 @@ pub(super) enum Turn {
     Theirs,
 }
 
-/// How often and how long somebody had typed something and had to wait for the turn.
+/// How often and how long a side that had typed something waited for its turn.
 #[derive(Default)]
 pub(super) struct Blocked {
     pub(super) times: u64,

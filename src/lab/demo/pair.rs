@@ -7,6 +7,7 @@ use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
 use crate::designs::{Design, Task};
 use crate::observe::Observer;
+use crate::observe::thread::MAIN;
 use crate::platform::Signals;
 use crate::rules::errors::MORE_THREADS;
 use crate::rules::failure::Failure;
@@ -113,7 +114,7 @@ impl End {
         let devices = Devices { typed, keyboard: keyboard.clone(), screen, observer };
         let (ended, seen) = (to_main.clone(), to_main.clone());
         // As in every other process, the thread of the endpoint itself is called main.
-        let endpoint = thread::Builder::new().name("main".to_owned()).spawn(move || {
+        let endpoint = thread::Builder::new().name(MAIN.to_owned()).spawn(move || {
             let outcome = design.run(task, devices.into_environment());
             // Refused only if the demo is over, as below.
             let _ = ended.send(Event::Ended(side, outcome.map_err(|failure| failure.to_string())));

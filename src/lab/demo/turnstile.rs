@@ -173,7 +173,7 @@ pub(super) fn takes_time(step: &Step) -> bool {
         Step::Starts
         | Step::Waits(_)
         | Step::Begins { .. }
-        | Step::Tells(_)
+        | Step::Reports(_)
         | Step::Goodbye(Goodbye::Written)
         | Step::Wrote { .. }
         | Step::Ends => false,

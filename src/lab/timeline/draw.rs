@@ -416,7 +416,7 @@ fn class(step: &Step) -> &'static str {
         Step::Takes { .. } => "takes",
         Step::Decides { .. } => "decides",
         Step::Writes { .. } | Step::Wrote { .. } => "writes",
-        Step::Begins { .. } | Step::Tells(_) => "tells",
+        Step::Begins { .. } | Step::Reports(_) => "tells",
         Step::Goodbye(_) => "says88",
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn write(step: &Step, json: &mut Json) {
             write_messages(json, key!("typed"), *typed);
             write_messages(json, key!("messages"), *messages)
         }
-        Step::Tells(notice) => json.string(key!("text"), notice),
+        Step::Reports(notice) => json.string(key!("text"), notice),
         Step::Goodbye(goodbye) => json.word(key!("what"), goodbye.name()),
         Step::HandsOut { to, messages } => {
             json.word(key!("what"), to.name());
@@ -101,7 +101,7 @@ mod read {
                     Step::Begins { streams, local: self.local.parse().ok()?, peer: self.peer.parse().ok()? }
                 }
                 "decides" => Step::Decides { decision: Decision::named(what)?, typed, messages },
-                "tells" => Step::Tells(self.text),
+                "tells" => Step::Reports(self.text),
                 "goodbye" => Step::Goodbye(Goodbye::named(what)?),
                 "hands out" => Step::HandsOut { to: Place::named(what)?, messages },
                 "writes" => Step::Writes { to: Place::named(what)?, bytes },
@@ -150,7 +150,7 @@ mod tests {
             Step::Sends { event: "Received".into(), waiting },
             Step::Takes { event, waiting, messages },
             Step::Begins { streams: Streams::of(local, peer), local, peer },
-            Step::Tells("\"88\"".to_owned()),
+            Step::Reports("\"88\"".to_owned()),
             Step::Goodbye(Goodbye::Written),
             Step::Goodbye(Goodbye::Heard),
             Step::Ends,

@@ -6,6 +6,7 @@ use crate::designs::threads::event::ToMain;
 use crate::designs::threads::pool::Pool;
 use crate::designs::threads::reader::Reader;
 use crate::designs::threads::thread::{Thread, spawn_with};
+use crate::observe::thread::{CLIENT_READER, CLIENT_WRITER};
 use crate::observe::{For, Observer, Place, Step};
 use crate::platform::{self, Connection};
 use crate::rules::hub::{Id, Queue};
@@ -74,7 +75,7 @@ impl Client {
             place: Place::Client,
             stream: streams.received,
         };
-        let reader = spawn_with(builder("client-reader"), &observer, move || {
+        let reader = spawn_with(builder(CLIENT_READER), &observer, move || {
             let heard_all = |result: io::Result<()>| {
                 Event::HeardAllOf(id, result.and_then(|()| platform::end_of_stream(&input.socket)))
             };
@@ -91,7 +92,7 @@ impl Client {
             None => {
                 let (queue, lent) = bounded(1);
                 let (connection, to_main) = (Arc::clone(&self.connection), to_main.clone());
-                let thread = spawn_with(builder("client-writer"), &self.observer, move || {
+                let thread = spawn_with(builder(CLIENT_WRITER), &self.observer, move || {
                     write(id, &connection, &lent, &to_main);
                 })?;
                 Writer { queue, thread }
