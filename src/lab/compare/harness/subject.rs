@@ -60,7 +60,7 @@ impl Subject {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Baseline => "floor".to_owned(),
-            Self::Design(design) => design.name().to_owned(),
+            Self::Design(design) => design.name(),
             Self::Traced(design) => format!("{}, traced", design.name()),
             Self::Peer(peer) => peer.name().to_owned(),
             Self::Broker => "ncat --broker".to_owned(),
