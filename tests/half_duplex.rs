@@ -248,6 +248,7 @@ fn serve_serves_the_next_caller_who_has_waited_unseen() {
     let (mut serve, port) = serve(&[]);
     let mut first = connect(port, &[]);
     first.types("from the first\n");
+    serve.err.wait_for("...connected from");
     serve.out.wait_for("from the first");
     let mut second = connect(port, &[]);
     second.types("from the second\n");

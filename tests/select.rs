@@ -56,16 +56,19 @@ fn the_flags_of_what_it_inherited_are_left_alone() {
 fn verbose_tells_what_the_thread_does() {
     let (mut serve, port) = serve(&["--once", "-v"]);
     let mut connect = connect(port, &["-v"]);
-    connect.types("hello\n88\n");
+    connect.types("hello\nagain\n");
+    // Otherwise the goodbye may come in the same read.
+    serve.out.wait_for("again");
+    connect.types("88\n");
     connect.exits(0);
     serve.exits(0);
     assert!(
-        connect.err.text().contains("[main] read 9 bytes (lines 1 to 2) from the keyboard"),
+        connect.err.text().contains("[main] read 12 bytes (lines 1 to 2) from the keyboard"),
         "{}",
         connect.err.text()
     );
     assert!(
-        serve.err.text().contains("[main] read 33 bytes (message 1) from the socket"),
+        serve.err.text().contains("[main] read 66 bytes (messages 1 to 2) from the socket"),
         "{}",
         serve.err.text()
     );

@@ -13,7 +13,10 @@ const DESIGN: &str = "threads";
 fn verbose_tells_what_each_thread_does() {
     let (mut serve, port) = serve(&["--once", "-v"]);
     let mut connect = connect(port, &["-v"]);
-    connect.types("hello\n88\n");
+    connect.types("hello\n");
+    // Otherwise the goodbye may come in the same read.
+    serve.out.wait_for("hello");
+    connect.types("88\n");
     connect.exits(0);
     serve.exits(0);
     assert!(connect.err.text().contains("[stdin-reader] read "), "{}", connect.err.text());

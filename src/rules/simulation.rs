@@ -300,6 +300,9 @@ mod conversation {
         let mut side = Side::connected(settings());
         side.types("88\n");
         assert_eq!(side.does(), ["you said 88", "send 88"]);
+        side.delivers();
+        side.receives_all();
+        assert_eq!(side.does(), ["close cleanly"]);
     }
 
     #[test]
@@ -313,6 +316,13 @@ mod conversation {
         side.receives_all();
         assert_eq!(side.exit, Some(Exit::InOrder));
         assert_eq!(side.screen, b"bye\n");
+        // Also where only the end of the stream completes the message.
+        let mut side = Side::connected(settings());
+        side.receives(b"hello88");
+        side.receives_all();
+        let done = side.does();
+        assert!(done[0] == "show hello88" && done[1].starts_with("they left"), "{done:?}");
+        assert_eq!(done[2..], ["end our half"]);
     }
 
     #[test]
@@ -361,6 +371,23 @@ mod conversation {
     }
 
     #[test]
+    fn with_wait_one_who_has_nothing_to_say_leaves_when_they_have_finished() {
+        for input_ends_first in [true, false] {
+            let mut side = Side::connected(Settings { on_eof: OnEof::Wait, ..settings() });
+            if input_ends_first {
+                side.handle(Event::InputEnded(Ok(())));
+                side.receives_all();
+            } else {
+                side.receives_all();
+                side.handle(Event::InputEnded(Ok(())));
+            }
+            assert!(side.does().ends_with(&["end our half".to_owned()]));
+            side.delivers();
+            assert_eq!(side.exit, Some(Exit::InOrder));
+        }
+    }
+
+    #[test]
     fn an_end_without_88_is_reported_and_not_clean() {
         let mut side = Side::connected(settings());
         side.receives_all();
@@ -382,19 +409,53 @@ mod conversation {
     }
 
     #[test]
-    fn after_a_goodbye_it_ends_when_nothing_moves_for_two_seconds_and_not_before() {
+    fn a_write_that_fails_ends_it_when_nothing_moves_for_two_seconds() {
         let mut side = Side::connected(settings());
-        side.types("88\n");
-        side.does();
-        // It moves once a second, for 5 s.
-        for _ in 0..5 {
-            side.passes(ms(1000));
-            side.status.written += 1;
-        }
+        side.handle(Event::WriteFailed(io::ErrorKind::BrokenPipe.into()));
         side.passes(ms(1999));
         assert!(side.does().is_empty());
         side.passes(ms(101));
         assert_eq!(side.does(), ["disconnect"]);
+    }
+
+    #[test]
+    fn after_a_goodbye_it_ends_when_nothing_moves_for_two_seconds_and_not_before() {
+        let moves: [fn(&mut Side); 3] = [
+            |side| side.status.written += 1,
+            |side| side.status.peer.confirmed += 1,
+            |side| side.receives(b"more\n"),
+        ];
+        for moves in moves {
+            let mut side = Side::connected(settings());
+            side.types("88\n");
+            // It moves once a second, for 5 s.
+            for _ in 0..5 {
+                side.passes(ms(1000));
+                moves(&mut side);
+            }
+            side.does();
+            side.passes(ms(1999));
+            assert!(side.does().is_empty());
+            side.passes(ms(101));
+            assert_eq!(side.does(), ["disconnect"]);
+            side.handle(Event::Delivered(Delivery { complete: false, undelivered: 0 }));
+            side.receives_all();
+            assert_eq!(side.does(), ["threadchat: the goodbye was not delivered", "close"]);
+            assert_eq!(side.exit, Some(Exit::Failed));
+        }
+    }
+
+    #[test]
+    fn a_read_that_fails_because_we_disconnected_is_not_reported() {
+        let mut side = Side::connected(Settings { on_eof: OnEof::Wait, ..settings() });
+        side.types("one\n");
+        side.handle(Event::InputEnded(Ok(())));
+        side.does();
+        side.handle(Event::Signal(SIGTERM));
+        side.handle(Event::Signal(SIGTERM));
+        side.handle(Event::ReceivedAll(Err(io::ErrorKind::ConnectionReset.into())));
+        side.delivers();
+        assert_eq!(side.does(), ["disconnect", "close cleanly"]);
     }
 
     #[test]
@@ -472,6 +533,7 @@ mod conversation {
         }
         side.status.peer.silent = SILENCE_LIMIT;
         side.passes(ms(5000));
+        side.types("too late\n");
         assert_eq!(side.does(), ["disconnect"]);
         side.delivers();
         side.receives_all();
@@ -500,6 +562,74 @@ mod endpoint {
         side.is_called(1);
         let done = side.does();
         assert_eq!(done[1..], ["prompt 127.0.0.1:1", "start", "send one, two"]);
+        side.receives(b"88\n");
+        side.delivers();
+        side.receives_all();
+        side.does();
+        side.types("three\n");
+        assert_eq!(side.does().len(), 1);
+    }
+
+    #[test]
+    fn what_is_typed_is_sent_only_when_nothing_else_is_left_to_be_done() {
+        let mut side = Side::serving(settings(), true, false);
+        side.types("one\n");
+        let called = Event::Called { id: ConnectionId(1), peer: peer(1), being_turned_away: 0 };
+        side.endpoint.handle(called, side.now);
+        let now = Moment { instant: side.now, stamp: Stamp::at(datetime!(2026-11-09 06:18:34 UTC)) };
+        for _ in 0..2 {
+            assert!(side.endpoint.poll_action(now, Capacity::FREE).is_some());
+        }
+        side.does();
+        // The start has used up the capacity.
+        side.capacity.peer = false;
+        side.act();
+        assert_eq!(side.does(), ["start"]);
+    }
+
+    #[test]
+    fn a_pipe_that_begins_with_88_still_waits_for_the_connection() {
+        let mut side = Side::connecting(settings());
+        side.types("88\n");
+        assert_eq!(side.exit, None);
+        side.does();
+        side.reaches();
+        assert!(side.does().ends_with(&["you said 88".to_owned(), "send 88".to_owned()]));
+    }
+
+    #[test]
+    fn an_input_that_is_cut_short_is_reported_unless_it_is_a_terminal() {
+        for at_terminal in [false, true] {
+            let mut side = Side::serving(settings(), at_terminal, true);
+            side.is_called(1);
+            side.types("one\n");
+            side.receives(b"88\n");
+            side.delivers();
+            side.receives_all();
+            assert_eq!(side.does().iter().any(|done| done.contains("cut short")), !at_terminal);
+        }
+    }
+
+    #[test]
+    fn an_input_that_cannot_be_read_ends_like_any_other_but_the_program_has_failed() {
+        let mut side = Side::connected(settings());
+        side.handle(Event::InputEnded(Err(io::ErrorKind::Other.into())));
+        side.receives(b"88\n");
+        side.delivers();
+        side.receives_all();
+        assert_eq!((side.does().last().unwrap().as_str(), side.exit), ("close cleanly", Some(Exit::Failed)));
+    }
+
+    #[test]
+    fn a_server_whose_terminal_has_ended_leaves_after_the_conversation() {
+        let mut side = Side::serving(settings(), true, false);
+        side.is_called(1);
+        side.handle(Event::InputEnded(Ok(())));
+        assert_eq!(side.exit, None);
+        side.delivers();
+        side.receives(b"88\n");
+        side.receives_all();
+        assert_eq!((side.does().last().unwrap().as_str(), side.exit), ("close cleanly", Some(Exit::InOrder)));
     }
 
     #[test]
@@ -536,6 +666,20 @@ mod endpoint {
     }
 
     #[test]
+    fn a_conversation_that_does_not_come_to_its_end_holds_a_caller_for_twice_the_patience() {
+        let mut side = Side::serving(settings(), true, false);
+        side.is_called(1);
+        side.receives(b"88\n");
+        side.is_called(2);
+        side.does();
+        side.status.output_is_behind = true;
+        side.passes(2 * PATIENCE + ms(199));
+        assert!(side.does().is_empty());
+        side.passes(ms(1));
+        assert!(side.does()[0].starts_with("127.0.0.1:2 called"));
+    }
+
+    #[test]
     fn more_callers_than_can_be_dealt_with_are_dropped() {
         let mut side = Side::serving(settings(), true, false);
         for port in 0..=CALLERS {
@@ -544,6 +688,10 @@ mod endpoint {
         assert!(!side.does().iter().any(|done| done.starts_with("drop")));
         side.is_called(99);
         assert!(side.does()[0].starts_with("drop"));
+        // Those that are being turned away count, too.
+        let mut side = Side::serving(settings(), true, false);
+        side.handle(Event::Called { id: ConnectionId(1), peer: peer(1), being_turned_away: CALLERS });
+        assert!(side.does().contains(&"drop 1".to_owned()));
     }
 
     #[test]
@@ -584,6 +732,7 @@ mod endpoint {
         side.types("one more\n");
         assert!(side.does()[0].contains("refused"));
         side.types("88\n");
+        assert!(side.does().is_empty());
         assert_eq!(side.exit, None);
     }
 

@@ -53,7 +53,7 @@ fn a_caller_that_was_killed_leaves_the_line_to_the_next() {
     next.types("next\n88\n");
     next.exits(0);
     serve.out.wait_for("next");
-    assert!(serve.err.text().contains("without 88"));
+    serve.err.wait_for("without 88");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn of_many_callers_at_once_only_so_many_are_told_and_the_rest_are_closed() {
     });
     let told = told.count();
     assert!((16..40).contains(&told), "{told}");
-    assert!(serve.err.text().contains("too many calls at once"));
+    serve.err.wait_for("too many calls at once");
     first.types("undisturbed\n");
     serve.out.wait_for("undisturbed");
 }

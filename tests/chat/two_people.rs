@@ -10,8 +10,8 @@ fn both_type_and_read_until_one_says_88() {
     let (mut serve, port) = serve(&["--once"]);
     let mut connect = connect(port, &[]);
     connect.types("hello\n");
-    serve.types("hi\n");
     assert_eq!(serve.out.wait_for_texts(1), ["hello"]);
+    serve.types("hi\n");
     assert_eq!(connect.out.wait_for_texts(1), ["hi"]);
     connect.types("88\n");
     connect.exits(0);
@@ -36,7 +36,8 @@ fn the_one_who_serves_may_say_88_too() {
 fn goodbyes_may_cross() {
     let (mut serve, port) = serve(&["--once"]);
     let mut connect = connect(port, &[]);
-    connect.err.wait_for("...connected to");
+    // Before, an 88 would end the program: `connect` is connected as soon as the system knows of the call.
+    serve.err.wait_for("...connected from");
     let mut typing = connect.stdin.take().unwrap();
     serve.types("88\n");
     // Fails if the other 88 was faster.
