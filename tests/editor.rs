@@ -23,7 +23,7 @@ fn connect_at_terminal(rows: u16, columns: u16) -> (Terminal, TcpStream, String)
     let (socket, _) = listener.accept().unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     let prompt = format!("{address}>");
-    terminal.ends_with(&prompt);
+    terminal.wait_for_end(&prompt);
     (terminal, socket, prompt)
 }
 
@@ -32,13 +32,13 @@ fn a_message_appears_above_the_line_that_is_typed_which_stays_with_its_cursor() 
     let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("hello wrld");
     terminal.types("\x1b[D\x1b[D\x1b[D");
-    terminal.ends_with(&format!("{prompt} hello wrld"));
+    terminal.wait_for_end(&format!("{prompt} hello wrld"));
     socket.write_all(b"first\nsecond\n").unwrap();
-    terminal.ends_with(&format!("< first\n< second\n{prompt} hello wrld"));
+    terminal.wait_for_end(&format!("< first\n< second\n{prompt} hello wrld"));
     // The cursor is where it was: what is typed goes between the letters.
     terminal.types("o\r");
     assert_eq!(text(&read_line(&socket)), "hello world");
-    terminal.ends_with(&format!("{prompt} hello world\n{prompt}"));
+    terminal.wait_for_end(&format!("{prompt} hello world\n{prompt}"));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_long_line_that_wraps_stays_whole() {
     let (terminal, mut socket, prompt) = connect_at_terminal(12, 40);
     let line = "a line which is so long that it takes more than two rows of this narrow screen";
     terminal.types(line);
-    terminal.ends_with(format!("{prompt} {line}").split_at(80).1);
+    terminal.wait_for_end(format!("{prompt} {line}").split_at(80).1);
     for n in 0..3 {
         socket.write_all(format!("message {n}\n").as_bytes()).unwrap();
         terminal.wait_until("the message above the line", |seen| {
@@ -86,10 +86,10 @@ fn wide_and_combining_characters_are_edited_as_what_they_look_like() {
     let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("漢字 e\u{301}x");
     socket.write_all(b"between\n").unwrap();
-    terminal.ends_with(&format!("< between\n{prompt} 漢字 e\u{301}x"));
+    terminal.wait_for_end(&format!("< between\n{prompt} 漢字 e\u{301}x"));
     // Left over the x, and one character back: with its accent.
     terminal.types("\x1b[D\x7f");
-    terminal.ends_with(&format!("{prompt} 漢字 x"));
+    terminal.wait_for_end(&format!("{prompt} 漢字 x"));
     terminal.types("\r");
     assert_eq!(text(&read_line(&socket)), "漢字 x");
 }
@@ -98,7 +98,7 @@ fn wide_and_combining_characters_are_edited_as_what_they_look_like() {
 fn a_resized_window_shows_the_line_and_what_comes_later() {
     let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("typed before");
-    terminal.ends_with("typed before");
+    terminal.wait_for_end("typed before");
     terminal.resize(14, 50);
     terminal.types(", and after");
     terminal.wait_until("the line", |seen| seen.replace('\n', "").ends_with("typed before, and after"));
@@ -118,7 +118,7 @@ fn a_paste_of_200_lines_is_200_messages_and_its_rest_stays_on_the_line() {
     for line in &lines {
         assert_eq!(text(&read_line(&socket)), line);
     }
-    terminal.ends_with(&format!("{prompt} pasted line 199\n{prompt} and a rest"));
+    terminal.wait_for_end(&format!("{prompt} pasted line 199\n{prompt} and a rest"));
     terminal.types(", completed\r");
     assert_eq!(text(&read_line(&socket)), "and a rest, completed");
 }
@@ -130,16 +130,16 @@ fn the_history_keeps_lines_and_finds_them_while_messages_come() {
         terminal.types(&format!("{line}\r"));
         assert_eq!(text(&read_line(&socket)), line);
         socket.write_all(b"yes\n").unwrap();
-        terminal.ends_with(&format!("< yes\n{prompt}"));
+        terminal.wait_for_end(&format!("< yes\n{prompt}"));
     }
     terminal.types("\x1b[A\x1b[A");
-    terminal.ends_with(&format!("{prompt} first thing"));
+    terminal.wait_for_end(&format!("{prompt} first thing"));
     terminal.types(" again\r");
     assert_eq!(text(&read_line(&socket)), "first thing again");
     terminal.types("\x12second");
     terminal.wait_until("the line that was searched for", |seen| seen.ends_with("second thing"));
     terminal.types("\r");
-    terminal.ends_with(&format!("{prompt} second thing"));
+    terminal.wait_for_end(&format!("{prompt} second thing"));
     terminal.types("\r");
     assert_eq!(text(&read_line(&socket)), "second thing");
 }
@@ -155,10 +155,10 @@ fn a_search_of_the_history_is_not_disturbed_and_what_came_meanwhile_is_shown_aft
     terminal.types("d");
     terminal.wait_until("the search going on", |seen| seen.contains("(search: find)"));
     terminal.types("\r");
-    terminal.ends_with(&format!("< meanwhile\n{prompt} find me"));
+    terminal.wait_for_end(&format!("< meanwhile\n{prompt} find me"));
     // The interrupt key ends a search, and not the program.
     terminal.types("\x03\x12fi\x03");
-    terminal.ends_with(&format!("< meanwhile\n{prompt}"));
+    terminal.wait_for_end(&format!("< meanwhile\n{prompt}"));
     terminal.types("still here\r");
     assert_eq!(text(&read_line(&socket)), "still here");
 }
@@ -167,7 +167,7 @@ fn a_search_of_the_history_is_not_disturbed_and_what_came_meanwhile_is_shown_aft
 fn colours_follow_the_option_and_the_environment() {
     let seen = |args: &[&str], env: &[(&str, &str)]| {
         let terminal = Terminal::start_command(12, 100, env!("CARGO_BIN_EXE_threadchat"), args, env);
-        terminal.ends_with("* waiting for connection...\nwaiting>");
+        terminal.wait_for_end("* waiting for connection...\nwaiting>");
         let screen = terminal.screen.lock().unwrap();
         screen.screen().cell(0, 0).unwrap().fgcolor() != vt100::Color::Default
     };
@@ -192,9 +192,9 @@ fn clearing_the_screen_keeps_the_line() {
 fn the_interrupt_key_clears_the_line_and_on_an_empty_one_says_88() {
     let (mut terminal, socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("not this");
-    terminal.ends_with("not this");
+    terminal.wait_for_end("not this");
     terminal.types("\x03");
-    terminal.ends_with(&prompt);
+    terminal.wait_for_end(&prompt);
     terminal.types("\x03");
     assert_eq!(read_rest(&socket), b"88");
     drop(socket);
@@ -205,7 +205,7 @@ fn the_interrupt_key_clears_the_line_and_on_an_empty_one_says_88() {
 fn the_end_of_input_key_says_88_on_an_empty_line_only() {
     let (mut terminal, socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("xy\x1b[H\x04");
-    terminal.ends_with(&format!("{prompt} y"));
+    terminal.wait_for_end(&format!("{prompt} y"));
     terminal.types("\x04\x04");
     assert_eq!(read_rest(&socket), b"88");
     drop(socket);
@@ -215,7 +215,7 @@ fn the_end_of_input_key_says_88_on_an_empty_line_only() {
 #[test]
 fn the_prompt_shows_what_it_waits_for_or_who_is_there() {
     let terminal = Terminal::start(12, 100, &["serve", "0"]);
-    terminal.ends_with("waiting for connection...\nwaiting>");
+    terminal.wait_for_end("waiting for connection...\nwaiting>");
     let seen = terminal.seen();
     let port = seen.split("listening on 127.0.0.1:").nth(1).unwrap().split(' ').next().unwrap();
     // The line that is typed survives one caller's coming and going, and another's.
@@ -223,10 +223,10 @@ fn the_prompt_shows_what_it_waits_for_or_who_is_there() {
     for _ in 0..2 {
         let socket = call(port.parse().unwrap());
         let caller = socket.local_addr().unwrap();
-        terminal.ends_with(&format!("* ...connected from: {caller}\n{caller}> half a li"));
+        terminal.wait_for_end(&format!("* ...connected from: {caller}\n{caller}> half a li"));
         (&socket).write_all(b"88\n").unwrap();
         drop(socket);
-        terminal.ends_with("* they said 88\n* waiting for connection...\nwaiting> half a li");
+        terminal.wait_for_end("* they said 88\n* waiting for connection...\nwaiting> half a li");
     }
     let socket = call(port.parse().unwrap());
     terminal.types("ne\r");
@@ -260,7 +260,7 @@ fn a_flood_does_not_make_typing_sluggish_and_loses_nothing() {
         thread::sleep(Duration::from_millis(50));
     }
     let socket = flood.join().unwrap();
-    terminal.ends_with(&format!("< flood 59998\n< flood 59999\n{prompt} {line}"));
+    terminal.wait_for_end(&format!("< flood 59998\n< flood 59999\n{prompt} {line}"));
     terminal.types("\r");
     assert_eq!(text(&read_line(&socket)), line);
     // The goal is 100 ms, but this test must pass on a slow machine.
@@ -276,9 +276,9 @@ fn leaves_the_terminal_as_it_was(end: &str, env: &[(&str, &str)], how: impl FnOn
     let args = ["-c", script, env!("CARGO_BIN_EXE_threadchat"), &address];
     let terminal = Terminal::start_command(20, 120, "sh", &args, env);
     let (socket, _) = listener.accept().unwrap();
-    terminal.ends_with(&format!("{address}>"));
+    terminal.wait_for_end(&format!("{address}>"));
     terminal.types("half a li");
-    terminal.ends_with("half a li");
+    terminal.wait_for_end("half a li");
     assert!(
         terminal.screen.lock().unwrap().screen().bracketed_paste(),
         "a paste is distinguished from typing"
@@ -339,22 +339,22 @@ fn the_suspend_key_stops_the_program_and_the_line_reappears_afterwards() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let terminal = Terminal::start_command(20, 100, "sh", &["-i"], &[("PS1", "shell$ ")]);
-    terminal.ends_with("shell$");
+    terminal.wait_for_end("shell$");
     terminal.types(&format!("set -m; {} connect {address}\r", env!("CARGO_BIN_EXE_threadchat")));
     let (socket, _) = listener.accept().unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
-    terminal.ends_with(&format!("{address}>"));
+    terminal.wait_for_end(&format!("{address}>"));
     terminal.types("half a li\x1a");
-    terminal.ends_with("shell$");
+    terminal.wait_for_end("shell$");
     terminal.types("fg\r");
-    terminal.ends_with(&format!("{address}> half a li"));
+    terminal.wait_for_end(&format!("{address}> half a li"));
     terminal.types("ne\r");
     assert_eq!(text(&read_line(&socket)), "half a line");
 }
 
 #[test]
 fn at_a_terminal_that_does_not_answer_its_own_line_input_is_used() {
-    let (mut terminal, mut socket) = be_called_by(|port| Program::start_at_terminal(&["connect", port]));
+    let (mut terminal, mut socket) = accept_from(|port| Program::start_at_terminal(&["connect", port]));
     terminal.out.wait_for("cannot use the line editor");
     terminal.types("hello\n");
     assert_eq!(text(&read_line(&socket)), "hello");

@@ -70,7 +70,7 @@ fn verbose_tells_what_it_waits_for() {
 
 #[test]
 fn what_is_typed_out_of_turn_is_sent_in_turn() {
-    let (mut connect, mut socket) = be_called(&[]);
+    let (mut connect, mut socket) = accept_connect(&[]);
     connect.types("one\ntwo\nthree\n");
     for (said, answer) in [("one", "1\n"), ("two", "2\n"), ("three", "88\n")] {
         assert_eq!(text(&read_line(&socket)), said);
@@ -129,7 +129,7 @@ fn what_follows_their_goodbye_is_thrown_away() {
 
 #[test]
 fn a_peer_that_goes_on_is_heard_to_its_end_and_not_reset_before_it_has_read_our_goodbye() {
-    let (mut connect, mut socket) = be_called(&[]);
+    let (mut connect, mut socket) = accept_connect(&[]);
     socket.write_all(&b"we speak, although it is not our turn\n".repeat(1000)).unwrap();
     connect.types("88\n");
     connect.err.wait_for("you said 88");
@@ -146,7 +146,7 @@ fn a_peer_that_goes_on_is_heard_to_its_end_and_not_reset_before_it_has_read_our_
 
 #[test]
 fn a_peer_that_does_not_close_after_the_goodbye_is_not_waited_for_long() {
-    let (mut connect, mut socket) = be_called(&[]);
+    let (mut connect, mut socket) = accept_connect(&[]);
     connect.types("88\n");
     assert_eq!(read_rest(&socket), b"88");
     // It goes on, which does not make the wait any longer.
@@ -174,7 +174,7 @@ fn the_end_of_the_input_says_88_in_our_next_turn() {
 
 #[test]
 fn the_rest_of_the_input_for_which_there_was_no_turn_is_told() {
-    let (mut connect, mut socket) = be_called(&[]);
+    let (mut connect, mut socket) = accept_connect(&[]);
     connect.types("one\ntwo\n");
     assert_eq!(text(&read_line(&socket)), "one");
     socket.write_all(b"88").unwrap();
@@ -186,7 +186,7 @@ fn the_rest_of_the_input_for_which_there_was_no_turn_is_told() {
 
 #[test]
 fn messages_without_newlines_are_understood_and_sent() {
-    let (mut connect, mut socket) = be_called(&["--wire", "unframed"]);
+    let (mut connect, mut socket) = accept_connect(&["--wire", "unframed"]);
     connect.types("hello\n");
     let mut message = [0; 32];
     std::io::Read::read_exact(&mut socket, &mut message).unwrap();
@@ -313,7 +313,7 @@ fn quiet_shows_messages_and_errors_only() {
 
 #[test]
 fn a_long_line_takes_as_many_turns_as_it_has_messages() {
-    let (mut connect, mut socket) = be_called(&["--max-line", "40"]);
+    let (mut connect, mut socket) = accept_connect(&["--max-line", "40"]);
     connect.types("123456789012äb88\n");
     assert_eq!(text(&read_line(&socket)), "123456789012");
     socket.write_all(b"go on\n").unwrap();
@@ -354,10 +354,10 @@ fn an_output_that_nobody_reads_ends_it_in_order_and_a_full_disk_does_not() {
         (Stdio::from(to_screen), 0, ""),
         (Stdio::from(full), 1, "cannot write the messages to standard output: No space left"),
     ] {
-        let (mut connect, mut socket) = be_called_by(|port| {
+        let (mut connect, mut socket) = accept_from(|port| {
             let mut command = threadchat(&["connect", port]);
             command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
-            Program::start_as_it_is(command)
+            Program::spawn(command)
         });
         connect.types("hello\n");
         assert_eq!(text(&read_line(&socket)), "hello");
@@ -374,10 +374,10 @@ fn an_output_that_nobody_reads_ends_it_in_order_and_a_full_disk_does_not() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_input_that_cannot_be_read_says_88_and_is_an_error() {
-    let (mut connect, socket) = be_called_by(|port| {
+    let (mut connect, socket) = accept_from(|port| {
         let mut command = threadchat(&["connect", port]);
         command.stdin(std::fs::File::open("/").unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Program::start_as_it_is(command)
+        Program::spawn(command)
     });
     assert_eq!(read_rest(&socket), b"88");
     drop(socket);
@@ -388,7 +388,7 @@ fn an_input_that_cannot_be_read_says_88_and_is_an_error() {
 #[cfg(unix)]
 #[test]
 fn the_interrupt_signal_just_ends_it() {
-    let (mut connect, socket) = be_called(&[]);
+    let (mut connect, socket) = accept_connect(&[]);
     connect.err.wait_for("...connected to");
     connect.signal(rustix::process::Signal::INT);
     assert_eq!(connect.status().code(), None);
@@ -398,7 +398,7 @@ fn the_interrupt_signal_just_ends_it() {
 #[cfg(unix)]
 #[test]
 fn foreign_text_is_harmless_to_the_terminal() {
-    let (mut terminal, mut socket) = be_called_by(|port| Program::start_at_terminal(&["connect", port]));
+    let (mut terminal, mut socket) = accept_from(|port| Program::start_at_terminal(&["connect", port]));
     terminal.out.wait_for("...connected to");
     terminal.types("hello\n");
     assert_eq!(text(&read_line(&socket)), "hello");

@@ -34,10 +34,10 @@ fn the_flags_of_what_it_inherited_are_left_alone() {
     ];
     let flags = || ours.each_ref().map(|ours| rustix::fs::fcntl_getfl(ours).unwrap());
     let before = flags();
-    let (mut connect, socket) = be_called_by(|port| {
+    let (mut connect, socket) = accept_from(|port| {
         let mut command = threadchat(&["connect", port]);
         command.stdin(keyboard).stdout(screen).stderr(notices);
-        Program::start_as_it_is(command)
+        Program::spawn(command)
     });
     (&socket).write_all(b"hello\n").unwrap();
     let mut shown = [0; 6];

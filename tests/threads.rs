@@ -43,9 +43,9 @@ fn threads_have_names_and_end_with_their_conversation() {
 #[test]
 fn a_transcript_has_a_thread_with_a_name_and_without_one_there_is_none() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let (connect, _socket) = be_called(&["--transcript", file.path().to_str().unwrap()]);
+    let (connect, _socket) = accept_connect(&["--transcript", file.path().to_str().unwrap()]);
     wait_until("it runs", || connect.threads().contains(&"transcript".to_owned()));
-    let (without, _socket) = be_called(&[]);
+    let (without, _socket) = accept_connect(&[]);
     without.err.wait_for("...connected to");
     assert!(!without.threads().contains(&"transcript".to_owned()));
 }

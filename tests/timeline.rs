@@ -56,7 +56,7 @@ fn is_self_contained(page: &str) {
 #[test]
 fn two_traces_joined_in_one_file_are_an_array_and_are_drawn_like_two() {
     let files = TempDir::new().unwrap();
-    let [a, b] = record(DESIGN, &files);
+    let [a, b] = record_traces(DESIGN, &files);
     let [one, other] = [&a, &b].map(|path| fs::read_to_string(path).unwrap());
     let joined = one.strip_suffix("]\n").unwrap().to_owned() + ",\n" + other.strip_prefix("[\n").unwrap();
     assert!(serde_json::from_str::<serde_json::Value>(&joined).unwrap().is_array());
@@ -71,7 +71,7 @@ fn two_traces_joined_in_one_file_are_an_array_and_are_drawn_like_two() {
 fn the_page_holds_every_message_of_both_directions_and_the_goodbye() {
     for design in DESIGNS {
         let files = TempDir::new().unwrap();
-        let [a, b] = record(design, &files);
+        let [a, b] = record_traces(design, &files);
         let page = page(&[&a, &b]);
         is_self_contained(&page);
         let messages = messages(&page);
@@ -101,7 +101,7 @@ const LEGEND: usize = 1;
 fn each_thread_has_a_track_and_the_select_design_has_one() {
     for design in DESIGNS {
         let files = TempDir::new().unwrap();
-        let [a, b] = record(design, &files);
+        let [a, b] = record_traces(design, &files);
         let page = page(&[&a, &b]);
         let expected: &[&str] = match *design {
             "threads" => &["stdin-reader", "socket-reader", "main", "socket-writer", "screen-writer"],
@@ -117,7 +117,7 @@ fn each_thread_has_a_track_and_the_select_design_has_one() {
 #[test]
 fn one_trace_alone_shows_its_half_of_each_message() {
     let files = TempDir::new().unwrap();
-    let [a, _] = record(DESIGN, &files);
+    let [a, _] = record_traces(DESIGN, &files);
     let page = page(&[&a]);
     assert_eq!(messages(&page).len(), 6);
     assert!(page.contains(">network</text>"));
@@ -126,7 +126,7 @@ fn one_trace_alone_shows_its_half_of_each_message() {
 #[test]
 fn a_trace_that_was_cut_short_is_drawn_with_a_note() {
     let files = TempDir::new().unwrap();
-    let [a, b] = record(DESIGN, &files);
+    let [a, b] = record_traces(DESIGN, &files);
     let whole = fs::read_to_string(&a).unwrap();
     // Cut in the middle of a line, after the first message has been shown.
     let shown = whole.find("\"what\":\"screen\",\"bytes\"").unwrap();
@@ -177,7 +177,7 @@ fn wrong_usage_is_an_error() {
 #[test]
 fn a_picture_stands_alone() {
     let files = TempDir::new().unwrap();
-    let [a, b] = record(DESIGN, &files);
+    let [a, b] = record_traces(DESIGN, &files);
     let svg = files.path().join("way.svg");
     assert!(timeline(&[&a, &b], &["--svg", svg.to_str().unwrap()]).status.success());
     let picture = fs::read_to_string(svg).unwrap();
@@ -234,7 +234,7 @@ fn a_message_is_followed_through_a_hub_to_the_other_client() {
 #[ignore = "needs chromium"]
 fn the_script_of_the_page_moves_what_has_been_drawn() {
     let files = TempDir::new().unwrap();
-    let [a, b] = record(DESIGN, &files);
+    let [a, b] = record_traces(DESIGN, &files);
     let path = files.path().join("page.html");
     assert!(timeline(&[&a, &b], &["-o", path.to_str().unwrap()]).status.success());
     let show = |hash: &str| {

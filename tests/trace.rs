@@ -95,7 +95,7 @@ impl Trace {
 /// A conversation of three lines each, and the traces of both sides.
 fn converse(design: &str) -> [Trace; 2] {
     let files = TempDir::new().unwrap();
-    record(design, &files).map(|path| Trace::open(&path))
+    record_traces(design, &files).map(|path| Trace::open(&path))
 }
 
 #[test]

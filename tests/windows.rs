@@ -42,7 +42,7 @@ fn pair(windows_serves: bool, args: &[&str]) -> (Program, Program) {
 /// Its input and output are files.
 fn with_files(mut command: Command, input: File, output: File) -> Program {
     command.stdin(input).stdout(output).stderr(Stdio::piped());
-    Program::start_as_it_is(command)
+    Program::spawn(command)
 }
 
 #[test]

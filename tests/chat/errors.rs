@@ -8,7 +8,7 @@ use std::process::Stdio;
 fn run(args: &[&str]) -> (i32, String) {
     let mut command = threadchat(args);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut program = Program::start_as_it_is(command);
+    let mut program = Program::spawn(command);
     let code = program.status().code().unwrap();
     (code, program.err.text())
 }
@@ -129,10 +129,10 @@ mod linux {
     fn a_closed_output_ends_the_program_quietly_and_cleanly() {
         let (screen, to_screen) = std::io::pipe().unwrap();
         let ours = to_screen.try_clone().unwrap();
-        let (mut connect, mut socket) = be_called_by(|port| {
+        let (mut connect, mut socket) = accept_from(|port| {
             let mut command = threadchat(&["connect", port]);
             command.stdin(Stdio::piped()).stdout(to_screen).stderr(Stdio::piped());
-            Program::start_as_it_is(command)
+            Program::spawn(command)
         });
         drop(screen);
         wait_until_nobody_reads(&ours);
@@ -145,11 +145,11 @@ mod linux {
 
     #[test]
     fn a_full_disk_under_the_output_is_an_error() {
-        let (mut connect, mut socket) = be_called_by(|port| {
+        let (mut connect, mut socket) = accept_from(|port| {
             let mut command = threadchat(&["connect", port]);
             let full = File::options().write(true).open("/dev/full").unwrap();
             command.stdin(Stdio::piped()).stdout(full).stderr(Stdio::piped());
-            Program::start_as_it_is(command)
+            Program::spawn(command)
         });
         socket.write_all(b"there is no room for this\n").unwrap();
         assert_eq!(read_rest(&socket), b"88");
@@ -160,10 +160,10 @@ mod linux {
 
     #[test]
     fn an_input_that_cannot_be_read_is_reported_and_the_conversation_goes_on() {
-        let (mut connect, mut socket) = be_called_by(|port| {
+        let (mut connect, mut socket) = accept_from(|port| {
             let mut command = threadchat(&["connect", port]);
             command.stdin(File::open("/").unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            Program::start_as_it_is(command)
+            Program::spawn(command)
         });
         connect.err.wait_for("cannot read standard input: Is a directory");
         socket.write_all(b"hello\n88\n").unwrap();

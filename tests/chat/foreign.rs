@@ -36,7 +36,7 @@ fn free_port() -> u16 {
 /// Starts it with this as its standard input.
 fn reading(input: impl Into<Stdio>, mut command: Command) -> Program {
     command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Program::start_as_it_is(command)
+    Program::spawn(command)
 }
 
 /// Our `serve`, and who calls it.

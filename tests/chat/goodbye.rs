@@ -16,7 +16,7 @@ fn serve_one(args: &[&str]) -> (Program, std::net::TcpStream) {
 
 #[test]
 fn what_is_sent_is_a_stamped_line_and_the_goodbye_is_88_and_the_end() {
-    let (mut connect, socket) = be_called(&[]);
+    let (mut connect, socket) = accept_connect(&[]);
     connect.types("hello\n88\n");
     let line = read_line(&socket);
     assert_eq!(text(&line), "hello");
@@ -31,7 +31,7 @@ fn what_is_sent_is_a_stamped_line_and_the_goodbye_is_88_and_the_end() {
 
 #[test]
 fn an_unframed_message_has_no_newline_but_a_pause_follows_it() {
-    let (mut connect, socket) = be_called(&["--wire", "unframed"]);
+    let (mut connect, socket) = accept_connect(&["--wire", "unframed"]);
     let began = Instant::now();
     connect.types("one\ntwo\n88\n");
     let (one, two) = ([0_u8; 30], [0_u8; 30]);
@@ -128,7 +128,7 @@ fn a_peer_that_disappears_without_88_is_told_and_exits_with_1() {
     serve.exits(1);
     assert!(serve.err.text().contains("without 88: their last message may be missing"));
 
-    let (mut connect, mut socket) = be_called(&[]);
+    let (mut connect, mut socket) = accept_connect(&[]);
     socket.write_all(b"and then").unwrap();
     drop(socket);
     connect.exits(1);
@@ -171,7 +171,7 @@ fn an_input_that_ends_without_a_line_listens_until_the_peer_ends_it() {
 
 #[test]
 fn with_wait_an_end_of_stream_is_no_error_and_we_go_on_sending() {
-    let (mut connect, socket) = be_called(&["--on-eof", "wait"]);
+    let (mut connect, socket) = accept_connect(&["--on-eof", "wait"]);
     socket.shutdown(Shutdown::Write).unwrap();
     connect.err.wait_for("they have finished");
     connect.types("one\n");
@@ -185,7 +185,7 @@ fn with_wait_an_end_of_stream_is_no_error_and_we_go_on_sending() {
 #[test]
 fn what_is_on_its_way_after_88_is_delivered_and_shown_as_long_as_it_moves() {
     const BYTES: usize = 30_000_000;
-    let (mut connect, mut socket) = be_called(&[]);
+    let (mut connect, mut socket) = accept_connect(&[]);
     // More than fits anywhere on the way, said before their 88 is read.
     let line = [&[b'x'; 99][..], b"\n"].concat();
     thread::scope(|scope| {
@@ -201,7 +201,7 @@ fn what_is_on_its_way_after_88_is_delivered_and_shown_as_long_as_it_moves() {
 
 #[test]
 fn what_they_send_after_our_88_does_not_reset_the_connection_before_they_read_it() {
-    let (mut connect, mut socket) = be_called(&[]);
+    let (mut connect, mut socket) = accept_connect(&[]);
     connect.types("hello\n88\n");
     // Unread by anybody when the goodbye is said.
     socket.write_all(&vec![b'x'; 1_000_000]).unwrap();

@@ -188,7 +188,7 @@ fn who_calls_while_the_program_is_ending_gets_a_goodbye_too() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut command = threadchat(&["serve", "0", "--once"]);
     command.stdin(Stdio::piped()).stdout(writer).stderr(Stdio::piped());
-    let (mut serve, port) = Program::start_as_it_is(command).with_port();
+    let (mut serve, port) = Program::spawn(command).with_port();
     let mut first = call(port);
     // More than the screen takes, so that the end has to wait for it.
     first.write_all(&b"a line\n".repeat(20_000)).unwrap();
@@ -245,7 +245,7 @@ fn what_was_not_delivered_is_counted_and_not_passed_to_the_next_caller() {
         input.write_all(b"for the last\n").unwrap();
         input
     });
-    wait_until_it_stands_still("no more is taken", || typed.load(Ordering::Relaxed));
+    wait_until_stable("no more is taken", || typed.load(Ordering::Relaxed));
     // With what it has not read: a reset.
     drop(stuck);
     serve.err.wait_for("not delivered");

@@ -45,7 +45,7 @@ fn a_signal_ends_a_connect_that_is_still_trying() {
 
 #[test]
 fn a_second_signal_does_not_wait() {
-    let (mut connect, socket) = be_called(&[]);
+    let (mut connect, socket) = accept_connect(&[]);
     connect.err.wait_for("...connected to");
     connect.signal(Signal::INT);
     connect.err.wait_for("said 88 for you");
@@ -57,7 +57,7 @@ fn a_second_signal_does_not_wait() {
 #[test]
 fn a_signal_that_was_ignored_stays_ignored() {
     let (mut connect, mut socket) =
-        be_called_by(|port| Program::start(threadchat_after("trap '' HUP", &["connect", port])));
+        accept_from(|port| Program::start(threadchat_after("trap '' HUP", &["connect", port])));
     connect.err.wait_for("...connected to");
     connect.signal(Signal::HUP);
     socket.write_all(b"hello\n88\n").unwrap();

@@ -16,7 +16,7 @@ fn type_endlessly(mut input: Box<dyn Write + Send>) -> JoinHandle<()> {
 
 #[test]
 fn a_peer_that_does_not_read_is_still_heard() {
-    let (mut connect, mut socket) = be_called(&[]);
+    let (mut connect, mut socket) = accept_connect(&[]);
     let typing = type_endlessly(connect.stdin.take().unwrap());
     #[cfg(target_os = "linux")]
     connect.wait_until_it_stops_reading();
@@ -31,7 +31,7 @@ fn a_peer_that_does_not_read_is_still_heard() {
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_is_bounded_also_for_a_peer_that_does_not_read_a_flood_of_empty_lines() {
-    let (mut connect, _socket) = be_called(&[]);
+    let (mut connect, _socket) = accept_connect(&[]);
     let mut input = connect.stdin.take().unwrap();
     let typing = thread::spawn(move || while input.write_all(&[b'\n'; 65_536]).is_ok() {});
     connect.wait_until_it_stops_reading();
@@ -43,7 +43,7 @@ fn memory_is_bounded_also_for_a_peer_that_does_not_read_a_flood_of_empty_lines()
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_is_bounded_also_for_a_file_of_empty_lines() {
-    let (connect, mut socket) = be_called_with_file(&[b'\n'; 5_000_000], &[]);
+    let (connect, mut socket) = accept_connect_with_file(&[b'\n'; 5_000_000], &[]);
     let (mut heard, mut part) = (0, vec![0; 1 << 20]);
     while let read @ 1.. = socket.read(&mut part).unwrap() {
         heard += read;
@@ -72,7 +72,7 @@ fn a_flood_of_tiny_lines_does_not_keep_a_signal_or_a_second_caller_waiting() {
 
 #[test]
 fn a_goodbye_to_a_peer_that_does_not_read_ends_with_the_number_of_lines_that_were_not_delivered() {
-    let (mut connect, mut socket) = be_called_with_file(&LINE.repeat(500_000), &[]);
+    let (mut connect, mut socket) = accept_connect_with_file(&LINE.repeat(500_000), &[]);
     #[cfg(target_os = "linux")]
     connect.wait_until_it_stops_reading();
     socket.write_all(b"88\n").unwrap();
@@ -83,7 +83,7 @@ fn a_goodbye_to_a_peer_that_does_not_read_ends_with_the_number_of_lines_that_wer
 
 #[test]
 fn a_peer_that_reads_slowly_gets_all_of_it_after_the_goodbye() {
-    let (mut connect, mut socket) = be_called(&[]);
+    let (mut connect, mut socket) = accept_connect(&[]);
     let lines = LINE.repeat(100_000);
     let mut input = connect.stdin.take().unwrap();
     let typing = thread::spawn(move || input.write_all(&lines).unwrap());
@@ -107,10 +107,10 @@ fn a_peer_that_reads_slowly_gets_all_of_it_after_the_goodbye() {
 /// A `connect` whose screen is a pipe that is not read yet, and the connection.
 fn be_called_with_a_stuck_screen() -> (Program, std::net::TcpStream, std::io::PipeReader) {
     let (screen, to_screen) = std::io::pipe().unwrap();
-    let (connect, socket) = be_called_by(|port| {
+    let (connect, socket) = accept_from(|port| {
         let mut command = threadchat(&["connect", port]);
         command.stdin(Stdio::piped()).stdout(to_screen).stderr(Stdio::piped());
-        Program::start_as_it_is(command)
+        Program::spawn(command)
     });
     (connect, socket, screen)
 }
@@ -175,10 +175,10 @@ fn notices_are_told_while_the_screen_is_stuck() {
 #[test]
 fn a_stuck_standard_error_holds_nothing_up() {
     let (notices, to_notices) = std::io::pipe().unwrap();
-    let (mut connect, mut socket) = be_called_by(|port| {
+    let (mut connect, mut socket) = accept_from(|port| {
         let mut command = threadchat(&["connect", "-v", port]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(to_notices);
-        Program::start_as_it_is(command)
+        Program::spawn(command)
     });
     // With -v each of them is told of several times, which is more than the pipe takes.
     for n in 0..2000 {

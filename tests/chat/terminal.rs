@@ -5,7 +5,7 @@ use std::io::Write;
 
 /// A `connect` at a terminal, and the connection.
 fn be_called_at_terminal(args: &[&str]) -> (Program, std::net::TcpStream) {
-    be_called_by(|port| Program::start_at_terminal(&[&["connect", port, "--plain"], args].concat()))
+    accept_from(|port| Program::start_at_terminal(&[&["connect", port, "--plain"], args].concat()))
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_terminal_that_is_gone_ends_the_program() {
     let port = listener.local_addr().unwrap().port().to_string();
     let (terminal, pts) = pty_process::blocking::open().unwrap();
     let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat"));
-    let_signals_through();
+    reset_ignored_signals();
     let command = command.args(with_design(&["connect", &port, "--plain"]));
     let mut connect = command.spawn(pts).unwrap();
     let (mut socket, _) = listener.accept().unwrap();

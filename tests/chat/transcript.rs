@@ -56,7 +56,7 @@ fn only<'a>(entries: &'a [Value], event: &str) -> Vec<&'a Value> {
 
 /// A `connect` with a transcript there, connected to this test.
 fn be_called_on_record(file: &Path) -> (Program, std::net::TcpStream) {
-    let (connect, socket) = be_called(&["--transcript", file.to_str().unwrap()]);
+    let (connect, socket) = accept_connect(&["--transcript", file.to_str().unwrap()]);
     connect.err.wait_for("...connected to");
     (connect, socket)
 }
@@ -95,7 +95,8 @@ fn both_sides_record_what_was_said_in_both_directions() {
 #[test]
 fn messages_that_are_not_utf_8_are_recorded_as_base64_and_what_is_cut_as_it_was_cut() {
     let (_directory, file) = new_file();
-    let (mut connect, mut socket) = be_called(&["--max-line", "32", "--transcript", file.to_str().unwrap()]);
+    let (mut connect, mut socket) =
+        accept_connect(&["--max-line", "32", "--transcript", file.to_str().unwrap()]);
     socket.write_all(b"\xff\xfe\r\n\r\n0123456789012345678901234567890123456789\n").unwrap();
     connect.out.wait_until("all of it", |out| out.ends_with(b"\n23456789\n"));
     connect.types(b"\x80\n1234567\n");
@@ -127,7 +128,7 @@ fn messages_that_are_not_utf_8_are_recorded_as_base64_and_what_is_cut_as_it_was_
 #[test]
 fn at_a_terminal_messages_are_recorded_as_they_came_and_not_as_they_are_shown() {
     let (_directory, file) = new_file();
-    let (mut terminal, mut socket) = be_called_by(|port| {
+    let (mut terminal, mut socket) = accept_from(|port| {
         Program::start_at_terminal(&["connect", port, "--plain", "--transcript", file.to_str().unwrap()])
     });
     terminal.out.wait_for("...connected to");
@@ -437,7 +438,7 @@ mod linux {
     #[test]
     fn lines_typed_at_a_terminal_are_refused_while_the_transcript_is_stuck_and_88_works() {
         let (_directory, pipe) = new_pipe();
-        let (mut terminal, socket) = be_called_by(|port| {
+        let (mut terminal, socket) = accept_from(|port| {
             Program::start_at_terminal(&["connect", port, "--plain", "--transcript", pipe.to_str().unwrap()])
         });
         terminal.out.wait_for("...connected to");
@@ -460,7 +461,7 @@ mod linux {
         let (_directory, file) = new_file();
         let lines = [&[b'x'; 499][..], b"\n"].concat().repeat(60_000);
         let (mut connect, mut socket) =
-            be_called_with_file(&lines, &["--transcript", file.to_str().unwrap()]);
+            accept_connect_with_file(&lines, &["--transcript", file.to_str().unwrap()]);
         connect.wait_until_it_stops_reading();
         socket.write_all(b"88\n").unwrap();
         connect.exits(1);
@@ -479,10 +480,10 @@ mod linux {
 
     #[test]
     fn standard_error_may_be_the_transcript() {
-        let (mut connect, mut socket) = be_called_by(|port| {
+        let (mut connect, mut socket) = accept_from(|port| {
             let mut command = threadchat(&["connect", "-q", port, "--transcript", "/dev/stderr"]);
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            Program::start_as_it_is(command)
+            Program::spawn(command)
         });
         socket.write_all(b"hello\n88\n").unwrap();
         drop(socket);

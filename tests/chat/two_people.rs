@@ -107,18 +107,18 @@ fn a_file_goes_to_somebody_who_only_listens_in_either_direction() {
     };
     let texts = |heard: &str| heard.lines().map(|line| format!("{}\n", text(line))).collect::<String>();
 
-    let serving = Program::start_as_it_is(listening(threadchat(&["serve", "--once", "0"])));
+    let serving = Program::spawn(listening(threadchat(&["serve", "--once", "0"])));
     let (mut serve, port) = serving.with_port();
     let port = port.to_string();
-    let mut connect = Program::start_as_it_is(from_file(threadchat(&["connect", &port])));
+    let mut connect = Program::spawn(from_file(threadchat(&["connect", &port])));
     connect.exits(0);
     serve.exits(0);
     assert_eq!(texts(&serve.out.text()), lines);
 
-    let serving = Program::start_as_it_is(from_file(threadchat(&["serve", "--once", "0"])));
+    let serving = Program::spawn(from_file(threadchat(&["serve", "--once", "0"])));
     let (mut serve, port) = serving.with_port();
     let port = port.to_string();
-    let mut connect = Program::start_as_it_is(listening(threadchat(&["connect", &port])));
+    let mut connect = Program::spawn(listening(threadchat(&["connect", &port])));
     connect.exits(0);
     serve.exits(0);
     assert_eq!(texts(&connect.out.text()), lines);
@@ -194,7 +194,7 @@ fn whoever_finishes_first_ends_it_and_the_other_hears_that_its_input_was_cut_sho
 #[cfg(unix)]
 #[test]
 fn stamps_honour_tz() {
-    let (mut connect, socket) = be_called_by(|port| {
+    let (mut connect, socket) = accept_from(|port| {
         let mut command = threadchat(&["connect", port]);
         command.env("TZ", "XYZ-13");
         Program::start(command)

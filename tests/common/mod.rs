@@ -1,6 +1,6 @@
-//! Real processes, and waiting for what they say. Nothing here depends on the machine being fast: each wait is
-//! for a condition, and fails with everything that was said after a generous limit. Which design is tested, each test
-//! binary says in its `DESIGN`.
+//! Starts real processes and waits for their output. Nothing here depends on the speed of the machine: each wait is
+//! for a condition, and after a generous limit it fails and shows all output so far. Each test binary names the design
+//! under test in its `DESIGN`.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test fails.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// A running `threadchat`, or another program to talk to. Killed when dropped.
+/// A running `threadchat` or a foreign peer. Killed when dropped.
 pub struct Program {
     child: Child,
     pub stdin: Option<Box<dyn Write + Send>>,
@@ -25,7 +25,7 @@ pub struct Program {
     pub err: Captured,
 }
 
-/// These arguments, and where there is a design to choose and none among them the one that is tested.
+/// Adds `--design` with the design under test, if the command has that option and `args` does not set it.
 pub fn with_design<'a>(args: &[&'a str]) -> Vec<&'a str> {
     let may_choose =
         matches!(args.first(), Some(&("serve" | "connect" | "hub"))) && !args.contains(&"--design");
@@ -33,11 +33,10 @@ pub fn with_design<'a>(args: &[&'a str]) -> Vec<&'a str> {
     [args, design].concat()
 }
 
-/// What Wine takes of the memory of a program that it runs, about, in bytes.
+/// Roughly how many bytes of memory Wine itself uses in a program that it runs.
 const WINE: usize = 100 << 20;
 
-/// The program that is tested. With `THREADCHAT_WINDOWS` in the environment that is a Windows one of this name, which Wine
-/// runs.
+/// The program under test. If the environment variable `THREADCHAT_WINDOWS` names a Windows program, Wine runs that one.
 fn program() -> Command {
     let Some(windows) = std::env::var_os("THREADCHAT_WINDOWS") else { return native(&[]) };
     let mut command = Command::new("wine");
@@ -45,21 +44,21 @@ fn program() -> Command {
     command
 }
 
-/// `threadchat` with these arguments, to be changed before it is started.
+/// The command for `threadchat` with these arguments, not started yet.
 pub fn threadchat(args: &[&str]) -> Command {
     let mut command = program();
     command.args(with_design(args));
     command
 }
 
-/// `threadchat` as it was built for this machine, whichever is tested.
+/// `threadchat` as built for this machine, even while the Windows program is tested.
 pub fn native(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_threadchat"));
     command.args(args);
     command
 }
 
-/// The one that is tested, started by a shell that does something first.
+/// `threadchat`, started by a shell that runs the command `first` before it.
 #[cfg(unix)]
 pub fn threadchat_after(first: &str, args: &[&str]) -> Command {
     let mut command = Command::new("sh");
@@ -73,12 +72,12 @@ pub fn serve(args: &[&str]) -> (Program, u16) {
     serve_with(threadchat(&[&["serve", "0"], args].concat()))
 }
 
-/// The same for a command that was prepared.
+/// Starts a prepared `serve` command, and returns its port too.
 pub fn serve_with(command: Command) -> (Program, u16) {
     Program::start(command).with_port()
 }
 
-/// `threadchat connect` to that port, connected.
+/// `threadchat connect` to that port. Waits until it is connected, unless it is quiet.
 pub fn connect(port: u16, args: &[&str]) -> Program {
     let port = port.to_string();
     let program = Program::start(threadchat(&[&["connect", &port], args].concat()));
@@ -88,8 +87,8 @@ pub fn connect(port: u16, args: &[&str]) -> Program {
     program
 }
 
-/// A conversation of three lines each, and the traces of both sides.
-pub fn record(design: &str, files: &tempfile::TempDir) -> [std::path::PathBuf; 2] {
+/// Runs a conversation of three lines from each side, and returns the paths of both traces.
+pub fn record_traces(design: &str, files: &tempfile::TempDir) -> [std::path::PathBuf; 2] {
     let [a, b] = ["a.json", "b.json"].map(|name| files.path().join(name));
     let options = |path| ["--design", design, "--trace", path];
     let listening = options(a.to_str().unwrap());
@@ -107,7 +106,7 @@ pub fn record(design: &str, files: &tempfile::TempDir) -> [std::path::PathBuf; 2
     [a, b]
 }
 
-/// A connection to that port, as of a peer which is this test.
+/// Connects this test to that port as a peer.
 pub fn call(port: u16) -> TcpStream {
     let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
@@ -115,26 +114,26 @@ pub fn call(port: u16) -> TcpStream {
     socket
 }
 
-/// A `threadchat connect` that called this test, and the connection to it.
-pub fn be_called(args: &[&str]) -> (Program, TcpStream) {
-    be_called_by(|port| Program::start(threadchat(&[&["connect", port], args].concat())))
+/// Starts `threadchat connect` to a port of this test, and accepts its connection.
+pub fn accept_connect(args: &[&str]) -> (Program, TcpStream) {
+    accept_from(|port| Program::start(threadchat(&[&["connect", port], args].concat())))
 }
 
-/// The same for one whose input is a file. Of that it reads much at once: if it cannot get rid of it, there is always
-/// more on its way than the system's buffers happen to take later.
-pub fn be_called_with_file(contents: &[u8], args: &[&str]) -> (Program, TcpStream) {
+/// Like `accept_connect`, with a file as its input. The program reads much of a file at once, so if it cannot pass it
+/// on, it always holds more than the system's buffers may accept later.
+pub fn accept_connect_with_file(contents: &[u8], args: &[&str]) -> (Program, TcpStream) {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(contents).unwrap();
     std::io::Seek::rewind(&mut file).unwrap();
-    be_called_by(|port| {
+    accept_from(|port| {
         let mut command = threadchat(&[&["connect", port], args].concat());
         command.stdin(file).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Program::start_as_it_is(command)
+        Program::spawn(command)
     })
 }
 
-/// The same for a program that is started when the port is known.
-pub fn be_called_by(start: impl FnOnce(&str) -> Program) -> (Program, TcpStream) {
+/// Like `accept_connect`, for a program that `start` starts with the port to connect to.
+pub fn accept_from(start: impl FnOnce(&str) -> Program) -> (Program, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let program = start(&port);
@@ -144,7 +143,7 @@ pub fn be_called_by(start: impl FnOnce(&str) -> Program) -> (Program, TcpStream)
     (program, socket)
 }
 
-/// A port of this machine at which calls are not answered: its listener accepts none, and no more can wait.
+/// A port on this machine that answers no calls: its listener accepts none, and its backlog is full.
 #[cfg(target_os = "linux")]
 pub struct SilentListener {
     pub port: String,
@@ -164,14 +163,14 @@ impl SilentListener {
         Self { port: address.port().to_string(), _listener: listener, _waiting: waiting }
     }
 
-    /// Waits until somebody calls: the system shows a connection to the port that has asked (SYN_SENT) and got no answer.
+    /// Waits until somebody calls: the system then lists a connection to the port in the state SYN_SENT.
     pub fn wait_until_called(&self) {
         let port = format!(":{:04X} 02 ", self.port.parse::<u16>().unwrap());
         wait_until("somebody calls", || std::fs::read_to_string("/proc/net/tcp").unwrap().contains(&port));
     }
 }
 
-/// Reads exactly as many bytes as `expected` has, and compares.
+/// Reads as many bytes as `expected` has, and compares.
 #[track_caller]
 pub fn expect_bytes(mut socket: &TcpStream, expected: &[u8]) {
     let mut bytes = vec![0; expected.len()];
@@ -179,7 +178,6 @@ pub fn expect_bytes(mut socket: &TcpStream, expected: &[u8]) {
     assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(expected));
 }
 
-/// Reads a line.
 #[track_caller]
 pub fn read_line(mut socket: &TcpStream) -> String {
     let (mut line, mut byte) = (Vec::new(), [0]);
@@ -192,14 +190,13 @@ pub fn read_line(mut socket: &TcpStream) -> String {
     }
 }
 
-/// Reads to the end of the stream.
 pub fn read_rest(mut socket: &TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     socket.read_to_end(&mut rest).unwrap();
     rest
 }
 
-/// Without its stamp, of which it is checked that there is one.
+/// The text of a message without its stamp. Fails if it has no stamp.
 #[track_caller]
 pub fn text(message: &str) -> &str {
     let (stamp, text) = message.split_at_checked(27).unwrap_or_else(|| panic!("no stamp: {message:?}"));
@@ -208,16 +205,16 @@ pub fn text(message: &str) -> &str {
 }
 
 impl Program {
-    /// Starts it with pipes for its input and outputs.
+    /// Starts the command with pipes for its input and outputs.
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self::start_as_it_is(command)
+        Self::spawn(command)
     }
 
-    /// Starts it with the input and outputs that were chosen.
-    pub fn start_as_it_is(mut command: Command) -> Self {
+    /// Starts the command with the input and outputs that it already has.
+    pub fn spawn(mut command: Command) -> Self {
         #[cfg(unix)]
-        let_signals_through();
+        reset_ignored_signals();
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self {
             stdin: child.stdin.take().map(|stdin| Box::new(stdin) as _),
@@ -227,25 +224,25 @@ impl Program {
         }
     }
 
-    /// Starts `threadchat` at a terminal of its own: what is typed goes there, and what is seen is in `out`.
+    /// Starts `threadchat` at a terminal of its own: `types` types there, and `out` captures what it shows.
     #[cfg(unix)]
     pub fn start_at_terminal(args: &[&str]) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(pty_process::Size::new(24, 200)).unwrap();
         let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat"));
-        // What the terminal can must not depend on where the tests run.
+        // The tests must not depend on the terminal from which they are run.
         let command = command.args(with_design(args)).env("TERM", "xterm").env("NO_COLOR", "1");
-        let_signals_through();
+        reset_ignored_signals();
         let child = command.spawn(pts).unwrap();
         let keyboard = std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().unwrap();
         let out = Captured::start(std::fs::File::from(keyboard.try_clone().unwrap()));
         Self { stdin: Some(Box::new(std::fs::File::from(keyboard))), out, err: Captured::default(), child }
     }
 
-    /// A `serve`, and the port on which it says that it listens.
+    /// The program and the port on which it reports that it listens.
     pub fn with_port(self) -> (Self, u16) {
-        let told = self.err.wait_for("listening on ");
-        let address = told.split("listening on ").nth(1).unwrap().split([' ', '\n']).next().unwrap();
+        let stderr = self.err.wait_for("listening on ");
+        let address = stderr.split("listening on ").nth(1).unwrap().split([' ', '\n']).next().unwrap();
         let port = address.parse::<SocketAddr>().unwrap().port();
         (self, port)
     }
@@ -254,13 +251,11 @@ impl Program {
         self.child.id()
     }
 
-    /// Types these bytes.
     #[track_caller]
     pub fn types(&mut self, bytes: impl AsRef<[u8]>) {
         self.stdin.as_mut().expect("its input has ended").write_all(bytes.as_ref()).unwrap();
     }
 
-    /// Ends its input.
     pub fn ends_input(&mut self) {
         self.stdin = None;
     }
@@ -270,12 +265,11 @@ impl Program {
         self.child.wait().unwrap();
     }
 
-    /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for its end, and for all it said.
+    /// Waits until it exits and all its output is captured.
     #[track_caller]
     pub fn status(&mut self) -> ExitStatus {
         let began = Instant::now();
@@ -286,19 +280,18 @@ impl Program {
                 return status;
             }
             let said = (self.out.text(), self.err.text());
-            assert!(began.elapsed() < LIMIT, "it does not end; it said {said:?}");
+            assert!(began.elapsed() < LIMIT, "it does not exit; it said {said:?}");
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Waits for its end with this exit code.
+    /// Waits until it exits, and checks the exit code.
     #[track_caller]
     pub fn exits(&mut self, code: i32) {
         let status = self.status();
         assert_eq!(status.code(), Some(code), "it said {:?}", self.err.text());
     }
 
-    /// Sends it a signal.
     #[cfg(unix)]
     #[track_caller]
     pub fn signal(&self, signal: rustix::process::Signal) {
@@ -306,13 +299,13 @@ impl Program {
         rustix::process::kill_process(process, signal).unwrap();
     }
 
-    /// The most memory it ever had resident, in bytes.
+    /// Its maximum resident memory so far, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> usize {
         self.memory("VmHWM:")
     }
 
-    /// The memory it has resident now, in bytes.
+    /// Its resident memory now, in bytes.
     #[cfg(target_os = "linux")]
     pub fn resident_memory(&self) -> usize {
         self.memory("VmRSS:")
@@ -326,21 +319,21 @@ impl Program {
         (line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024).saturating_sub(wine)
     }
 
-    /// How many descriptors it has open.
+    /// The number of its open descriptors.
     #[cfg(target_os = "linux")]
     pub fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
     }
 
-    /// How many bytes it has read so far, from anywhere.
+    /// The number of bytes it has read so far, from any source.
     #[cfg(target_os = "linux")]
     fn bytes_read(&self) -> u64 {
         let io = std::fs::read_to_string(format!("/proc/{}/io", self.id())).unwrap();
         io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 
-    /// Waits until it has not read anything for a while although it was never waiting for a processor: nothing tells
-    /// from outside that it never will. The test's own threads get one meanwhile, too: who writes to it is stuck.
+    /// Waits until it has read nothing for a while although all its threads slept. Nothing outside shows that it will
+    /// never read again, so this is the best sign there is. By then, the thread of the test that writes to it is stuck.
     #[cfg(target_os = "linux")]
     #[track_caller]
     pub fn wait_until_it_stops_reading(&self) {
@@ -354,17 +347,17 @@ impl Program {
         });
     }
 
-    /// Whether all its threads wait for something.
+    /// Whether all its threads sleep.
     #[cfg(target_os = "linux")]
     fn sleeps(&self) -> bool {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
         let stat = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("stat")).ok();
-        // The state stands behind the name.
+        // The state follows the name, which is in parentheses.
         let sleeps = |stat: String| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'));
         tasks.filter_map(Result::ok).filter_map(stat).all(sleeps)
     }
 
-    /// The names of its threads, sorted; the main thread is called `threadchat`.
+    /// The names of its threads, sorted. The main thread is called `threadchat`.
     #[cfg(target_os = "linux")]
     pub fn threads(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
@@ -377,10 +370,10 @@ impl Program {
     }
 }
 
-/// Where tests run in the background, or under `nohup`, signals may be ignored, and a program that is started there would
-/// ignore them, too. One that is handled here has its default there.
+/// Signals may be ignored where tests run in the background or under `nohup`, and a child would inherit that. A signal
+/// that has a handler here gets its default action in the child.
 #[cfg(unix)]
-pub fn let_signals_through() {
+pub fn reset_ignored_signals() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -398,7 +391,7 @@ impl Drop for Program {
     }
 }
 
-/// What a program has said so far on one of its outputs.
+/// What a program has written so far to one of its outputs.
 #[derive(Default)]
 pub struct Captured {
     said: Arc<(Mutex<Said>, Condvar)>,
@@ -431,20 +424,20 @@ impl Captured {
         Self { said, thread: Some(thread) }
     }
 
-    /// Waits until what was said satisfies a condition; the bytes then.
+    /// Waits until the output satisfies a condition, and returns the output.
     #[track_caller]
     pub fn wait_until(&self, what: &str, condition: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let (mut said, began) = (self.said.0.lock().unwrap(), Instant::now());
         while !condition(&said.bytes) {
             let tail = String::from_utf8_lossy(&said.bytes[said.bytes.len().saturating_sub(2000)..]);
-            assert!(!said.ended, "it ended without {what}; it said {tail:?}");
-            assert!(began.elapsed() < LIMIT, "waited in vain for {what}; it said {tail:?}");
+            assert!(!said.ended, "the output ended without {what}; it said {tail:?}");
+            assert!(began.elapsed() < LIMIT, "timed out waiting for {what}; it said {tail:?}");
             said = self.said.1.wait_timeout(said, Duration::from_secs(1)).unwrap().0;
         }
         said.bytes.clone()
     }
 
-    /// Waits until it has said this; all it has said then, up to the end of that line.
+    /// Waits until the output contains a line with `what`, and returns the output.
     #[track_caller]
     pub fn wait_for(&self, what: &str) -> String {
         let complete = |bytes: &[u8]| {
@@ -454,14 +447,14 @@ impl Captured {
         String::from_utf8_lossy(&self.wait_until(&format!("{what:?}"), complete)).into_owned()
     }
 
-    /// Waits until it has said this so many times; all it has said then.
+    /// Waits until the output contains `what` at least `count` times, and returns the output.
     #[track_caller]
     pub fn wait_for_times(&self, count: usize, what: &str) -> String {
         let complete = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches(what).count() >= count;
         String::from_utf8_lossy(&self.wait_until(&format!("{count} times {what:?}"), complete)).into_owned()
     }
 
-    /// Waits until it has said so many lines; their texts, without stamps.
+    /// Waits until the output has at least `count` lines, and returns the lines without their stamps.
     #[track_caller]
     pub fn wait_for_texts(&self, count: usize) -> Vec<String> {
         let lines = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\n').count();
@@ -469,17 +462,15 @@ impl Captured {
         String::from_utf8(said).unwrap().lines().map(|line| text(line).to_owned()).collect()
     }
 
-    /// What it has said so far.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 
-    /// What it has said so far.
     pub fn bytes(&self) -> Vec<u8> {
         self.said.0.lock().unwrap().bytes.clone()
     }
 
-    /// Waits for the end of the output.
+    /// Waits until the output ends.
     fn join(&mut self) {
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
@@ -487,9 +478,9 @@ impl Captured {
     }
 }
 
-/// Waits until a count that has begun has stood still for a while; the count then.
+/// Waits until a count is above zero and has not changed for a while, and returns it.
 #[track_caller]
-pub fn wait_until_it_stands_still(what: &str, count: impl Fn() -> usize) -> usize {
+pub fn wait_until_stable(what: &str, count: impl Fn() -> usize) -> usize {
     let mut last = (0, Instant::now());
     wait_until(what, || {
         let now = count();
@@ -501,18 +492,17 @@ pub fn wait_until_it_stands_still(what: &str, count: impl Fn() -> usize) -> usiz
     last.0
 }
 
-/// Waits until a condition holds.
 #[track_caller]
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let began = Instant::now();
     while !condition() {
-        assert!(began.elapsed() < LIMIT, "waited in vain until {what}");
+        assert!(began.elapsed() < LIMIT, "timed out waiting until {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Waits until the other end of a pipe is closed everywhere: a process that another test is just starting has it, too,
-/// for a moment.
+/// Waits until the other end of a pipe is closed everywhere. A process that another test is starting holds it, too, for
+/// a moment.
 #[cfg(unix)]
 #[track_caller]
 pub fn wait_until_nobody_reads(pipe: &std::io::PipeWriter) {

@@ -1,6 +1,6 @@
-//! A program at a terminal, and the screen of that as a terminal emulator draws it.
+//! A program at a terminal, and its screen as a terminal emulator draws it.
 
-use super::{LIMIT, let_signals_through};
+use super::{LIMIT, reset_ignored_signals};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A program at a terminal, and what is seen there.
+/// A program at a terminal, with its screen. Killed when dropped.
 pub struct Terminal {
     pub child: Child,
     pub pty: OwnedFd,
@@ -35,7 +35,7 @@ impl Terminal {
         pty.resize(pty_process::Size::new(rows, columns)).unwrap();
         let command = pty_process::blocking::Command::new(program).args(args).env("TERM", "xterm");
         let command = command.env("NO_COLOR", "1").envs(env.iter().copied());
-        let_signals_through();
+        reset_ignored_signals();
         let child = command.spawn(pts).unwrap();
         let pty = pty.as_fd().try_clone_to_owned().unwrap();
         let screen = Arc::new(Mutex::new(vt100::Parser::new(nonzero(rows), nonzero(columns), 10_000)));
@@ -49,13 +49,13 @@ impl Terminal {
         (&self.keys).write_all(keys.as_bytes()).unwrap();
     }
 
-    /// The lines that are seen, without the space at the end of each, and the empty ones at the end.
+    /// The lines on the screen, without the spaces at their ends and without the empty lines at the bottom.
     pub fn seen(&self) -> String {
         let contents = self.screen.lock().unwrap().screen().contents();
         contents.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
     }
 
-    /// Waits until the screen satisfies a condition.
+    /// Waits until the screen satisfies a condition, and returns its lines.
     #[track_caller]
     pub fn wait_until(&self, what: &str, condition: impl Fn(&str) -> bool) -> String {
         let began = Instant::now();
@@ -64,14 +64,14 @@ impl Terminal {
             if condition(&seen) {
                 return seen;
             }
-            assert!(began.elapsed() < LIMIT, "waited in vain for {what}; seen:\n{seen}");
+            assert!(began.elapsed() < LIMIT, "timed out waiting for {what}; seen:\n{seen}");
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Waits until this is at the end of what is seen.
+    /// Waits until the screen ends with `text`.
     #[track_caller]
-    pub fn ends_with(&self, text: &str) {
+    pub fn wait_for_end(&self, text: &str) {
         self.wait_until(&format!("{text:?} at the end"), |seen| seen.ends_with(text));
     }
 
@@ -85,7 +85,7 @@ impl Terminal {
     pub fn exits(&mut self, code: i32) {
         let began = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
-            assert!(began.elapsed() < LIMIT, "it does not end; seen:\n{}", self.seen());
+            assert!(began.elapsed() < LIMIT, "it does not exit; seen:\n{}", self.seen());
             thread::sleep(Duration::from_millis(5));
         }
         assert_eq!(self.child.wait().unwrap().code(), Some(code), "seen:\n{}", self.seen());
@@ -103,7 +103,7 @@ fn nonzero(number: u16) -> NonZero<u16> {
     NonZero::new(number).unwrap()
 }
 
-/// Draws what comes, and answers the question where the cursor is, as a terminal does.
+/// Draws the output, and reports the position of the cursor when asked, as a terminal does.
 fn emulate(mut from: File, screen: &Mutex<vt100::Parser>) {
     const QUESTION: &[u8] = b"\x1b[6n";
     let (mut bytes, mut rest) = (vec![0; 64 * 1024], Vec::new());
@@ -116,7 +116,7 @@ fn emulate(mut from: File, screen: &Mutex<vt100::Parser>) {
             let _ = from.write_all(format!("\x1b[{};{}R", row + 1, column + 1).as_bytes());
             rest.drain(..at + QUESTION.len());
         }
-        // The beginning of a question waits for its end.
+        // A question may arrive in two reads: keep its beginning until then.
         let keep = (1..QUESTION.len()).rev().find(|len| rest.ends_with(&QUESTION[..*len])).unwrap_or(0);
         screen.lock().unwrap().process(&rest[..rest.len() - keep]);
         rest.drain(..rest.len() - keep);

@@ -154,7 +154,7 @@ fn a_pipe_of_lines_arrives_line_by_line() {
     std::io::Seek::rewind(&mut file).unwrap();
     let mut command: Command = threadchat(&["connect", &port.to_string()]);
     command.stdin(file).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Program::start_as_it_is(command).exits(0);
+    Program::spawn(command).exits(0);
     let before = bob.hears_until("* user2 left");
     assert_eq!(before[1..], ["<user2> one", "<user2> two", "<user2> ", "<user2> three"]);
 }

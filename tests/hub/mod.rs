@@ -57,7 +57,7 @@ pub fn hub_with<const N: usize>(args: &[&str], names: [&str; N]) -> (Program, [C
 pub fn run(args: &[&str]) -> (i32, String) {
     let mut command = threadchat(&[&["hub"], args].concat());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut program = Program::start_as_it_is(command);
+    let mut program = Program::spawn(command);
     let code = program.status().code().unwrap();
     (code, program.err.text())
 }

@@ -132,7 +132,7 @@ fn the_end_of_the_operators_input_counts_as_88() {
 fn a_hub_that_never_read_a_line_continues_after_the_end_of_its_input() {
     let mut command = threadchat(&["hub", "0"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let (mut hub, port) = Program::start_as_it_is(command).with_port();
+    let (mut hub, port) = Program::spawn(command).with_port();
     let (mut bob, mut alice) = (Client::joins_as(port, "bob"), Client::joins_as(port, "alice"));
     bob.says("hello");
     alice.hears("<bob> hello");

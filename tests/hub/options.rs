@@ -78,7 +78,7 @@ fn a_quiet_hub_reports_its_port_and_shows_the_chat() {
 fn help_lists_the_options() {
     let mut command = threadchat(&["hub", "--help"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut program = Program::start_as_it_is(command);
+    let mut program = Program::spawn(command);
     program.exits(0);
     for option in [
         "--design",

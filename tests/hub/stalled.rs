@@ -134,7 +134,7 @@ fn held_up(alice: impl FnOnce(Client, &AtomicUsize) -> Vec<String> + Send + 'sta
         // Not everything is accepted if the hub ends.
         let _ = voice.write_all(lines.as_bytes());
     });
-    let heard = wait_until_it_stands_still("the room is held up", || heard.load(Ordering::Relaxed));
+    let heard = wait_until_stable("the room is held up", || heard.load(Ordering::Relaxed));
     assert!(heard < LINES, "nobody had to wait");
     HeldUp { hub, bob, stalled, tea, alice, flood }
 }
@@ -237,7 +237,7 @@ fn a_stuck_screen_does_not_hold_the_room_up_for_ever_and_resumes_later() {
     let (mut screen, to_screen) = std::io::pipe().unwrap();
     let mut command = threadchat(&["hub", "0", "--stall", "1", "--outbox", "65536"]);
     command.stdin(Stdio::piped()).stdout(to_screen).stderr(Stdio::piped());
-    let (mut hub, port) = Program::start_as_it_is(command).with_port();
+    let (mut hub, port) = Program::spawn(command).with_port();
     let [bob, mut alice] = ["bob", "alice"].map(|name| Client::joins_as(port, name));
     thread::scope(|scope| {
         scope.spawn(|| floods(bob.voice()));
