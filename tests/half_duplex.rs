@@ -417,10 +417,10 @@ mod foreign {
 
     #[test]
     #[ignore = "needs python3"]
-    fn an_article_client_takes_turns_with_serve() {
+    fn a_tutorial_client_takes_turns_with_serve() {
         let (mut serve, port) = serve(&["--once", "--wire", "unframed"]);
         let mut command = Command::new("python3");
-        command.args(["tests/peers/article_client.py", &port.to_string()]);
+        command.args(["tests/peers/tutorial_client.py", &port.to_string()]);
         let mut client = Program::start(command);
         for n in ["one", "two"] {
             client.types(format!("{n}?\n"));
@@ -436,10 +436,10 @@ mod foreign {
 
     #[test]
     #[ignore = "needs python3"]
-    fn an_article_client_reads_our_goodbye() {
+    fn a_tutorial_client_reads_our_goodbye() {
         let (mut serve, port) = serve(&["--once"]);
         let mut command = Command::new("python3");
-        command.args(["tests/peers/article_client.py", &port.to_string()]);
+        command.args(["tests/peers/tutorial_client.py", &port.to_string()]);
         let mut client = Program::start(command);
         client.types("hello\n");
         serve.out.wait_for("hello");

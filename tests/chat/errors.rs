@@ -1,10 +1,10 @@
-//! What can go wrong, the error message, and the exit code.
+//! Error messages and exit codes.
 
 use crate::common::*;
 use std::net::TcpListener;
 use std::process::Stdio;
 
-/// Runs the program with nothing to read. Returns the exit code and standard error.
+/// Runs the program with an empty input, and returns its exit code and standard error.
 fn run(args: &[&str]) -> (i32, String) {
     let mut command = threadchat(args);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -60,8 +60,8 @@ fn a_call_that_nobody_answers_fails_after_its_timeout() {
 }
 
 #[test]
-fn nobody_can_listen_on_an_address_of_another_machine() {
-    // A documentation address (RFC 5737): no machine has it.
+fn an_address_of_another_machine_cannot_be_listened_on() {
+    // Reserved for documentation (RFC 5737): no machine has this address.
     let (code, stderr) = run(&["serve", "192.0.2.1"]);
     assert_eq!(code, 1);
     assert!(
@@ -114,19 +114,19 @@ mod linux {
     #[cfg(signals)]
     #[test]
     fn a_signal_ends_a_serve_that_has_no_descriptor_left() {
-        // As many descriptors as it uses while it waits for the first call, and not one more.
-        let mut roomy = Program::start(threadchat(&["serve", "0"]));
-        roomy.err.wait_for("waiting for connection...");
-        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", roomy.id())).unwrap().count();
-        roomy.kill();
-        let tight = threadchat_after(&format!("ulimit -n {descriptors}"), &["serve", "0"]);
-        let (mut serve, _) = serve_with(tight);
+        // The limit is the number of descriptors in use while it waits for the first call.
+        let mut unlimited = Program::start(threadchat(&["serve", "0"]));
+        unlimited.err.wait_for("waiting for connection...");
+        let descriptors = unlimited.descriptors();
+        unlimited.kill();
+        let limited = threadchat_after(&format!("ulimit -n {descriptors}"), &["serve", "0"]);
+        let (mut serve, _) = serve_with(limited);
         serve.signal(rustix::process::Signal::TERM);
         serve.exits(143);
     }
 
     #[test]
-    fn a_closed_output_ends_the_program_quietly_and_cleanly() {
+    fn a_closed_output_ends_the_program_silently_and_cleanly() {
         let (screen, to_screen) = std::io::pipe().unwrap();
         let ours = to_screen.try_clone().unwrap();
         let (mut connect, mut socket) = accept_from(|port| {

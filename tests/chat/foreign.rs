@@ -1,5 +1,5 @@
-//! Peers that are not ours: the article's programs, and what else people have at hand to talk TCP with. They
-//! are run only when asked for, because they have to be installed: `cargo test --tests -- --ignored foreign::`.
+//! Foreign peers: the programs of the php.cn tutorial (2018), and common tools that talk TCP. These tests are ignored by
+//! default, because the peers must be installed: `cargo test --tests -- --ignored foreign::`.
 
 use crate::common::*;
 use std::fmt::Write as _;
@@ -8,10 +8,11 @@ use std::io::{Seek, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
-const ARTICLE_CLIENT: &str = "python3 tests/peers/article_client.py PORT";
-const ARTICLE_SERVER: &str = "python3 tests/peers/article_server.py PORT";
+const TUTORIAL_CLIENT: &str = "python3 tests/peers/tutorial_client.py PORT";
+const TUTORIAL_SERVER: &str = "python3 tests/peers/tutorial_server.py PORT";
 
-/// How ours can send, and what the article's programs then print behind each message beside their own newline.
+/// The options for each format on the wire, and what the tutorial's programs print after a message besides their own
+/// newline.
 const WIRES: [(&[&str], &str); 2] = [(&[], "\n"), (&["--wire", "unframed"], "")];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -33,13 +34,13 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Starts it with this as its standard input.
+/// Starts the command with this standard input.
 fn reading(input: impl Into<Stdio>, mut command: Command) -> Program {
     command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
     Program::spawn(command)
 }
 
-/// Our `serve`, and who calls it.
+/// Our `serve`, and a peer that calls it.
 fn be_called_by_them(line: &str, args: &[&str]) -> (Program, Program) {
     let (ours, port) = serve(&[&["--once"], args].concat());
     let theirs = Program::start(command(line, port));
@@ -47,19 +48,19 @@ fn be_called_by_them(line: &str, args: &[&str]) -> (Program, Program) {
     (ours, theirs)
 }
 
-/// Our `connect`, and whom it calls.
+/// Our `connect`, and the peer that it calls.
 fn call_them(line: &str) -> (Program, Program) {
     let port = free_port();
     let theirs = Program::start(command(line, port));
     (connect(port, &["--wait", "30"]), theirs)
 }
 
-fn call_the_article_server(args: &[&str]) -> (Program, Program) {
-    let (theirs, port) = Program::start(command(ARTICLE_SERVER, 0)).with_port();
+fn call_the_tutorial_server(args: &[&str]) -> (Program, Program) {
+    let (theirs, port) = Program::start(command(TUTORIAL_SERVER, 0)).with_port();
     (connect(port, args), theirs)
 }
 
-/// What it printed of the conversation, with `stamp` for each stamp.
+/// The conversation as the program printed it, with `[stamp]` in place of each stamp.
 fn printed(program: &Program) -> String {
     let said = program.out.text();
     let lines = said.split_inclusive('\n');
@@ -72,7 +73,7 @@ fn printed(program: &Program) -> String {
         .collect()
 }
 
-/// Both have spoken, so that both are known to listen.
+/// Sends a message each way, after which both sides are known to listen.
 fn speak(ours: &mut Program, theirs: &mut Program) {
     ours.types("from us\n");
     theirs.types("from them\n");
@@ -80,7 +81,7 @@ fn speak(ours: &mut Program, theirs: &mut Program) {
     ours.out.wait_for("from them");
 }
 
-/// Both speak, and one side leaves.
+/// Sends a message each way, and lets one side leave.
 fn talk(ours: &mut Program, theirs: &mut Program, leaver: Side) {
     speak(ours, theirs);
     let (leaver, notice) = match leaver {
@@ -92,28 +93,28 @@ fn talk(ours: &mut Program, theirs: &mut Program, leaver: Side) {
     assert!(ours.err.text().contains(notice), "{}", ours.err.text());
 }
 
-fn talk_with_an_article_client(leaver: Side) {
+fn talk_with_a_tutorial_client(leaver: Side) {
     for (wire, newline) in WIRES {
-        let (mut ours, mut theirs) = be_called_by_them(ARTICLE_CLIENT, wire);
+        let (mut ours, mut theirs) = be_called_by_them(TUTORIAL_CLIENT, wire);
         talk(&mut ours, &mut theirs, leaver);
         theirs.exits(0);
-        check_talk_with_article(&ours, &theirs, newline, leaver);
+        check_talk_with_tutorial(&ours, &theirs, newline, leaver);
     }
 }
 
-fn talk_with_an_article_server(leaver: Side) {
+fn talk_with_a_tutorial_server(leaver: Side) {
     for (wire, newline) in WIRES {
-        let (mut ours, mut theirs) = call_the_article_server(wire);
+        let (mut ours, mut theirs) = call_the_tutorial_server(wire);
         talk(&mut ours, &mut theirs, leaver);
-        theirs.out.wait_until("its going on to the next client", |said| {
+        theirs.out.wait_until("its waiting for the next client", |said| {
             String::from_utf8_lossy(said).matches("waiting for connection...\n").count() == 2
         });
-        check_talk_with_article(&ours, &theirs, newline, leaver);
+        check_talk_with_tutorial(&ours, &theirs, newline, leaver);
     }
 }
 
 #[track_caller]
-fn check_talk_with_article(ours: &Program, theirs: &Program, newline: &str, leaver: Side) {
+fn check_talk_with_tutorial(ours: &Program, theirs: &Program, newline: &str, leaver: Side) {
     let goodbye = if leaver == Side::Ours { "88\n" } else { "" };
     assert_eq!(printed(theirs), format!("[stamp] from us\n{newline}{goodbye}"));
     assert_eq!(printed(ours), "[stamp] from them\n");
@@ -121,35 +122,35 @@ fn check_talk_with_article(ours: &Program, theirs: &Program, newline: &str, leav
 
 #[test]
 #[ignore = "needs python3"]
-fn an_article_client_talks_with_serve_and_says_88() {
-    talk_with_an_article_client(Side::Theirs);
+fn a_tutorial_client_talks_with_serve_and_says_88() {
+    talk_with_a_tutorial_client(Side::Theirs);
 }
 
 #[test]
 #[ignore = "needs python3"]
-fn serve_talks_with_an_article_client_and_says_88() {
-    talk_with_an_article_client(Side::Ours);
+fn serve_talks_with_a_tutorial_client_and_says_88() {
+    talk_with_a_tutorial_client(Side::Ours);
 }
 
 #[test]
 #[ignore = "needs python3"]
-fn an_article_server_talks_with_connect_and_says_88() {
-    talk_with_an_article_server(Side::Theirs);
+fn a_tutorial_server_talks_with_connect_and_says_88() {
+    talk_with_a_tutorial_server(Side::Theirs);
 }
 
 #[test]
 #[ignore = "needs python3"]
-fn connect_talks_with_an_article_server_and_says_88() {
-    talk_with_an_article_server(Side::Ours);
+fn connect_talks_with_a_tutorial_server_and_says_88() {
+    talk_with_a_tutorial_server(Side::Ours);
 }
 
 #[test]
 #[ignore = "needs python3"]
-fn our_goodbye_right_after_a_message_is_recognised_by_an_article_client() {
-    // While the client prints this in pieces, a goodbye that came too early would join the last of them.
+fn our_goodbye_right_after_a_message_is_recognised_by_a_tutorial_client() {
+    // A goodbye that comes while the client still reads this in pieces would join the last piece.
     let long = format!("{}\n", "x".repeat(50_000)).repeat(4);
     for (wire, newline) in WIRES {
-        let (mut ours, mut theirs) = be_called_by_them(ARTICLE_CLIENT, wire);
+        let (mut ours, mut theirs) = be_called_by_them(TUTORIAL_CLIENT, wire);
         speak(&mut ours, &mut theirs);
         ours.types(format!("hello\n{long}88\n"));
         theirs.exits(0);
@@ -161,21 +162,21 @@ fn our_goodbye_right_after_a_message_is_recognised_by_an_article_client() {
 
 #[test]
 #[ignore = "needs python3"]
-fn the_goodbye_of_an_article_client_right_after_a_message_ends_it_in_order() {
-    let (mut ours, mut theirs) = be_called_by_them(ARTICLE_CLIENT, &[]);
+fn the_goodbye_of_a_tutorial_client_right_after_a_message_ends_the_chat_cleanly() {
+    let (mut ours, mut theirs) = be_called_by_them(TUTORIAL_CLIENT, &[]);
     speak(&mut ours, &mut theirs);
     theirs.types("hello\n88\n");
     theirs.exits(0);
     ours.exits(0);
-    // It may have been glued to the message, which is shown as it came.
+    // The goodbye may be glued to the message, which is shown as it arrived.
     let heard = printed(&ours);
     assert_eq!(heard.replace("hello88", "hello"), "[stamp] from them\n[stamp] hello\n");
 }
 
 #[test]
 #[ignore = "needs python3"]
-fn a_pipe_of_lines_reaches_an_article_server_as_one_message_each() {
-    let (mut ours, mut theirs) = call_the_article_server(&["--wire", "unframed"]);
+fn a_pipe_of_lines_reaches_a_tutorial_server_as_one_message_each() {
+    let (mut ours, mut theirs) = call_the_tutorial_server(&["--wire", "unframed"]);
     speak(&mut ours, &mut theirs);
     ours.types("1\n2\n3\n4\n5\n");
     ours.ends_input();
@@ -187,10 +188,10 @@ fn a_pipe_of_lines_reaches_an_article_server_as_one_message_each() {
 
 #[test]
 #[ignore = "needs python3"]
-fn serve_talks_with_one_article_client_after_another() {
+fn serve_talks_with_one_tutorial_client_after_another() {
     let (mut serve, port) = serve(&[]);
     for n in 1..=3 {
-        let mut client = Program::start(command(ARTICLE_CLIENT, port));
+        let mut client = Program::start(command(TUTORIAL_CLIENT, port));
         client.types(format!("from client {n}\n"));
         assert_eq!(serve.out.wait_for_texts(n)[n - 1], format!("from client {n}"));
         serve.types(format!("to client {n}\n"));
@@ -216,7 +217,7 @@ fn a_pipe_through_nc_that_ends_without_88_is_shown_whole_and_its_end_is_an_error
 
 fn talk_with_a_tool((mut ours, mut theirs): (Program, Program), leaver: Side) {
     talk(&mut ours, &mut theirs, leaver);
-    // Some stay until they, too, have nothing to say.
+    // Some tools stay until their own input ends.
     theirs.ends_input();
     theirs.status();
     assert_eq!(ours.out.text(), "from them\n");
@@ -224,7 +225,7 @@ fn talk_with_a_tool((mut ours, mut theirs): (Program, Program), leaver: Side) {
     assert_eq!(printed(&theirs), format!("[stamp] from us\n{goodbye}"));
 }
 
-/// 20 MB of lines, no two of which are the same.
+/// 20 MB of lines, all different.
 fn many_lines() -> String {
     let mut lines = String::new();
     for n in 0.. {

@@ -1,4 +1,4 @@
-//! How a conversation ends, and what breaks in the article's programs at that and does not break here.
+//! How a conversation ends, and the cases that break the programs of the php.cn tutorial (2018).
 
 use crate::common::*;
 use std::io::Write;
@@ -15,7 +15,7 @@ fn serve_one(args: &[&str]) -> (Program, std::net::TcpStream) {
 }
 
 #[test]
-fn what_is_sent_is_a_stamped_line_and_the_goodbye_is_88_and_the_end() {
+fn a_message_is_a_stamped_line_and_the_goodbye_is_88_and_the_end_of_the_stream() {
     let (mut connect, socket) = accept_connect(&[]);
     connect.types("hello\n88\n");
     let line = read_line(&socket);
@@ -64,18 +64,18 @@ fn a_goodbye_glued_to_a_message_still_ends_the_chat() {
 }
 
 #[test]
-fn verbose_tells_a_goodbye_before_what_it_leads_to() {
+fn verbose_reports_a_received_goodbye_before_the_decision_to_close() {
     let (mut serve, mut socket) = serve_one(&["-v"]);
     socket.write_all(b"88\n").unwrap();
     socket.shutdown(Shutdown::Write).unwrap();
     serve.exits(0);
-    let told = serve.err.text();
-    let before = told.split_once("decides to close its half").map(|(before, _)| before);
-    assert!(before.is_some_and(|before| before.contains("heard 88")), "{told}");
+    let stderr = serve.err.text();
+    let before = stderr.split_once("decides to close its half").map(|(before, _)| before);
+    assert!(before.is_some_and(|before| before.contains("heard 88")), "{stderr}");
 }
 
 #[test]
-fn an_88_within_a_text_ends_nothing() {
+fn an_88_within_a_text_does_not_end_the_chat() {
     let (mut serve, mut socket) = serve_one(&[]);
     socket.write_all(b" 88\n1988\n88 \n[Mon Nov  9 06:18:34 2026] 88\n").unwrap();
     serve.out.wait_for("2026] 88");
@@ -92,7 +92,7 @@ fn a_peer_that_sends_no_newlines_is_understood_when_it_pauses() {
     socket.write_all(b"[Mon Nov  9 06:18:34 2026] hello").unwrap();
     serve.out.wait_for("hello");
     socket.write_all(b"88").unwrap();
-    // The stream does not end: the quiet after the two bytes is what makes them the goodbye.
+    // The stream does not end. The two bytes count as the goodbye because a pause follows them.
     serve.err.wait_for("they said 88");
     drop(socket);
     serve.exits(0);
@@ -102,7 +102,7 @@ fn a_peer_that_sends_no_newlines_is_understood_when_it_pauses() {
 fn a_message_longer_than_one_read_is_one_message() {
     let (mut serve, mut socket) = serve_one(&[]);
     let long = "x".repeat(60_000);
-    // From the first newline on it may take as long as it likes within a line.
+    // After a peer has sent a newline, a pause within a line no longer ends the message.
     socket.write_all(format!("\n{long}\n88\n").as_bytes()).unwrap();
     serve.exits(0);
     assert_eq!(serve.out.text(), format!("\n{long}\n"));
@@ -111,7 +111,7 @@ fn a_message_longer_than_one_read_is_one_message() {
 #[test]
 fn a_peer_that_drips_one_byte_at_a_time_is_understood() {
     let (mut serve, mut socket) = serve_one(&[]);
-    // From here on it may take as long as it likes within a line.
+    // After a peer has sent a newline, a pause within a line no longer ends the message.
     socket.write_all(b"one\n").unwrap();
     for byte in b"two\r\nborn in 1988\n88\n" {
         socket.write_all(&[*byte]).unwrap();
@@ -122,7 +122,7 @@ fn a_peer_that_drips_one_byte_at_a_time_is_understood() {
 }
 
 #[test]
-fn a_peer_that_disappears_without_88_is_told_and_exits_with_1() {
+fn a_peer_that_leaves_without_88_is_reported_and_the_exit_code_is_1() {
     let (mut serve, socket) = serve_one(&[]);
     drop(socket);
     serve.exits(1);
@@ -146,7 +146,7 @@ fn a_peer_that_is_killed_is_noticed() {
 }
 
 #[test]
-fn the_end_of_the_input_is_told_to_the_peer() {
+fn the_end_of_the_input_says_88_to_the_peer() {
     let (mut serve, socket) = serve_one(&[]);
     serve.types("last words\n");
     serve.ends_input();
@@ -157,7 +157,7 @@ fn the_end_of_the_input_is_told_to_the_peer() {
 }
 
 #[test]
-fn an_input_that_ends_without_a_line_listens_until_the_peer_ends_it() {
+fn with_an_input_that_ends_without_a_line_it_listens_until_the_peer_leaves() {
     let (mut serve, mut socket) = serve_one(&[]);
     serve.ends_input();
     socket.write_all(b"one\n").unwrap();
@@ -170,7 +170,7 @@ fn an_input_that_ends_without_a_line_listens_until_the_peer_ends_it() {
 }
 
 #[test]
-fn with_wait_an_end_of_stream_is_no_error_and_we_go_on_sending() {
+fn with_wait_the_end_of_the_stream_is_no_error_and_sending_continues() {
     let (mut connect, socket) = accept_connect(&["--on-eof", "wait"]);
     socket.shutdown(Shutdown::Write).unwrap();
     connect.err.wait_for("they have finished");
@@ -183,10 +183,10 @@ fn with_wait_an_end_of_stream_is_no_error_and_we_go_on_sending() {
 }
 
 #[test]
-fn what_is_on_its_way_after_88_is_delivered_and_shown_as_long_as_it_moves() {
+fn what_arrives_after_our_88_is_shown_as_long_as_it_keeps_arriving() {
     const BYTES: usize = 30_000_000;
     let (mut connect, mut socket) = accept_connect(&[]);
-    // More than fits anywhere on the way, said before their 88 is read.
+    // More than all buffers on the way hold, sent before the peer reads our 88.
     let line = [&[b'x'; 99][..], b"\n"].concat();
     thread::scope(|scope| {
         let writer = scope.spawn(|| socket.write_all(&line.repeat(BYTES / 100)));
@@ -200,10 +200,10 @@ fn what_is_on_its_way_after_88_is_delivered_and_shown_as_long_as_it_moves() {
 }
 
 #[test]
-fn what_they_send_after_our_88_does_not_reset_the_connection_before_they_read_it() {
+fn what_the_peer_sends_after_our_88_does_not_reset_the_connection_before_the_peer_reads_it() {
     let (mut connect, mut socket) = accept_connect(&[]);
     connect.types("hello\n88\n");
-    // Unread by anybody when the goodbye is said.
+    // Data that nobody has read when the goodbye is said.
     socket.write_all(&vec![b'x'; 1_000_000]).unwrap();
     thread::sleep(threadchat::rules::wire::PAUSE);
     assert_eq!(text(&read_line(&socket)), "hello");
@@ -212,13 +212,13 @@ fn what_they_send_after_our_88_does_not_reset_the_connection_before_they_read_it
     connect.exits(0);
 }
 
-/// 100 MB without a newline: cut into messages, nothing lost, and no memory for it.
+/// The message has 100 MB.
 #[test]
-fn an_endless_message_is_cut_and_whole() {
+fn an_endless_message_is_split_without_loss_and_in_little_memory() {
     const BYTES: usize = 100_000_000;
     let (mut serve, mut socket) = serve_one(&[]);
     let digits = b"0123456789".repeat(100_000);
-    // From here on it may take as long as it likes within a line.
+    // After a peer has sent a newline, a pause within a line no longer ends the message.
     socket.write_all(b"\n").unwrap();
     for _ in 0..BYTES / digits.len() {
         socket.write_all(&digits).unwrap();

@@ -1,5 +1,5 @@
-//! Two people talk, seen from outside: the same for each full-duplex design, because they differ in how they wait and in
-//! nothing that can be seen.
+//! A chat of two people, seen from outside. The tests are the same for each full-duplex design, because the designs
+//! differ only in how they wait, which nobody can see.
 
 mod errors;
 mod foreign;

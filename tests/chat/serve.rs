@@ -1,4 +1,4 @@
-//! One conversation after the other: callers, and what is typed between them.
+//! `serve` has one conversation after another: its callers, and the lines typed between calls.
 
 use crate::common::*;
 use std::io::{Read, Write};
@@ -27,9 +27,9 @@ fn three_callers_are_served_one_after_the_other() {
     serve.exits(0);
 }
 
-/// However soon one calls after the other has left: the line is not busy then.
+/// The line is not busy as soon as the last caller has exited.
 #[test]
-fn a_caller_may_come_the_moment_the_one_before_has_left() {
+fn a_caller_may_call_the_moment_the_last_one_has_left() {
     let (mut serve, port) = serve(&[]);
     for n in 0..30 {
         let mut connect = connect(port, &["-q"]);
@@ -57,12 +57,12 @@ fn a_caller_that_was_killed_leaves_the_line_to_the_next() {
 }
 
 #[test]
-fn a_second_caller_is_told_that_the_line_is_busy_and_the_conversation_notices_only_a_notice() {
+fn a_second_caller_hears_that_the_line_is_busy_and_the_conversation_only_sees_a_notice() {
     let (mut serve, port) = serve(&["--once"]);
     let mut first = connect(port, &[]);
     serve.err.wait_for("...connected from");
     let mut second = connect(port, &[]);
-    // What the one who is turned away says is thrown away.
+    // A line from a rejected caller is discarded.
     let _ = second.stdin.as_mut().unwrap().write_all(b"let me in\n");
     second.exits(0);
     assert!(second.out.wait_for_texts(1)[0].contains("the line is busy"));
@@ -75,14 +75,14 @@ fn a_second_caller_is_told_that_the_line_is_busy_and_the_conversation_notices_on
 }
 
 #[test]
-fn a_caller_that_is_turned_away_and_does_not_close_is_closed_after_a_second() {
+fn a_rejected_caller_that_does_not_close_is_disconnected_after_a_second() {
     let (serve, port) = serve(&[]);
     let _first = connect(port, &[]);
     serve.err.wait_for("...connected from");
     let mut second = call(port);
     assert!(read_line(&second).contains("the line is busy"));
     expect_bytes(&second, b"88");
-    // It is read until then, and not reset; afterwards it is gone.
+    // Until then it is read, and not reset. Afterwards the connection is closed.
     let began = Instant::now();
     while second.write_all(b"more and more").is_ok() {
         assert!(began.elapsed() < LIMIT);
@@ -91,19 +91,19 @@ fn a_caller_that_is_turned_away_and_does_not_close_is_closed_after_a_second() {
 }
 
 #[test]
-fn of_many_callers_at_once_only_so_many_are_told_and_the_rest_are_closed() {
+fn of_many_callers_at_once_some_hear_that_the_line_is_busy_and_the_rest_are_disconnected() {
     let (serve, port) = serve(&[]);
     let mut first = connect(port, &[]);
     serve.err.wait_for("...connected from");
     let mut callers: Vec<TcpStream> = (0..40).map(|_| call(port)).collect();
-    let told = callers.iter_mut().filter_map(|caller| {
+    let notified = callers.iter_mut().filter_map(|caller| {
         let mut said = Vec::new();
-        // Those that are just closed may see a reset.
+        // Those that are only disconnected may see a reset.
         let _ = caller.read_to_end(&mut said);
         String::from_utf8(said).unwrap().ends_with("88").then_some(())
     });
-    let told = told.count();
-    assert!((16..40).contains(&told), "{told}");
+    let notified = notified.count();
+    assert!((16..40).contains(&notified), "{notified}");
     serve.err.wait_for("too many calls at once");
     first.types("undisturbed\n");
     serve.out.wait_for("undisturbed");
@@ -135,7 +135,7 @@ fn an_88_ends_a_waiting_serve_when_nothing_is_kept() {
 }
 
 #[test]
-fn the_end_of_the_input_is_kept_too_and_later_callers_are_listened_to() {
+fn the_end_of_the_input_is_kept_too_and_messages_of_later_callers_are_shown() {
     let (mut serve, port) = serve(&[]);
     serve.types("only line\n");
     serve.ends_input();
@@ -152,7 +152,7 @@ fn the_end_of_the_input_is_kept_too_and_later_callers_are_listened_to() {
 }
 
 #[test]
-fn an_input_that_ended_after_its_88_leaves_the_next_callers_to_be_listened_to() {
+fn after_an_input_that_ended_with_88_messages_of_later_callers_are_shown() {
     let (mut serve, port) = serve(&[]);
     serve.types("hello\n88\n");
     serve.ends_input();
@@ -167,12 +167,12 @@ fn an_input_that_ended_after_its_88_leaves_the_next_callers_to_be_listened_to() 
 }
 
 #[test]
-fn a_caller_still_gets_its_goodbye_when_the_program_ends() {
+fn a_rejected_caller_gets_its_goodbye_although_the_program_is_ending() {
     let (mut serve, port) = serve(&["--once"]);
     let mut first = connect(port, &[]);
     serve.err.wait_for("...connected from");
     let mut second = call(port);
-    // What it has said must not reset the connection before it has read what it is told.
+    // Its unread line must not reset the connection before it has read the answer.
     second.write_all(b"hello?\n").unwrap();
     first.types("88\n");
     first.exits(0);
@@ -182,15 +182,15 @@ fn a_caller_still_gets_its_goodbye_when_the_program_ends() {
     serve.exits(0);
 }
 
-/// Not even the listener's system may reset it.
+/// The system must not reset these connections when the listener closes.
 #[test]
-fn who_calls_while_the_program_is_ending_gets_a_goodbye_too() {
+fn a_caller_that_calls_while_the_program_is_ending_gets_a_goodbye_too() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut command = threadchat(&["serve", "0", "--once"]);
     command.stdin(Stdio::piped()).stdout(writer).stderr(Stdio::piped());
     let (mut serve, port) = Program::spawn(command).with_port();
     let mut first = call(port);
-    // More than the screen takes, so that the end has to wait for it.
+    // More than the screen accepts, so that the program has to wait for it before it exits.
     first.write_all(&b"a line\n".repeat(20_000)).unwrap();
     first.write_all(b"88\n").unwrap();
     first.shutdown(std::net::Shutdown::Write).unwrap();
@@ -208,12 +208,12 @@ fn who_calls_while_the_program_is_ending_gets_a_goodbye_too() {
 }
 
 #[test]
-fn a_peer_that_drips_after_its_88_holds_nobody_up() {
+fn a_peer_that_keeps_sending_after_its_88_does_not_delay_the_next_caller() {
     let (serve, port) = serve(&[]);
     let mut first = call(port);
     serve.err.wait_for("...connected from");
     first.write_all(b"88\n").unwrap();
-    // Nothing more is sent to it: the 88 was heard.
+    // The stream ends without an 88, because its own 88 has arrived.
     assert_eq!(read_rest(&first), b"");
     let drip = std::thread::spawn(move || {
         while first.write_all(b".").is_ok() {
@@ -226,13 +226,13 @@ fn a_peer_that_drips_after_its_88_holds_nobody_up() {
     drip.join().unwrap();
 }
 
-/// A line belongs to whoever was connected when it was taken.
+/// A line belongs to the caller that was connected when `serve` read it.
 #[test]
-fn what_was_not_delivered_is_counted_and_not_passed_to_the_next_caller() {
+fn undelivered_lines_are_counted_and_not_passed_to_the_next_caller() {
     let (mut serve, port) = serve(&[]);
     let stuck = call(port);
     serve.err.wait_for("...connected from");
-    // More than fits into the system's buffers: some of it is taken and never delivered.
+    // More than fits into the system's buffers, so some lines are read and never delivered.
     let line = [&b"for the first"[..], &[b'.'; 1000], b"\n"].concat();
     let mut input = serve.stdin.take().unwrap();
     let typed = Arc::new(AtomicUsize::new(0));
@@ -245,11 +245,11 @@ fn what_was_not_delivered_is_counted_and_not_passed_to_the_next_caller() {
         input.write_all(b"for the last\n").unwrap();
         input
     });
-    wait_until_stable("no more is taken", || typed.load(Ordering::Relaxed));
-    // With what it has not read: a reset.
+    wait_until_stable("no more lines are read", || typed.load(Ordering::Relaxed));
+    // Closing with unread data resets the connection.
     drop(stuck);
     serve.err.wait_for("not delivered");
-    // What had not been taken is for the next ones.
+    // Lines that had not been read yet go to the next caller.
     let mut next = connect(port, &[]);
     next.out.wait_for("for the last");
     drop(typing.join().unwrap());
@@ -257,7 +257,7 @@ fn what_was_not_delivered_is_counted_and_not_passed_to_the_next_caller() {
 }
 
 #[test]
-fn connect_waits_for_somebody_to_listen() {
+fn connect_with_wait_connects_when_a_listener_appears() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut connect = Program::start(threadchat(&["connect", &free.to_string(), "--wait", "60"]));
     connect.err.wait_for("trying for 60 s");

@@ -22,7 +22,7 @@ fn a_signal_says_88_delivers_what_is_queued_and_exits_with_its_number() {
 }
 
 #[test]
-fn a_signal_ends_a_serve_that_waits_and_one_that_talks() {
+fn a_signal_ends_a_serve_that_waits_for_a_call_and_one_in_a_conversation() {
     let (mut waiting, _) = serve(&[]);
     waiting.signal(Signal::INT);
     waiting.exits(130);
@@ -44,7 +44,7 @@ fn a_signal_ends_a_connect_that_is_still_trying() {
 }
 
 #[test]
-fn a_second_signal_does_not_wait() {
+fn a_second_signal_ends_the_program_at_once() {
     let (mut connect, socket) = accept_connect(&[]);
     connect.err.wait_for("...connected to");
     connect.signal(Signal::INT);
@@ -68,7 +68,7 @@ fn a_signal_that_was_ignored_stays_ignored() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_signal_ends_a_connect_whose_call_is_not_answered() {
+fn a_signal_ends_a_connect_whose_call_nobody_answers() {
     let silent = SilentListener::new();
     let mut connect = Program::start(threadchat(&["connect", &silent.port, "-v"]));
     silent.wait_until_called();

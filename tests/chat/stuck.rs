@@ -1,4 +1,4 @@
-//! A peer that does not read, a screen that does not take, and what neither may hold up.
+//! A peer that does not read, a screen that accepts nothing, and what must continue then.
 
 use crate::common::*;
 use std::io::{Read, Write};
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 const LINE: &[u8] = b"sixty-three characters, so that it is 64 bytes with its newline\n";
 
-/// Types lines until nobody takes them any more.
+/// Types lines until the program no longer has an input.
 fn type_endlessly(mut input: Box<dyn Write + Send>) -> JoinHandle<()> {
     let lines = LINE.repeat(1000);
     thread::spawn(move || while input.write_all(&lines).is_ok() {})
 }
 
 #[test]
-fn a_peer_that_does_not_read_is_still_heard() {
+fn messages_of_a_peer_that_does_not_read_are_still_shown() {
     let (mut connect, mut socket) = accept_connect(&[]);
     let typing = type_endlessly(connect.stdin.take().unwrap());
     #[cfg(target_os = "linux")]
@@ -30,7 +30,7 @@ fn a_peer_that_does_not_read_is_still_heard() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn memory_is_bounded_also_for_a_peer_that_does_not_read_a_flood_of_empty_lines() {
+fn memory_is_bounded_when_a_peer_does_not_read_a_flood_of_empty_lines() {
     let (mut connect, _socket) = accept_connect(&[]);
     let mut input = connect.stdin.take().unwrap();
     let typing = thread::spawn(move || while input.write_all(&[b'\n'; 65_536]).is_ok() {});
@@ -42,7 +42,7 @@ fn memory_is_bounded_also_for_a_peer_that_does_not_read_a_flood_of_empty_lines()
 
 #[test]
 #[cfg(target_os = "linux")]
-fn memory_is_bounded_also_for_a_file_of_empty_lines() {
+fn memory_is_bounded_when_the_input_is_a_file_of_empty_lines() {
     let (connect, mut socket) = accept_connect_with_file(&[b'\n'; 5_000_000], &[]);
     let (mut heard, mut part) = (0, vec![0; 1 << 20]);
     while let read @ 1.. = socket.read(&mut part).unwrap() {
@@ -52,10 +52,10 @@ fn memory_is_bounded_also_for_a_file_of_empty_lines() {
     assert_eq!(heard, 5_000_000 * 28 + 2);
 }
 
-/// Main has always something to do then, and must look at the clock nevertheless.
+/// Main always has an event to handle then, and must still check its time-outs.
 #[cfg(signals)]
 #[test]
-fn a_flood_of_tiny_lines_does_not_keep_a_signal_or_a_second_caller_waiting() {
+fn a_flood_of_tiny_lines_does_not_delay_a_signal_or_the_answer_to_a_second_caller() {
     let (mut serve, port) = serve_with({
         let mut command = threadchat(&["serve", "0", "--max-line", "32"]);
         command.stdout(Stdio::null());
@@ -71,23 +71,24 @@ fn a_flood_of_tiny_lines_does_not_keep_a_signal_or_a_second_caller_waiting() {
 }
 
 #[test]
-fn a_goodbye_to_a_peer_that_does_not_read_ends_with_the_number_of_lines_that_were_not_delivered() {
+fn after_a_goodbye_from_a_peer_that_does_not_read_the_number_of_undelivered_lines_is_reported() {
     let (mut connect, mut socket) = accept_connect_with_file(&LINE.repeat(500_000), &[]);
     #[cfg(target_os = "linux")]
     connect.wait_until_it_stops_reading();
     socket.write_all(b"88\n").unwrap();
     connect.exits(1);
-    let told = connect.err.text();
-    assert!(told.contains("lines were not delivered") && told.contains("your input was cut short"), "{told}");
+    let stderr = connect.err.text();
+    assert!(stderr.contains("lines were not delivered"), "{stderr}");
+    assert!(stderr.contains("your input was cut short"), "{stderr}");
 }
 
 #[test]
-fn a_peer_that_reads_slowly_gets_all_of_it_after_the_goodbye() {
+fn a_peer_that_reads_slowly_gets_every_line_and_the_goodbye() {
     let (mut connect, mut socket) = accept_connect(&[]);
     let lines = LINE.repeat(100_000);
     let mut input = connect.stdin.take().unwrap();
     let typing = thread::spawn(move || input.write_all(&lines).unwrap());
-    // In 4 s and more, with a pause of nearly 1 s each time.
+    // Takes at least 4 s, with pauses of nearly 1 s.
     let (mut heard, mut part) = (Vec::new(), vec![0; 2_000_000]);
     loop {
         let read = socket.read(&mut part).unwrap();
@@ -104,8 +105,8 @@ fn a_peer_that_reads_slowly_gets_all_of_it_after_the_goodbye() {
     assert!(heard.ends_with(b"88"));
 }
 
-/// A `connect` whose screen is a pipe that is not read yet, and the connection.
-fn be_called_with_a_stuck_screen() -> (Program, std::net::TcpStream, std::io::PipeReader) {
+/// A `connect` whose screen is a pipe that nobody reads yet, the connection, and the reading end of the pipe.
+fn accept_connect_with_stuck_screen() -> (Program, std::net::TcpStream, std::io::PipeReader) {
     let (screen, to_screen) = std::io::pipe().unwrap();
     let (connect, socket) = accept_from(|port| {
         let mut command = threadchat(&["connect", port]);
@@ -115,7 +116,7 @@ fn be_called_with_a_stuck_screen() -> (Program, std::net::TcpStream, std::io::Pi
     (connect, socket, screen)
 }
 
-/// Sends until nobody takes any more. How many bytes that was.
+/// Sends until the connection accepts no more, and returns the number of bytes sent.
 fn send_until_it_is_stuck(socket: &mut std::net::TcpStream) -> usize {
     socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
     let (lines, mut sent) = (LINE.repeat(1000), 0);
@@ -128,14 +129,14 @@ fn send_until_it_is_stuck(socket: &mut std::net::TcpStream) -> usize {
 }
 
 #[test]
-fn a_screen_that_is_stuck_does_not_stop_our_lines_and_loses_nothing() {
-    let (mut connect, mut socket, mut screen) = be_called_with_a_stuck_screen();
+fn with_a_stuck_screen_our_lines_are_still_sent_and_nothing_is_lost() {
+    let (mut connect, mut socket, mut screen) = accept_connect_with_stuck_screen();
     let sent = send_until_it_is_stuck(&mut socket);
     connect.types("can you hear me?\n");
     assert_eq!(text(&read_line(&socket)), "can you hear me?");
     #[cfg(target_os = "linux")]
     assert!(connect.peak_memory() < 32 << 20, "{} bytes", connect.peak_memory());
-    // The goodbye goes out, too, and the screen has all the time it wants.
+    // The goodbye goes out, too, and the program waits for the screen without a limit.
     connect.types("88\n");
     assert_eq!(read_rest(&socket), b"88");
     drop(socket);
@@ -151,8 +152,8 @@ fn a_screen_that_is_stuck_does_not_stop_our_lines_and_loses_nothing() {
 
 #[cfg(signals)]
 #[test]
-fn a_signal_ends_it_with_a_stuck_screen_and_a_stuck_peer() {
-    let (mut connect, mut socket, screen) = be_called_with_a_stuck_screen();
+fn a_signal_ends_the_program_although_screen_and_peer_are_stuck() {
+    let (mut connect, mut socket, screen) = accept_connect_with_stuck_screen();
     send_until_it_is_stuck(&mut socket);
     let typing = type_endlessly(connect.stdin.take().unwrap());
     #[cfg(target_os = "linux")]
@@ -164,8 +165,8 @@ fn a_signal_ends_it_with_a_stuck_screen_and_a_stuck_peer() {
 }
 
 #[test]
-fn notices_are_told_while_the_screen_is_stuck() {
-    let (mut connect, mut socket, screen) = be_called_with_a_stuck_screen();
+fn notices_are_shown_while_the_screen_is_stuck() {
+    let (mut connect, mut socket, screen) = accept_connect_with_stuck_screen();
     send_until_it_is_stuck(&mut socket);
     connect.types("88\n");
     connect.err.wait_for("you said 88");
@@ -173,14 +174,14 @@ fn notices_are_told_while_the_screen_is_stuck() {
 }
 
 #[test]
-fn a_stuck_standard_error_holds_nothing_up() {
+fn a_stuck_standard_error_does_not_delay_the_chat() {
     let (notices, to_notices) = std::io::pipe().unwrap();
     let (mut connect, mut socket) = accept_from(|port| {
         let mut command = threadchat(&["connect", "-v", port]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(to_notices);
         Program::spawn(command)
     });
-    // With -v each of them is told of several times, which is more than the pipe takes.
+    // With -v each line is reported several times, which is more than the pipe holds.
     for n in 0..2000 {
         connect.types(format!("line {n}\n"));
         assert_eq!(text(&read_line(&socket)), format!("line {n}"));

@@ -1,23 +1,23 @@
-//! At a terminal, with its own line input.
+//! At a terminal, with the terminal's own line input.
 
 use crate::common::*;
 use std::io::Write;
 
-/// A `connect` at a terminal, and the connection.
-fn be_called_at_terminal(args: &[&str]) -> (Program, std::net::TcpStream) {
+/// Starts `connect` at a terminal, and accepts its connection.
+fn accept_connect_at_terminal(args: &[&str]) -> (Program, std::net::TcpStream) {
     accept_from(|port| Program::start_at_terminal(&[&["connect", port, "--plain"], args].concat()))
 }
 
 #[test]
-fn foreign_text_is_harmless_to_the_terminal() {
-    let (terminal, mut socket) = be_called_at_terminal(&[]);
+fn control_characters_in_messages_do_not_reach_the_terminal() {
+    let (terminal, mut socket) = accept_connect_at_terminal(&[]);
     socket.write_all(b"\x1b[31mred\x07 \xff\tend\xe2\x80\xae\n").unwrap();
     terminal.out.wait_for("< ^[[31mred^G \u{fffd}\tend<U+202E>\r\n");
 }
 
 #[test]
-fn messages_and_notices_are_seen_in_order() {
-    let (mut terminal, mut socket) = be_called_at_terminal(&[]);
+fn messages_and_notices_are_shown_in_order() {
+    let (mut terminal, mut socket) = accept_connect_at_terminal(&[]);
     socket.write_all(b"one\ntwo\n88\n").unwrap();
     drop(socket);
     terminal.exits(0);
@@ -27,14 +27,14 @@ fn messages_and_notices_are_seen_in_order() {
 
 #[test]
 fn the_end_of_input_key_says_88_and_ends_the_program() {
-    let (mut terminal, socket) = be_called_at_terminal(&[]);
+    let (mut terminal, socket) = accept_connect_at_terminal(&[]);
     terminal.out.wait_for("...connected to");
     terminal.types(b"\x04");
     assert_eq!(read_rest(&socket), b"88");
     drop(socket);
     terminal.exits(0);
 
-    // Also while it waits, or talks and would wait for the next caller afterwards.
+    // Also while it waits for a caller.
     let mut waiting = Program::start_at_terminal(&["serve", "0", "--plain"]);
     waiting.out.wait_for("waiting for connection...");
     waiting.types(b"\x04");
@@ -44,7 +44,7 @@ fn the_end_of_input_key_says_88_and_ends_the_program() {
 #[cfg(signals)]
 #[test]
 fn the_interrupt_key_says_88_and_exits_with_130() {
-    let (mut terminal, socket) = be_called_at_terminal(&[]);
+    let (mut terminal, socket) = accept_connect_at_terminal(&[]);
     terminal.out.wait_for("...connected to");
     terminal.types(b"\x03");
     assert_eq!(read_rest(&socket), b"88");
@@ -53,16 +53,16 @@ fn the_interrupt_key_says_88_and_exits_with_130() {
 }
 
 #[test]
-fn many_short_lines_kept_for_a_caller_that_does_not_read_do_not_keep_88_from_working() {
+fn an_88_works_after_many_short_lines_for_a_caller_that_does_not_read() {
     let mut terminal = Program::start_at_terminal(&["serve", "0", "--plain"]);
-    let told = terminal.out.wait_for("waiting for connection...");
+    let shown = terminal.out.wait_for("waiting for connection...");
     let port =
-        told.split("listening on 127.0.0.1:").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        shown.split("listening on 127.0.0.1:").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     terminal.types("x\n".repeat(150_000));
     let caller = call(port);
     terminal.out.wait_for("...connected from");
     terminal.types("88\n");
-    // It ends then. That 88 was said may be among the notices that are lost, if many lines were refused.
+    // If many lines were refused, the notice about the 88 may be lost. So wait for the end of the conversation.
     terminal.out.wait_until("the end of the conversation", |out| {
         String::from_utf8_lossy(out).matches("waiting for connection...").count() == 2
     });
@@ -70,12 +70,12 @@ fn many_short_lines_kept_for_a_caller_that_does_not_read_do_not_keep_88_from_wor
 }
 
 #[test]
-fn while_the_peer_is_stuck_typing_is_read_and_refused_when_there_is_no_room_and_88_works() {
-    let (mut terminal, socket) = be_called_at_terminal(&["--max-line", "1024"]);
+fn while_the_peer_is_stuck_typed_lines_are_read_and_refused_when_the_outbox_is_full_and_88_works() {
+    let (mut terminal, socket) = accept_connect_at_terminal(&["--max-line", "1024"]);
     terminal.out.wait_for("...connected to");
     let lines = [&[b'x'; 900][..], b"\n"].concat().repeat(100);
     let refused = |terminal: &Program| terminal.out.text().contains("that line was refused");
-    // As fast as the terminal takes it: what is on the way fills up, then the outbox.
+    // First the system's buffers fill up, then the outbox.
     wait_until("a line is refused", || {
         terminal.types(&lines);
         refused(&terminal)
@@ -87,9 +87,9 @@ fn while_the_peer_is_stuck_typing_is_read_and_refused_when_there_is_no_room_and_
     drop(socket);
 }
 
-/// Also if a message comes that cannot be shown any more.
+/// Even if a message arrives that cannot be shown any more.
 #[test]
-fn a_terminal_that_is_gone_ends_the_program() {
+fn a_closed_terminal_ends_the_program() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let (terminal, pts) = pty_process::blocking::open().unwrap();
@@ -100,7 +100,7 @@ fn a_terminal_that_is_gone_ends_the_program() {
     let (mut socket, _) = listener.accept().unwrap();
     socket.write_all(b"hello\n").unwrap();
     drop(terminal);
-    // It may have closed already.
+    // Fails if the program has closed the connection already.
     let _ = socket.write_all(b"is anybody there?\n");
-    wait_until("it has ended", || connect.try_wait().unwrap().is_some());
+    wait_until("it has exited", || connect.try_wait().unwrap().is_some());
 }

@@ -1,4 +1,4 @@
-//! `--transcript FILE`: what is on record afterwards, and what recording never holds up.
+//! `--transcript FILE`: what it records, and what it must not delay.
 
 use crate::common::*;
 use serde_json::Value;
@@ -9,15 +9,15 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A directory of its own, and a file in it that is not there yet.
+/// A new directory, and the path of a file in it that does not exist yet.
 fn new_file() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("transcript");
     (directory, file)
 }
 
-/// The entries of a transcript. Each has a time, and none an earlier one than the entry before it, but for a moment
-/// where one was recorded by main and the other by the thread that sends.
+/// The entries of a transcript. Checks that the times are in order. Only between entries of main and of the sending
+/// thread may they be out of order, by a moment.
 fn entries(file: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.ends_with('\n'));
@@ -31,7 +31,7 @@ fn entries(file: &Path) -> Vec<Value> {
     entries
 }
 
-/// What happened, in short, with the texts without their stamps: `sent hello`.
+/// The entries in short form, without stamps: `sent hello`.
 fn in_short(entries: &[Value]) -> Vec<String> {
     let short = |entry: &Value| {
         let event = entry["event"].as_str().unwrap();
@@ -49,20 +49,19 @@ fn in_short(entries: &[Value]) -> Vec<String> {
     entries.iter().map(short).collect()
 }
 
-/// The entries of one event.
 fn only<'a>(entries: &'a [Value], event: &str) -> Vec<&'a Value> {
     entries.iter().filter(|entry| entry["event"] == event).collect()
 }
 
-/// A `connect` with a transcript there, connected to this test.
-fn be_called_on_record(file: &Path) -> (Program, std::net::TcpStream) {
+/// Starts `connect` with a transcript in `file`, and accepts its connection.
+fn accept_recorded_connect(file: &Path) -> (Program, std::net::TcpStream) {
     let (connect, socket) = accept_connect(&["--transcript", file.to_str().unwrap()]);
     connect.err.wait_for("...connected to");
     (connect, socket)
 }
 
 #[test]
-fn both_sides_record_what_was_said_in_both_directions() {
+fn both_sides_record_the_messages_of_both_directions() {
     let ((_here, ours), (_there, theirs)) = (new_file(), new_file());
     let (mut serve, port) = serve(&["--once", "--transcript", theirs.to_str().unwrap()]);
     let mut connect = connect(port, &["--transcript", ours.to_str().unwrap()]);
@@ -86,14 +85,14 @@ fn both_sides_record_what_was_said_in_both_directions() {
         "closed true",
     ];
     assert_eq!(in_short(&theirs), expected);
-    // The same message, stamp included, on both sides; and each tells with whom it talked.
+    // Both sides record the same message, with its stamp, and the address of the other side.
     assert_eq!(ours[1]["text"], theirs[1]["text"]);
     assert!(ours.iter().all(|entry| entry["peer"] == format!("127.0.0.1:{port}")), "{ours:?}");
     assert!(theirs.iter().all(|entry| entry["peer"] == theirs[0]["peer"]), "{theirs:?}");
 }
 
 #[test]
-fn messages_that_are_not_utf_8_are_recorded_as_base64_and_what_is_cut_as_it_was_cut() {
+fn messages_that_are_not_utf_8_are_recorded_as_base64_and_long_lines_as_their_messages() {
     let (_directory, file) = new_file();
     let (mut connect, mut socket) =
         accept_connect(&["--max-line", "32", "--transcript", file.to_str().unwrap()]);
@@ -111,7 +110,7 @@ fn messages_that_are_not_utf_8_are_recorded_as_base64_and_what_is_cut_as_it_was_
     assert_eq!(received[2]["text"], "01234567890123456789012345678901");
     assert_eq!(received[3]["text"], "23456789");
     let sent = only(&entries, "sent");
-    // With their stamps, exactly as this side got them.
+    // With their stamps, exactly as this test received them.
     let as_it_came: Vec<_> =
         rest.strip_suffix(b"88").unwrap().split_inclusive(|byte| *byte == b'\n').collect();
     assert_eq!((sent.len(), as_it_came.len()), (3, 3));
@@ -126,7 +125,7 @@ fn messages_that_are_not_utf_8_are_recorded_as_base64_and_what_is_cut_as_it_was_
 
 #[cfg(unix)]
 #[test]
-fn at_a_terminal_messages_are_recorded_as_they_came_and_not_as_they_are_shown() {
+fn at_a_terminal_messages_are_recorded_as_received_and_not_as_shown() {
     let (_directory, file) = new_file();
     let (mut terminal, mut socket) = accept_from(|port| {
         Program::start_at_terminal(&["connect", port, "--plain", "--transcript", file.to_str().unwrap()])
@@ -156,19 +155,19 @@ fn messages_without_newlines_are_recorded_one_by_one() {
     serve.exits(0);
     let ours = in_short(&entries(&ours));
     assert_eq!(ours, ["connected sent", "sent one", "sent two", "goodbye sent", "closed true"]);
-    // How the other side takes them apart is a matter of time; nothing is missing at any rate.
+    // How the other side separates them depends on timing, but nothing is missing.
     let received: String =
         only(&entries(&theirs), "received").iter().map(|entry| entry["text"].as_str().unwrap()).collect();
     assert!(received.contains("] one") && received.contains("] two"), "{received}");
 }
 
 #[test]
-fn an_existing_transcript_is_appended_to_even_if_its_last_line_was_left_unfinished() {
+fn an_existing_transcript_is_appended_to_even_if_its_last_line_is_incomplete() {
     let (_directory, file) = new_file();
     std::fs::write(&file, "{\"time\":\"2026-11-09T06:18:34Z\",\"event\":\"closed\"}\n{\"time\":\"20")
         .unwrap();
     for _ in 0..2 {
-        let (mut connect, socket) = be_called_on_record(&file);
+        let (mut connect, socket) = accept_recorded_connect(&file);
         connect.types("88\n");
         assert_eq!(read_rest(&socket), b"88");
         drop(socket);
@@ -185,20 +184,20 @@ fn an_existing_transcript_is_appended_to_even_if_its_last_line_was_left_unfinish
 
 #[cfg(unix)]
 #[test]
-fn a_new_transcript_can_be_read_by_its_owner_alone() {
+fn only_its_owner_can_read_a_new_transcript() {
     use std::os::unix::fs::PermissionsExt;
     let (_directory, file) = new_file();
-    let (_connect, _socket) = be_called_on_record(&file);
+    let (_connect, _socket) = accept_recorded_connect(&file);
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]
-fn what_happened_so_far_is_on_record_while_the_conversation_goes_on() {
+fn messages_are_in_the_transcript_while_the_conversation_goes_on() {
     let (_directory, file) = new_file();
-    let (mut connect, socket) = be_called_on_record(&file);
+    let (mut connect, socket) = accept_recorded_connect(&file);
     connect.types("hello\n");
     read_line(&socket);
-    wait_until("it is on record", || std::fs::read_to_string(&file).unwrap().contains("] hello\"}\n"));
+    wait_until("it is recorded", || std::fs::read_to_string(&file).unwrap().contains("] hello\"}\n"));
 }
 
 #[test]
@@ -229,9 +228,9 @@ fn serve_records_each_conversation_with_its_peer() {
 }
 
 #[test]
-fn errors_are_recorded_and_that_a_conversation_did_not_end_in_order() {
+fn errors_are_recorded_and_a_conversation_that_did_not_end_cleanly_is_marked() {
     let (_directory, file) = new_file();
-    let (mut connect, socket) = be_called_on_record(&file);
+    let (mut connect, socket) = accept_recorded_connect(&file);
     drop(socket);
     connect.exits(1);
     let entries = entries(&file);
@@ -262,9 +261,9 @@ fn a_transcript_that_cannot_be_opened_is_an_error_before_the_chat_begins() {
             let args = [command, &["--transcript", path.to_str().unwrap()]].concat();
             let mut program = Program::start(threadchat(&args));
             program.exits(1);
-            let told = program.err.text();
+            let stderr = program.err.text();
             let expected = format!("threadchat: cannot open the transcript {}: ", path.display());
-            assert!(told.starts_with(&expected) && told.lines().count() == 1, "{told}");
+            assert!(stderr.starts_with(&expected) && stderr.lines().count() == 1, "{stderr}");
         }
     }
 }
@@ -323,8 +322,8 @@ mod linux {
     }
 
     #[test]
-    fn a_full_disk_is_told_once_and_the_chat_goes_on() {
-        let (mut connect, mut socket) = be_called_on_record(Path::new("/dev/full"));
+    fn a_full_disk_is_reported_once_and_the_chat_goes_on() {
+        let (mut connect, mut socket) = accept_recorded_connect(Path::new("/dev/full"));
         connect.err.wait_for("cannot write the transcript: No space left");
         for n in 0..10 {
             connect.types(format!("line {n}\n"));
@@ -340,10 +339,10 @@ mod linux {
     }
 
     #[test]
-    fn a_stuck_transcript_stops_the_readers_and_memory_is_bounded() {
+    fn with_a_stuck_transcript_the_program_stops_reading_and_its_memory_is_bounded() {
         let (_directory, pipe) = new_pipe();
-        let (mut connect, mut socket) = be_called_on_record(&pipe);
-        // Both directions at once; empty lines are those that grow most.
+        let (mut connect, mut socket) = accept_recorded_connect(&pipe);
+        // Both directions at once. Empty lines grow most when they are recorded.
         let mut input = connect.stdin.take().unwrap();
         let typing = thread::spawn(move || while input.write_all(&[b'\n'; 65_536]).is_ok() {});
         let mut reading = socket.try_clone().unwrap();
@@ -362,11 +361,11 @@ mod linux {
 
     #[test]
     fn a_transcript_that_is_read_late_has_every_line() {
-        // More than may wait for a transcript.
+        // More lines than may be queued for a transcript.
         const LINES: usize = 30_000;
         let line = |n: usize| format!("line {n} {}", "x".repeat(80));
         let (_directory, pipe) = new_pipe();
-        let (mut connect, socket) = be_called_on_record(&pipe);
+        let (mut connect, socket) = accept_recorded_connect(&pipe);
         let lines = (0..LINES).fold(String::new(), |mut lines, n| {
             let _ = writeln!(lines, "{}", line(n));
             lines
@@ -375,7 +374,7 @@ mod linux {
         let typing = thread::spawn(move || input.write_all(lines.as_bytes()).unwrap());
         let reading = thread::spawn(move || read_rest(&socket).len());
         connect.wait_until_it_stops_reading();
-        // It has said all it has read, and has all the time it wants to have that recorded.
+        // It has sent all lines that it has read, and waits without a limit until they are recorded.
         assert!(connect.is_running());
         let mut recorded = String::new();
         File::open(&pipe).unwrap().read_to_string(&mut recorded).unwrap();
@@ -391,9 +390,9 @@ mod linux {
 
     #[cfg(signals)]
     #[test]
-    fn a_signal_ends_it_with_a_stuck_transcript() {
+    fn a_signal_ends_the_program_although_the_transcript_is_stuck() {
         let (_directory, pipe) = new_pipe();
-        let (mut connect, mut socket) = be_called_on_record(&pipe);
+        let (mut connect, mut socket) = accept_recorded_connect(&pipe);
         let mut input = connect.stdin.take().unwrap();
         let typing = thread::spawn(move || while input.write_all(&[b'\n'; 65_536]).is_ok() {});
         socket.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
@@ -402,17 +401,17 @@ mod linux {
         let began = std::time::Instant::now();
         connect.signal(rustix::process::Signal::TERM);
         connect.exits(143);
-        // A generous limit for what is 2 s.
+        // It takes about 2 s. The limit is generous.
         assert!(began.elapsed() < LIMIT / 4);
         typing.join().unwrap();
     }
 
     #[test]
-    fn a_stuck_transcript_holds_a_next_conversation_up_before_memory_runs_out() {
+    fn with_a_stuck_transcript_the_next_caller_waits_before_memory_grows_without_limit() {
         let (_directory, pipe) = new_pipe();
         let (serve, port) = serve(&["-q", "--transcript", pipe.to_str().unwrap()]);
         let mut calls = 0;
-        // Each records three entries and has no message whose buffer would be missing.
+        // Each call records three entries. It has no message, so it does not wait for a free buffer.
         loop {
             let mut socket = call(port);
             socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
@@ -424,7 +423,7 @@ mod linux {
             assert!(calls < 2000);
         }
         assert!(calls > 100, "{calls}");
-        // Read, it goes on where it was.
+        // Once somebody reads the transcript, the program continues.
         let mut recorded = File::open(&pipe).unwrap();
         let reading =
             thread::spawn(move || while recorded.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {});
@@ -466,15 +465,15 @@ mod linux {
         socket.write_all(b"88\n").unwrap();
         connect.exits(1);
         let entries = entries(&file);
-        let told = connect.err.text();
-        let undelivered = told.lines().find(|line| line.ends_with("lines were not delivered")).unwrap();
+        let stderr = connect.err.text();
+        let undelivered = stderr.lines().find(|line| line.ends_with("lines were not delivered")).unwrap();
         let undelivered: usize = undelivered.split(' ').nth(1).unwrap().parse().unwrap();
-        // What the system took it still delivers, when it is read at last: so many lines, and the beginning of one.
+        // The system still delivers what it has accepted: `arrived` lines, and the beginning of another.
         let arrived = read_rest(&socket).iter().filter(|byte| **byte == b'\n').count();
         assert!(arrived > 0 && undelivered > 0, "{arrived} {undelivered}");
         assert_eq!(only(&entries, "sent").len(), arrived);
         let short = in_short(&entries);
-        assert!(short.contains(&format!("error {undelivered} lines were not delivered")), "{told}");
+        assert!(short.contains(&format!("error {undelivered} lines were not delivered")), "{stderr}");
         assert_eq!(short.last().unwrap(), "closed false");
     }
 

@@ -1,4 +1,4 @@
-//! Two people talk, each with a process of their own.
+//! Two people chat, each with a process of their own.
 
 use crate::common::*;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ fn both_type_and_read_until_one_says_88() {
 }
 
 #[test]
-fn the_one_who_serves_may_say_88_too() {
+fn serve_may_say_88_too() {
     let (mut serve, port) = serve(&["--once"]);
     let mut connect = connect(port, &[]);
     serve.types("bye\n88\n");
@@ -36,11 +36,11 @@ fn the_one_who_serves_may_say_88_too() {
 fn goodbyes_may_cross() {
     let (mut serve, port) = serve(&["--once"]);
     let mut connect = connect(port, &[]);
-    // Before, an 88 would end the program: `connect` is connected as soon as the system knows of the call.
+    // `connect` is connected as soon as the system knows of the call. Until `serve` knows, too, an 88 would end it.
     serve.err.wait_for("...connected from");
     let mut typing = connect.stdin.take().unwrap();
     serve.types("88\n");
-    // Fails if the other 88 was faster.
+    // Fails if the other 88 arrives first.
     let _ = typing.write_all(b"88\n");
     serve.exits(0);
     connect.exits(0);
@@ -55,12 +55,12 @@ fn quiet_shows_messages_and_errors_only() {
     serve.exits(0);
     assert_eq!(serve.out.wait_for_texts(1), ["hello"]);
     assert_eq!(connect.err.text(), "");
-    // A port that the system picked must be told.
+    // A port that the system chose must be reported.
     assert!(serve.err.text().starts_with("listening on 127.0.0.1:"));
     assert_eq!(serve.err.text().lines().count(), 1);
 }
 
-/// Both ways at once, each with its own lines, so that a lost, doubled or displaced one is seen.
+/// All lines differ, so that the test sees a line that is lost, doubled or out of order.
 #[test]
 fn every_line_arrives_in_order_both_ways_at_once() {
     const LINES: usize = 200_000;
@@ -93,7 +93,7 @@ fn every_line_arrives_in_order_both_ways_at_once() {
 }
 
 #[test]
-fn a_file_goes_to_somebody_who_only_listens_in_either_direction() {
+fn a_file_arrives_at_a_peer_without_input_in_either_direction() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let lines: String = (0..1000).map(|n| format!("line {n}\n")).collect();
     std::fs::write(file.path(), &lines).unwrap();
@@ -147,7 +147,7 @@ fn an_empty_line_is_a_message() {
 }
 
 #[test]
-fn text_goes_through_unaltered_when_it_is_not_shown_on_a_terminal() {
+fn text_is_shown_unaltered_when_the_output_is_not_a_terminal() {
     let (mut serve, port) = serve(&["--once"]);
     let mut connect = connect(port, &[]);
     connect.types(b"\x1b[31mred\x07 \xff\xfe \t end\n88\n");
@@ -157,10 +157,10 @@ fn text_goes_through_unaltered_when_it_is_not_shown_on_a_terminal() {
 }
 
 #[test]
-fn a_long_line_is_sent_in_as_many_messages_as_it_takes() {
+fn a_long_line_is_sent_as_several_messages() {
     let (mut serve, port) = serve(&["--once"]);
     let mut connect = connect(port, &["--max-line", "40"]);
-    // 40 bytes with 27 of the stamp: 13 are left, and an ä takes two.
+    // The stamp takes 27 of the 40 bytes: 13 are left, and an ä takes two.
     connect.types("123456789012äb88\n88\n");
     connect.exits(0);
     serve.exits(0);
@@ -168,7 +168,7 @@ fn a_long_line_is_sent_in_as_many_messages_as_it_takes() {
 }
 
 #[test]
-fn what_follows_an_88_in_the_input_is_not_sent_and_that_is_said() {
+fn lines_after_an_88_in_the_input_are_not_sent_and_that_is_reported() {
     let (mut serve, port) = serve(&["--once"]);
     let mut connect = connect(port, &[]);
     connect.types("one\n88\ntwo\n");
@@ -179,7 +179,7 @@ fn what_follows_an_88_in_the_input_is_not_sent_and_that_is_said() {
 }
 
 #[test]
-fn whoever_finishes_first_ends_it_and_the_other_hears_that_its_input_was_cut_short() {
+fn the_first_input_to_end_ends_the_chat_and_the_other_side_reports_that_its_input_was_cut_short() {
     let (mut serve, port) = serve(&["--once"]);
     let mut connect = connect(port, &[]);
     connect.types("still going\n");
@@ -193,7 +193,7 @@ fn whoever_finishes_first_ends_it_and_the_other_hears_that_its_input_was_cut_sho
 
 #[cfg(unix)]
 #[test]
-fn stamps_honour_tz() {
+fn stamps_use_the_time_zone_in_tz() {
     let (mut connect, socket) = accept_from(|port| {
         let mut command = threadchat(&["connect", port]);
         command.env("TZ", "XYZ-13");

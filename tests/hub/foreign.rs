@@ -9,7 +9,7 @@ const TOOLS: [(&str, &str); 4] = [
     ("nc", "nc.openbsd 127.0.0.1 PORT"),
     ("ncat", "ncat 127.0.0.1 PORT"),
     ("socat", "socat - TCP:127.0.0.1:PORT"),
-    ("article", "python3 tests/peers/article_client.py PORT"),
+    ("tutorial", "python3 tests/peers/tutorial_client.py PORT"),
 ];
 
 /// Starts a program, and gives the member a name.
@@ -79,7 +79,7 @@ fn all_programs_get_the_goodbye_of_the_hub() {
         tool.out.wait_for("<@operator> last words\n");
         tool.out.wait_until("the goodbye", |said| said.trim_ascii_end().ends_with(b"\n88"));
     }
-    // The article's client recognizes it, because it came in a read of its own.
+    // The client of the php.cn tutorial (2018) recognizes it, because it came in a read of its own.
     tools[3].exits(0);
     for tool in &mut tools[..3] {
         tool.ends_input();

@@ -18,17 +18,17 @@ fn lines_may_end_like_those_of_telnet() {
 fn a_client_without_newlines_is_heard_after_a_pause_and_leaves_with_88() {
     let (_hub, port) = hub(&[]);
     let mut alice = Client::joins_as(port, "alice");
-    let mut article = Client::joins(port);
+    let mut tutorial = Client::joins(port);
     alice.hears("* user2 joined");
-    article.sends(format!("{STAMP}hello"));
+    tutorial.sends(format!("{STAMP}hello"));
     alice.hears_next("<user2> hello");
-    article.sends(format!("{STAMP}/name bob"));
+    tutorial.sends(format!("{STAMP}/name bob"));
     alice.hears_next("* user2 is now bob");
-    article.sends(format!("{STAMP}88"));
+    tutorial.sends(format!("{STAMP}88"));
     alice.hears_next("<bob> 88");
-    article.sends("88");
+    tutorial.sends("88");
     alice.hears_next("* bob left");
-    article.hears_the_rest();
+    tutorial.hears_the_rest();
 }
 
 #[test]

@@ -1,9 +1,9 @@
-"""A client that behaves on the wire like the one of a well-known tutorial on chatting with select; for tests.
+"""A client for tests that behaves on the wire like the one of the php.cn tutorial (2018).
 
-    article_client.py PORT
+    tutorial_client.py PORT
 
-Written anew, with the original's faults: what one recv returns is taken for one message, and the end of the
-keyboard input is an exception. Unlike the original it shows no prompt, and does not spin when the peer has gone.
+Written from scratch, with the faults of the original: it takes what one recv returns for one message, and the end of
+the keyboard input is an exception. Unlike the original, it shows no prompt and does not spin after the peer has gone.
 """
 
 import os
@@ -16,7 +16,7 @@ KEYBOARD = 0
 
 
 def typed_line():
-    """Reads byte by byte: lines in a buffer would be hidden from select."""
+    """Reads byte by byte, because select does not see lines in a buffer."""
     line = b""
     while not line.endswith(b"\n"):
         byte = os.read(KEYBOARD, 1)
@@ -27,7 +27,7 @@ def typed_line():
 
 
 def talk(peer, *others):
-    """Talks until one side says 88. Whatever is ready but the peer is taken for the keyboard."""
+    """Talks until one side says 88. Takes everything ready except the peer for the keyboard."""
     while True:
         for ready in select.select([peer, KEYBOARD, *others], [], [])[0]:
             if ready is peer:

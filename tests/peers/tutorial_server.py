@@ -1,16 +1,16 @@
-"""A server that behaves on the wire like the one of a well-known tutorial on chatting with select; for tests.
+"""A server for tests that behaves on the wire like the one of the php.cn tutorial (2018).
 
-    article_server.py PORT
+    tutorial_server.py PORT
 
-Port 0 is any that is free; standard error tells which. Written anew, with the original's faults: see
-article_client.py, and a second caller freezes it until somebody presses Enter.
+Port 0 is any free port; standard error says which. Written from scratch, with the faults of the original: those of
+tutorial_client.py, and a second caller freezes it until somebody presses Enter.
 """
 
 import socket
 import sys
 
 sys.dont_write_bytecode = True
-from article_client import talk
+from tutorial_client import talk
 
 with socket.create_server(("", int(sys.argv[1])), backlog=5) as listener:
     print("listening on 127.0.0.1:%d" % listener.getsockname()[1], file=sys.stderr, flush=True)
