@@ -1,4 +1,4 @@
-//! The demo: at a terminal, whose screen is read with an emulator, and without one.
+//! The demo at a terminal, whose screen an emulator draws, and without a terminal.
 #![allow(clippy::unwrap_used, clippy::panic)]
 #![cfg(feature = "lab")]
 
@@ -8,15 +8,14 @@ use common::*;
 use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};
 
-/// The design that `common` uses.
+/// The design of tests that do not choose one.
 const DESIGN: &str = "threads";
 
-/// The designs of this platform.
+/// The designs on this platform.
 fn designs() -> impl Iterator<Item = &'static str> {
     ["threads", "select", "half-duplex"].into_iter().filter(|design| cfg!(poll) || *design != "select")
 }
 
-/// A script in a file.
 fn script(text: &str) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, text).unwrap();
@@ -28,7 +27,7 @@ fn demo(args: &[&str]) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-/// The log without a terminal.
+/// The log that the demo prints without a terminal.
 #[track_caller]
 fn log(args: &[&str]) -> String {
     let output = demo(args);
@@ -40,7 +39,7 @@ fn log(args: &[&str]) -> String {
 
 /// Checks that lines with these beginnings follow each other in this order, with any lines between them.
 #[track_caller]
-fn has_in_order(log: &str, steps: &[&str]) {
+fn assert_in_order(log: &str, steps: &[&str]) {
     let mut lines = log.lines();
     for step in steps {
         assert!(lines.any(|line| line.starts_with(step)), "{step:?} is missing or out of order:\n{log}");
@@ -57,14 +56,14 @@ fn line(log: &str, begin: &str, end: &str) -> usize {
 #[test]
 fn the_log_follows_each_message_from_keyboard_to_screen() {
     let log = log(&["--design", "threads"]);
-    // Where main cannot write without blocking, it leaves that to the writer.
+    // Where main cannot write without blocking, the writer does.
     let wrote = |what| {
         format!(
             "A {:<14} wrote {what} to the socket",
             if cfg!(nonblocking_send) { "main" } else { "socket-writer" }
         )
     };
-    has_in_order(
+    assert_in_order(
         &log,
         &[
             "A keyboard       > Hello, B!",
@@ -90,19 +89,19 @@ fn the_log_follows_each_message_from_keyboard_to_screen() {
             "Summary: design threads, full-duplex",
             "  A sent 5 messages and B sent 2 messages",
             "  B said 88.",
-            "  All 1", // 14, and one more where only a caller wakes the listener
+            "  All 1", // 14, or 15 where the listener needs another thread to wake it
         ],
     );
-    // Typed at the same time: neither waits until the other has arrived.
+    // B types its line before the line of A arrives.
     let typed = line(&log, "B keyboard", "> So do I, and nobody waits.");
     assert!(typed < line(&log, "B screen", "I type while you type."), "{log}");
 }
 
 #[cfg(poll)]
 #[test]
-fn in_the_select_design_one_thread_does_all_of_it() {
+fn in_the_select_design_one_thread_does_everything() {
     let log = log(&["--design", "select"]);
-    has_in_order(
+    assert_in_order(
         &log,
         &[
             "A keyboard       > Hello, B!",
@@ -123,9 +122,9 @@ fn in_the_select_design_one_thread_does_all_of_it() {
 }
 
 #[test]
-fn in_half_duplex_a_line_out_of_turn_waits_and_the_summary_says_who_had_to_wait() {
+fn in_half_duplex_a_line_out_of_turn_waits_and_the_summary_counts_the_waits() {
     let log = log(&["--design", "half-duplex"]);
-    has_in_order(
+    assert_in_order(
         &log,
         &[
             "A keyboard       > Hello, B!",
@@ -147,7 +146,7 @@ fn in_half_duplex_a_line_out_of_turn_waits_and_the_summary_says_who_had_to_wait(
 }
 
 #[test]
-fn a_script_without_a_goodbye_ends_with_one_of_a_in_every_design() {
+fn at_the_end_of_a_script_without_a_goodbye_a_goodbye_is_typed_for_a() {
     let script = script("# A line of A, which does not have the first turn.\nA hello\n");
     for design in designs() {
         let log = log(&["--design", design, "--script", script.path().to_str().unwrap()]);
@@ -156,15 +155,15 @@ fn a_script_without_a_goodbye_ends_with_one_of_a_in_every_design() {
             "half-duplex" => ("  A sent 0 messages", "  B said 88."),
             _ => ("  A sent 1 message ", "  A said 88."),
         };
-        has_in_order(&log, &[said, goodbye, "  All "]);
+        assert_in_order(&log, &[said, goodbye, "  All "]);
     }
 }
 
 #[test]
-fn lines_of_a_script_that_follow_each_other_are_read_at_once_and_an_empty_one_waits() {
+fn consecutive_lines_of_a_script_are_read_together_and_an_empty_line_waits() {
     let script = script("B one\nA two\nB three\n\nB four\n");
     let log = log(&["--script", script.path().to_str().unwrap()]);
-    has_in_order(
+    assert_in_order(
         &log,
         &["B stdin-reader   read 10 bytes (lines 1 to 2)", "B stdin-reader   read 5 bytes (line 3)"],
     );
@@ -174,7 +173,7 @@ fn lines_of_a_script_that_follow_each_other_are_read_at_once_and_an_empty_one_wa
 }
 
 #[test]
-fn escape_sequences_in_a_script_are_shown_and_not_obeyed() {
+fn escape_sequences_in_a_script_are_shown_as_text() {
     let script = script("A \x1b[2Jgone\n");
     let log = log(&["--script", script.path().to_str().unwrap()]);
     assert!(!log.contains('\x1b') && log.contains("> ^[[2Jgone") && log.contains("] ^[[2Jgone"), "{log}");
@@ -223,10 +222,10 @@ mod at_a_terminal {
     use super::*;
     use std::fs::File;
 
-    /// A script without lines.
+    /// A script that types nothing.
     const SILENT: &str = "# Nothing.\n";
 
-    /// A demo without a script, at full speed, that has begun.
+    /// Starts a demo at full speed that types nothing itself, and waits until both sides are connected.
     fn start(args: &[&str]) -> (Terminal, tempfile::NamedTempFile) {
         let script = script(SILENT);
         let with = ["demo", "--delay", "0", "--script", script.path().to_str().unwrap()];
@@ -235,12 +234,12 @@ mod at_a_terminal {
         (terminal, script)
     }
 
-    /// They are connected, and everybody waits for something to do.
+    /// Whether both sides are connected.
     fn has_begun(seen: &str) -> bool {
         seen.contains("at full speed") && seen.contains("connected from") && seen.contains("connected to")
     }
 
-    /// A row of the screen in its two halves.
+    /// The left and the right half of each row of the screen.
     fn halves(seen: &str) -> Vec<(String, String)> {
         let split = |row: &str| (row.chars().take(40).collect(), row.chars().skip(40).collect());
         seen.lines().map(split).collect()
@@ -257,7 +256,7 @@ mod at_a_terminal {
     #[test]
     fn it_shows_both_sides_and_their_threads() {
         let (terminal, _script) = start(&[]);
-        let seen = terminal.wait_until("everybody waiting", |seen| {
+        let seen = terminal.wait_until("every thread waiting", |seen| {
             seen.matches("waits: keyboard").count() == 2
                 && seen.matches("waits: socket").count() == 2
                 && seen.matches("waits for an event").count() == 2
@@ -274,7 +273,7 @@ mod at_a_terminal {
     }
 
     #[test]
-    fn a_line_that_is_typed_on_one_side_appears_on_the_other_and_tab_changes_sides() {
+    fn a_line_typed_on_one_side_appears_on_the_other_and_tab_changes_sides() {
         let (terminal, _script) = start(&[]);
         terminal.types("I am left\r");
         terminal.wait_until("the line on the right", |seen| {
@@ -282,7 +281,7 @@ mod at_a_terminal {
         });
         terminal.types("\t");
         terminal.wait_until("the other side", |seen| right_has(seen, "B connects: keys go here"));
-        // The keys of commands are text within a line, and after Enter.
+        // Command keys are text within a line and after Enter.
         terminal.types("I. q+d-\r");
         terminal.wait_until("the line on the left", |seen| left_has(seen, "< I. q+d-"));
         terminal.types("\rq is a letter\r");
@@ -291,7 +290,7 @@ mod at_a_terminal {
 
     #[cfg(nonblocking_send)]
     #[test]
-    fn while_it_is_paused_nothing_moves_but_step_by_step() {
+    fn while_the_demo_is_paused_each_dot_takes_one_step() {
         let (terminal, _script) = start(&[]);
         terminal.types(" ");
         terminal.wait_until("the pause", |seen| seen.contains("PAUSED"));
@@ -311,7 +310,7 @@ mod at_a_terminal {
                 terminal.wait_until(next, |seen| seen.contains(next) && seen.contains(&format!("▸ {done}")));
             assert!(!right_has(&seen, "< Hello"), "{seen}");
         }
-        // What has been written and not been read is under way.
+        // The picture shows what is written to the socket and not yet read.
         terminal.wait_until("what is on its way", |seen| seen.contains(" Hello (33 bytes) "));
         for next in [
             "sends Received",
@@ -344,7 +343,7 @@ mod at_a_terminal {
     }
 
     #[test]
-    fn d_changes_the_design_and_half_duplex_shows_who_has_to_wait() {
+    fn d_changes_the_design_and_half_duplex_shows_whose_turn_it_is() {
         let (mut terminal, _script) = start(&[]);
         for design in designs().skip(1) {
             terminal.types("d");
@@ -370,7 +369,7 @@ mod at_a_terminal {
     }
 
     #[test]
-    fn a_script_types_for_both_and_its_last_picture_stays_until_a_key() {
+    fn a_script_types_for_both_sides_and_the_last_picture_stays_until_a_key_is_pressed() {
         let mut terminal = Terminal::start(30, 100, &["demo", "--delay", "1"]);
         let seen =
             terminal.wait_until("the end of the script", |seen| seen.contains("The conversation has ended."));
@@ -385,7 +384,7 @@ mod at_a_terminal {
     }
 
     #[test]
-    fn a_small_window_shows_the_minimum_and_a_large_one_is_used() {
+    fn a_small_window_shows_the_minimum_size_and_a_large_one_shows_more() {
         let (terminal, _script) = start(&[]);
         terminal.resize(20, 60);
         terminal.wait_until("that it is too small", |seen| seen.contains("needs 80 columns and 22 rows"));
@@ -396,21 +395,21 @@ mod at_a_terminal {
     }
 
     #[test]
-    fn there_are_no_colours_unless_they_are_allowed() {
+    fn there_are_no_colors_with_no_color_unless_the_option_asks_for_them() {
         let has_color = |args: &[&str]| {
             let (terminal, _script) = start(args);
             let screen = terminal.screen.lock().unwrap();
             (0..80).any(|column| screen.screen().cell(1, column).unwrap().fgcolor() != vt100::Color::Default)
         };
-        // The terminal of these tests has NO_COLOR set.
+        // `Terminal` sets NO_COLOR.
         assert!(!has_color(&[]));
         assert!(has_color(&["--color", "always"]));
     }
 
-    /// Runs the demo under a shell that prints the modes of the terminal before and after, and ends it. Returns what is on
-    /// the screen then.
+    /// Runs the demo in a shell that prints the modes of the terminal before and after, ends it with `end`, and checks
+    /// that the modes and the screen are restored. Returns the screen.
     #[track_caller]
-    fn leaves_the_terminal_as_it_was(env: &[(&str, &str)], end: impl FnOnce(&Terminal)) -> String {
+    fn assert_restores_terminal(env: &[(&str, &str)], end: impl FnOnce(&Terminal)) -> String {
         let script = script(SILENT);
         let shell = "echo a shell; stty -g; sh -c 'echo \"pid $$\" >\"$2\"; exec \"$0\" demo --delay 0 --script \"$1\"' \
                      \"$0\" \"$1\" \"$2\"; echo \"code $?\"; stty -g; echo over";
@@ -425,7 +424,7 @@ mod at_a_terminal {
         }
         end(&terminal);
         let seen = terminal.wait_until("its end", |seen| seen.ends_with("over"));
-        assert!(seen.starts_with("a shell\n"), "what was there before is there again: {seen}");
+        assert!(seen.starts_with("a shell\n"), "the screen is not restored: {seen}");
         let modes: Vec<&str> = seen.lines().filter(|line| line.matches(':').count() > 20).collect();
         assert_eq!(modes.len(), 2, "{seen}");
         assert_eq!(modes[0], modes[1], "{seen}");
@@ -435,27 +434,27 @@ mod at_a_terminal {
     }
 
     thread_local! {
-        /// The latest demo.
+        /// The process of the latest demo.
         static PID: std::cell::Cell<i32> = const { std::cell::Cell::new(0) };
     }
 
     #[test]
     fn the_terminal_is_left_as_it_was_with_a_summary_on_it() {
-        let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types("88\r"));
+        let seen = assert_restores_terminal(&[], |terminal| terminal.types("88\r"));
         assert!(seen.contains("A said 88.\n  All 1"), "{seen}");
         assert!(seen.contains(" threads have ended.\ncode 0"), "{seen}");
-        let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types("\tHello\r\r88\r"));
+        let seen = assert_restores_terminal(&[], |terminal| terminal.types("\tHello\r\r88\r"));
         assert!(seen.contains("B sent 1 message") && seen.contains("B said 88.\n"), "{seen}");
-        let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types(" q"));
+        let seen = assert_restores_terminal(&[], |terminal| terminal.types(" q"));
         assert!(seen.contains(" said 88.\n") && seen.contains("code 0"), "{seen}");
-        let seen = leaves_the_terminal_as_it_was(&[], |terminal| terminal.types("half a li\x03"));
+        let seen = assert_restores_terminal(&[], |terminal| terminal.types("half a li\x03"));
         assert!(seen.contains("Summary: ") && seen.contains("code 130"), "{seen}");
     }
 
     #[cfg(signals)]
     #[test]
     fn a_signal_leaves_the_terminal_as_it_was() {
-        let seen = leaves_the_terminal_as_it_was(&[], |_| {
+        let seen = assert_restores_terminal(&[], |_| {
             let process = rustix::process::Pid::from_raw(PID.get()).unwrap();
             rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
         });
@@ -468,7 +467,7 @@ mod at_a_terminal {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("now");
         let env = [("THREADCHAT_PANIC_WHEN", file.to_str().unwrap())];
-        let seen = leaves_the_terminal_as_it_was(&env, |_| {
+        let seen = assert_restores_terminal(&env, |_| {
             File::create(&file).unwrap();
         });
         assert!(seen.contains("on request") && seen.contains("code 101"), "{seen}");

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// The only design with a line editor.
 const DESIGN: &str = "threads";
 
-/// A `connect` at a terminal of this size, the connection, and its prompt.
+/// Starts `connect` at a terminal of this size. Returns also its connection and its prompt.
 fn connect_at_terminal(rows: u16, columns: u16) -> (Terminal, TcpStream, String) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -28,21 +28,21 @@ fn connect_at_terminal(rows: u16, columns: u16) -> (Terminal, TcpStream, String)
 }
 
 #[test]
-fn a_message_appears_above_the_line_that_is_typed_which_stays_with_its_cursor() {
+fn a_message_appears_above_the_typed_line_and_the_cursor_stays() {
     let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("hello wrld");
     terminal.types("\x1b[D\x1b[D\x1b[D");
     terminal.wait_for_end(&format!("{prompt} hello wrld"));
     socket.write_all(b"first\nsecond\n").unwrap();
     terminal.wait_for_end(&format!("< first\n< second\n{prompt} hello wrld"));
-    // The cursor is where it was: what is typed goes between the letters.
+    // The cursor has not moved: the next key goes between the letters.
     terminal.types("o\r");
     assert_eq!(text(&read_line(&socket)), "hello world");
     terminal.wait_for_end(&format!("{prompt} hello world\n{prompt}"));
 }
 
 #[test]
-fn a_long_line_that_wraps_stays_whole() {
+fn a_long_line_that_wraps_is_not_damaged_by_messages() {
     let (terminal, mut socket, prompt) = connect_at_terminal(12, 40);
     let line = "a line which is so long that it takes more than two rows of this narrow screen";
     terminal.types(line);
@@ -60,9 +60,9 @@ fn a_long_line_that_wraps_stays_whole() {
     assert_eq!(text(&read_line(&socket)), line);
 }
 
-/// At every length around the width of the screen, with characters of one and of two columns.
+/// At every length around the width of the screen, with characters one and two columns wide.
 #[test]
-fn a_line_that_just_fills_the_row_does_not_disturb_what_is_above_it() {
+fn a_line_that_just_fills_the_row_does_not_damage_the_messages_above_it() {
     for filler in ["x", "漢"] {
         let (terminal, mut socket, prompt) = connect_at_terminal(12, 40);
         for n in 0..24 {
@@ -82,12 +82,12 @@ fn a_line_that_just_fills_the_row_does_not_disturb_what_is_above_it() {
 }
 
 #[test]
-fn wide_and_combining_characters_are_edited_as_what_they_look_like() {
+fn wide_and_combining_characters_are_edited_as_the_user_sees_them() {
     let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("漢字 e\u{301}x");
     socket.write_all(b"between\n").unwrap();
     terminal.wait_for_end(&format!("< between\n{prompt} 漢字 e\u{301}x"));
-    // Left over the x, and one character back: with its accent.
+    // Left past the x, then delete one character, with its accent.
     terminal.types("\x1b[D\x7f");
     terminal.wait_for_end(&format!("{prompt} 漢字 x"));
     terminal.types("\r");
@@ -95,7 +95,7 @@ fn wide_and_combining_characters_are_edited_as_what_they_look_like() {
 }
 
 #[test]
-fn a_resized_window_shows_the_line_and_what_comes_later() {
+fn a_resized_window_shows_the_line_and_later_messages() {
     let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("typed before");
     terminal.wait_for_end("typed before");
@@ -111,7 +111,7 @@ fn a_resized_window_shows_the_line_and_what_comes_later() {
 }
 
 #[test]
-fn a_paste_of_200_lines_is_200_messages_and_its_rest_stays_on_the_line() {
+fn a_paste_of_200_lines_is_sent_as_200_messages_and_its_rest_stays_on_the_line() {
     let (terminal, socket, prompt) = connect_at_terminal(10, 60);
     let lines: Vec<String> = (0..200).map(|n| format!("pasted line {n}")).collect();
     terminal.types(&format!("\x1b[200~{}\rand a rest\x1b[201~", lines.join("\r")));
@@ -124,7 +124,7 @@ fn a_paste_of_200_lines_is_200_messages_and_its_rest_stays_on_the_line() {
 }
 
 #[test]
-fn the_history_keeps_lines_and_finds_them_while_messages_come() {
+fn the_history_keeps_lines_and_finds_them_while_messages_arrive() {
     let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
     for line in ["first thing", "second thing"] {
         terminal.types(&format!("{line}\r"));
@@ -145,7 +145,7 @@ fn the_history_keeps_lines_and_finds_them_while_messages_come() {
 }
 
 #[test]
-fn a_search_of_the_history_is_not_disturbed_and_what_came_meanwhile_is_shown_afterwards() {
+fn messages_do_not_disturb_a_search_of_the_history_and_are_shown_after_it() {
     let (terminal, mut socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("find me\r");
     assert_eq!(text(&read_line(&socket)), "find me");
@@ -156,7 +156,7 @@ fn a_search_of_the_history_is_not_disturbed_and_what_came_meanwhile_is_shown_aft
     terminal.wait_until("the search going on", |seen| seen.contains("(search: find)"));
     terminal.types("\r");
     terminal.wait_for_end(&format!("< meanwhile\n{prompt} find me"));
-    // The interrupt key ends a search, and not the program.
+    // The interrupt key ends the search, not the program.
     terminal.types("\x03\x12fi\x03");
     terminal.wait_for_end(&format!("< meanwhile\n{prompt}"));
     terminal.types("still here\r");
@@ -164,14 +164,14 @@ fn a_search_of_the_history_is_not_disturbed_and_what_came_meanwhile_is_shown_aft
 }
 
 #[test]
-fn colours_follow_the_option_and_the_environment() {
+fn colors_follow_the_option_and_the_environment() {
     let seen = |args: &[&str], env: &[(&str, &str)]| {
         let terminal = Terminal::start_command(12, 100, env!("CARGO_BIN_EXE_threadchat"), args, env);
         terminal.wait_for_end("* waiting for connection...\nwaiting>");
         let screen = terminal.screen.lock().unwrap();
         screen.screen().cell(0, 0).unwrap().fgcolor() != vt100::Color::Default
     };
-    // The terminal of these tests has NO_COLOR set.
+    // `Terminal` sets NO_COLOR.
     assert!(!seen(&["serve", "0"], &[]));
     assert!(seen(&["serve", "0", "--color", "always"], &[]));
     assert!(seen(&["serve", "0"], &[("NO_COLOR", "")]));
@@ -189,7 +189,7 @@ fn clearing_the_screen_keeps_the_line() {
 }
 
 #[test]
-fn the_interrupt_key_clears_the_line_and_on_an_empty_one_says_88() {
+fn the_interrupt_key_clears_the_line_and_says_88_on_an_empty_one() {
     let (mut terminal, socket, prompt) = connect_at_terminal(10, 60);
     terminal.types("not this");
     terminal.wait_for_end("not this");
@@ -213,12 +213,12 @@ fn the_end_of_input_key_says_88_on_an_empty_line_only() {
 }
 
 #[test]
-fn the_prompt_shows_what_it_waits_for_or_who_is_there() {
+fn the_prompt_shows_that_it_waits_or_the_address_of_the_caller() {
     let terminal = Terminal::start(12, 100, &["serve", "0"]);
     terminal.wait_for_end("waiting for connection...\nwaiting>");
     let seen = terminal.seen();
     let port = seen.split("listening on 127.0.0.1:").nth(1).unwrap().split(' ').next().unwrap();
-    // The line that is typed survives one caller's coming and going, and another's.
+    // The line being typed stays while callers come and go.
     terminal.types("half a li");
     for _ in 0..2 {
         let socket = call(port.parse().unwrap());
@@ -263,13 +263,14 @@ fn a_flood_does_not_make_typing_sluggish_and_loses_nothing() {
     terminal.wait_for_end(&format!("< flood 59998\n< flood 59999\n{prompt} {line}"));
     terminal.types("\r");
     assert_eq!(text(&read_line(&socket)), line);
-    // The goal is 100 ms, but this test must pass on a slow machine.
+    // The goal is 100 ms, but this test must pass on slow machines.
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
 }
 
-/// Runs the program in a shell that prints the modes of the terminal before and after, and ends it in this way.
+/// Runs the program in a shell that prints the modes of the terminal before and after, ends it with `how`, and checks
+/// that the modes are the same.
 #[track_caller]
-fn leaves_the_terminal_as_it_was(end: &str, env: &[(&str, &str)], how: impl FnOnce(&Terminal, TcpStream)) {
+fn assert_restores_terminal(end: &str, env: &[(&str, &str)], how: impl FnOnce(&Terminal, TcpStream)) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let script = "stty -g; sh -c 'echo \"pid $$\"; exec \"$0\" connect \"$1\"' \"$0\" \"$1\"; echo \"code $?\"; stty -g; echo over";
@@ -299,19 +300,19 @@ fn leaves_the_terminal_as_it_was(end: &str, env: &[(&str, &str)], how: impl FnOn
 
 #[test]
 fn every_end_leaves_the_terminal_as_it_was() {
-    leaves_the_terminal_as_it_was("88 from the peer", &[], |_, mut socket| {
+    assert_restores_terminal("88 from the peer", &[], |_, mut socket| {
         socket.write_all(b"88\n").unwrap();
     });
-    leaves_the_terminal_as_it_was("a broken connection", &[], |_, socket| drop(socket));
-    leaves_the_terminal_as_it_was("88 typed", &[], |terminal, socket| {
+    assert_restores_terminal("a broken connection", &[], |_, socket| drop(socket));
+    assert_restores_terminal("88 typed", &[], |terminal, socket| {
         terminal.types("\x0388\r");
         assert_eq!(read_rest(&socket), b"88");
     });
-    leaves_the_terminal_as_it_was("the interrupt key", &[], |terminal, socket| {
+    assert_restores_terminal("the interrupt key", &[], |terminal, socket| {
         terminal.types("\x03\x03");
         assert_eq!(read_rest(&socket), b"88");
     });
-    leaves_the_terminal_as_it_was("a signal", &[], |terminal, socket| {
+    assert_restores_terminal("a signal", &[], |terminal, socket| {
         let seen = terminal.seen();
         let id = seen.split("pid ").nth(1).unwrap().split_whitespace().next().unwrap();
         let process = rustix::process::Pid::from_raw(id.parse().unwrap()).unwrap();
@@ -326,7 +327,7 @@ fn a_panic_leaves_the_terminal_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("now");
     let env = [("THREADCHAT_PANIC_WHEN", file.to_str().unwrap())];
-    leaves_the_terminal_as_it_was("a panic", &env, |terminal, _socket| {
+    assert_restores_terminal("a panic", &env, |terminal, _socket| {
         File::create(&file).unwrap();
         terminal.wait_until("what the panic says", |seen| {
             seen.contains("on request") && seen.contains("code 101")
@@ -335,7 +336,7 @@ fn a_panic_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn the_suspend_key_stops_the_program_and_the_line_reappears_afterwards() {
+fn the_suspend_key_stops_the_program_and_fg_shows_the_line_again() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let terminal = Terminal::start_command(20, 100, "sh", &["-i"], &[("PS1", "shell$ ")]);
@@ -353,7 +354,7 @@ fn the_suspend_key_stops_the_program_and_the_line_reappears_afterwards() {
 }
 
 #[test]
-fn at_a_terminal_that_does_not_answer_its_own_line_input_is_used() {
+fn at_a_terminal_that_does_not_answer_the_line_editor_is_not_used() {
     let (mut terminal, mut socket) = accept_from(|port| Program::start_at_terminal(&["connect", port]));
     terminal.out.wait_for("cannot use the line editor");
     terminal.types("hello\n");

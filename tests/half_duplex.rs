@@ -1,4 +1,4 @@
-//! The half-duplex design: strict turns, and what comes of them.
+//! The half-duplex design: the two sides take strict turns.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -9,13 +9,13 @@ use std::net::{Shutdown, TcpStream};
 #[cfg(target_os = "linux")]
 use std::process::Stdio;
 
-/// The design that is tested here.
+/// The design under test.
 const DESIGN: &str = "half-duplex";
 
-/// A full-duplex one, to talk with.
+/// For a peer with a full-duplex design.
 const FULL_DUPLEX: &[&str] = &["--design", "threads"];
 
-/// A `serve` that this test has called.
+/// Starts `serve --once`, and connects this test to it.
 fn serve_one() -> (Program, TcpStream) {
     let (serve, port) = serve(&["--once"]);
     let socket = call(port);
@@ -23,7 +23,7 @@ fn serve_one() -> (Program, TcpStream) {
     (serve, socket)
 }
 
-/// Checks that nothing arrives, for as long as a message on its way would take at most.
+/// Checks that nothing arrives within a time in which a message would have arrived.
 #[track_caller]
 fn expect_nothing(socket: &TcpStream) {
     socket.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
@@ -52,7 +52,7 @@ fn connect_speaks_first_and_then_they_take_turns() {
 }
 
 #[test]
-fn verbose_tells_what_it_waits_for() {
+fn verbose_reports_what_it_waits_for() {
     let (mut serve, port) = serve(&["--once", "-v"]);
     serve.err.wait_for("[main] waits for a caller");
     let mut connect = connect(port, &["-v"]);
@@ -69,7 +69,7 @@ fn verbose_tells_what_it_waits_for() {
 }
 
 #[test]
-fn what_is_typed_out_of_turn_is_sent_in_turn() {
+fn lines_typed_out_of_turn_are_sent_one_a_turn() {
     let (mut connect, mut socket) = accept_connect(&[]);
     connect.types("one\ntwo\nthree\n");
     for (said, answer) in [("one", "1\n"), ("two", "2\n"), ("three", "88\n")] {
@@ -84,7 +84,7 @@ fn what_is_typed_out_of_turn_is_sent_in_turn() {
 }
 
 #[test]
-fn a_peer_that_speaks_three_times_in_a_row_is_heard_one_message_a_turn_and_nothing_is_lost() {
+fn three_messages_in_a_row_are_shown_one_a_turn_and_none_is_lost() {
     let (mut serve, mut socket) = serve_one();
     socket.write_all(b"one\ntwo\nthr").unwrap();
     serve.out.wait_for("one");
@@ -104,7 +104,7 @@ fn a_peer_that_speaks_three_times_in_a_row_is_heard_one_message_a_turn_and_nothi
 }
 
 #[test]
-fn what_was_not_heard_before_our_goodbye_is_shown_after_it() {
+fn messages_that_are_unread_at_our_goodbye_are_shown_after_it() {
     let (mut serve, mut socket) = serve_one();
     socket.write_all(b"one\ntwo\nthree\n").unwrap();
     serve.out.wait_for("one");
@@ -117,7 +117,7 @@ fn what_was_not_heard_before_our_goodbye_is_shown_after_it() {
 }
 
 #[test]
-fn what_follows_their_goodbye_is_thrown_away() {
+fn what_follows_the_goodbye_of_the_peer_is_discarded() {
     let (mut serve, mut socket) = serve_one();
     socket.write_all(b"88\nafterwards\n").unwrap();
     assert_eq!(read_rest(&socket), b"");
@@ -128,13 +128,13 @@ fn what_follows_their_goodbye_is_thrown_away() {
 }
 
 #[test]
-fn a_peer_that_goes_on_is_heard_to_its_end_and_not_reset_before_it_has_read_our_goodbye() {
+fn a_peer_that_keeps_sending_is_read_to_the_end_and_can_read_our_goodbye() {
     let (mut connect, mut socket) = accept_connect(&[]);
     socket.write_all(&b"we speak, although it is not our turn\n".repeat(1000)).unwrap();
     connect.types("88\n");
     connect.err.wait_for("you said 88");
     for _ in 0..10 {
-        // A connection that was reset refuses the second of these.
+        // The second write to a connection that was reset fails.
         socket.write_all(b"still here\n").unwrap();
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -145,11 +145,11 @@ fn a_peer_that_goes_on_is_heard_to_its_end_and_not_reset_before_it_has_read_our_
 }
 
 #[test]
-fn a_peer_that_does_not_close_after_the_goodbye_is_not_waited_for_long() {
+fn the_program_does_not_wait_long_for_a_peer_that_does_not_close_after_the_goodbye() {
     let (mut connect, mut socket) = accept_connect(&[]);
     connect.types("88\n");
     assert_eq!(read_rest(&socket), b"88");
-    // It goes on, which does not make the wait any longer.
+    // What the peer still sends does not extend the wait.
     std::thread::spawn(move || while socket.write_all(b"still here\n").is_ok() {});
     let began = std::time::Instant::now();
     connect.exits(0);
@@ -173,7 +173,7 @@ fn the_end_of_the_input_says_88_in_our_next_turn() {
 }
 
 #[test]
-fn the_rest_of_the_input_for_which_there_was_no_turn_is_told() {
+fn input_that_had_no_turn_is_reported_as_not_sent() {
     let (mut connect, mut socket) = accept_connect(&[]);
     connect.types("one\ntwo\n");
     assert_eq!(text(&read_line(&socket)), "one");
@@ -185,7 +185,7 @@ fn the_rest_of_the_input_for_which_there_was_no_turn_is_told() {
 }
 
 #[test]
-fn messages_without_newlines_are_understood_and_sent() {
+fn messages_without_newlines_are_received_and_sent() {
     let (mut connect, mut socket) = accept_connect(&["--wire", "unframed"]);
     connect.types("hello\n");
     let mut message = [0; 32];
@@ -203,7 +203,7 @@ fn messages_without_newlines_are_understood_and_sent() {
 }
 
 #[test]
-fn last_words_that_end_in_88_are_shown_and_end_it_in_order() {
+fn a_last_message_that_ends_in_88_is_shown_and_ends_the_chat_cleanly() {
     let (mut serve, mut socket) = serve_one();
     socket.write_all(b"hello88").unwrap();
     drop(socket);
@@ -244,7 +244,7 @@ fn a_killed_peer_does_not_end_a_serve() {
 }
 
 #[test]
-fn serve_serves_the_next_caller_who_has_waited_unseen() {
+fn serve_accepts_a_waiting_caller_after_the_last_one_has_left() {
     let (mut serve, port) = serve(&[]);
     let mut first = connect(port, &[]);
     first.types("from the first\n");
@@ -252,7 +252,6 @@ fn serve_serves_the_next_caller_who_has_waited_unseen() {
     serve.out.wait_for("from the first");
     let mut second = connect(port, &[]);
     second.types("from the second\n");
-    // One line for the first, and one that nobody has asked for yet.
     serve.types("to the first\n");
     first.out.wait_for("to the first");
     assert_eq!(serve.err.text().matches("...connected from").count(), 1);
@@ -265,7 +264,7 @@ fn serve_serves_the_next_caller_who_has_waited_unseen() {
     serve.out.wait_for("bye");
     serve.types("88\n");
     second.exits(0);
-    // With its input ends a serve that can only take turns.
+    // A `serve` that takes turns exits when its input has ended.
     serve.ends_input();
     let mut third = connect(port, &[]);
     third.types("hello\n");
@@ -312,7 +311,7 @@ fn quiet_shows_messages_and_errors_only() {
 }
 
 #[test]
-fn a_long_line_takes_as_many_turns_as_it_has_messages() {
+fn a_long_line_takes_a_turn_for_each_of_its_messages() {
     let (mut connect, mut socket) = accept_connect(&["--max-line", "40"]);
     connect.types("123456789012äb88\n");
     assert_eq!(text(&read_line(&socket)), "123456789012");
@@ -321,36 +320,36 @@ fn a_long_line_takes_as_many_turns_as_it_has_messages() {
 }
 
 #[test]
-fn options_that_make_no_sense_in_turns_are_refused() {
+fn options_that_need_a_full_duplex_design_are_refused() {
     let refused = [&["--on-eof", "wait"], &["--transcript", "/dev/null"]];
     for option in refused {
         for command in ["serve", "connect"] {
             let mut program = Program::start(threadchat(&[&[command], &option[..]].concat()));
             program.exits(2);
-            let told = program.err.text();
-            assert!(told.contains(option[0]) && told.contains("needs a full-duplex design"), "{told}");
+            let stderr = program.err.text();
+            assert!(stderr.contains(option[0]) && stderr.contains("needs a full-duplex design"), "{stderr}");
         }
     }
 }
 
 #[test]
-fn nobody_to_call_is_told_with_what_to_do() {
+fn a_refused_connection_is_reported_with_what_to_try() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let mut connect = Program::start(threadchat(&["connect", &free]));
     connect.exits(1);
-    let told = connect.err.text();
-    assert!(told.contains(&format!("threadchat: cannot connect to 127.0.0.1:{free}: ")), "{told}");
-    assert!(told.contains("start threadchat serve first"), "{told}");
+    let stderr = connect.err.text();
+    assert!(stderr.contains(&format!("threadchat: cannot connect to 127.0.0.1:{free}: ")), "{stderr}");
+    assert!(stderr.contains("start threadchat serve first"), "{stderr}");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_output_that_nobody_reads_ends_it_in_order_and_a_full_disk_does_not() {
+fn an_output_that_nobody_reads_ends_the_chat_cleanly_and_a_full_disk_is_an_error() {
     let (screen, to_screen) = std::io::pipe().unwrap();
     drop(screen);
     wait_until_nobody_reads(&to_screen);
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    for (output, code, told) in [
+    for (output, code, expected) in [
         (Stdio::from(to_screen), 0, ""),
         (Stdio::from(full), 1, "cannot write the messages to standard output: No space left"),
     ] {
@@ -366,7 +365,7 @@ fn an_output_that_nobody_reads_ends_it_in_order_and_a_full_disk_does_not() {
         drop(socket);
         connect.exits(code);
         let said = connect.err.text();
-        assert!(said.contains(told), "{said}");
+        assert!(said.contains(expected), "{said}");
         assert_eq!(said.matches("threadchat: ").count(), usize::try_from(code).unwrap(), "{said}");
     }
 }
@@ -387,7 +386,7 @@ fn an_input_that_cannot_be_read_says_88_and_is_an_error() {
 
 #[cfg(unix)]
 #[test]
-fn the_interrupt_signal_just_ends_it() {
+fn the_interrupt_signal_kills_the_program() {
     let (mut connect, socket) = accept_connect(&[]);
     connect.err.wait_for("...connected to");
     connect.signal(rustix::process::Signal::INT);
@@ -397,7 +396,7 @@ fn the_interrupt_signal_just_ends_it() {
 
 #[cfg(unix)]
 #[test]
-fn foreign_text_is_harmless_to_the_terminal() {
+fn control_characters_in_messages_do_not_reach_the_terminal() {
     let (mut terminal, mut socket) = accept_from(|port| Program::start_at_terminal(&["connect", port]));
     terminal.out.wait_for("...connected to");
     terminal.types("hello\n");
@@ -410,7 +409,7 @@ fn foreign_text_is_harmless_to_the_terminal() {
     terminal.exits(0);
 }
 
-/// They are run only when asked for, because they have to be installed.
+/// The client of the php.cn tutorial (2018), and nc. Ignored by default, because the peers must be installed.
 mod foreign {
     use super::*;
     use std::process::Command;

@@ -1,4 +1,4 @@
-//! The help, the error messages for a wrong command line, completions and the man page.
+//! The help, error messages for wrong arguments, completions and the man page.
 #![allow(clippy::unwrap_used)]
 
 use std::process::Command;
@@ -58,7 +58,7 @@ fn there_are_completions_for_every_shell() {
 }
 
 #[test]
-fn the_manual_page_has_every_option_of_every_command() {
+fn the_man_page_has_every_option_of_every_command() {
     let page = stdout_of(&["man"]);
     let mut commands = vec!["serve", "connect"];
     commands.extend(cfg!(feature = "lab").then_some("compare"));

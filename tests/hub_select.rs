@@ -6,5 +6,5 @@ mod common;
 #[allow(unreachable_pub, reason = "as in common")]
 mod hub;
 
-/// The design that is tested here.
+/// The design under test.
 const DESIGN: &str = "select";

@@ -1,4 +1,4 @@
-//! The select design: all that two people can expect.
+//! The select design: all tests of a chat, and its one thread.
 #![allow(clippy::unwrap_used)]
 #![cfg(poll)]
 
@@ -9,12 +9,12 @@ use common::*;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 
-/// The design that is tested here.
+/// The design under test.
 const DESIGN: &str = "select";
 
 #[cfg(target_os = "linux")]
 #[test]
-fn there_is_one_thread_also_while_others_talk_call_and_are_stuck() {
+fn there_is_one_thread_even_during_a_conversation_and_a_second_call() {
     let (serve, port) = serve(&[]);
     let connect = connect(port, &[]);
     let busy = call(port);
@@ -24,7 +24,7 @@ fn there_is_one_thread_also_while_others_talk_call_and_are_stuck() {
 }
 
 #[test]
-fn the_flags_of_what_it_inherited_are_left_alone() {
+fn the_flags_of_inherited_descriptors_stay_unchanged() {
     let [(keyboard, typing), (reading, screen), (errors, notices)] =
         [(); 3].map(|()| std::io::pipe().unwrap());
     let ours = [
@@ -53,7 +53,7 @@ fn the_flags_of_what_it_inherited_are_left_alone() {
 }
 
 #[test]
-fn verbose_tells_what_the_thread_does() {
+fn verbose_reports_what_the_thread_does() {
     let (mut serve, port) = serve(&["--once", "-v"]);
     let mut connect = connect(port, &["-v"]);
     connect.types("hello\nagain\n");

@@ -1,4 +1,4 @@
-//! The threads design: all that two people can expect, and its threads.
+//! The threads design: all tests of a chat, and its threads.
 #![allow(clippy::unwrap_used)]
 
 mod chat;
@@ -6,11 +6,11 @@ mod common;
 
 use common::*;
 
-/// The design that is tested here.
+/// The design under test.
 const DESIGN: &str = "threads";
 
 #[test]
-fn verbose_tells_what_each_thread_does() {
+fn verbose_reports_what_each_thread_does() {
     let (mut serve, port) = serve(&["--once", "-v"]);
     let mut connect = connect(port, &["-v"]);
     connect.types("hello\n");
@@ -25,26 +25,26 @@ fn verbose_tells_what_each_thread_does() {
 
 #[cfg(all(target_os = "linux", signals))]
 #[test]
-fn threads_have_names_and_end_with_their_conversation() {
+fn threads_have_names_and_those_of_a_conversation_end_with_it() {
     let (serve, port) = serve(&[]);
     let always = ["listener", "notice-writer", "screen-writer", "signals", "stdin-reader", "threadchat"]
         .map(str::to_owned);
-    wait_until("they run", || serve.threads() == always);
+    wait_until("its threads run", || serve.threads() == always);
     let mut connect = connect(port, &[]);
     let mut talking = [&always[..], &["socket-reader".to_owned(), "socket-writer".to_owned()]].concat();
     talking.sort();
-    wait_until("it talks", || serve.threads() == talking);
+    wait_until("the threads of the conversation run", || serve.threads() == talking);
     connect.types("88\n");
     connect.exits(0);
-    wait_until("its threads have ended", || serve.threads() == always);
+    wait_until("the threads of the conversation have ended", || serve.threads() == always);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_transcript_has_a_thread_with_a_name_and_without_one_there_is_none() {
+fn there_is_a_transcript_thread_only_if_there_is_a_transcript() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let (connect, _socket) = accept_connect(&["--transcript", file.path().to_str().unwrap()]);
-    wait_until("it runs", || connect.threads().contains(&"transcript".to_owned()));
+    wait_until("the transcript thread runs", || connect.threads().contains(&"transcript".to_owned()));
     let (without, _socket) = accept_connect(&[]);
     without.err.wait_for("...connected to");
     assert!(!without.threads().contains(&"transcript".to_owned()));

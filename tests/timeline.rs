@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// The design that `common` uses.
+/// The design of tests that do not choose one.
 const DESIGN: &str = "threads";
 
 const DESIGNS: &[&str] =
@@ -20,7 +20,7 @@ fn timeline(traces: &[&Path], more: &[&str]) -> Output {
     threadchat(&["timeline"]).args(traces).args(more).output().unwrap()
 }
 
-/// The page, from standard output.
+/// The page as `timeline` prints it.
 fn page(traces: &[&Path]) -> String {
     let output = timeline(traces, &["-o", "-"]);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -28,7 +28,7 @@ fn page(traces: &[&Path]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The names of the tracks that are drawn, without the helpers.
+/// The names of the tracks on the page, without those of helper threads.
 fn tracks(page: &str) -> Vec<&str> {
     let names = page.split("class=\"track\">").skip(1);
     names.map(|name| name.split('<').next().unwrap()).collect()
@@ -44,17 +44,17 @@ fn messages(page: &str) -> Vec<[&str; 3]> {
     .collect()
 }
 
-/// The browser has to load nothing else.
-fn is_self_contained(page: &str) {
+/// Checks that the browser has nothing else to load.
+fn assert_self_contained(page: &str) {
     for outside in ["http://", "https://", "<link", "src=", "@import", "url(h"] {
-        // The name of SVG is no address.
+        // The XML namespace of SVG is not loaded.
         assert!(!page.replace("http://www.w3.org/2000/svg", "").contains(outside), "{outside}");
     }
 }
 
-/// Joined as docs/trace.md describes.
+/// The traces are joined as docs/trace.md describes.
 #[test]
-fn two_traces_joined_in_one_file_are_an_array_and_are_drawn_like_two() {
+fn two_traces_joined_in_one_file_are_a_json_array_and_drawn_like_two_files() {
     let files = TempDir::new().unwrap();
     let [a, b] = record_traces(DESIGN, &files);
     let [one, other] = [&a, &b].map(|path| fs::read_to_string(path).unwrap());
@@ -68,12 +68,12 @@ fn two_traces_joined_in_one_file_are_an_array_and_are_drawn_like_two() {
 }
 
 #[test]
-fn the_page_holds_every_message_of_both_directions_and_the_goodbye() {
+fn the_page_shows_every_message_of_both_directions_and_the_goodbye() {
     for design in DESIGNS {
         let files = TempDir::new().unwrap();
         let [a, b] = record_traces(design, &files);
         let page = page(&[&a, &b]);
-        is_self_contained(&page);
+        assert_self_contained(&page);
         let messages = messages(&page);
         assert_eq!(messages.len(), 7, "{design}: {messages:?}");
         for direction in ["A → B", "B → A"] {
@@ -83,7 +83,7 @@ fn the_page_holds_every_message_of_both_directions_and_the_goodbye() {
                     found.unwrap_or_else(|| panic!("{design}: {direction} {number}: {messages:?}"));
                 assert!(took.ends_with('s') && !took.starts_with('-'), "{design}: {took}");
             }
-            // Each has its arrow from one endpoint to the other.
+            // Each message has an arrow from one endpoint to the other.
             let class = if direction == "A → B" { "arrow wire there" } else { "arrow wire back" };
             assert_eq!(page.matches(&format!(" class=\"{class}\"")).count(), 3 + LEGEND, "{design}");
         }
@@ -124,11 +124,11 @@ fn one_trace_alone_shows_its_half_of_each_message() {
 }
 
 #[test]
-fn a_trace_that_was_cut_short_is_drawn_with_a_note() {
+fn an_incomplete_trace_is_drawn_with_a_note() {
     let files = TempDir::new().unwrap();
     let [a, b] = record_traces(DESIGN, &files);
     let whole = fs::read_to_string(&a).unwrap();
-    // Cut in the middle of a line, after the first message has been shown.
+    // Cut it in the middle of a line, after the step that shows the first message.
     let shown = whole.find("\"what\":\"screen\",\"bytes\"").unwrap();
     let cut = shown + whole[shown..].find("\"takes\"").unwrap() + 20;
     fs::write(&a, &whole[..cut]).unwrap();
@@ -141,7 +141,7 @@ fn a_trace_that_was_cut_short_is_drawn_with_a_note() {
 }
 
 #[test]
-fn a_file_that_is_no_trace_is_refused_with_its_name_and_line() {
+fn a_file_that_is_not_a_trace_is_refused_with_its_name_and_line() {
     let files = TempDir::new().unwrap();
     let path = files.path().join("notes.txt");
     for (text, expected) in [
@@ -175,19 +175,19 @@ fn wrong_usage_is_an_error() {
 }
 
 #[test]
-fn a_picture_stands_alone() {
+fn the_svg_is_self_contained() {
     let files = TempDir::new().unwrap();
     let [a, b] = record_traces(DESIGN, &files);
     let svg = files.path().join("way.svg");
     assert!(timeline(&[&a, &b], &["--svg", svg.to_str().unwrap()]).status.success());
     let picture = fs::read_to_string(svg).unwrap();
-    is_self_contained(&picture);
+    assert_self_contained(&picture);
     assert!(picture.starts_with("<svg xmlns=") && picture.ends_with("</svg>\n"));
     assert!(picture.contains("<style>") && !picture.contains("<script") && !picture.contains("var("));
 }
 
 #[test]
-fn more_than_a_browser_can_show_is_cut_with_a_note() {
+fn only_as_many_steps_as_a_browser_can_show_are_drawn_and_a_note_says_so() {
     let files = TempDir::new().unwrap();
     let path = files.path().join("a.json");
     let mut trace = String::from(
@@ -209,7 +209,7 @@ fn more_than_a_browser_can_show_is_cut_with_a_note() {
 
 #[cfg(feature = "hub")]
 #[test]
-fn a_message_is_followed_through_a_hub_to_the_other_client() {
+fn a_message_can_be_followed_through_a_hub_to_the_other_client() {
     let files = TempDir::new().unwrap();
     let [a, b, c] = ["hub.json", "alice.json", "bob.json"].map(|name| files.path().join(name));
     let (mut hub, port) = serve_with(threadchat(&["hub", "0", "--trace", a.to_str().unwrap()]));
@@ -232,7 +232,7 @@ fn a_message_is_followed_through_a_hub_to_the_other_client() {
 /// Run it with `cargo test --test timeline -- --ignored`.
 #[test]
 #[ignore = "needs chromium"]
-fn the_script_of_the_page_moves_what_has_been_drawn() {
+fn the_script_of_the_page_selects_steps_and_messages() {
     let files = TempDir::new().unwrap();
     let [a, b] = record_traces(DESIGN, &files);
     let path = files.path().join("page.html");
@@ -254,7 +254,7 @@ fn the_script_of_the_page_moves_what_has_been_drawn() {
     let (_, first) = show("");
     assert!(details(&first).contains("(line 1) from the keyboard"), "{}", details(&first));
     assert_eq!(messages(&first).len(), 7);
-    assert!(first.contains("class=\"moves\""), "the script says that it runs");
+    assert!(first.contains("class=\"moves\""), "the script does not run");
 
     let (root, third) = show("#step=3&theme=dark&scale=true");
     assert!(root.contains("data-step=\"3\"") && root.contains("color-scheme: dark"), "{root}");

@@ -1,4 +1,4 @@
-//! `--trace`: what it records of real conversations, in every design.
+//! `--trace`: what it records of real conversations in every design.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -9,19 +9,19 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// The design that `common` uses.
+/// The design of tests that do not choose one.
 const DESIGN: &str = "threads";
 
 const DESIGNS: &[&str] =
     if cfg!(poll) { &["threads", "select", "half-duplex"] } else { &["threads", "half-duplex"] };
 
-/// A trace, read as a viewer reads it.
+/// A trace as a viewer reads it.
 struct Trace {
     events: Vec<Value>,
 }
 
 impl Trace {
-    /// The closing bracket may be missing, and so may the end of the last line.
+    /// Accepts a trace without its closing bracket and with an incomplete last line.
     fn open(path: &PathBuf) -> Self {
         let text = std::fs::read_to_string(path).unwrap();
         let lines = text.strip_prefix("[\n").unwrap().lines().filter(|line| *line != "]");
@@ -35,15 +35,15 @@ impl Trace {
         self.events.iter().filter(move |event| event["name"] == name)
     }
 
-    /// The name of each thread, and its steps.
+    /// The name and the steps of each thread.
     fn tracks(&self) -> Vec<(String, Vec<&Value>)> {
         let track = |name: &Value| {
-            let is_its = |event: &&Value| {
+            let is_step = |event: &&Value| {
                 event["tid"] == name["tid"]
                     && (["X", "B"].iter().any(|ph| event["ph"] == *ph) || event["name"] == "left behind")
             };
             let name = name["args"]["name"].as_str().unwrap().to_owned();
-            (name, self.events.iter().filter(is_its).collect())
+            (name, self.events.iter().filter(is_step).collect())
         };
         self.named("thread_name").map(track).collect()
     }
@@ -54,8 +54,8 @@ impl Trace {
         track.1.last().copied()
     }
 
-    /// The phases of the flows of this kind, by their ids: start, steps and end. (The file has the events of different
-    /// threads in the order in which their steps ended.)
+    /// The phases of the flows of this kind by id: start, steps and end. They are sorted here, because the file has the
+    /// events in the order in which their steps ended.
     fn flows(&self, kind: &str) -> HashMap<String, String> {
         let mut events: Vec<_> = self.events.iter().filter(|event| event["cat"] == kind).collect();
         events.sort_by(|one, other| one["ts"].as_f64().unwrap().total_cmp(&other["ts"].as_f64().unwrap()));
@@ -67,14 +67,14 @@ impl Trace {
         flows
     }
 
-    /// Times do not run backwards within a thread, and each thread has an end.
-    fn is_well_formed(&self) {
+    /// Checks that times are in order within a thread and that each thread has an end.
+    fn assert_well_formed(&self) {
         for (name, steps) in self.tracks() {
             let mut last = 0.0;
             for step in &steps {
-                let at = step["ts"].as_f64().unwrap();
-                assert!(at >= last, "{name}: {step} after {last}");
-                last = at;
+                let time = step["ts"].as_f64().unwrap();
+                assert!(time >= last, "{name}: {step} after {last}");
+                last = time;
             }
             assert_eq!(steps[0]["name"], "starts", "{name}");
             let end = steps[steps.len() - 1]["name"].as_str().unwrap();
@@ -92,7 +92,7 @@ impl Trace {
     }
 }
 
-/// A conversation of three lines each, and the traces of both sides.
+/// The traces of both sides of a conversation of three lines each.
 fn converse(design: &str) -> [Trace; 2] {
     let files = TempDir::new().unwrap();
     record_traces(design, &files).map(|path| Trace::open(&path))
@@ -103,7 +103,7 @@ fn every_message_can_be_followed_from_the_keyboard_to_the_other_screen() {
     for design in DESIGNS {
         let [a, b] = converse(design);
         for (from, to) in [(&a, &b), (&b, &a)] {
-            from.is_well_formed();
+            from.assert_well_formed();
             let sent = from.flows("sent");
             assert_eq!(sent.len(), 3, "{design}");
             for (id, phases) in sent {
@@ -143,7 +143,7 @@ fn each_thread_of_a_design_has_a_track_of_its_own() {
     for design in DESIGNS {
         let [a, _] = converse(design);
         let mut tracks: Vec<_> = a.tracks().into_iter().map(|track| track.0).collect();
-        // Where only a caller wakes the listener, the end needs this thread.
+        // This thread exists only where nothing but a call can wake the listener.
         tracks.retain(|name| name != "turn-away");
         tracks.sort();
         let expected: &[&str] = match *design {
@@ -164,7 +164,7 @@ fn each_thread_of_a_design_has_a_track_of_its_own() {
 }
 
 #[test]
-fn two_traces_are_on_one_time_axis() {
+fn two_traces_share_a_time_axis() {
     let [a, b] = converse("threads");
     let origin =
         |trace: &Trace| trace.named("threadchat").next().unwrap()["args"]["origin"].as_u64().unwrap();
@@ -175,7 +175,7 @@ fn two_traces_are_on_one_time_axis() {
     for (from, to) in [(&a, &b), (&b, &a)] {
         for id in from.flows("wire").keys().filter(|id| to.flows("received").contains_key(*id)) {
             let travelled = time(to, "received", id) - time(from, "wire", id);
-            // Each process reads its clocks once, and something may happen in between.
+            // The origin is read from two clocks one after the other, so it may be off by a moment.
             assert!((-5e3..60e6).contains(&travelled), "{travelled} µs");
         }
     }
@@ -193,7 +193,7 @@ fn a_large_batch_has_one_flow_with_its_count() {
     serve.exits(0);
     let (a, b) = (Trace::open(&a), Trace::open(&b));
     for (trace, kind) in [(&b, "sent"), (&a, "received")] {
-        trace.is_well_formed();
+        trace.assert_well_formed();
         let starts = trace.events.iter().filter(|event| event["cat"] == kind && event["ph"] == "s");
         let counts: Vec<u64> = starts.map(|event| event["args"]["count"].as_u64().unwrap_or(1)).collect();
         assert_eq!(counts.iter().sum::<u64>(), 1000, "{kind}: {counts:?}");
@@ -202,7 +202,7 @@ fn a_large_batch_has_one_flow_with_its_count() {
 }
 
 #[test]
-fn a_trace_that_is_cut_short_by_a_kill_still_opens_and_shows_what_each_thread_was_doing() {
+fn the_trace_of_a_killed_program_opens_and_shows_what_each_thread_was_doing() {
     let files = TempDir::new().unwrap();
     let path = files.path().join("a.json");
     let (mut serve, port) = serve(&["--trace", path.to_str().unwrap()]);
@@ -215,7 +215,7 @@ fn a_trace_that_is_cut_short_by_a_kill_still_opens_and_shows_what_each_thread_wa
             && waits("main")
             && waits("socket-reader")
     };
-    wait_until("it is written", || is_waiting(&Trace::open(&path)));
+    wait_until("the trace shows it", || is_waiting(&Trace::open(&path)));
     serve.kill();
     let trace = Trace::open(&path);
     assert!(is_waiting(&trace));
@@ -225,7 +225,7 @@ fn a_trace_that_is_cut_short_by_a_kill_still_opens_and_shows_what_each_thread_wa
 
 #[cfg(feature = "hub")]
 #[test]
-fn a_hub_is_followed_through_from_one_client_to_the_others() {
+fn a_message_can_be_followed_through_a_hub_from_one_client_to_the_others() {
     for design in &DESIGNS[..DESIGNS.len() - 1] {
         let files = TempDir::new().unwrap();
         let path = files.path().join("hub.json");
@@ -243,7 +243,7 @@ fn a_hub_is_followed_through_from_one_client_to_the_others() {
         hub.types("88\n");
         hub.exits(0);
         let trace = Trace::open(&path);
-        trace.is_well_formed();
+        trace.assert_well_formed();
         assert_eq!(trace.named("begins").count(), 2, "{design}");
         let received: Vec<_> = trace.flows("received").into_values().collect();
         assert_eq!(received.len(), 1, "{design}: {received:?}");
@@ -259,7 +259,7 @@ fn a_hub_is_followed_through_from_one_client_to_the_others() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_an_error_at_once() {
+fn a_trace_that_cannot_be_written_is_an_error_at_the_start() {
     let output = threadchat(&["serve", "0", "--trace", "/nowhere/a.json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,5 +1,6 @@
-//! The Windows program, run by Wine, and the one for this machine, with each other. `.ci/windows` builds it and runs these
-//! tests; it also has most tests of `tests/chat/` and `tests/hub/` run with the Windows program alone.
+//! The Windows program, run by Wine, and the program for this machine talk to each other. `.ci/windows` builds the
+//! Windows program and runs these tests. It also runs most tests of `tests/chat/` and `tests/hub/` with the Windows
+//! program alone.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -12,10 +13,10 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
-/// The only one that Windows has.
+/// The only design on Windows.
 const DESIGN: &str = "threads";
 
-/// The Windows program. (Without this check everything here would be tested with the one for this machine.)
+/// The Windows program. Without the check, all these tests would run the program for this machine.
 fn windows(args: &[&str]) -> Command {
     assert!(
         std::env::var_os("THREADCHAT_WINDOWS").is_some(),
@@ -24,12 +25,12 @@ fn windows(args: &[&str]) -> Command {
     threadchat(args)
 }
 
-/// One of the two.
+/// The Windows program or the one for this machine.
 fn either(is_windows: bool, args: &[&str]) -> Command {
     if is_windows { windows(args) } else { native(args) }
 }
 
-/// A `serve` and a `connect`, one of which is the Windows program.
+/// A `serve` and a `connect`, of which one is the Windows program.
 fn pair(windows_serves: bool, args: &[&str]) -> (Program, Program) {
     let serving = either(windows_serves, &[&["serve", "0", "--once"], args].concat());
     let (serve, port) = Program::start(serving).with_port();
@@ -39,7 +40,7 @@ fn pair(windows_serves: bool, args: &[&str]) -> (Program, Program) {
     (serve, connect)
 }
 
-/// Its input and output are files.
+/// Starts the command with files as its input and output.
 fn with_files(mut command: Command, input: File, output: File) -> Program {
     command.stdin(input).stdout(output).stderr(Stdio::piped());
     Program::spawn(command)
@@ -47,7 +48,7 @@ fn with_files(mut command: Command, input: File, output: File) -> Program {
 
 #[test]
 #[ignore = "needs wine"]
-fn each_talks_with_the_other_whoever_calls_and_whoever_ends_it() {
+fn the_programs_talk_with_each_other_whichever_calls_and_whichever_leaves() {
     for (windows_serves, caller_ends) in [(false, false), (false, true), (true, false), (true, true)] {
         let (mut serve, mut connect) = pair(windows_serves, &[]);
         connect.types("does this arrive?\n");
@@ -94,7 +95,7 @@ fn twenty_megabytes_each_way_at_once_arrive_whole_and_in_order() {
 
 #[test]
 #[ignore = "needs wine"]
-fn lines_that_end_as_they_do_on_windows_are_the_same_messages() {
+fn windows_line_endings_are_not_part_of_messages() {
     let (mut serve, mut connect) = pair(false, &[]);
     connect.types("one\r\n\r\nthree\r\n88\r\n");
     connect.exits(0);
@@ -117,7 +118,7 @@ fn the_end_of_the_input_says_88() {
 
 #[test]
 #[ignore = "needs wine"]
-fn one_that_is_killed_is_noticed_by_the_other() {
+fn the_other_side_notices_a_killed_program() {
     for windows_is_killed in [false, true] {
         let (serve, connect) = pair(true, &[]);
         let (mut killed, mut other) = if windows_is_killed { (serve, connect) } else { (connect, serve) };
@@ -125,8 +126,8 @@ fn one_that_is_killed_is_noticed_by_the_other() {
         killed.out.wait_for("are you there?");
         killed.kill();
         other.exits(1);
-        let told = other.err.text();
-        assert!(told.contains("without 88") || told.contains("connection"), "{told}");
+        let stderr = other.err.text();
+        assert!(stderr.contains("without 88") || stderr.contains("connection"), "{stderr}");
     }
 }
 
@@ -151,14 +152,14 @@ fn ctrl_c_says_88_and_exits_with_130() {
 
 #[test]
 #[ignore = "needs wine"]
-fn what_is_in_the_way_is_told_with_what_to_do() {
+fn errors_are_reported_with_what_to_try() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let fails = |args: &[&str], code: i32, expected: &[&str]| {
         let mut program = Program::start(windows(args));
         program.exits(code);
-        let told = program.err.text();
-        assert!(expected.iter().all(|expected| told.contains(expected)), "{told}");
+        let stderr = program.err.text();
+        assert!(expected.iter().all(|expected| stderr.contains(expected)), "{stderr}");
     };
     fails(
         &["serve", &port],
@@ -181,7 +182,7 @@ fn what_is_in_the_way_is_told_with_what_to_do() {
 
 #[test]
 #[ignore = "needs wine and ncat"]
-fn a_hub_there_serves_clients_of_all_kinds_here_and_cuts_off_one_that_stalls() {
+fn a_hub_on_windows_serves_clients_of_all_kinds_and_disconnects_one_that_stalls() {
     const LINES: usize = 20_000;
     let (mut hub, port) =
         Program::start(windows(&["hub", "0", "--stall", "1", "--outbox", "65536"])).with_port();
@@ -201,7 +202,7 @@ fn a_hub_there_serves_clients_of_all_kinds_here_and_cuts_off_one_that_stalls() {
         client.types(format!("/name client{n}\n"));
         client.out.wait_for(&format!("you are now client{n}"));
     }
-    // It reads nothing.
+    // This client reads nothing.
     let stalled = call(port.parse().unwrap());
     clients[1].out.wait_for("* user5 joined");
     let mut speaker = Program::start(native(&["connect", "-q", &port]));

@@ -1,4 +1,4 @@
-//! The wire, for arbitrary bytes.
+//! The decoder and the encoder, with arbitrary bytes.
 #![allow(clippy::unwrap_used)]
 
 use proptest::collection::vec;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use threadchat::rules::buffer::Buffer;
 use threadchat::rules::wire::{Decoder, Encoder, Heard, QUIET_TIME, STAMP_LEN, Stamp, Wire};
 
-/// What is heard, with goodbyes told apart from texts.
+/// An owned `Heard`.
 #[derive(Debug, PartialEq, Eq)]
 enum Message {
     Text(Vec<u8>),
@@ -23,8 +23,8 @@ fn own(heard: Heard<'_>) -> Message {
     }
 }
 
-/// Decodes a stream that arrives in pieces, each `gap` after the one before: message by message, or as many lines
-/// at once as there are.
+/// Decodes a stream that arrives in pieces, each `gap` after the last: message by message, or with `at_once` all lines
+/// of a piece together.
 fn decode(max_line: usize, pieces: &[&[u8]], gap: Duration, at_once: bool) -> Vec<Message> {
     let (mut decoder, mut now) = (Decoder::new(max_line), Instant::now());
     let mut messages = Vec::new();
@@ -42,7 +42,7 @@ fn decode(max_line: usize, pieces: &[&[u8]], gap: Duration, at_once: bool) -> Ve
         }
         assert!(piece.is_empty());
         now += gap;
-        assert!(decoder.quiet_at().is_none_or(|at| at > now), "it would have counted as quiet");
+        assert!(decoder.quiet_at().is_none_or(|at| at > now), "the gap would have ended the message");
     }
     while let Some(heard) = decoder.end() {
         messages.push(own(heard));
@@ -50,7 +50,7 @@ fn decode(max_line: usize, pieces: &[&[u8]], gap: Duration, at_once: bool) -> Ve
     messages
 }
 
-/// Cuts at these places.
+/// Cuts `bytes` at these places.
 fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
     places.extend([0, bytes.len()]);
@@ -73,7 +73,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn however_a_stream_is_cut_the_same_messages_come_out(
+    fn the_same_messages_are_decoded_however_the_stream_is_cut(
         bytes in stream(),
         places in vec(any::<prop::sample::Index>(), 0..20),
         max_line in 4..60_usize,
@@ -96,13 +96,13 @@ proptest! {
             prop_assert!(text.len() <= max_line);
             heard.extend_from_slice(text);
         }
-        // Line ends are what messages do not contain.
+        // Messages do not contain line ends.
         let without = |bytes: &[u8]| bytes.iter().copied().filter(|byte| !b"\r\n".contains(byte)).collect::<Vec<_>>();
         prop_assert_eq!(without(&heard), without(&bytes));
     }
 
     #[test]
-    fn what_was_encoded_is_decoded_with_its_stamp(text in "[^\r\n]{0,60}", seconds in 0..4_000_000_000_i64) {
+    fn an_encoded_message_is_decoded_with_its_stamp(text in "[^\r\n]{0,60}", seconds in 0..4_000_000_000_i64) {
         let stamp = Stamp::at(time::OffsetDateTime::from_unix_timestamp(seconds).unwrap());
         let mut sent = Buffer::default();
         Encoder::new(Wire::Lines).encode(&stamp, text.as_bytes(), &mut sent);
@@ -112,7 +112,7 @@ proptest! {
 }
 
 #[test]
-fn no_message_without_end_makes_the_memory_grow() {
+fn memory_is_bounded_for_an_endless_message() {
     let (mut decoder, now) = (Decoder::new(1000), Instant::now());
     let endless = vec![b'x'; 10_000_000];
     let mut rest = &endless[..];
@@ -121,5 +121,5 @@ fn no_message_without_end_makes_the_memory_grow() {
         assert_eq!(text.len(), 1000);
         heard += text.len();
     }
-    assert!(endless.len() - heard <= 1001, "what is not heard yet is held, and is at most a message");
+    assert!(endless.len() - heard <= 1001, "the decoder holds at most one message");
 }
