@@ -89,7 +89,7 @@ fn the_log_follows_each_message_from_keyboard_to_screen() {
             "Summary: design threads, full-duplex",
             "  A sent 5 messages and B sent 2 messages",
             "  B said 88.",
-            "  All 1", // 14, or 15 where the listener needs another thread to wake it
+            "  All 1", // 14, or 15 where only a call can wake the listener
         ],
     );
     // B types its line before the line of A arrives.
@@ -395,7 +395,7 @@ mod at_a_terminal {
     }
 
     #[test]
-    fn there_are_no_colors_with_no_color_unless_the_option_asks_for_them() {
+    fn there_are_no_colours_with_no_color_unless_the_option_asks_for_them() {
         let has_color = |args: &[&str]| {
             let (terminal, _script) = start(args);
             let screen = terminal.screen.lock().unwrap();

@@ -164,7 +164,7 @@ fn messages_do_not_disturb_a_search_of_the_history_and_are_shown_after_it() {
 }
 
 #[test]
-fn colors_follow_the_option_and_the_environment() {
+fn colours_follow_the_option_and_the_environment() {
     let seen = |args: &[&str], env: &[(&str, &str)]| {
         let terminal = Terminal::start_command(12, 100, env!("CARGO_BIN_EXE_threadchat"), args, env);
         terminal.wait_for_end("* waiting for connection...\nwaiting>");

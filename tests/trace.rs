@@ -143,7 +143,7 @@ fn each_thread_of_a_design_has_a_track_of_its_own() {
     for design in DESIGNS {
         let [a, _] = converse(design);
         let mut tracks: Vec<_> = a.tracks().into_iter().map(|track| track.0).collect();
-        // This thread exists only where nothing but a call can wake the listener.
+        // Where only a call can wake the listener, the program calls itself at the end, and this thread answers.
         tracks.retain(|name| name != "turn-away");
         tracks.sort();
         let expected: &[&str] = match *design {

@@ -60,7 +60,7 @@ fn a_call_that_nobody_answers_fails_after_its_timeout() {
 }
 
 #[test]
-fn an_address_of_another_machine_cannot_be_listened_on() {
+fn listening_on_the_address_of_another_machine_is_an_error() {
     // Reserved for documentation (RFC 5737): no machine has this address.
     let (code, stderr) = run(&["serve", "192.0.2.1"]);
     assert_eq!(code, 1);

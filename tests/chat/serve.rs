@@ -27,7 +27,7 @@ fn three_callers_are_served_one_after_the_other() {
     serve.exits(0);
 }
 
-/// The line is not busy as soon as the last caller has exited.
+/// The line is free as soon as the last caller has exited.
 #[test]
 fn a_caller_may_call_the_moment_the_last_one_has_left() {
     let (mut serve, port) = serve(&[]);

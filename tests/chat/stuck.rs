@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const LINE: &[u8] = b"sixty-three characters, so that it is 64 bytes with its newline\n";
 
-/// Types lines until the program no longer has an input.
+/// Types lines until the program closes its input.
 fn type_endlessly(mut input: Box<dyn Write + Send>) -> JoinHandle<()> {
     let lines = LINE.repeat(1000);
     thread::spawn(move || while input.write_all(&lines).is_ok() {})
