@@ -51,9 +51,9 @@ fn run(command: Command) -> Result<Exit, Failure> {
             demo::run(demo.options(is_terminal.then(io::stdout).as_ref()), signals()?)
         }
         #[cfg(feature = "lab")]
-        Command::Compare(compare) => Ok(compare::run(&compare.into(), signals()?)?),
+        Command::Compare(compare) => compare::run(compare.into(), signals()?),
         #[cfg(feature = "lab")]
-        Command::CompareChild(child) => Ok(compare::run_child(&child.into())?),
+        Command::CompareChild(child) => compare::run_child(&child.into()),
         #[cfg(feature = "lab")]
         Command::Timeline(timeline) => timeline::run(&timeline.into()),
         Command::Completions { shell } => print(&completions(shell)),

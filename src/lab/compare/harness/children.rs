@@ -2,6 +2,7 @@
 //! signal or a kill.
 
 use crate::platform::{self, Usage};
+use crate::rules::failure::{Context, Failure};
 use std::process::{self, Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -18,7 +19,7 @@ pub(crate) struct Children(Mutex<Running>);
 struct Running {
     children: Vec<Child>,
     /// Why they were killed: the first reason, because the later ones follow from it.
-    fault: Option<String>,
+    fault: Option<Failure>,
     closed: bool,
 }
 
@@ -37,21 +38,18 @@ pub(crate) struct Started {
 }
 
 impl Children {
-    /// Starts a child with pipes for its input and outputs. Call it on the main thread: Linux kills the child when the
-    /// thread that started it ends.
-    pub(super) fn start(self: &Arc<Self>, mut command: Command) -> Result<Started, String> {
+    /// Starts a child with pipes for its input and outputs. Call it on a thread that outlives the child: Linux kills the
+    /// child when the thread that started it ends.
+    pub(super) fn start(self: &Arc<Self>, mut command: Command) -> Result<Started, Failure> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         platform::set_apart(&mut command);
         platform::tie_to_parent(&mut command, process::id());
         let mut running = self.lock();
-        while running.closed {
-            // This process is about to end.
-            drop(running);
-            thread::park();
-            running = self.lock();
+        if running.closed {
+            return Err("the comparison is over".into());
         }
         let name = command.get_program().to_string_lossy().into_owned();
-        let mut child = command.spawn().map_err(|error| format!("cannot start {name}: {error}"))?;
+        let mut child = command.spawn().context(format_args!("cannot start {name}"))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let process = Process { id: child.id(), children: Arc::clone(self) };
         running.children.push(child);
@@ -60,18 +58,18 @@ impl Children {
             (Some(keyboard), Some(screen), Some(notices)) => {
                 Ok(Started { process, keyboard, screen, notices })
             }
-            _ => Err(format!("{name} has no pipes")),
+            _ => Err(format!("{name} has no pipes").into()),
         }
     }
 
     /// Kills all children because of `fault`, so that nothing waits for them.
-    pub(crate) fn fail(&self, fault: &str) {
+    pub(crate) fn fail(&self, fault: &Failure) {
         let mut running = self.lock();
-        running.fault.get_or_insert_with(|| fault.to_owned());
+        running.fault.get_or_insert_with(|| fault.clone());
         running.children.iter_mut().for_each(platform::kill);
     }
 
-    pub(crate) fn take_fault(&self) -> Option<String> {
+    pub(crate) fn take_fault(&self) -> Option<Failure> {
         self.lock().fault.take()
     }
 
@@ -106,14 +104,14 @@ impl Process {
         }
     }
 
-    pub(super) fn wait(&self, limit: Duration) -> Result<(ExitStatus, Option<Usage>), String> {
+    pub(super) fn wait(&self, limit: Duration) -> Result<(ExitStatus, Option<Usage>), Failure> {
         let began = Instant::now();
         loop {
             if let Some(ended) = self.try_wait()? {
                 return Ok(ended);
             }
             if began.elapsed() > limit {
-                return Err(format!("it did not end within {} s", limit.as_secs()));
+                return Err(format!("it did not end within {} s", limit.as_secs()).into());
             }
             thread::sleep(CHECK);
         }
@@ -122,11 +120,10 @@ impl Process {
     /// How the child has ended, if it has. Removes it under the lock, so that nothing kills another process that got its
     /// number.
     #[allow(clippy::zombie_processes, reason = "the platform's try_wait has waited for it")]
-    pub(super) fn try_wait(&self) -> Result<Option<(ExitStatus, Option<Usage>)>, String> {
+    pub(super) fn try_wait(&self) -> Result<Option<(ExitStatus, Option<Usage>)>, Failure> {
         let mut running = self.children.lock();
         let at = running.position(self.id).ok_or("it was waited for already")?;
-        let ended = platform::try_wait(&mut running.children[at])
-            .map_err(|error| format!("cannot wait for its end: {error}"))?;
+        let ended = platform::try_wait(&mut running.children[at]).context("cannot wait for its end")?;
         if ended.is_some() {
             running.children.swap_remove(at);
         }

@@ -2,6 +2,7 @@
 //! measured: all lines are made before the clock starts, and checked by comparing slices.
 
 use super::watchdog::Heartbeat;
+use crate::rules::failure::{Context, Failure};
 use std::io::Read;
 use std::ops::Range;
 
@@ -37,14 +38,14 @@ impl<R: Read> Screen<R> {
     }
 
     /// Reads until all of these lines have arrived, in this order and undamaged.
-    pub(crate) fn expect(&mut self, mut due: &[u8]) -> Result<(), String> {
+    pub(crate) fn expect(&mut self, mut due: &[u8]) -> Result<(), Failure> {
         loop {
             let stride = self.stamp + LINE;
             let mut used = 0;
             for received in self.buffer[..self.filled].chunks_exact(stride).take(due.len() / LINE) {
                 let (stamp, line) = received.split_at(self.stamp);
                 if line != &due[..LINE] || !is_stamp(stamp) {
-                    return Err(self.fault(used, &due[..LINE]));
+                    return Err(self.fault(used, &due[..LINE]).into());
                 }
                 due = &due[LINE..];
                 used += stride;
@@ -55,21 +56,23 @@ impl<R: Read> Screen<R> {
                 return Ok(());
             }
             if self.read()? == 0 {
-                let missing = due.len() / LINE;
-                return Err(match missing {
-                    1 => format!("{} is lost: the output has ended", shown(due)),
-                    _ => format!("{} and {} more are lost: the output has ended", shown(due), missing - 1),
-                });
+                let are = match due.len() / LINE {
+                    1 => "is".to_owned(),
+                    missing => format!("and {} more are", missing - 1),
+                };
+                return Err(format!("{} {are} lost: the output has ended", shown(due)).into());
             }
         }
     }
 
     /// Reads until these bytes have arrived, which need not be lines.
-    pub(crate) fn expect_bytes(&mut self, due: &[u8]) -> Result<(), String> {
+    pub(crate) fn expect_bytes(&mut self, due: &[u8]) -> Result<(), Failure> {
         while self.filled < due.len() && self.read()? > 0 {}
         let arrived = &self.buffer[..self.filled.min(due.len())];
         if arrived != due {
-            return Err(format!("{} bytes arrived that are not the {} expected", arrived.len(), due.len()));
+            return Err(
+                format!("{} bytes arrived that are not the {} expected", arrived.len(), due.len()).into()
+            );
         }
         self.buffer.copy_within(due.len()..self.filled, 0);
         self.filled -= due.len();
@@ -77,14 +80,14 @@ impl<R: Read> Screen<R> {
     }
 
     /// Reads the end of the output, which must come now.
-    pub(crate) fn expect_end(&mut self) -> Result<(), String> {
+    pub(crate) fn expect_end(&mut self) -> Result<(), Failure> {
         while self.filled == 0 {
             if self.read()? == 0 {
                 return Ok(());
             }
         }
         let more = &self.buffer[..self.filled.min(self.stamp + LINE)];
-        Err(format!("more arrived than was sent: {:?}", String::from_utf8_lossy(more)))
+        Err(format!("more arrived than was sent: {:?}", String::from_utf8_lossy(more)).into())
     }
 
     /// Reads to the end and discards everything.
@@ -95,9 +98,8 @@ impl<R: Read> Screen<R> {
         }
     }
 
-    fn read(&mut self) -> Result<usize, String> {
-        let read = self.from.read(&mut self.buffer[self.filled..]);
-        let read = read.map_err(|error| format!("cannot read what it shows: {error}"))?;
+    fn read(&mut self) -> Result<usize, Failure> {
+        let read = self.from.read(&mut self.buffer[self.filled..]).context("cannot read what it shows")?;
         self.filled += read;
         self.heartbeat.beat();
         Ok(read)
@@ -146,7 +148,7 @@ mod tests {
 
     fn fault(stamp: usize, received: &[u8]) -> String {
         let mut screen = Screen::new(received, stamp, Heartbeat::default());
-        screen.expect(&lines(b'a', 0..100)).and_then(|()| screen.expect_end()).unwrap_err()
+        screen.expect(&lines(b'a', 0..100)).and_then(|()| screen.expect_end()).unwrap_err().to_string()
     }
 
     fn stamped(lines: &[u8]) -> Vec<u8> {

@@ -9,10 +9,10 @@ pub(super) mod resources;
 pub(super) mod subject;
 pub(super) mod watchdog;
 
+use crate::rules::failure::Failure;
 use children::{Children, Started};
 use counter::Counter;
 use std::ffi::OsString;
-use std::io;
 use std::process::Command;
 use std::sync::Arc;
 use watchdog::Heartbeat;
@@ -24,14 +24,14 @@ pub(super) struct Harness {
 }
 
 impl Harness {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(super) fn new() -> Result<Self, Failure> {
         let harness = Self { children: Arc::default(), heartbeat: Heartbeat::default() };
         watchdog::watch(Arc::clone(&harness.children), harness.heartbeat.clone())?;
         Ok(harness)
     }
 
     /// Starts a program, under the counter if there is one.
-    pub(super) fn start(&self, words: Vec<OsString>, counter: Option<Counter>) -> Result<Started, String> {
+    pub(super) fn start(&self, words: Vec<OsString>, counter: Option<Counter>) -> Result<Started, Failure> {
         let words = match counter {
             Some(counter) => counter.wrap(words),
             None => words,

@@ -8,6 +8,7 @@ use super::resources;
 use super::subject::Subject;
 use super::watchdog::PATIENCE;
 use crate::lab::compare::measure::{Figures, Measure};
+use crate::rules::failure::{Context, Failure};
 use crossbeam_channel::Receiver;
 use std::ffi::OsString;
 use std::fs;
@@ -38,7 +39,7 @@ impl Pair {
         harness: &Harness,
         subject: &Subject,
         counter: Option<Counter>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Failure> {
         let (listener, port) =
             Endpoint::listen(harness, subject, |port| subject.listener(port, true), counter)?;
         let caller = Endpoint::start(harness, subject, subject.caller(port), counter)?;
@@ -49,7 +50,7 @@ impl Pair {
         }
     }
 
-    fn greet(&mut self) -> Result<(), String> {
+    fn greet(&mut self) -> Result<(), Failure> {
         let hello = lines(b'h', 0..2);
         let (first, second) = hello.split_at(hello.len() / 2);
         type_line(&mut self.caller.keyboard, first)?;
@@ -63,25 +64,33 @@ impl Pair {
         resources::sample(&[&self.caller.process, &self.listener.process], figures);
     }
 
-    /// Ends their input, which is a goodbye, and waits for their end. They must show nothing more.
-    pub(crate) fn end(self, figures: &mut Figures) -> Result<(), String> {
+    /// After a run: ends their input, which is a goodbye, and waits for their end. They must show nothing more.
+    pub(crate) fn conclude(
+        self,
+        harness: &Harness,
+        done: Result<Figures, Failure>,
+    ) -> Result<Figures, Failure> {
+        let mut figures = match done {
+            Ok(figures) => figures,
+            Err(fault) => return Err(self.blame(harness, fault)),
+        };
         // Close both before waiting for either: each may wait for the other's goodbye.
         for mut endpoint in [self.caller.close(), self.listener.close()] {
             endpoint.screen.expect_end()?;
-            endpoint.finish(figures)?;
+            endpoint.finish(&mut figures)?;
         }
-        Ok(())
+        Ok(figures)
     }
 
     /// Adds what both wrote on standard error to a fault.
-    pub(crate) fn blame(self, harness: &Harness, fault: String) -> String {
+    fn blame(self, harness: &Harness, fault: Failure) -> Failure {
         let fault = self.caller.blame(harness, fault);
         self.listener.blame(harness, fault)
     }
 }
 
-pub(crate) fn type_line(keyboard: &mut ChildStdin, line: &[u8]) -> Result<(), String> {
-    keyboard.write_all(line).map_err(|error| format!("cannot type a line: {error}"))
+pub(crate) fn type_line(keyboard: &mut ChildStdin, line: &[u8]) -> Result<(), Failure> {
+    keyboard.write_all(line).context("cannot type a line")
 }
 
 impl Endpoint {
@@ -91,13 +100,13 @@ impl Endpoint {
         subject: &Subject,
         command: impl FnOnce(u16) -> Vec<OsString>,
         counter: Option<Counter>,
-    ) -> Result<(Self, u16), String> {
+    ) -> Result<(Self, u16), Failure> {
         if subject.prints_its_port() {
             let mut started = harness.start(command(0), counter)?;
             let port = printed_port(&mut started.notices)?;
             return Ok((Self::new(harness, subject, started, counter), port));
         }
-        let port = free_port().map_err(|error| format!("cannot find a free port: {error}"))?;
+        let port = free_port().context("cannot find a free port")?;
         let endpoint = Self::start(harness, subject, command(port), counter)?;
         match endpoint.wait_until_it_listens(port) {
             Ok(()) => Ok((endpoint, port)),
@@ -110,7 +119,7 @@ impl Endpoint {
         subject: &Subject,
         command: Vec<OsString>,
         counter: Option<Counter>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Failure> {
         Ok(Self::new(harness, subject, harness.start(command, counter)?, counter))
     }
 
@@ -121,7 +130,7 @@ impl Endpoint {
     }
 
     /// Looks in the system's list of sockets: a test connection would be taken for the only caller.
-    fn wait_until_it_listens(&self, port: u16) -> Result<(), String> {
+    fn wait_until_it_listens(&self, port: u16) -> Result<(), Failure> {
         let began = Instant::now();
         loop {
             match is_listening(port) {
@@ -133,10 +142,10 @@ impl Endpoint {
                 }
             }
             if self.process.try_wait()?.is_some() {
-                return Err(format!("it does not listen on port {port}"));
+                return Err(format!("it does not listen on port {port}").into());
             }
             if began.elapsed() > PATIENCE {
-                return Err(format!("it does not listen within {} s", PATIENCE.as_secs()));
+                return Err(format!("it does not listen within {} s", PATIENCE.as_secs()).into());
             }
         }
     }
@@ -147,21 +156,30 @@ impl Endpoint {
         Closed { process, screen, notices, counter }
     }
 
-    /// Ends it as Ctrl-C would.
-    pub(crate) fn interrupt(self, figures: &mut Figures) -> Result<(), String> {
+    /// After a run: ends it as Ctrl-C would.
+    pub(crate) fn conclude(
+        self,
+        harness: &Harness,
+        done: Result<Figures, Failure>,
+    ) -> Result<Figures, Failure> {
+        let mut figures = match done {
+            Ok(figures) => figures,
+            Err(fault) => return Err(self.blame(harness, fault)),
+        };
         self.process.interrupt();
-        self.close().finish(figures)
+        self.close().finish(&mut figures)?;
+        Ok(figures)
     }
 
     /// Adds the last line it wrote on standard error to a fault. If the harness killed it, the reason is the fault.
-    pub(crate) fn blame(self, harness: &Harness, fault: String) -> String {
+    fn blame(self, harness: &Harness, fault: Failure) -> Failure {
         let fault = harness.children.take_fault().unwrap_or(fault);
         let Closed { process, notices, counter, .. } = self.close();
         drop(process);
         let written = notices.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
         let written = counter.map_or(&*written, |counter| counter.without_count(&written));
         match written.lines().rev().find(|line| !line.trim().is_empty()) {
-            Some(line) => format!("{fault} (it said: {})", line.trim()),
+            Some(line) => format!("{fault} (it said: {})", line.trim()).into(),
             None => fault,
         }
     }
@@ -177,7 +195,7 @@ struct Closed {
 
 impl Closed {
     /// Waits for its end, and adds what it used.
-    fn finish(self, figures: &mut Figures) -> Result<(), String> {
+    fn finish(self, figures: &mut Figures) -> Result<(), Failure> {
         let (_, usage) = self.process.wait(PATIENCE)?;
         if let Some(usage) = usage {
             resources::add(&usage, figures);
@@ -192,19 +210,24 @@ impl Closed {
 }
 
 /// The port in the line `listening on ADDRESS`.
-fn printed_port(notices: &mut ChildStderr) -> Result<u16, String> {
+fn printed_port(notices: &mut ChildStderr) -> Result<u16, Failure> {
     // A byte at a time: what follows is for `collect`.
     let (mut notices, mut written) = (BufReader::with_capacity(1, notices), String::new());
     loop {
         let mut line = String::new();
         match notices.read_line(&mut line) {
             Ok(read) if read > 0 && written.len() < 16 * 1024 => (),
-            _ => return Err(format!("it does not print where it listens (it said: {:?})", written.trim())),
+            _ => {
+                return Err(
+                    format!("it does not print where it listens (it said: {:?})", written.trim()).into()
+                );
+            }
         }
         if let Some((_, address)) = line.split_once("listening on ") {
-            let address: Result<SocketAddr, _> =
-                address.split_whitespace().next().unwrap_or_default().parse();
-            return address.map(|at| at.port()).map_err(|error| format!("{error}: {:?}", line.trim()));
+            let address = address.split_whitespace().next().unwrap_or_default().parse::<SocketAddr>();
+            return Ok(address
+                .context(format_args!("cannot read where it listens in {:?}", line.trim()))?
+                .port());
         }
         written += &line;
     }

@@ -10,6 +10,7 @@ use crate::lab::compare::harness::resources;
 use crate::lab::compare::harness::subject::Subject;
 use crate::lab::compare::harness::watchdog::PATIENCE;
 use crate::lab::compare::measure::{Figures, Measure};
+use crate::rules::failure::{Context, Failure};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::Instant;
@@ -21,13 +22,11 @@ pub(super) fn run(
     subject: &Subject,
     material: &Material,
     counter: Option<Counter>,
-) -> Result<Figures, String> {
+) -> Result<Figures, Failure> {
     let command = |port| subject.listener(port, false);
     let (mut listener, port) = Endpoint::listen(harness, subject, command, counter)?;
-    match converse(harness, subject, &mut listener, port, material.forth.len() / LINE) {
-        Ok(mut figures) => listener.interrupt(&mut figures).map(|()| figures),
-        Err(fault) => Err(listener.blame(harness, fault)),
-    }
+    let done = converse(harness, subject, &mut listener, port, material.forth.len() / LINE);
+    listener.conclude(harness, done)
 }
 
 fn converse(
@@ -36,10 +35,10 @@ fn converse(
     listener: &mut Endpoint,
     port: u16,
     conversations: usize,
-) -> Result<Figures, String> {
+) -> Result<Figures, Failure> {
     let began = Instant::now();
     for number in 1..=conversations {
-        say_goodbye(port).map_err(|error| format!("conversation {number}: {error}"))?;
+        say_goodbye(port).context(format_args!("conversation {number}"))?;
         harness.heartbeat.beat();
     }
     let seconds = began.elapsed().as_secs_f64();

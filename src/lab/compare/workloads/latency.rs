@@ -5,9 +5,10 @@ use super::times::Times;
 use crate::lab::compare::harness::lines::LINE;
 use crate::lab::compare::harness::pair::{Pair, type_line};
 use crate::lab::compare::measure::{Figures, Measure};
+use crate::rules::failure::Failure;
 use std::time::Instant;
 
-pub(super) fn run(pair: &mut Pair, material: &Material) -> Result<Figures, String> {
+pub(super) fn run(pair: &mut Pair, material: &Material) -> Result<Figures, Failure> {
     let mut times = Times::new()?;
     let Pair { caller, listener } = pair;
     for (forth, back) in material.forth.chunks(LINE).zip(material.back.chunks(LINE)) {

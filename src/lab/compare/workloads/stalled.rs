@@ -8,6 +8,7 @@ use crate::lab::compare::harness::lines::LINE;
 use crate::lab::compare::harness::pair::{Pair, type_line};
 use crate::lab::compare::harness::resources;
 use crate::lab::compare::measure::{Figures, Measure};
+use crate::rules::failure::Failure;
 use crossbeam_channel::{Sender, unbounded};
 use std::io::Write;
 use std::process::ChildStdin;
@@ -21,7 +22,7 @@ const STALL: Duration = Duration::from_millis(300);
 /// The other way has stopped when a line takes longer than this.
 const LIMIT: Duration = Duration::from_secs(2);
 
-pub(super) fn run(harness: &Harness, pair: &mut Pair, material: &Material) -> Result<Figures, String> {
+pub(super) fn run(harness: &Harness, pair: &mut Pair, material: &Material) -> Result<Figures, Failure> {
     let mut figures = Figures::new();
     let (typed_line, to_check) = unbounded();
     let (arrived_at, arrivals) = unbounded();
@@ -76,7 +77,7 @@ pub(super) fn run(harness: &Harness, pair: &mut Pair, material: &Material) -> Re
         if let Err(fault) = &done {
             harness.children.fail(fault);
         }
-        done.and(checking.join().map_err(|_| "a thread panicked".to_owned())?)
+        done.and(checking.join().map_err(|_| "a thread panicked")?)
     })?;
     Ok(figures)
 }

@@ -5,12 +5,13 @@ use crate::lab::compare::harness::Harness;
 use crate::lab::compare::harness::lines::Screen;
 use crate::lab::compare::harness::pair::Pair;
 use crate::lab::compare::measure::{Figures, Measure};
+use crate::rules::failure::Failure;
 use std::io::Write;
 use std::process::ChildStdout;
 use std::thread;
 use std::time::Instant;
 
-pub(super) fn run(harness: &Harness, pair: &mut Pair, material: &Material) -> Result<Figures, String> {
+pub(super) fn run(harness: &Harness, pair: &mut Pair, material: &Material) -> Result<Figures, Failure> {
     let Pair { caller, listener } = pair;
     let check = |screen: &mut Screen<ChildStdout>, due| {
         // Killing the children ends the other threads, which would wait for lines that never come.
@@ -23,7 +24,7 @@ pub(super) fn run(harness: &Harness, pair: &mut Pair, material: &Material) -> Re
         scope.spawn(|| listener.keyboard.write_all(&material.back));
         let back = scope.spawn(|| check(&mut caller.screen, &material.back));
         check(&mut listener.screen, &material.forth)?;
-        back.join().map_err(|_| "a thread panicked".to_owned())?
+        back.join().map_err(|_| "a thread panicked")?
     })?;
     let seconds = began.elapsed().as_secs_f64();
     let mut figures = Figures::from([

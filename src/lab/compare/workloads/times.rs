@@ -1,5 +1,6 @@
 //! Latencies as a histogram: the slowest of many lines matter, and a mean would hide them.
 
+use crate::rules::failure::{Context, Failure};
 use hdrhistogram::Histogram;
 use std::time::Duration;
 
@@ -7,9 +8,8 @@ use std::time::Duration;
 pub(super) struct Times(Histogram<u64>);
 
 impl Times {
-    pub(super) fn new() -> Result<Self, String> {
-        let histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3);
-        histogram.map(Self).map_err(|error| format!("cannot make a histogram: {error}"))
+    pub(super) fn new() -> Result<Self, Failure> {
+        Histogram::new_with_bounds(1, 60_000_000_000, 3).map(Self).context("cannot make a histogram")
     }
 
     pub(super) fn record(&mut self, time: Duration) {

@@ -10,6 +10,7 @@ use crate::lab::compare::harness::lines::LINE;
 use crate::lab::compare::harness::subject::words_of;
 use crate::lab::compare::measure::{Figures, Measure};
 use crate::platform;
+use crate::rules::failure::{Context, Failure};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::ffi::OsString;
@@ -69,7 +70,7 @@ pub(crate) fn run(crowd: Crowd, hub: SocketAddr, names: bool) -> io::Result<()> 
         Ok(clients) => clients.measure(crowd),
         Err(fault) => Err(fault.clone()),
     };
-    let mut line = serde_json::to_vec(&figures)?;
+    let mut line = serde_json::to_vec(&figures.map_err(|fault| fault.to_string()))?;
     line.push(b'\n');
     io::stdout().write_all(&line)?;
     io::stdin().read_to_end(&mut Vec::new()).map(drop)
@@ -98,9 +99,9 @@ struct Client {
 
 impl Clients {
     /// Connects all clients, and returns when all of them receive what the first one sends.
-    fn connect(crowd: Crowd, hub: SocketAddr, names: bool) -> Result<Self, String> {
+    fn connect(crowd: Crowd, hub: SocketAddr, names: bool) -> Result<Self, Failure> {
         let count = crowd.clients;
-        let poll = Poll::new().map_err(|error| format!("cannot wait for sockets: {error}"))?;
+        let poll = Poll::new().context("cannot wait for sockets")?;
         let now = Instant::now();
         let mut clients = Self {
             clients: Vec::with_capacity(count),
@@ -115,7 +116,7 @@ impl Clients {
         while clients.clients.len() < count {
             for number in clients.clients.len()..count.min(clients.clients.len() + GROUP) {
                 let client = clients.add(number, number < crowd.senders, hub, names);
-                client.map_err(|error| format!("client {number} of {count} cannot connect: {error}"))?;
+                client.context(format_args!("client {number} of {count} cannot connect"))?;
             }
             clients.probe()?;
         }
@@ -137,7 +138,7 @@ impl Clients {
     }
 
     /// The first client sends a line until all others have received it.
-    fn probe(&mut self) -> Result<(), String> {
+    fn probe(&mut self) -> Result<(), Failure> {
         let began = Instant::now();
         while self.unconnected() > 0 {
             self.send_line(&probe())?;
@@ -149,7 +150,7 @@ impl Clients {
             }
             if began.elapsed() > QUIET {
                 let (deaf, all) = (self.unconnected(), self.clients.len());
-                return Err(format!("{deaf} of {all} clients receive nothing"));
+                return Err(format!("{deaf} of {all} clients receive nothing").into());
             }
         }
         Ok(())
@@ -160,7 +161,7 @@ impl Clients {
         self.clients.iter().skip(1).filter(|client| !client.inbox.is_connected).count()
     }
 
-    fn measure(&mut self, crowd: Crowd) -> Result<Figures, String> {
+    fn measure(&mut self, crowd: Crowd) -> Result<Figures, Failure> {
         let (lines, bytes) = self.flood(crowd.senders, crowd.lines())?;
         let mut figures = Figures::from([
             (Measure::DeliveriesPerSecond, lines),
@@ -175,7 +176,7 @@ impl Clients {
     }
 
     /// The senders send as fast as the hub accepts; returns the lines and bytes it delivers per second.
-    fn flood(&mut self, senders: usize, lines: usize) -> Result<(f64, f64), String> {
+    fn flood(&mut self, senders: usize, lines: usize) -> Result<(f64, f64), Failure> {
         let due = self.prepare(senders, lines);
         let began = self.last_arrival;
         while self.is_incomplete(due) {
@@ -186,13 +187,13 @@ impl Clients {
             let wait = if can_send_more { Duration::ZERO } else { QUIET_AFTER_FAULT };
             self.wait(wait, |_, _| ())?;
         }
-        self.tally.check(due).map_err(|fault| format!("flood: {fault}"))?;
+        self.tally.check(due).context("flood")?;
         let seconds = (self.last_arrival - began).as_secs_f64();
         Ok((due as f64 / seconds, self.tally.bytes as f64 / seconds))
     }
 
     /// One client sends now and then; returns how long each line takes to each of the others.
-    fn latency(&mut self, messages: usize) -> Result<Times, String> {
+    fn latency(&mut self, messages: usize) -> Result<Times, Failure> {
         let mut times = Times::new()?;
         let due = self.prepare(1, messages);
         let (lines, began) = (self.to_send[0].clone(), self.last_arrival);
@@ -212,7 +213,7 @@ impl Clients {
         while self.is_incomplete(due) {
             self.wait(QUIET_AFTER_FAULT, |number, arrived| record(&sent, number, arrived))?;
         }
-        self.tally.check(due).map_err(|fault| format!("latency: {fault}"))?;
+        self.tally.check(due).context("latency")?;
         Ok(times)
     }
 
@@ -236,10 +237,10 @@ impl Clients {
 
     /// Waits until something happens, for at most `limit`, and reads all that has arrived. Calls `arrived` with the number
     /// of each line and the time.
-    fn wait(&mut self, limit: Duration, mut arrived: impl FnMut(usize, Instant)) -> Result<(), String> {
+    fn wait(&mut self, limit: Duration, mut arrived: impl FnMut(usize, Instant)) -> Result<(), Failure> {
         match self.poll.poll(&mut self.events, Some(limit)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => {
-                return Err(format!("cannot wait for sockets: {error}"));
+                return Err(Failure::new("cannot wait for sockets", error));
             }
             _ => (),
         }
@@ -257,24 +258,24 @@ impl Clients {
         }
         if self.last_arrival > self.reported + Duration::from_secs(1) {
             self.reported = self.last_arrival;
-            io::stdout().write_all(b"\n").map_err(|error| format!("cannot report progress: {error}"))?;
+            io::stdout().write_all(b"\n").context("cannot report progress")?;
         }
         Ok(())
     }
 
     /// The first client sends a line. The system's buffers have capacity for it, unless the hub reads nothing.
-    fn send_line(&mut self, line: &[u8]) -> Result<(), String> {
+    fn send_line(&mut self, line: &[u8]) -> Result<(), Failure> {
         let Some(first) = self.clients.first_mut() else { return Ok(()) };
         match first.socket.write(line) {
             Ok(written) if written == line.len() => Ok(()),
-            Ok(_) => Err("the hub accepts no lines from the first client".to_owned()),
+            Ok(_) => Err("the hub accepts no lines from the first client".into()),
             Err(error) => Err(disconnected(0, &error)),
         }
     }
 }
 
-fn disconnected(number: usize, error: &io::Error) -> String {
-    format!("client {number} was disconnected: {error}")
+fn disconnected(number: usize, error: &io::Error) -> Failure {
+    Failure::new(format_args!("client {number} was disconnected"), error)
 }
 
 impl Client {

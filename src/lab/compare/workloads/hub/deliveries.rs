@@ -3,6 +3,7 @@
 //! sender in order.
 
 use crate::lab::compare::harness::lines::{LINE, lines, number};
+use crate::rules::failure::Failure;
 use std::cmp::Ordering;
 
 /// Begins each line, and occurs in nothing else that a hub sends.
@@ -137,7 +138,7 @@ impl Tally {
     }
 
     /// Fails unless exactly the `due` lines have arrived.
-    pub(super) fn check(&self, due: usize) -> Result<(), String> {
+    pub(super) fn check(&self, due: usize) -> Result<(), Failure> {
         let Self { whole, damaged, disordered, first_fault, bytes: _ } = self;
         if *whole == due && first_fault.is_none() {
             return Ok(());
@@ -146,7 +147,8 @@ impl Tally {
         let first = first_fault.as_ref().map_or(String::new(), |first| format!("; first: {first}"));
         Err(format!(
             "of {due} lines, {lost} were lost, {damaged} damaged, {disordered} late, duplicate or back at their sender{first}"
-        ))
+        )
+        .into())
     }
 }
 
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
 
     /// Checks these bytes in pieces of every size. Two senders send three lines each.
-    fn received(bytes: &[u8]) -> Result<(), String> {
+    fn received(bytes: &[u8]) -> Result<(), Failure> {
         let sent = [sent_by(0, 3), sent_by(1, 3)];
         let outcomes: Vec<_> = (1..200)
             .map(|size| {
@@ -197,7 +199,7 @@ mod tests {
         inbox.check(&sent[0], &sent, &mut tally, |_| ());
         tally.check(3).unwrap();
         inbox.check(&sent[1], &sent, &mut tally, |_| ());
-        let fault = tally.check(3).unwrap_err();
+        let fault = tally.check(3).unwrap_err().to_string();
         assert!(
             fault.contains(" 3 late, duplicate or back at their sender; first: line 0 of sender 1"),
             "{fault}"
@@ -221,7 +223,7 @@ mod tests {
             ([line(0, 0), damaged, line(0, 2)].concat(), "of 6 lines, 0 were lost, 1 damaged"),
             ([line(0, 0), torn, line(0, 2)].concat(), "of 6 lines, 0 were lost, 1 damaged, 1 late"),
         ] {
-            let fault = received(&[sent_by(1, 3), from_0].concat()).unwrap_err();
+            let fault = received(&[sent_by(1, 3), from_0].concat()).unwrap_err().to_string();
             assert!(fault.starts_with(expected), "{fault}");
         }
     }

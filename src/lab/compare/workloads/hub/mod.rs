@@ -10,12 +10,13 @@ use crate::lab::compare::harness::pair::Endpoint;
 use crate::lab::compare::harness::resources;
 use crate::lab::compare::harness::subject::Subject;
 use crate::lab::compare::measure::Figures;
+use crate::rules::failure::{Context, Failure};
 use crowd::Crowd;
 use std::io::{BufRead, BufReader};
 use std::thread;
 
 /// Without a crowd, the hub starts and ends.
-pub(super) fn run(harness: &Harness, subject: &Subject, crowd: Option<Crowd>) -> Result<Figures, String> {
+pub(super) fn run(harness: &Harness, subject: &Subject, crowd: Option<Crowd>) -> Result<Figures, Failure> {
     let (mut hub, port) = Endpoint::listen(harness, subject, |port| subject.hub(port), None)?;
     let Endpoint { process, screen, .. } = &mut hub;
     let done = thread::scope(|scope| {
@@ -31,10 +32,7 @@ pub(super) fn run(harness: &Harness, subject: &Subject, crowd: Option<Crowd>) ->
         }
         done
     });
-    match done {
-        Ok(mut figures) => hub.interrupt(&mut figures).map(|()| figures),
-        Err(fault) => Err(hub.blame(harness, fault)),
-    }
+    hub.conclude(harness, done)
 }
 
 /// Starts the crowd, and waits for its figures.
@@ -44,20 +42,19 @@ fn measure(
     hub: &Process,
     port: u16,
     crowd: Crowd,
-) -> Result<Figures, String> {
+) -> Result<Figures, Failure> {
     let command = crowd.command(port, subject.asks_for_names());
     // The crowd stays until its input ends, so that the hub can be sampled while all clients are connected.
     let Started { process: _process, keyboard: _input, screen, .. } = harness.start(command, None)?;
     for line in BufReader::new(screen).lines() {
-        let line = line.map_err(|error| format!("cannot read the figures: {error}"))?;
+        let line = line.context("cannot read the figures")?;
         harness.heartbeat.beat();
         if !line.is_empty() {
-            let figures: Result<Figures, String> =
-                serde_json::from_str(&line).map_err(|error| format!("cannot parse the figures: {error}"))?;
-            let mut figures = figures?;
+            let figures = serde_json::from_str::<Result<Figures, String>>(&line);
+            let mut figures = figures.context("cannot parse the figures")??;
             resources::sample(&[hub], &mut figures);
             return Ok(figures);
         }
     }
-    Err("the crowd ended without figures".to_owned())
+    Err("the crowd ended without figures".into())
 }
