@@ -65,12 +65,8 @@ impl Pair {
     }
 
     /// After a run: ends their input, which is a goodbye, and waits for their end. They must show nothing more.
-    pub(crate) fn conclude(
-        self,
-        harness: &Harness,
-        done: Result<Figures, Failure>,
-    ) -> Result<Figures, Failure> {
-        let mut figures = match done {
+    pub(crate) fn end(self, harness: &Harness, run: Result<Figures, Failure>) -> Result<Figures, Failure> {
+        let mut figures = match run {
             Ok(figures) => figures,
             Err(fault) => return Err(self.blame(harness, fault)),
         };
@@ -157,12 +153,8 @@ impl Endpoint {
     }
 
     /// After a run: ends it as Ctrl-C would.
-    pub(crate) fn conclude(
-        self,
-        harness: &Harness,
-        done: Result<Figures, Failure>,
-    ) -> Result<Figures, Failure> {
-        let mut figures = match done {
+    pub(crate) fn end(self, harness: &Harness, run: Result<Figures, Failure>) -> Result<Figures, Failure> {
+        let mut figures = match run {
             Ok(figures) => figures,
             Err(fault) => return Err(self.blame(harness, fault)),
         };

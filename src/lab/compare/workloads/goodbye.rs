@@ -26,7 +26,7 @@ pub(super) fn run(
     let command = |port| subject.listener(port, false);
     let (mut listener, port) = Endpoint::listen(harness, subject, command, counter)?;
     let done = converse(harness, subject, &mut listener, port, material.forth.len() / LINE);
-    listener.conclude(harness, done)
+    listener.end(harness, done)
 }
 
 fn converse(

@@ -28,7 +28,7 @@ pub(super) fn run(
     let with_pair = |work: fn(&Harness, &mut Pair, &Material) -> Result<Figures, Failure>| {
         let mut pair = Pair::start(harness, subject, counter)?;
         let done = work(harness, &mut pair, material);
-        pair.conclude(harness, done)
+        pair.end(harness, done)
     };
     let done = match workload {
         Workload::Latency => with_pair(|_, pair, material| latency::run(pair, material)),

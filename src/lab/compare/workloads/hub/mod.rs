@@ -32,7 +32,7 @@ pub(super) fn run(harness: &Harness, subject: &Subject, crowd: Option<Crowd>) ->
         }
         done
     });
-    hub.conclude(harness, done)
+    hub.end(harness, done)
 }
 
 /// Starts the crowd, and waits for its figures.
