@@ -83,7 +83,10 @@ fn report_or_signal(options: Options, signals: Signals) -> Result<Result<Report,
     super::spawn("signals", move || signals.for_each(|signal| to_main.send(signal).is_ok()))?;
     let (to_main, report) = bounded(1);
     let shown = progress.clone();
-    super::spawn("comparison", move || to_main.send(compare(&options, harness, shown)))?;
+    super::spawn("comparison", move || {
+        // Refused if a signal came first.
+        let _ = to_main.send(compare(&options, harness, shown));
+    })?;
     let report = select! {
         recv(report) -> report => report,
         recv(signal) -> signal => match signal {
