@@ -51,7 +51,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
             demo::run(demo.options(is_terminal.then(io::stdout).as_ref()), signals()?)
         }
         #[cfg(feature = "lab")]
-        Command::Compare(compare) => compare::run(&compare.into(), signals()?),
+        Command::Compare(compare) => compare::run(compare.into(), signals()?),
         #[cfg(feature = "lab")]
         Command::CompareChild(child) => compare::run_child(&child.into()),
         #[cfg(feature = "lab")]
