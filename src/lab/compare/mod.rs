@@ -29,7 +29,6 @@ pub use workloads::task::Workload;
 use crate::platform::{self, Signals};
 use crate::rules::exit::Exit;
 use crate::rules::failure::{Context, Failure};
-use crate::rules::signal::Signal;
 use crossbeam_channel::{bounded, select};
 use harness::Harness;
 use harness::baseline;
@@ -61,46 +60,32 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     // Open them before the work, which may take minutes.
     let json = options.json.as_deref().map(open).transpose()?;
     let html = options.html.as_deref().map(open).transpose()?;
-    let report = match report_or_signal(options, signals)? {
-        Ok(report) => report,
-        Err(signal) => return Ok(Exit::Signal(signal)),
-    };
-    if let Some(file) = json {
-        write(file, &serde_json::to_string_pretty(&report).context("cannot make the JSON report")?)?;
-    }
-    if let Some(file) = html {
-        write(file, &page::render(&report))?;
-    }
-    super::print(&table::render(&report))?;
-    Ok(if report.failures().next().is_none() { Exit::InOrder } else { Exit::Failed })
-}
-
-/// Compares in a thread of its own, so that nothing it waits for delays the answer to a signal.
-fn report_or_signal(options: Options, signals: Signals) -> Result<Result<Report, Signal>, Failure> {
     let harness = Harness::new()?;
     let (children, progress) = (Arc::clone(&harness.children), Progress::new());
     let (to_main, signal) = bounded(1);
     super::spawn("signals", move || signals.for_each(|signal| to_main.send(signal).is_ok()))?;
-    let (to_main, report) = bounded(1);
+    let (to_main, outcome) = bounded(1);
     let shown = progress.clone();
+    // In a thread of its own, so that nothing it waits for delays the answer to a signal.
     super::spawn("comparison", move || {
+        let report = compare(&options, harness, shown);
         // Refused if a signal came first.
-        let _ = to_main.send(compare(&options, harness, shown));
+        let _ = to_main.send(publish(&report, json, html));
     })?;
-    let report = select! {
-        recv(report) -> report => report,
+    let outcome = select! {
+        recv(outcome) -> outcome => outcome,
         recv(signal) -> signal => match signal {
             Ok(signal) => {
                 children.close();
                 progress.remove();
                 remove_traces();
-                return Ok(Err(signal));
+                return Ok(Exit::Signal(signal));
             }
             // No signal can come on this platform.
-            Err(_) => report.recv(),
+            Err(_) => outcome.recv(),
         },
     };
-    Ok(Ok(report.map_err(|_| "the comparison panicked")?))
+    outcome.map_err(|_| "the comparison panicked")?
 }
 
 fn compare(options: &Options, harness: Harness, progress: Progress) -> Report {
@@ -133,14 +118,29 @@ fn compare(options: &Options, harness: Harness, progress: Progress) -> Report {
     }
 }
 
-/// Opens a file for a report. Its contents stay until the report is there. The sentence is for the error if `write` fails.
-fn open(path: &Path) -> Result<(File, String), Failure> {
+/// Writes the report to the files and prints its table.
+fn publish(report: &Report, json: Option<Destination>, html: Option<Destination>) -> Result<Exit, Failure> {
+    if let Some(file) = json {
+        write(file, &serde_json::to_string_pretty(report).context("cannot make the JSON report")?)?;
+    }
+    if let Some(file) = html {
+        write(file, &page::render(report))?;
+    }
+    super::print(&table::render(report))?;
+    Ok(if report.failures().next().is_none() { Exit::InOrder } else { Exit::Failed })
+}
+
+/// A file for a report, and the beginning of the sentence if it cannot be written.
+type Destination = (File, String);
+
+/// Opens a file for a report. Its contents stay until the report is there.
+fn open(path: &Path) -> Result<Destination, Failure> {
     let file = File::options().write(true).create(true).truncate(false).open(path);
     let cannot = format!("cannot write to {}", path.display());
     Ok((file.context(&cannot)?, cannot))
 }
 
-fn write((mut file, cannot): (File, String), text: &str) -> Result<(), Failure> {
+fn write((mut file, cannot): Destination, text: &str) -> Result<(), Failure> {
     let is_file = file.metadata().is_ok_and(|data| data.is_file());
     let emptied = if is_file { file.set_len(0) } else { Ok(()) };
     emptied.and_then(|()| file.write_all(text.as_bytes())).context(cannot)
