@@ -99,7 +99,7 @@ fn signals() -> Result<Signals, Failure> {
 fn print(text: &[u8]) -> Result<Exit, Failure> {
     match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
         Err(error) if !is_broken_pipe(&error) => Err(Failure::new("cannot write to standard output", error)),
-        _ => Ok(Exit::InOrder),
+        _ => Ok(Exit::Success),
     }
 }
 

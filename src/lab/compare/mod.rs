@@ -127,7 +127,7 @@ fn publish(report: &Report, json: Option<Destination>, html: Option<Destination>
         write(file, &page::render(report))?;
     }
     super::print(&table::render(report))?;
-    Ok(if report.failures().next().is_none() { Exit::InOrder } else { Exit::Failed })
+    Ok(if report.failures().next().is_none() { Exit::Success } else { Exit::Failed })
 }
 
 /// A file for a report, and the beginning of the sentence if it cannot be written.
@@ -175,5 +175,5 @@ pub fn run_child(child: &Child) -> Result<Exit, Failure> {
             Err(platform::become_program(&mut command))
         }
     };
-    done.map(|()| Exit::InOrder).map_err(|error| error.to_string().into())
+    done.map(|()| Exit::Success).map_err(|error| error.to_string().into())
 }

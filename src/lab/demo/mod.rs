@@ -106,7 +106,7 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
             typing: Typing::new(),
             is_live,
             summaries: Vec::new(),
-            exit: Exit::InOrder,
+            exit: Exit::Success,
         };
         // Consumes the channel, so that no thread waits for capacity in it.
         let outcome = main_loop.run();

@@ -263,7 +263,7 @@ impl Endpoint {
     }
 
     pub(super) fn ended_cleanly(&self) -> bool {
-        matches!(self.outcome, Some(Ok(Exit::InOrder)))
+        matches!(self.outcome, Some(Ok(Exit::Success)))
     }
 
     fn thread(&mut self, name: &str, step: &Step) -> &mut Thread {

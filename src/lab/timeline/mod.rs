@@ -73,7 +73,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     if let Some(path) = &options.svg {
         write(path, &picture::render(&drawing))?;
     }
-    Ok(Exit::InOrder)
+    Ok(Exit::Success)
 }
 
 fn timeline(read::Traces { mut endpoints, mut notes, cuts }: read::Traces, limit: usize) -> Timeline {
