@@ -51,7 +51,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
             demo::run(demo.options(is_terminal.then(io::stdout).as_ref()), signals()?)
         }
         #[cfg(feature = "lab")]
-        Command::Compare(compare) => compare::run(&compare.into(), signals()?),
+        Command::Compare(compare) => compare::run(compare.into(), signals()?),
         #[cfg(feature = "lab")]
         Command::CompareChild(child) => compare::run_child(&child.into()),
         #[cfg(feature = "lab")]
@@ -99,7 +99,7 @@ fn signals() -> Result<Signals, Failure> {
 fn print(text: &[u8]) -> Result<Exit, Failure> {
     match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
         Err(error) if !is_broken_pipe(&error) => Err(Failure::new("cannot write to standard output", error)),
-        _ => Ok(Exit::InOrder),
+        _ => Ok(Exit::Success),
     }
 }
 

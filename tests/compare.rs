@@ -259,7 +259,7 @@ mod nothing_is_left_behind {
     use std::thread;
     use std::time::Duration;
 
-    /// Has the path of a folder of its own in its environment, which identifies its children, and theirs.
+    /// Has a folder of its own for temporary files. Its path in their environment identifies its children, and theirs.
     struct Comparison {
         program: Program,
         mark: tempfile::TempDir,
@@ -270,7 +270,7 @@ mod nothing_is_left_behind {
         fn start(args: &[&str]) -> Self {
             let mark = tempfile::tempdir().unwrap();
             let mut command = threadchat(&[&["compare", "--rounds", "1000", "--quick"], args].concat());
-            command.env("THREADCHAT_TEST_MARK", mark.path());
+            command.env("TMPDIR", mark.path());
             let comparison = Self { program: Program::start(command), mark };
             wait_until("endpoints run", || comparison.processes().len() >= 3);
             comparison
@@ -292,12 +292,29 @@ mod nothing_is_left_behind {
     #[test]
     fn by_a_signal() {
         use rustix::process::Signal;
-        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-            let mut comparison = Comparison::start(&["--work", "latency,stalled"]);
+        let folder = tempfile::tempdir().unwrap();
+        let [json, html] = ["json", "html"].map(|name| folder.path().join(name));
+        for file in [&json, &html] {
+            fs::write(file, "the report before").unwrap();
+        }
+        let work = ["latency", "one-way", "stalled", "hub"];
+        let signals = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
+        for (work, (signal, code)) in work.into_iter().zip(signals.into_iter().cycle()) {
+            if work == "hub" && cfg!(not(feature = "hub")) {
+                continue;
+            }
+            let files = ["--json", json.to_str().unwrap(), "--html", html.to_str().unwrap()];
+            let mut comparison = Comparison::start(&[&["--trace", "--work", work], &files[..]].concat());
             comparison.program.signal(signal);
             comparison.program.exits(code);
             // They are killed, but the system may take a moment to remove the child of a child.
             wait_until("nothing is left", || comparison.processes().is_empty());
+            assert_eq!(fs::read_dir(comparison.mark.path()).unwrap().count(), 0, "a trace is left");
+            let said = (comparison.program.out.text(), comparison.program.err.text());
+            assert_eq!(said, (String::new(), String::new()), "{work}");
+            for file in [&json, &html] {
+                assert_eq!(fs::read_to_string(file).unwrap(), "the report before");
+            }
         }
     }
 

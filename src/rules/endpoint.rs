@@ -268,7 +268,7 @@ impl Endpoint {
             conversation.say_goodbye(notice, &mut self.actions);
         }
         if is_closed {
-            self.end_with(Exit::InOrder);
+            self.end_with(Exit::Success);
         } else {
             self.report(Notice::CannotWriteScreen(error));
             self.end_with(Exit::Failed);
@@ -314,9 +314,9 @@ impl Endpoint {
         let waiting = self.input.waiting();
         if may_leave && self.input.starts_with_goodbye() {
             self.report(Notice::YouSaidGoodbye);
-            self.end_with(Exit::InOrder);
+            self.end_with(Exit::Success);
         } else if self.input.is_terminal && self.input.has_ended() && waiting == 0 {
-            self.end_with(Exit::InOrder);
+            self.end_with(Exit::Success);
         // No buffers bound what a conversation records: a transcript that is behind holds up the next one.
         } else if self.capacity.transcript
             && let Some(Held { id, peer, .. }) = self.held.pop_front()
@@ -352,9 +352,9 @@ impl Endpoint {
         }
         self.actions.push_back(Action::Close { cleanly });
         if once {
-            self.end_with(if cleanly && !self.input_failed { Exit::InOrder } else { Exit::Failed });
+            self.end_with(if cleanly && !self.input_failed { Exit::Success } else { Exit::Failed });
         } else if self.input.is_terminal && self.input.is_over() {
-            self.end_with(Exit::InOrder);
+            self.end_with(Exit::Success);
         } else if self.ending.is_none() {
             self.wait();
         }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: it ended with `88`, at the end of our input, or because nobody reads our output any more.
-    InOrder,
+    Success,
     /// 1: it could not connect or listen, or the conversation did not end cleanly.
     Failed,
     /// 128 plus the signal's number: a signal ended it.
@@ -19,7 +19,7 @@ impl Exit {
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
-            Self::InOrder => 0,
+            Self::Success => 0,
             Self::Failed => 1,
             Self::Signal(signal) => 128 + signal.number,
         }

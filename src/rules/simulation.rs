@@ -285,7 +285,7 @@ mod conversation {
         assert_eq!(side.does(), ["send one, two", "you said 88", "pause, send 88"]);
         side.delivers();
         side.receives_all();
-        assert_eq!(side.exit, Some(Exit::InOrder));
+        assert_eq!(side.exit, Some(Exit::Success));
         let rest_not_sent = side.does();
         assert_eq!(rest_not_sent.len(), 2, "{rest_not_sent:?}");
         assert_eq!(rest_not_sent[1], "close cleanly");
@@ -314,7 +314,7 @@ mod conversation {
         side.receives(b"still more\n");
         side.delivers();
         side.receives_all();
-        assert_eq!(side.exit, Some(Exit::InOrder));
+        assert_eq!(side.exit, Some(Exit::Success));
         assert_eq!(side.screen, b"bye\n");
         // Also where only the end of the stream completes the message.
         let mut side = Side::connected(settings());
@@ -340,7 +340,7 @@ mod conversation {
         side.delivers();
         assert_eq!(side.exit, None);
         side.receives_all();
-        assert_eq!((side.exit, &side.screen[..]), (Some(Exit::InOrder), &b"still there\n"[..]));
+        assert_eq!((side.exit, &side.screen[..]), (Some(Exit::Success), &b"still there\n"[..]));
     }
 
     #[test]
@@ -353,7 +353,7 @@ mod conversation {
         side.handle(Event::InputEnded(Ok(())));
         assert_eq!(side.does(), ["end our half"]);
         side.delivers();
-        assert_eq!(side.exit, Some(Exit::InOrder));
+        assert_eq!(side.exit, Some(Exit::Success));
     }
 
     #[test]
@@ -366,7 +366,7 @@ mod conversation {
             side.receives_all();
             assert_eq!(side.does(), ["they said 88", "end our half"]);
             side.delivers();
-            assert_eq!(side.exit, Some(Exit::InOrder));
+            assert_eq!(side.exit, Some(Exit::Success));
         }
     }
 
@@ -383,7 +383,7 @@ mod conversation {
             }
             assert!(side.does().ends_with(&["end our half".to_owned()]));
             side.delivers();
-            assert_eq!(side.exit, Some(Exit::InOrder));
+            assert_eq!(side.exit, Some(Exit::Success));
         }
     }
 
@@ -629,14 +629,14 @@ mod endpoint {
         side.delivers();
         side.receives(b"88\n");
         side.receives_all();
-        assert_eq!((side.does().last().unwrap().as_str(), side.exit), ("close cleanly", Some(Exit::InOrder)));
+        assert_eq!((side.does().last().unwrap().as_str(), side.exit), ("close cleanly", Some(Exit::Success)));
     }
 
     #[test]
     fn a_line_88_while_nobody_is_connected_ends_the_program() {
         let mut side = Side::serving(settings(), true, false);
         side.types("88\n");
-        assert_eq!(side.exit, Some(Exit::InOrder));
+        assert_eq!(side.exit, Some(Exit::Success));
     }
 
     #[test]
@@ -823,7 +823,7 @@ mod endpoint {
     #[test]
     fn an_output_that_nobody_reads_says_goodbye_quietly_and_one_that_fails_is_an_error() {
         for (error, exit, reports) in
-            [(io::ErrorKind::BrokenPipe, Exit::InOrder, 0), (io::ErrorKind::StorageFull, Exit::Failed, 2)]
+            [(io::ErrorKind::BrokenPipe, Exit::Success, 0), (io::ErrorKind::StorageFull, Exit::Failed, 2)]
         {
             let mut side = Side::connected(settings());
             side.handle(Event::ScreenFailed(error.into()));
@@ -848,7 +848,7 @@ mod pair {
             pair.sides[1].types("hi\n");
             pair.sides[who].types("88\n");
             pair.drive();
-            assert_eq!(pair.exits(), [Some(Exit::InOrder); 2]);
+            assert_eq!(pair.exits(), [Some(Exit::Success); 2]);
             assert_eq!(pair.sides[0].screen, format!("{STAMP}hi\n").as_bytes());
             assert_eq!(pair.sides[1].screen, format!("{STAMP}hello\n").as_bytes());
         }
@@ -859,7 +859,7 @@ mod pair {
         let mut pair = Pair::new([settings(); 2], ms(500));
         pair.sides.iter_mut().for_each(|side| side.types("88\n"));
         pair.drive();
-        assert_eq!(pair.exits(), [Some(Exit::InOrder); 2]);
+        assert_eq!(pair.exits(), [Some(Exit::Success); 2]);
     }
 
     #[test]
@@ -880,7 +880,7 @@ mod pair {
         pair.sides[0].types("88\n");
         pair.drive();
         assert_eq!(pair.sides[1].screen, format!("{STAMP}one\n").as_bytes());
-        assert_eq!(pair.exits(), [Some(Exit::InOrder); 2]);
+        assert_eq!(pair.exits(), [Some(Exit::Success); 2]);
     }
 
     proptest! {
@@ -902,7 +902,7 @@ mod pair {
             }
             pair.sides[who].types("88\n");
             pair.drive();
-            prop_assert_eq!(pair.exits(), [Some(Exit::InOrder); 2]);
+            prop_assert_eq!(pair.exits(), [Some(Exit::Success); 2]);
             prop_assert_eq!(&pair.sides[0].screen, said[1].as_bytes());
             prop_assert_eq!(&pair.sides[1].screen, said[0].as_bytes());
         }

@@ -147,7 +147,7 @@ impl Endpoint {
 
     /// The end of the last conversation: nobody gets the rest of what was typed.
     pub(super) fn end(mut self) -> Exit {
-        let exit = if self.failed { Exit::Failed } else { Exit::InOrder };
+        let exit = if self.failed { Exit::Failed } else { Exit::Success };
         if self.ours.said.iter().any(|said| !matches!(said, Said::End(_))) {
             self.report(&Notice::RestNotSent);
         }

@@ -21,15 +21,15 @@ mod report;
 mod rounds;
 mod workloads;
 
-use crate::rules::failure::{Context, Failure};
 pub use harness::subject::HubPeer;
 pub use options::Options;
 pub use workloads::hub::crowd::Crowd;
 pub use workloads::task::Workload;
 
 use crate::platform::{self, Signals};
-use crate::rules::errors;
 use crate::rules::exit::Exit;
+use crate::rules::failure::{Context, Failure};
+use crossbeam_channel::{bounded, select};
 use harness::Harness;
 use harness::baseline;
 use harness::counter::Counter;
@@ -40,12 +40,11 @@ use report::{Chosen, Report, page, table};
 use rounds::Rounds;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process;
+use std::process::Command;
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 use workloads::hub::crowd;
 
@@ -54,46 +53,50 @@ use workloads::hub::crowd;
 ///
 /// # Errors
 /// A file cannot be written, or the system has no thread left.
-pub fn run(options: &Options, signals: Signals) -> Result<Exit, Failure> {
+pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     if options.json.is_some() && options.json == options.html {
         return Err("--json and --html name the same file: give each a file of its own".into());
     }
     // Open them before the work, which may take minutes.
     let json = options.json.as_deref().map(open).transpose()?;
     let html = options.html.as_deref().map(open).transpose()?;
-    let report = compare(options, signals)?;
-    if let Some(file) = json {
-        let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
-        write(file, &text)?;
-    }
-    if let Some(file) = html {
-        write(file, &page::render(&report))?;
-    }
-    match io::stdout().write_all(table::render(&report).as_bytes()) {
-        Err(error) if !errors::is_broken_pipe(&error) => {
-            return Err(format!("cannot write to standard output: {error}").into());
-        }
-        _ => (),
-    }
-    Ok(if report.failures().next().is_none() { Exit::InOrder } else { Exit::Failed })
+    let harness = Harness::new()?;
+    let (children, progress) = (Arc::clone(&harness.children), Progress::new());
+    let (to_main, signal) = bounded(1);
+    super::spawn("signals", move || signals.for_each(|signal| to_main.send(signal).is_ok()))?;
+    let (to_main, outcome) = bounded(1);
+    let shown = progress.clone();
+    // In a thread of its own, so that nothing it waits for delays the answer to a signal.
+    super::spawn("comparison", move || {
+        let report = compare(&options, harness, shown);
+        // Refused if a signal came first.
+        let _ = to_main.send(publish(&report, json, html));
+    })?;
+    let outcome = select! {
+        recv(outcome) -> outcome => outcome,
+        recv(signal) -> signal => match signal {
+            Ok(signal) => {
+                children.close();
+                progress.remove();
+                remove_traces();
+                return Ok(Exit::Signal(signal));
+            }
+            // No signal can come on this platform.
+            Err(_) => outcome.recv(),
+        },
+    };
+    outcome.map_err(|_| "the comparison panicked")?
 }
 
-fn compare(options: &Options, signals: Signals) -> Result<Report, Failure> {
+fn compare(options: &Options, harness: Harness, progress: Progress) -> Report {
     let (subjects, tasks, count) = (options.subjects(), options.tasks(), options.rounds());
     let end = options.limit().map(|limit| Instant::now() + limit);
-    let harness = Harness::new().context("cannot start a thread")?;
     let runs_of = |workload: Workload| subjects.iter().filter(|subject| workload.is_for(subject)).count();
     let runs: usize = tasks.iter().map(|task| runs_of(task.workload) * (count + 1)).sum();
-    let progress = Progress::of(runs + subjects.len());
-    end_with_signals(signals, &harness, &progress)?;
+    progress.expect(runs + subjects.len());
     let (counter, date) = (Counter::find(), machine::now());
-    let rounds = Rounds {
-        harness,
-        progress: progress.clone(),
-        count,
-        quick: options.quick,
-        counter: counter.as_ref().ok().copied(),
-    };
+    let rounds =
+        Rounds { harness, progress, count, quick: options.quick, counter: counter.as_ref().ok().copied() };
     let contestants = rounds.prepare(subjects, &tasks.iter().map(|task| task.workload).collect());
     let mut reports = Vec::new();
     for (number, task) in (0..).zip(&tasks) {
@@ -102,46 +105,45 @@ fn compare(options: &Options, signals: Signals) -> Result<Report, Failure> {
         let until = end.map(|end| now + end.saturating_duration_since(now) / left);
         reports.push(rounds.run(*task, &contestants, until));
     }
-    progress.remove();
+    rounds.progress.remove();
     remove_traces();
-    Ok(Report {
+    Report {
         format: report::FORMAT,
         date,
         machine: Machine::here(),
         options: Chosen { quick: options.quick, rounds: count, peers: options.peers },
         system_calls_counted_by: counter.as_ref().ok().map(|counter| counter.name()),
-        system_calls_not_counted: counter.err(),
+        system_calls_not_counted: counter.err().map(|failure| failure.to_string()),
         tasks: reports,
-    })
+    }
 }
 
-/// Ends everything at a signal: first the children, then this process.
-fn end_with_signals(signals: Signals, harness: &Harness, progress: &Progress) -> Result<(), Failure> {
-    let (children, progress) = (Arc::clone(&harness.children), progress.clone());
-    let wait = move || {
-        signals.for_each(|signal| {
-            children.close();
-            progress.remove();
-            remove_traces();
-            #[allow(clippy::exit, reason = "the main thread may be anywhere, and has nothing left to do")]
-            process::exit(Exit::Signal(signal).code().into());
-        });
-    };
-    let thread = thread::Builder::new().name("signals".to_owned()).spawn(wait);
-    thread.map(drop).context("cannot start a thread")
+/// Writes the report to the files and prints its table.
+fn publish(report: &Report, json: Option<Destination>, html: Option<Destination>) -> Result<Exit, Failure> {
+    if let Some(file) = json {
+        write(file, &serde_json::to_string_pretty(report).context("cannot make the JSON report")?)?;
+    }
+    if let Some(file) = html {
+        write(file, &page::render(report))?;
+    }
+    super::print(&table::render(report))?;
+    Ok(if report.failures().next().is_none() { Exit::Success } else { Exit::Failed })
 }
+
+/// A file for a report, and the beginning of the sentence if it cannot be written.
+type Destination = (File, String);
 
 /// Opens a file for a report. Its contents stay until the report is there.
-fn open(path: &Path) -> Result<(File, String), Failure> {
+fn open(path: &Path) -> Result<Destination, Failure> {
     let file = File::options().write(true).create(true).truncate(false).open(path);
-    file.map(|file| (file, path.display().to_string()))
-        .context(format_args!("cannot write to {}", path.display()))
+    let cannot = format!("cannot write to {}", path.display());
+    Ok((file.context(&cannot)?, cannot))
 }
 
-fn write((mut file, name): (File, String), text: &str) -> Result<(), Failure> {
+fn write((mut file, cannot): Destination, text: &str) -> Result<(), Failure> {
     let is_file = file.metadata().is_ok_and(|data| data.is_file());
     let emptied = if is_file { file.set_len(0) } else { Ok(()) };
-    emptied.and_then(|()| file.write_all(text.as_bytes())).context(format_args!("cannot write to {name}"))
+    emptied.and_then(|()| file.write_all(text.as_bytes())).context(cannot)
 }
 
 /// A process that a comparison starts through a hidden command of this program.
@@ -162,17 +164,16 @@ pub enum Child {
 /// # Errors
 /// What the system said.
 pub fn run_child(child: &Child) -> Result<Exit, Failure> {
-    match child {
+    let done = match child {
         Child::Serve(once) => baseline::serve(*once),
         Child::Connect(address) => baseline::connect(*address),
         Child::Crowd(crowd, hub, names) => crowd::run(*crowd, *hub, *names),
         Child::Exec(command) => {
             let (program, args) = command.split_first().ok_or("the command is empty")?;
-            let mut command = process::Command::new(program);
+            let mut command = Command::new(program);
             platform::tie_to_parent(command.args(args), platform::group_leader());
             Err(platform::become_program(&mut command))
         }
-    }
-    .map(|()| Exit::InOrder)
-    .map_err(|error| error.to_string().into())
+    };
+    done.map(|()| Exit::Success).map_err(|error| error.to_string().into())
 }

@@ -3,6 +3,7 @@
 use super::side::Side;
 use crate::observe::Step;
 use crate::rules::exit::Exit;
+use crate::rules::failure::Failure;
 use crate::rules::signal::Signal;
 use ratatui::crossterm::event::KeyEvent;
 use std::time::Instant;
@@ -15,8 +16,8 @@ pub(super) enum Event {
     /// An endpoint has put this line on its screen.
     Shown(Side, String),
     ScreenClosed(Side),
-    /// An endpoint has ended. An error is a sentence.
-    Ended(Side, Result<Exit, String>),
+    /// An endpoint has ended.
+    Ended(Side, Result<Exit, Failure>),
     Key(KeyEvent),
     /// The terminal has another size.
     Resized,

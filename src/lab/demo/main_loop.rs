@@ -333,7 +333,7 @@ impl MainLoop {
     }
 
     fn finish(&mut self, session: Session) {
-        if self.exit == Exit::InOrder
+        if self.exit == Exit::Success
             && session.model.endpoints.iter().any(|endpoint| !endpoint.ended_cleanly())
         {
             self.exit = Exit::Failed;

@@ -44,18 +44,16 @@ pub use terminal::restore;
 
 use crate::designs::Design;
 use crate::platform::Signals;
-use crate::rules::errors;
 use crate::rules::exit::Exit;
-use crate::rules::failure::{Context, Failure};
-use crossbeam_channel::{Sender, bounded};
+use crate::rules::failure::Failure;
+use crossbeam_channel::bounded;
 use event::Event;
 use front_end::FrontEnd;
 use keys::Typing;
 use log::Log;
 use main_loop::MainLoop;
 use split_screen::SplitScreen;
-use std::io::{self, Write};
-use std::thread::{self, JoinHandle};
+use std::io;
 use std::time::Duration;
 use terminal::Keys;
 use theme::Theme;
@@ -91,7 +89,10 @@ pub struct Colors(pub bool);
 pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     let (to_main, events) = bounded(EVENTS);
     let close_signals = signals.closer();
-    let signals = watch_signals(signals, to_main.clone())?;
+    let seen = to_main.clone();
+    let signals = super::spawn("signals", move || {
+        signals.for_each(|signal| seen.send(Event::Signal(signal)).is_ok());
+    })?;
     let is_live = options.terminal.is_some();
     let main_loop = |front_end: Box<dyn FrontEnd>, keys: Option<Keys>| {
         let delay = options.delay.unwrap_or(if is_live { DELAY } else { Duration::ZERO });
@@ -105,7 +106,7 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
             typing: Typing::new(),
             is_live,
             summaries: Vec::new(),
-            exit: Exit::InOrder,
+            exit: Exit::Success,
         };
         // Consumes the channel, so that no thread waits for capacity in it.
         let outcome = main_loop.run();
@@ -130,17 +131,6 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     let (exit, summaries) = outcome?;
     let summaries: Vec<_> = summaries.iter().map(ToString::to_string).collect();
     let space = if is_live { "" } else { "\n" };
-    match write!(io::stdout(), "{space}{}", summaries.join("\n")) {
-        Err(error) if !errors::is_broken_pipe(&error) => {
-            Err(Failure::new("cannot write to standard output", error))
-        }
-        _ => Ok(exit),
-    }
-}
-
-fn watch_signals(signals: Signals, to_main: Sender<Event>) -> Result<JoinHandle<()>, Failure> {
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || signals.for_each(|signal| to_main.send(Event::Signal(signal)).is_ok()))
-        .context("cannot start a thread")
+    super::print(&format!("{space}{}", summaries.join("\n")))?;
+    Ok(exit)
 }

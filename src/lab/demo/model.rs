@@ -6,6 +6,7 @@ use super::turnstile::takes_time;
 use crate::designs::Design;
 use crate::observe::{Decision, For, Goodbye, Place, Step, thread};
 use crate::rules::exit::Exit;
+use crate::rules::failure::Failure;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -54,7 +55,7 @@ pub(super) struct Endpoint {
     /// Half-duplex: whose turn it is, as far as this side knows.
     pub(super) turn: Option<Turn>,
     pub(super) blocked: Blocked,
-    pub(super) outcome: Option<Result<Exit, String>>,
+    pub(super) outcome: Option<Result<Exit, Failure>>,
     pub(super) screen_is_closed: bool,
 }
 
@@ -262,7 +263,7 @@ impl Endpoint {
     }
 
     pub(super) fn ended_cleanly(&self) -> bool {
-        matches!(self.outcome, Some(Ok(Exit::InOrder)))
+        matches!(self.outcome, Some(Ok(Exit::Success)))
     }
 
     fn thread(&mut self, name: &str, step: &Step) -> &mut Thread {

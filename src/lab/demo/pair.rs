@@ -117,7 +117,7 @@ impl End {
         let endpoint = thread::Builder::new().name(MAIN.to_owned()).spawn(move || {
             let outcome = design.run(task, devices.into_environment());
             // Refused only if the demo is over, as below.
-            let _ = ended.send(Event::Ended(side, outcome.map_err(|failure| failure.to_string())));
+            let _ = ended.send(Event::Ended(side, outcome));
         })?;
         let screen = thread::Builder::new().name(format!("screen of {side}")).spawn(move || {
             let lines = BufReader::new(shown).split(b'\n').map_while(Result::ok);

@@ -10,6 +10,7 @@
 //! ```
 
 use super::side::{Each, Side};
+use crate::rules::failure::{Context, Failure};
 use crate::rules::input;
 use std::collections::VecDeque;
 use std::fs;
@@ -31,19 +32,18 @@ impl Script {
     ///
     /// # Errors
     /// It cannot be read, or one of its lines is not understood, in a sentence with its number.
-    pub fn read(path: &str) -> Result<Self, String> {
-        let bytes = fs::read(path).map_err(|error| format!("cannot read it: {error}"))?;
-        Self::parse(&String::from_utf8_lossy(&bytes))
+    pub fn read(path: &str) -> Result<Self, Failure> {
+        Self::parse(&String::from_utf8_lossy(&fs::read(path).context("cannot read it")?))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, Failure> {
         let mut scenes: Vec<Each<Vec<String>>> = vec![Each::default()];
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim_end();
             if line.is_empty() {
                 scenes.push(Each::default());
             } else if !line.starts_with('#') {
-                let (side, text) = parse_line(line).map_err(|why| format!("line {number}: {why}"))?;
+                let (side, text) = parse_line(line).context(format_args!("line {number}"))?;
                 if let Some(snapshot) = scenes.last_mut() {
                     snapshot[side].push(text.to_owned());
                 }
@@ -80,15 +80,15 @@ impl Default for Script {
     }
 }
 
-fn parse_line(line: &str) -> Result<(Side, &str), String> {
+fn parse_line(line: &str) -> Result<(Side, &str), Failure> {
     let (side, text) = match line.split_once([' ', '\t']) {
         Some(("A", text)) => (Side::A, text),
         Some(("B", text)) => (Side::B, text),
-        _ => return Err("it must begin with A or B, a space and what they type, or with #".to_owned()),
+        _ => return Err("it must begin with A or B, a space and what they type, or with #".into()),
     };
     match text.len() {
         ..=MAX_LINE => Ok((side, text)),
-        length => Err(format!("it is {length} bytes long; the limit is {MAX_LINE}")),
+        length => Err(format!("it is {length} bytes long; the limit is {MAX_LINE}").into()),
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
             ("a one", "line 1: it must begin"),
             (&format!("\nB {}", "x".repeat(1001)), "line 2: it is 1001 bytes long"),
         ] {
-            let error = Script::parse(text).unwrap_err();
+            let error = Script::parse(text).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");
         }
     }

@@ -104,7 +104,7 @@ fn threads(model: &Model) -> String {
 
 fn failure(side: Side, endpoint: &Endpoint) -> Option<String> {
     match &endpoint.outcome {
-        Some(Ok(Exit::InOrder)) => None,
+        Some(Ok(Exit::Success)) => None,
         Some(Err(error)) => Some(format!("{side} failed: {error}.")),
         Some(Ok(_)) | None => Some(format!("{side} did not end cleanly.")),
     }

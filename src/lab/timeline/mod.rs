@@ -29,7 +29,6 @@ mod scale;
 mod summary;
 mod words;
 
-use crate::rules::errors;
 use crate::rules::exit::Exit;
 use crate::rules::failure::{Context, Failure};
 use draw::Drawing;
@@ -74,7 +73,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     if let Some(path) = &options.svg {
         write(path, &picture::render(&drawing))?;
     }
-    Ok(Exit::InOrder)
+    Ok(Exit::Success)
 }
 
 fn timeline(read::Traces { mut endpoints, mut notes, cuts }: read::Traces, limit: usize) -> Timeline {
@@ -103,10 +102,5 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if path != Path::new("-") {
         return fs::write(path, text).context(format_args!("cannot write to {}", path.display()));
     }
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Err(error) if !errors::is_broken_pipe(&error) => {
-            Err(Failure::new("cannot write to standard output", error))
-        }
-        _ => Ok(()),
-    }
+    super::print(text)
 }

@@ -3,10 +3,12 @@
 use super::model::{Connection, Endpoint, Slice, Time, Track};
 use crate::observe::Step;
 use crate::observe::trace::{Args, FORMAT};
+use crate::rules::failure::{Context, Failure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -56,10 +58,10 @@ struct Begin {
 }
 
 /// Reads all files, of each at most `limit` slices.
-pub(super) fn files(paths: &[PathBuf], limit: usize) -> Result<Traces, String> {
+pub(super) fn files(paths: &[PathBuf], limit: usize) -> Result<Traces, Failure> {
     let mut traces = Traces { endpoints: Vec::new(), notes: Vec::new(), cuts: Vec::new() };
     for path in paths {
-        let file = File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let file = File::open(path).context(format_args!("cannot read {}", path.display()))?;
         let before = traces.endpoints.len();
         let (endpoints, cut) = Reader::new(path, limit).read(BufReader::new(file))?;
         for endpoint in endpoints.iter().filter(|endpoint| !endpoint.is_whole) {
@@ -115,15 +117,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read(mut self, mut file: impl BufRead) -> Result<(Vec<Endpoint>, Option<Cut>), String> {
+    fn read(mut self, mut file: impl BufRead) -> Result<(Vec<Endpoint>, Option<Cut>), Failure> {
         let (mut number, mut line) = (0_u64, Vec::new());
         // A line that is no event is an error, unless it is the last: a crashed program leaves half a line.
-        let mut doubt: Option<String> = None;
+        let mut doubt = None;
         loop {
             line.clear();
             number += 1;
             let read = file.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
-            if read.map_err(|error| format!("cannot read {}: {error}", self.path.display()))? == 0 {
+            if read.context(format_args!("cannot read {}", self.path.display()))? == 0 {
                 break;
             }
             let text = line.trim_ascii();
@@ -145,17 +147,16 @@ impl<'a> Reader<'a> {
                 return Err(self.not_a_trace(number, "it is too long"));
             }
             match serde_json::from_slice(text) {
-                Ok(event) => self.event(event).map_err(|why| self.not_a_trace(number, &why))?,
+                Ok(event) => self.event(event).map_err(|why| self.not_a_trace(number, why))?,
                 Err(error) => {
-                    doubt =
-                        Some(self.not_a_trace(number, &format!("it is not an event of a trace ({error})")));
+                    let why = format_args!("it is not an event of a trace ({error})");
+                    doubt = Some(self.not_a_trace(number, why));
                 }
             }
         }
         if self.endpoints.is_empty() {
-            return Err(
-                doubt.unwrap_or_else(|| format!("{} is not a trace: it is empty", self.path.display()))
-            );
+            let empty = || format!("{} is not a trace: it is empty", self.path.display()).into();
+            return Err(doubt.unwrap_or_else(empty));
         }
         self.end_open_slices();
         for endpoint in &mut self.endpoints {
@@ -164,16 +165,16 @@ impl<'a> Reader<'a> {
         Ok((self.endpoints, self.cut))
     }
 
-    fn not_a_trace(&self, line: u64, why: &str) -> String {
-        format!("{} is not a trace of threadchat: line {line}: {why}", self.path.display())
+    fn not_a_trace(&self, line: u64, why: impl Display) -> Failure {
+        Failure::new(format_args!("{} is not a trace of threadchat: line {line}", self.path.display()), why)
     }
 
-    fn event(&mut self, event: Event) -> Result<(), String> {
+    fn event(&mut self, event: Event) -> Result<(), Failure> {
         if event.name == "threadchat" && event.ph == "M" {
             return self.begin(event);
         }
         let Some(process) = self.processes.get(&event.pid).copied() else {
-            return Err("the event `threadchat`, with which a trace begins, is not before it".to_owned());
+            return Err("the event `threadchat`, with which a trace begins, is not before it".into());
         };
         let now = time(event.ts)?;
         match event.ph.as_str() {
@@ -199,12 +200,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Begins the trace of a process.
-    fn begin(&mut self, event: Event) -> Result<(), String> {
+    fn begin(&mut self, event: Event) -> Result<(), Failure> {
         let Begin { format, command, design, origin } = args(event.args)?;
         if format != FORMAT {
             return Err(format!(
                 "it has the format {format}, but this version reads only {FORMAT}: a newer threadchat has recorded it"
-            ));
+            )
+            .into());
         }
         let file = self.path.file_name().unwrap_or(self.path.as_os_str());
         self.processes.insert(event.pid, self.endpoints.len());
@@ -219,7 +221,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn slice(&mut self, process: usize, from: Time, event: Event) -> Result<(), String> {
+    fn slice(&mut self, process: usize, from: Time, event: Event) -> Result<(), Failure> {
         let Some(step) = args::<Args>(event.args)?.step(&event.name) else { return Ok(()) };
         if self.cut.is_some() {
             return Ok(());
@@ -243,7 +245,7 @@ impl<'a> Reader<'a> {
         let slices = &mut self.track(process, event.tid).slices;
         if let Some(before) = slices.last_mut() {
             if from < before.from {
-                return Err("it begins before the previous step of its thread".to_owned());
+                return Err("it begins before the previous step of its thread".into());
             }
             before.until = before.until.min(from);
         }
@@ -270,19 +272,19 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn args<T: DeserializeOwned + Default>(args: Value) -> Result<T, String> {
+fn args<T: DeserializeOwned + Default>(args: Value) -> Result<T, Failure> {
     match args {
         Value::Null => Ok(T::default()),
-        args => serde_json::from_value(args).map_err(|error| format!("its args are not understood: {error}")),
+        args => serde_json::from_value(args).context("its args are not understood"),
     }
 }
 
 /// From microseconds.
-fn time(micros: f64) -> Result<Time, String> {
+fn time(micros: f64) -> Result<Time, Failure> {
     if (0.0..=MAX_TIME).contains(&micros) {
         Ok((micros * 1000.0).round() as Time)
     } else {
-        Err(format!("{micros} is not a time"))
+        Err(format!("{micros} is not a time").into())
     }
 }
 
@@ -295,7 +297,7 @@ mod tests {
     const READ: &str =
         "{\"name\":\"read\",\"ph\":\"B\",\"pid\":1,\"tid\":1,\"ts\":1.5,\"args\":{\"what\":\"socket\"}},\n";
 
-    fn read(text: &str) -> Result<Vec<Endpoint>, String> {
+    fn read(text: &str) -> Result<Vec<Endpoint>, Failure> {
         Reader::new(Path::new("a.json"), 100).read(text.as_bytes()).map(|read| read.0)
     }
 
@@ -312,7 +314,7 @@ mod tests {
             (&format!("{HEAD}{}", READ.replace("1.5", "-1")), "line 3: -1 is not a time"),
             (&format!("{HEAD}{}", "x".repeat(100_000)), "line 3: it is too long"),
         ] {
-            let error = read(text).unwrap_err();
+            let error = read(text).unwrap_err().to_string();
             assert!(error.starts_with("a.json is not a trace") && error.contains(expected), "{error}");
         }
     }

@@ -303,7 +303,7 @@ impl Hub {
             if let Err(error) = result {
                 self.actions.push_back(Action::Report(Notice::CannotReadInput(error)));
             } else if member.inbox.has_had_line {
-                self.end(Exit::InOrder, now.instant);
+                self.end(Exit::Success, now.instant);
             }
             return;
         }

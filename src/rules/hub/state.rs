@@ -280,7 +280,7 @@ impl Hub {
     /// That nobody reads the screen any more (`| head`) is a reason to end, but not a failure.
     fn handle_screen_failed(&mut self, error: io::Error, now: Instant) {
         if errors::is_broken_pipe(&error) {
-            return self.end(Exit::InOrder, now);
+            return self.end(Exit::Success, now);
         }
         self.actions.push_back(Action::Report(Notice::CannotWriteScreen(error)));
         self.end(Exit::Failed, now);

@@ -38,18 +38,15 @@ pub(crate) struct Started {
 }
 
 impl Children {
-    /// Starts a child with pipes for its input and outputs. Call it on the main thread: Linux kills the child when the
-    /// thread that started it ends.
+    /// Starts a child with pipes for its input and outputs. Call it on a thread that outlives the child: Linux kills the
+    /// child when the thread that started it ends.
     pub(super) fn start(self: &Arc<Self>, mut command: Command) -> Result<Started, Failure> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         platform::set_apart(&mut command);
         platform::tie_to_parent(&mut command, process::id());
         let mut running = self.lock();
-        while running.closed {
-            // This process is about to end.
-            drop(running);
-            thread::park();
-            running = self.lock();
+        if running.closed {
+            return Err("the comparison is over".into());
         }
         let name = command.get_program().to_string_lossy().into_owned();
         let mut child = command.spawn().context(format_args!("cannot start {name}"))?;

@@ -1,6 +1,7 @@
 //! Counts system calls, with perf or strace. Counting slows down what it watches, so it happens in the warm-up.
 
 use super::subject::is_installed;
+use crate::rules::failure::Failure;
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
@@ -12,12 +13,12 @@ pub(crate) enum Counter {
 
 impl Counter {
     /// A counter that is installed and permitted, or why there is none.
-    pub(crate) fn find() -> Result<Self, String> {
+    pub(crate) fn find() -> Result<Self, Failure> {
         let all = [Self::Perf, Self::Strace];
         let found = all.into_iter().find(|counter| counter.works());
         found.ok_or_else(|| match all.map(Self::name).into_iter().find(|name| is_installed(name)) {
-            Some(name) => format!("{name} is installed, but not permitted to count"),
-            None => "neither perf nor strace is installed".to_owned(),
+            Some(name) => format!("{name} is installed, but not permitted to count").into(),
+            None => "neither perf nor strace is installed".into(),
         })
     }
 

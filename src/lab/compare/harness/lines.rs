@@ -56,12 +56,11 @@ impl<R: Read> Screen<R> {
                 return Ok(());
             }
             if self.read()? == 0 {
-                let missing = due.len() / LINE;
-                let lost = match missing {
-                    1 => format!("{} is", shown(due)),
-                    _ => format!("{} and {} more are", shown(due), missing - 1),
+                let are = match due.len() / LINE {
+                    1 => "is".to_owned(),
+                    missing => format!("and {} more are", missing - 1),
                 };
-                return Err(format!("{lost} lost: the output has ended").into());
+                return Err(format!("{} {are} lost: the output has ended", shown(due)).into());
             }
         }
     }
@@ -100,8 +99,7 @@ impl<R: Read> Screen<R> {
     }
 
     fn read(&mut self) -> Result<usize, Failure> {
-        let read = self.from.read(&mut self.buffer[self.filled..]);
-        let read = read.context("cannot read what it shows")?;
+        let read = self.from.read(&mut self.buffer[self.filled..]).context("cannot read what it shows")?;
         self.filled += read;
         self.heartbeat.beat();
         Ok(read)

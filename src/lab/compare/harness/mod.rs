@@ -13,7 +13,6 @@ use crate::rules::failure::Failure;
 use children::{Children, Started};
 use counter::Counter;
 use std::ffi::OsString;
-use std::io;
 use std::process::Command;
 use std::sync::Arc;
 use watchdog::Heartbeat;
@@ -25,7 +24,7 @@ pub(super) struct Harness {
 }
 
 impl Harness {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(super) fn new() -> Result<Self, Failure> {
         let harness = Self { children: Arc::default(), heartbeat: Heartbeat::default() };
         watchdog::watch(Arc::clone(&harness.children), harness.heartbeat.clone())?;
         Ok(harness)

@@ -64,18 +64,22 @@ impl Pair {
         resources::sample(&[&self.caller.process, &self.listener.process], figures);
     }
 
-    /// Ends their input, which is a goodbye, and waits for their end. They must show nothing more.
-    pub(crate) fn end(self, figures: &mut Figures) -> Result<(), Failure> {
+    /// After a run: ends their input, which is a goodbye, and waits for their end. They must show nothing more.
+    pub(crate) fn end(self, harness: &Harness, run: Result<Figures, Failure>) -> Result<Figures, Failure> {
+        let mut figures = match run {
+            Ok(figures) => figures,
+            Err(fault) => return Err(self.blame(harness, fault)),
+        };
         // Close both before waiting for either: each may wait for the other's goodbye.
         for mut endpoint in [self.caller.close(), self.listener.close()] {
             endpoint.screen.expect_end()?;
-            endpoint.finish(figures)?;
+            endpoint.finish(&mut figures)?;
         }
-        Ok(())
+        Ok(figures)
     }
 
     /// Adds what both wrote on standard error to a fault.
-    pub(crate) fn blame(self, harness: &Harness, fault: Failure) -> Failure {
+    fn blame(self, harness: &Harness, fault: Failure) -> Failure {
         let fault = self.caller.blame(harness, fault);
         self.listener.blame(harness, fault)
     }
@@ -148,14 +152,19 @@ impl Endpoint {
         Closed { process, screen, notices, counter }
     }
 
-    /// Ends it as Ctrl-C would.
-    pub(crate) fn interrupt(self, figures: &mut Figures) -> Result<(), Failure> {
+    /// After a run: ends it as Ctrl-C would.
+    pub(crate) fn end(self, harness: &Harness, run: Result<Figures, Failure>) -> Result<Figures, Failure> {
+        let mut figures = match run {
+            Ok(figures) => figures,
+            Err(fault) => return Err(self.blame(harness, fault)),
+        };
         self.process.interrupt();
-        self.close().finish(figures)
+        self.close().finish(&mut figures)?;
+        Ok(figures)
     }
 
     /// Adds the last line it wrote on standard error to a fault. If the harness killed it, the reason is the fault.
-    pub(crate) fn blame(self, harness: &Harness, fault: Failure) -> Failure {
+    fn blame(self, harness: &Harness, fault: Failure) -> Failure {
         let fault = harness.children.take_fault().unwrap_or(fault);
         let Closed { process, notices, counter, .. } = self.close();
         drop(process);
@@ -207,9 +216,10 @@ fn printed_port(notices: &mut ChildStderr) -> Result<u16, Failure> {
             }
         }
         if let Some((_, address)) = line.split_once("listening on ") {
-            let address: Result<SocketAddr, _> =
-                address.split_whitespace().next().unwrap_or_default().parse();
-            return address.map(|at| at.port()).context(format_args!("cannot parse {:?}", line.trim()));
+            let address = address.split_whitespace().next().unwrap_or_default().parse::<SocketAddr>();
+            return Ok(address
+                .context(format_args!("cannot read where it listens in {:?}", line.trim()))?
+                .port());
         }
         written += &line;
     }

@@ -2,7 +2,7 @@
 //! for them read an end of file.
 
 use super::children::Children;
-use std::io;
+use crate::rules::failure::Failure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -22,7 +22,7 @@ impl Heartbeat {
 }
 
 /// Kills the children whenever there is no heartbeat for [`PATIENCE`], as long as this process runs.
-pub(super) fn watch(children: Arc<Children>, heartbeat: Heartbeat) -> io::Result<()> {
+pub(super) fn watch(children: Arc<Children>, heartbeat: Heartbeat) -> Result<(), Failure> {
     let watch = move || {
         let mut last = (0, Instant::now());
         loop {
@@ -36,5 +36,5 @@ pub(super) fn watch(children: Arc<Children>, heartbeat: Heartbeat) -> io::Result
             }
         }
     };
-    thread::Builder::new().name("watchdog".to_owned()).spawn(watch).map(drop)
+    crate::lab::spawn("watchdog", watch).map(drop)
 }

@@ -7,12 +7,17 @@ use std::io::{self, Write};
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    pub(crate) fn of(runs: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(runs as u64), ProgressDrawTarget::stderr());
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         Self(match ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
             Ok(style) => bar.with_style(style),
             Err(_) => bar,
         })
+    }
+
+    /// Begins with the number of runs to come.
+    pub(crate) fn expect(&self, runs: usize) {
+        self.0.set_length(runs as u64);
     }
 
     /// Shows what is being measured.

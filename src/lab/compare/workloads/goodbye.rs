@@ -25,10 +25,8 @@ pub(super) fn run(
 ) -> Result<Figures, Failure> {
     let command = |port| subject.listener(port, false);
     let (mut listener, port) = Endpoint::listen(harness, subject, command, counter)?;
-    match converse(harness, subject, &mut listener, port, material.forth.len() / LINE) {
-        Ok(mut figures) => listener.interrupt(&mut figures).map(|()| figures),
-        Err(fault) => Err(listener.blame(harness, fault)),
-    }
+    let done = converse(harness, subject, &mut listener, port, material.forth.len() / LINE);
+    listener.end(harness, done)
 }
 
 fn converse(

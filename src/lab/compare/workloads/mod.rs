@@ -25,30 +25,18 @@ pub(super) fn run(
     counter: Option<Counter>,
 ) -> Result<Figures, Failure> {
     harness.heartbeat.beat();
+    let with_pair = |work: fn(&Harness, &mut Pair, &Material) -> Result<Figures, Failure>| {
+        let mut pair = Pair::start(harness, subject, counter)?;
+        let done = work(harness, &mut pair, material);
+        pair.end(harness, done)
+    };
     let done = match workload {
+        Workload::Latency => with_pair(|_, pair, material| latency::run(pair, material)),
+        Workload::OneWay | Workload::BothWays => with_pair(throughput::run),
+        Workload::Stalled => with_pair(stalled::run),
         Workload::Goodbye => goodbye::run(harness, subject, material, counter),
         Workload::Hub => hub::run(harness, subject, material.crowd),
-        _ => run_pair(harness, subject, workload, material, counter),
     };
     // Killed children end in many ways; the reason for the kill is the fault.
     harness.children.take_fault().map_or(done, Err)
-}
-
-fn run_pair(
-    harness: &Harness,
-    subject: &Subject,
-    workload: Workload,
-    material: &Material,
-    counter: Option<Counter>,
-) -> Result<Figures, Failure> {
-    let mut pair = Pair::start(harness, subject, counter)?;
-    let done = match workload {
-        Workload::Latency => latency::run(&mut pair, material),
-        Workload::Stalled => stalled::run(harness, &mut pair, material),
-        _ => throughput::run(harness, &mut pair, material),
-    };
-    match done {
-        Ok(mut figures) => pair.end(&mut figures).map(|()| figures),
-        Err(fault) => Err(pair.blame(harness, fault)),
-    }
 }

@@ -9,8 +9,7 @@ pub(super) struct Times(Histogram<u64>);
 
 impl Times {
     pub(super) fn new() -> Result<Self, Failure> {
-        let histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3);
-        histogram.map(Self).context("cannot make a histogram")
+        Histogram::new_with_bounds(1, 60_000_000_000, 3).map(Self).context("cannot make a histogram")
     }
 
     pub(super) fn record(&mut self, time: Duration) {

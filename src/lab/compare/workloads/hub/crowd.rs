@@ -240,7 +240,7 @@ impl Clients {
     fn wait(&mut self, limit: Duration, mut arrived: impl FnMut(usize, Instant)) -> Result<(), Failure> {
         match self.poll.poll(&mut self.events, Some(limit)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => {
-                return Err(format!("cannot wait for sockets: {error}").into());
+                return Err(Failure::new("cannot wait for sockets", error));
             }
             _ => (),
         }

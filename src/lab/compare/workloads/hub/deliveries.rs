@@ -147,7 +147,8 @@ impl Tally {
         let first = first_fault.as_ref().map_or(String::new(), |first| format!("; first: {first}"));
         Err(format!(
             "of {due} lines, {lost} were lost, {damaged} damaged, {disordered} late, duplicate or back at their sender{first}"
-        ).into())
+        )
+        .into())
     }
 }
 

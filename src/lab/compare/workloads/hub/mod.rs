@@ -32,10 +32,7 @@ pub(super) fn run(harness: &Harness, subject: &Subject, crowd: Option<Crowd>) ->
         }
         done
     });
-    match done {
-        Ok(mut figures) => hub.interrupt(&mut figures).map(|()| figures),
-        Err(fault) => Err(hub.blame(harness, fault)),
-    }
+    hub.end(harness, done)
 }
 
 /// Starts the crowd, and waits for its figures.
@@ -53,9 +50,8 @@ fn measure(
         let line = line.context("cannot read the figures")?;
         harness.heartbeat.beat();
         if !line.is_empty() {
-            let figures: Result<Figures, String> =
-                serde_json::from_str(&line).context("cannot parse the figures")?;
-            let mut figures = figures?;
+            let figures = serde_json::from_str::<Result<Figures, String>>(&line);
+            let mut figures = figures.context("cannot parse the figures")??;
             resources::sample(&[hub], &mut figures);
             return Ok(figures);
         }
