@@ -13,14 +13,15 @@
 //!
 //! # The seven modules
 //!
-//! An import points down this list, never up; `docs/architecture.md` has the map.
+//! An import points down this list, never up (`terminal`, `observe` and `platform` are on one level);
+//! `docs/architecture.md` has the map.
 //!
 //! | module | what it answers |
 //! |---|---|
 //! | [`cli`] | What may be typed on the command line? |
 #![cfg_attr(feature = "lab", doc = "| [`lab`] | How can it be watched and measured? |")]
 //! | [`designs`] | How does it wait? With threads, with `select`, or in turns. |
-//! | [`terminal`] | What becomes of keys and rows? |
+//! | [`terminal`] | How are keys read, and rows drawn? |
 //! | [`observe`] | Who may watch? |
 //! | [`platform`] | What does `std` lack? |
 //! | [`rules`] | What is decided? No I/O, no clock. |

@@ -128,9 +128,9 @@ fn quoted(cell: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_way_of_a_message_is_as_the_map_describes_it() {
+fn the_path_of_a_message_is_as_the_map_describes_it() {
     let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md")).unwrap();
-    let section = map.split("## The way of a message").nth(1).unwrap().split("\n## ").next().unwrap();
+    let section = map.split("## The path of a message").nth(1).unwrap().split("\n## ").next().unwrap();
     let sources = sources();
     let mut files = BTreeSet::new();
     for row in section.lines().filter(|line| line.starts_with("| `")) {

@@ -9,14 +9,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub(super) const HELP: &str = "\
-Each design does each work several times, in turns with the others, in processes of its own; every line is checked.
-The floor moves bytes the same way and does nothing else.
+Each design does each kind of work several times, alternating with the others, in processes of its own; every line is
+checked. The row `floor` is a baseline: a program that only moves the bytes.
 
 Examples:
-  threadchat compare                            all designs, all works: some minutes
+  threadchat compare                            every design, every kind of work; takes a few minutes
   threadchat compare --quick                    the same in less than 30 seconds
   threadchat compare --quick --html page.html   with charts and explanations
-  threadchat compare --work latency --peers     one work, also by ncat, nc and socat
+  threadchat compare --work latency --peers     one kind of work, also with ncat, nc and socat
   threadchat compare --work hub --hub-clients 100   a hub with 100 clients
   threadchat compare --json figures.json        also the figures of each round, for programs
 
@@ -25,7 +25,7 @@ The exit code is 1 if a row failed: if it lost or damaged a line, or did not end
 /// `threadchat compare`.
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// The work to do, separated by commas [default: all]
+    /// Kinds of work, separated by commas [default: all]
     #[arg(long, value_name = "WORK", value_enum, value_delimiter = ',')]
     work: Option<Vec<Workload>>,
 

@@ -28,12 +28,13 @@ pub struct Connect {
     address: Address,
 
     /// Retry for SECONDS until somebody listens
-    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = "Connecting")]
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, allow_negative_numbers = true,
+        help_heading = "Connecting")]
     wait: Option<Duration>,
 
     /// How long to wait for an answer from each address of the host
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = values::seconds,
-        help_heading = "Connecting")]
+        allow_negative_numbers = true, help_heading = "Connecting")]
     timeout: Duration,
 
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! `threadchat demo`.
 
 use super::common::Color;
-use super::{CONVERSATION, OUTPUT};
+use super::{CONVERSATION, OUTPUT, values};
 use crate::designs::Design;
 use crate::lab::demo::{Colors, Options, Script};
 use anstream::stream::RawStream;
@@ -41,8 +41,8 @@ pub struct Demo {
     script: Option<Script>,
 
     /// Minimum time between two steps, in milliseconds [default: 400 at a terminal, otherwise 0]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=60_000), help_heading = OUTPUT)]
-    delay: Option<u64>,
+    #[arg(long, value_name = "MS", value_parser = values::delay, help_heading = OUTPUT)]
+    delay: Option<Duration>,
 
     /// Print a line for each step, as without a terminal
     #[arg(long, help_heading = OUTPUT)]
@@ -60,7 +60,7 @@ impl Demo {
         Options {
             design: self.design,
             script: self.script.unwrap_or_default(),
-            delay: self.delay.map(Duration::from_millis),
+            delay: self.delay,
             terminal: terminal.filter(|_| !self.plain).map(|terminal| Colors(self.color.is_on(terminal))),
         }
     }

@@ -36,7 +36,7 @@ pub struct Hub {
     #[arg(value_name = "ADDR", default_value_t)]
     address: Address,
 
-    /// Run as a service: read no keyboard, and show only errors
+    /// Run as a service: read no keyboard, and do not show the chat
     #[arg(long, help_heading = ROOMS)]
     pub no_operator: bool,
 
@@ -75,7 +75,7 @@ pub struct Hub {
 
     /// Disconnect a client whose outbox is full and that accepts no bytes for SECONDS
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = values::seconds,
-        help_heading = CLIENTS)]
+        allow_negative_numbers = true, help_heading = CLIENTS)]
     stall: Duration,
 
     /// Maximum length of a line, including its timestamp and name; longer ones are split

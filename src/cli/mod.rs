@@ -22,6 +22,7 @@ pub use pages::{completions, manual};
 use crate::designs::Design;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Error, Parser, Subcommand};
+use std::fmt::Display;
 
 /// A full-duplex chat over TCP, built on threads: both sides type and read at the same time.
 #[derive(Debug, Parser)]
@@ -37,13 +38,15 @@ pub struct Cli {
 
 const INTRODUCTION: &str = "\
 Each line you type is sent at once. The line 88 says goodbye and ends the conversation.
+At a terminal, Ctrl-C clears the line; on an empty line it says 88 and ends the program, and so does Ctrl-D. Arrow up
+and Ctrl-R recall earlier lines.
 The connection is neither encrypted nor authenticated: where that matters, use ssh -L.";
 
 const EXAMPLES: &str = "  threadchat serve                         wait for a caller on this machine
   threadchat connect                       call it from another terminal
   threadchat serve 0.0.0.0:9000            accept calls from other machines, on port 9000
   threadchat connect --wait 60 host:9000   call, and retry for up to a minute
-  threadchat serve --once <file            send a file to the first caller
+  threadchat serve --once <file            send the lines of a file to the first caller
   threadchat connect </dev/null >copy      only listen, and save the messages
   threadchat hub                           let many people chat, who all call here";
 
@@ -82,7 +85,7 @@ pub enum Command {
     #[cfg(feature = "lab")]
     #[command(hide = true, subcommand)]
     CompareChild(compare::CompareChild),
-    /// Draw what each thread did, and the way of each message, from traces
+    /// Draw what each thread did, and the path of each message, from traces
     #[cfg(feature = "lab")]
     #[command(after_help = timeline::HELP)]
     Timeline(timeline::Timeline),
@@ -102,23 +105,32 @@ impl Cli {
     /// The command line is wrong, or asks for nothing but help.
     pub fn read() -> Result<Self, Error> {
         let cli = Self::try_parse()?;
-        if let Some(Err(failure)) = cli.command.design().map(Design::check_is_available) {
-            return Err(Self::command().error(ErrorKind::InvalidValue, failure));
-        }
-        cli.command.check().map_err(|why| Self::command().error(ErrorKind::ArgumentConflict, why))?;
-        Ok(cli)
+        let Some((name, design)) = cli.command.design() else { return Ok(cli) };
+        let error = |kind, why: &dyn Display| {
+            let mut program = Self::command();
+            program.build();
+            // It shows the usage of the command, not of the program.
+            program.find_subcommand_mut(name).map(|command| command.error(kind, why))
+        };
+        let unavailable = design.check_is_available().err();
+        let unfit = cli.command.check().err();
+        let error = unavailable
+            .and_then(|why| error(ErrorKind::InvalidValue, &why))
+            .or_else(|| unfit.and_then(|why| error(ErrorKind::ArgumentConflict, &why)));
+        error.map_or(Ok(cli), Err)
     }
 }
 
 impl Command {
-    fn design(&self) -> Option<Design> {
+    /// The name of the command and its design, if it has one.
+    fn design(&self) -> Option<(&'static str, Design)> {
         match self {
-            Self::Serve(serve) => Some(serve.common.design),
-            Self::Connect(connect) => Some(connect.common.design),
+            Self::Serve(serve) => Some(("serve", serve.common.design)),
+            Self::Connect(connect) => Some(("connect", connect.common.design)),
             #[cfg(feature = "hub")]
-            Self::Hub(hub) => Some(hub.common.design),
+            Self::Hub(hub) => Some(("hub", hub.common.design)),
             #[cfg(feature = "lab")]
-            Self::Demo(demo) => Some(demo.design),
+            Self::Demo(demo) => Some(("demo", demo.design)),
             _ => None,
         }
     }

@@ -13,7 +13,7 @@ pub(super) struct Session {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t, help_heading = CONVERSATION)]
     on_eof: OnEofValue,
 
-    /// How to send messages; all formats are understood
+    /// Format of the messages that are sent; both are understood when received
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = CONVERSATION)]
     wire: WireValue,
 
@@ -64,9 +64,9 @@ impl Session {
     /// Whether the options fit the design.
     pub(super) fn check(&self, common: &Common) -> Result<(), &'static str> {
         match common.design {
-            Design::HalfDuplex if self.on_eof == OnEofValue::Wait => {
-                Err("--on-eof wait needs a full-duplex design: without input nobody can take turns")
-            }
+            Design::HalfDuplex if self.on_eof == OnEofValue::Wait => Err(
+                "--on-eof wait needs a full-duplex design, such as --design threads: a side whose input has ended cannot take its turn",
+            ),
             Design::HalfDuplex if common.transcript.is_some() => {
                 Err("--transcript needs a full-duplex design, such as --design threads")
             }

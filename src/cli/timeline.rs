@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 pub(super) const HELP: &str = "\
 The commands serve, connect and hub record traces (see `threadchat help serve`). Those of both sides of a conversation
-show the way of each message from one keyboard to the other screen; one alone shows its own half. A trace that a crash cut
-short shows what is in it.
+show the path of each message from one keyboard to the other screen; one alone shows its own half. A trace that was cut
+short by a crash is drawn as far as it goes.
 
 Examples:
   threadchat timeline a.json b.json -o page.html    a page for a browser, which needs no network
-  threadchat timeline a.json b.json --svg way.svg   a picture for slides
+  threadchat timeline a.json b.json --svg path.svg  a picture for slides
   threadchat timeline a.json -o - >page.html";
 
 /// `threadchat timeline`.

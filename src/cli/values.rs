@@ -52,6 +52,12 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
 }
 
 #[cfg(feature = "lab")]
+pub(super) fn delay(text: &str) -> Result<Duration, String> {
+    let delay = number(text, 0..=60_000, || "it must be a number of milliseconds from 0 to 60000".to_owned());
+    Ok(Duration::from_millis(delay? as u64))
+}
+
+#[cfg(feature = "lab")]
 pub(super) fn rounds(text: &str) -> Result<usize, String> {
     number(text, 1..=1000, || "it must be a number from 1 to 1000".to_owned())
 }

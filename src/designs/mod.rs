@@ -37,7 +37,8 @@ pub enum Design {
 }
 
 /// Why the design `half-duplex` has no hub.
-pub const NO_HUB_IN_TURNS: &str = "a hub cannot be half-duplex: it cannot take turns with many clients";
+pub const NO_HUB_IN_TURNS: &str =
+    "a hub cannot be half-duplex: it cannot take turns with many clients; use --design threads or select";
 
 impl Design {
     /// The name of the design on the command line, in traces and in reports.

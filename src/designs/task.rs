@@ -70,7 +70,8 @@ impl Task {
 #[cfg(feature = "hub")]
 fn read_motd(path: &Path) -> Result<Vec<String>, Failure> {
     let text = std::fs::read(path)
-        .context(format_args!("cannot read the message of the day, {}", path.display()))?;
+        .context(format_args!("cannot read the message of the day from {}", path.display()))
+        .map_err(|failure| failure.hint("; name a text file that you may read"))?;
     let lines: Vec<_> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
     if lines.len() > hub::MAX_MOTD_LINES || lines.iter().map(String::len).sum::<usize>() > hub::MAX_MOTD_BYTES
     {

@@ -18,7 +18,9 @@ impl Step {
             Self::Read { from, bytes, messages } => {
                 format!("read {}{} from {from}", count(*bytes), which(messages))
             }
-            Self::Sends { event, waiting } => format!("sends {event} into the channel, behind {waiting}"),
+            Self::Sends { event, waiting } => {
+                format!("sends {event} into the channel, {waiting} ahead of it")
+            }
             Self::Takes { event, waiting, .. } => format!("takes {event} out of the channel, {waiting} left"),
             Self::Begins { peer, .. } => format!("begins a conversation with {peer}"),
             // What is sent is what was typed.

@@ -47,7 +47,7 @@ fn the_number_of_clients_from_one_address_is_limited() {
     let (_hub, port) = hub(&["--max-per-address", "2"]);
     let (bob, mut alice) = (Client::joins_as(port, "bob"), Client::joins_as(port, "alice"));
     let heard = Client::calls(port).hears_88();
-    assert_eq!(heard, ["* hub: too many clients from your address (2 clients at most)"]);
+    assert_eq!(heard, ["* hub: too many clients from this address (2 clients at most)"]);
     // Another address has a limit of its own.
     let _there = Client::on(call_from([127, 0, 0, 2], port, None)).greeted();
     bob.leaves();
@@ -61,7 +61,7 @@ fn networks_are_allowed_and_denied() {
     let may_join = |port, last| {
         let mut client = Client::on(call_from([127, 0, 0, last], port, None));
         let answer = client.hears_a_line();
-        if answer == "* hub: your address is not allowed here" {
+        if answer == "* hub: this address is not allowed here" {
             assert_eq!(client.hears_88(), [""; 0]);
             return false;
         }
@@ -92,7 +92,7 @@ fn a_mapped_ipv4_address_counts_as_the_ipv4_address() {
     let listening = threadchat(&["hub", "[::]:0", "--deny", "127.0.0.2"]);
     let (_hub, port) = serve_with(listening);
     let heard = Client::on(call_from([127, 0, 0, 2], port, None)).hears_88();
-    assert_eq!(heard, ["* hub: your address is not allowed here"]);
+    assert_eq!(heard, ["* hub: this address is not allowed here"]);
     Client::joins(port);
 }
 

@@ -44,7 +44,7 @@ fn a_kicked_member_is_disconnected_and_the_others_are_told() {
     carol.hears_next("* bob was kicked");
     bob.hears_88();
     hub.types("/kick bob\n");
-    hub.out.wait_for("* hub: there is no bob here\n");
+    hub.out.wait_for("* hub: nobody here is called bob\n");
     alice.says("peace");
     carol.hears_next("<alice> peace");
 }
@@ -69,7 +69,7 @@ fn a_ban_disconnects_members_and_refuses_callers_from_that_address() {
     alice.hears(&format!("* {} was banned", carol.name));
     bob.hears_88();
     carol.hears_88();
-    let refused = ["* hub: your address is not allowed here"];
+    let refused = ["* hub: this address is not allowed here"];
     assert_eq!(from_there(2).hears_88(), refused);
     dave.says("I am not");
     alice.hears(&format!("<{}> I am not", dave.name));

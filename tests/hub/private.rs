@@ -26,10 +26,10 @@ fn a_private_message_accepts_every_spelling_of_a_name() {
 #[test]
 fn a_private_message_to_an_unknown_name_is_answered() {
     let (_hub, [bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
-    alice.is_answered("/msg carol hello", "there is no carol here");
+    alice.is_answered("/msg carol hello", "nobody here is called carol");
     bob.leaves();
     alice.hears_next("* bob left");
-    alice.is_answered("/msg bob hello", "there is no bob here");
+    alice.is_answered("/msg bob hello", "nobody here is called bob");
 }
 
 #[test]
@@ -81,5 +81,5 @@ fn the_operator_sends_and_receives_private_messages() {
     hub.out.wait_for("[bob -> you] thank you\n");
     alice.has_heard(&[]);
     hub.types("/msg carol hello\n");
-    hub.out.wait_for("* hub: there is no carol here\n");
+    hub.out.wait_for("* hub: nobody here is called carol\n");
 }

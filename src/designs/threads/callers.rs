@@ -8,7 +8,7 @@ use crate::platform::{self, Connection};
 use crate::rules::endpoint::{CALLERS, CLOSE_WITHIN};
 use crate::rules::notice::AcceptFailures;
 use crate::rules::wire::{GOODBYE, PAUSE};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, after, bounded, select_biased};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, after, bounded, select_biased};
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -134,6 +134,8 @@ fn listen<E: ProgramEvent>(listener: &TcpListener, stop: &Receiver<Infallible>, 
             }
             // The caller has gone again.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
+            // The end of the listener is no failure of it.
+            Err(_) if stop.try_recv() == Err(TryRecvError::Disconnected) => return,
             Err(error) => failures.failed(error).map(ConsoleEvent::Report),
         };
         if event.is_some_and(|event| !to_main.send(event)) {

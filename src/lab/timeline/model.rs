@@ -70,7 +70,7 @@ pub(super) struct SliceId {
     pub(super) slice: usize,
 }
 
-/// The way of a message, or of several that went the same way.
+/// The path of a message, or of several that took the same path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Flow {
     pub(super) stream: Stream,
@@ -83,14 +83,14 @@ pub(super) struct Flow {
     pub(super) cause: Option<usize>,
 }
 
-/// A slice on the way of a message.
+/// A slice on the path of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stop {
     pub(super) stage: Stage,
     pub(super) slice: SliceId,
 }
 
-/// The stages on the way of a message, in their order.
+/// The stages on the path of a message, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     Typed,

@@ -84,7 +84,7 @@ impl Hub {
     }
 
     pub(super) fn reply_no_such_name(&mut self, to: Id, name: &str, now: Moment) {
-        self.reply(to, &format!("there is no {name} here"), now);
+        self.reply(to, &format!("nobody here is called {name}"), now);
     }
 
     /// Announces to the others in the room what happened to a member, or counts it for a summary.

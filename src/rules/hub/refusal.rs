@@ -42,9 +42,9 @@ impl fmt::Display for Refusal {
                 write!(f, "the hub is full ({} at most); please try again later", clients(*limit))
             }
             Self::FullForAddress(limit) => {
-                write!(f, "too many clients from your address ({} at most)", clients(*limit))
+                write!(f, "too many clients from this address ({} at most)", clients(*limit))
             }
-            Self::NotAllowed => f.write_str("your address is not allowed here"),
+            Self::NotAllowed => f.write_str("this address is not allowed here"),
             Self::NoResources => {
                 f.write_str("the hub is out of threads or file descriptors; please try again later")
             }
