@@ -145,7 +145,7 @@ fn a_file_that_is_not_a_trace_is_refused_with_its_name_and_line() {
     let files = TempDir::new().unwrap();
     let path = files.path().join("notes.txt");
     for (text, expected) in [
-        ("", "it is empty"),
+        ("", "it holds no steps"),
         ("hello\n", "line 1: "),
         ("[\n{\"name\":\"x\",\"ph\":\"i\",\"pid\":1}\n", "line 2: "),
         (

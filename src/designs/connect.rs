@@ -30,15 +30,24 @@ pub(crate) struct Attempts {
     reported: bool,
     /// Why this attempt could not use the addresses.
     reasons: Vec<String>,
+    /// An address was tried, so that somebody may listen there later.
+    found: bool,
 }
 
 impl Attempts {
     pub(crate) fn new(call: Call, now: Instant) -> Self {
-        Self { until: call.wait.map(|wait| now + wait), call, reported: false, reasons: Vec::new() }
+        Self {
+            until: call.wait.map(|wait| now + wait),
+            call,
+            reported: false,
+            reasons: Vec::new(),
+            found: false,
+        }
     }
 
     /// Nobody answered at this address.
     pub(crate) fn refused(&mut self, address: SocketAddr, error: &io::Error) {
+        self.found = true;
         self.reasons.push(format!("cannot connect to {address}: {error}{}", errors::hint(error)));
     }
 
@@ -68,7 +77,8 @@ impl Attempts {
     pub(crate) fn next(&mut self, now: Instant) -> Result<Option<Notice>, Failure> {
         let reason = std::mem::take(&mut self.reasons).join("\n");
         let (Some(wait), Some(until)) = (self.call.wait, self.until) else {
-            return Err((reason + "\nTo keep trying until somebody listens, add --wait SECONDS.").into());
+            let hint = "\nTo keep trying until somebody listens, add --wait SECONDS.";
+            return Err((reason + if self.found { hint } else { "" }).into());
         };
         if now + RETRY_AFTER >= until {
             return Err(format!("{reason} (tried for {} s)", wait.as_secs_f64()).into());

@@ -56,3 +56,6 @@ pub fn is_broken_pipe(error: &io::Error) -> bool {
     const NOT_CONNECTED: i32 = 233;
     error.kind() == ErrorKind::BrokenPipe || cfg!(windows) && error.raw_os_error() == Some(NOT_CONNECTED)
 }
+
+/// What to try if a file cannot be created, to be put behind the error.
+pub const NAME_A_FILE: &str = "; name a file that you may write, in a directory that exists";

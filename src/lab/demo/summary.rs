@@ -56,7 +56,8 @@ fn messages(model: &Model) -> String {
 fn both_ways(model: &Model) -> String {
     match model.both_ways {
         0 => "Messages were never under way in both directions at once.".to_owned(),
-        times => format!("Messages were under way in both directions at once {}.", count(times, "time")),
+        1 => "Once, messages were under way in both directions at the same time.".to_owned(),
+        times => format!("{times} times, messages were under way in both directions at the same time."),
     }
 }
 

@@ -29,6 +29,7 @@ mod scale;
 mod summary;
 mod words;
 
+use crate::rules::errors::NAME_A_FILE;
 use crate::rules::exit::Exit;
 use crate::rules::failure::{Context, Failure};
 use draw::Drawing;
@@ -100,7 +101,9 @@ fn timeline(read::Traces { mut endpoints, mut notes, cuts }: read::Traces, limit
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if path != Path::new("-") {
-        return fs::write(path, text).context(format_args!("cannot write to {}", path.display()));
+        return fs::write(path, text)
+            .context(format_args!("cannot write to {}", path.display()))
+            .map_err(|failure| failure.hint(NAME_A_FILE));
     }
     super::print(text)
 }

@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
             }
         }
         if self.endpoints.is_empty() {
-            let empty = || format!("{} is not a trace: it is empty", self.path.display()).into();
+            let empty = || format!("{} is not a trace: it holds no steps", self.path.display()).into();
             return Err(doubt.unwrap_or_else(empty));
         }
         self.end_open_slices();
@@ -304,8 +304,8 @@ mod tests {
     #[test]
     fn a_file_that_is_no_trace_is_refused_with_the_line() {
         for (text, expected) in [
-            ("", "it is empty"),
-            ("[\n", "it is empty"),
+            ("", "it holds no steps"),
+            ("[\n", "it holds no steps"),
             ("hello\n", "line 1: it does not begin with ["),
             ("[\n{\"traceEvents\":1}\n", "line 2: it is not an event"),
             (&format!("[\n{READ}"), "line 2: the event `threadchat`"),
