@@ -53,7 +53,7 @@ impl Task {
         Ok(Self::Serve { listener, port_was_chosen: address.port() != 0, once, settings })
     }
 
-    /// Listens at this address, with room for as many clients as the system allows, whom the lines of `motd` greet.
+    /// Listens at this address, for as many clients as the system allows; the lines of `motd` greet them.
     ///
     /// # Errors
     /// The message of the day cannot be read or is too long, or the address cannot be found or listened on.

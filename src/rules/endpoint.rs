@@ -238,7 +238,7 @@ impl Endpoint {
 
     fn cannot_start(&mut self, error: io::Error) {
         let Some(conversation) = self.conversation.take() else { return };
-        self.report(Notice::CannotTalk { peer: conversation.peer(), error });
+        self.report(Notice::CannotStart { peer: conversation.peer(), error });
         self.actions.push_back(Action::Close { cleanly: false });
         if self.has_one_conversation() {
             self.end_with(Exit::Failed);

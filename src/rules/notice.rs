@@ -62,11 +62,11 @@ pub enum Notice {
     CannotAccept(io::Error),
     CannotTurnAway(io::Error),
     #[cfg(feature = "hub")]
-    NotLetIn {
+    NotAdmitted {
         peer: SocketAddr,
         refusal: crate::rules::hub::Refusal,
     },
-    CannotTalk {
+    CannotStart {
         peer: SocketAddr,
         error: io::Error,
     },
@@ -117,7 +117,7 @@ impl Notice {
             | Self::CannotWriteTranscript(_)
             | Self::CannotAccept(_)
             | Self::CannotTurnAway(_)
-            | Self::CannotTalk { .. }
+            | Self::CannotStart { .. }
             | Self::Failed(_)
             | Self::NoticesLost(_) => Importance::Error,
             _ => Importance::Information,
@@ -189,7 +189,7 @@ impl Display for Notice {
             Self::TheyFinished => f.write_str("they have finished; your input is sent until it ends"),
             Self::RestNotSent => f.write_str("your input continued after that: the rest was not sent"),
             Self::InputCutShort => {
-                f.write_str("your input was cut short: the other side left before it had ended")
+                f.write_str("your input was cut short: the other side left before it ended")
             }
             Self::ClosedWithoutGoodbye(peer) => {
                 write!(f, "{peer} closed the connection without 88: their last message may be missing")
@@ -223,9 +223,9 @@ impl Display for Notice {
             }
             Self::CannotTurnAway(error) => write!(f, "cannot tell a caller that the line is busy: {error}"),
             #[cfg(feature = "hub")]
-            Self::NotLetIn { peer, refusal } => write!(f, "{peer} was not admitted: {refusal}"),
-            Self::CannotTalk { peer, error } => {
-                write!(f, "cannot talk with {peer}: cannot start a thread: {error}{}", errors::MORE_THREADS)
+            Self::NotAdmitted { peer, refusal } => write!(f, "{peer} was not admitted: {refusal}"),
+            Self::CannotStart { peer, error } => {
+                write!(f, "cannot chat with {peer}: cannot start a thread: {error}{}", errors::MORE_THREADS)
             }
             Self::Failed(failure) => failure.fmt(f),
             Self::NoticesLost(count) => {
