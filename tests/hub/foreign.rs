@@ -53,7 +53,7 @@ fn all_programs_hear_each_other_and_leave_with_88() {
     }
     for (tool, (name, _)) in tools.iter_mut().zip(TOOLS) {
         tool.types("88\n");
-        // So many have joined that a summary may announce this.
+        // Enough have joined that a summary may announce this.
         wait_until("it has left", || {
             telnet.says("/who");
             let (_, who) = telnet.hears_until_one(|line| present(line).is_some());

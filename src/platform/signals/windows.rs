@@ -21,7 +21,7 @@ impl Signals {
     /// Catches the events: from here on they do not end the program by themselves. Call it once.
     #[allow(unsafe_code, reason = "std has no such call")]
     pub fn catch() -> io::Result<Self> {
-        // A person presses only so many keys.
+        // A person presses few keys.
         let (to_main, came) = unbounded();
         if CAME.set(to_main).is_err() {
             return Err(io::ErrorKind::AlreadyExists.into());
