@@ -247,7 +247,8 @@ impl Pair {
         let Some((now, to)) = (0..2).filter_map(|to| Some((next(self, to)?, to))).min() else { return false };
         let now = now.max(self.sides[0].now);
         self.sides.iter_mut().for_each(|side| side.now = now);
-        let arrived = self.links[to].pop_front_if(|(at, _)| *at <= now);
+        let has_arrived = arrives(&self.links[to]).is_some_and(|at| at <= now);
+        let arrived = if has_arrived { self.links[to].pop_front() } else { None };
         let side = &mut self.sides[to];
         match arrived {
             Some((_, Packet::Bytes(bytes))) => side.receives(&bytes),
