@@ -113,14 +113,12 @@ fn complain(failure: &Failure) {
 fn restore_terminal_at_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
-        let was_changed = terminal::restore();
+        terminal::restore();
         #[cfg(feature = "lab")]
-        let was_changed = demo::restore() || was_changed;
+        demo::restore();
         report(panic);
-        if was_changed {
-            #[allow(clippy::exit, reason = "there is nothing to go back to")]
-            process::exit(101);
-        }
+        #[allow(clippy::exit, reason = "there is nothing to go back to")]
+        process::exit(101);
     }));
 }
 

@@ -139,14 +139,14 @@ fn with_line_editor(environment: Environment, color: bool) -> Result<Environment
     })
 }
 
-/// Whether two terminals are one. A process has no more than one where this cannot be asked.
+/// Whether two terminals are one, also if one of them was opened as `/dev/tty`. A process has no more than one where this
+/// cannot be asked.
 #[cfg(unix)]
 fn is_same_terminal(one: &Stdout, other: &Stderr) -> bool {
-    let device = |stat: rustix::fs::Stat| stat.st_rdev;
-    matches!(
-        (rustix::fs::fstat(one).map(device), rustix::fs::fstat(other).map(device)),
-        (Ok(one), Ok(other)) if one == other
-    )
+    let device = |stat: rustix::io::Result<rustix::fs::Stat>| stat.map(|stat| stat.st_rdev).ok();
+    let (one, other) = (device(rustix::fs::fstat(one)), device(rustix::fs::fstat(other)));
+    let controlling = device(rustix::fs::stat("/dev/tty"));
+    one == other || one == controlling || other == controlling
 }
 
 #[cfg(not(unix))]

@@ -263,16 +263,14 @@ impl Endpoint {
     /// Nobody reads our output any more (`| head`), which is a reason to leave, or it cannot be written.
     fn screen_failed(&mut self, error: io::Error) {
         let is_closed = is_broken_pipe(&error);
+        if !is_closed {
+            self.report(Notice::CannotWriteScreen(error));
+        }
         if let Some(conversation) = &mut self.conversation {
             let notice = (!is_closed).then_some(Notice::ScreenFailedGoodbye);
             conversation.say_goodbye(notice, &mut self.actions);
         }
-        if is_closed {
-            self.end_with(Exit::Success);
-        } else {
-            self.report(Notice::CannotWriteScreen(error));
-            self.end_with(Exit::Failed);
-        }
+        self.end_with(if is_closed { Exit::Success } else { Exit::Failed });
     }
 
     fn report(&mut self, notice: Notice) {

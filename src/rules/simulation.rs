@@ -830,6 +830,11 @@ mod endpoint {
             side.handle(Event::ScreenFailed(error.into()));
             let done = side.does();
             assert_eq!((done.len(), done.last().unwrap().as_str()), (reports + 1, "send 88"));
+            // The cause comes before what follows from it.
+            assert!(
+                reports == 0 || done[0].contains("cannot write") && done[1].contains("said 88"),
+                "{done:?}"
+            );
             side.delivers();
             side.receives(b"88");
             side.receives_all();

@@ -29,8 +29,6 @@ pub trait Descriptor {}
 #[cfg(not(unix))]
 impl<T> Descriptor for T {}
 
-/// Restores the terminal, if this process has changed its modes. False: it never does here.
+/// Restores the terminal, if this process has changed its modes. It never does here.
 #[cfg(not(line_editor))]
-pub fn restore() -> bool {
-    false
-}
+pub fn restore() {}

@@ -31,14 +31,13 @@ pub(super) fn take_over() -> io::Result<()> {
 }
 
 /// Restores the terminal as it was, with the cursor visible, colours reset and bracketed paste off. Any thread may call
-/// this at any time, repeatedly. False if there was nothing to restore.
-pub fn restore() -> bool {
-    let Some(modes) = found().take() else { return false };
+/// this at any time, repeatedly.
+pub fn restore() {
+    let Some(modes) = found().take() else { return };
     // There is nothing left to try if the terminal refuses.
     let _ = rustix::io::write(stdout(), b"\x1b[?2004l\x1b[?25h\x1b[0m");
     let _ = io::stdout().flush();
     let _ = tcsetattr(stdin(), OptionalActions::Now, &modes);
-    true
 }
 
 /// What the terminal does by itself at the interrupt key, unless its modes are changed.

@@ -81,6 +81,20 @@ fn serve_says_how_to_accept_other_machines_while_it_accepts_only_this_one() {
     open.exits(0);
 }
 
+/// The other threads would wait for the one that panicked.
+#[test]
+#[cfg(debug_assertions)]
+fn a_panic_in_any_thread_ends_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("now");
+    let mut command = threadchat(&["serve", "0"]);
+    command.env("THREADCHAT_PANIC_WHEN", &file);
+    let (mut serve, _) = serve_with(command);
+    std::fs::File::create(&file).unwrap();
+    serve.exits(101);
+    assert!(serve.err.text().contains("on request"));
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use super::*;

@@ -75,7 +75,7 @@ fn both_sides_record_the_messages_of_both_directions() {
     let (ours, theirs) = (entries(&ours), entries(&theirs));
     let expected = ["connected sent", "sent hello", "received hi, \"you\"", "goodbye sent", "closed true"];
     assert_eq!(in_short(&ours), expected);
-    let cut_short = "error your input was cut short: the other side left before it had ended";
+    let cut_short = "error your input was cut short: the other side left before it ended";
     let expected = [
         "connected received",
         "received hello",

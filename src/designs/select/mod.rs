@@ -63,5 +63,7 @@ pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure>
             }
         })
     };
-    observer.watch(life).map_err(|error| Failure::new("cannot listen", &error).hint(errors::hint(&error)))
+    observer
+        .watch(life)
+        .map_err(|error| Failure::new("cannot wait for callers", &error).hint(errors::hint(&error)))
 }

@@ -44,18 +44,15 @@ pub(super) fn draw(terminal: &mut Terminal, picture: impl FnOnce(&mut Frame<'_>)
     }
 }
 
-/// Restores the terminal with its former content. Any thread may call this at any time, and more than once. False if there
-/// was nothing to restore.
-pub fn restore() -> bool {
+/// Restores the terminal with its former content. Any thread may call this at any time, and more than once.
+pub fn restore() {
     // Another thread may be drawing. (The lock is reentrant: the thread that draws comes here when it panics.)
     let _whole = stdout().lock();
-    let was_taken = IS_TAKEN.swap(false, Ordering::AcqRel);
-    if was_taken {
+    if IS_TAKEN.swap(false, Ordering::AcqRel) {
         // If the terminal refuses, there is nothing left to try.
         let _ = execute!(stdout(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
-    was_taken
 }
 
 /// The thread that reads keys.
