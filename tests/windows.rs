@@ -176,7 +176,11 @@ fn errors_are_reported_with_what_to_try() {
     fails(
         &["serve", "--design", "select"],
         2,
-        &["the design select cannot be used here", "neither a console nor a pipe", "Use the default, threads"],
+        &[
+            "the design select cannot be used here",
+            "neither a console nor a pipe",
+            "Use the default, threads",
+        ],
     );
 }
 
