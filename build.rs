@@ -42,14 +42,16 @@ fn detect_platform() {
     let (unix, windows) = (is_set("CARGO_CFG_UNIX"), is_set("CARGO_CFG_WINDOWS"));
     let [select, editor] = ["SELECT", "EDITOR"].map(|name| is_set(&format!("CARGO_FEATURE_{name}")));
     let portable = is_set("THREADCHAT_PORTABLE");
+    // Redox lacks the flags for it.
+    let writes_without_blocking = unix && !os(&["redox"]) && !portable;
     let shutdown_wakes =
         os(&["linux", "android", "macos", "ios", "freebsd", "netbsd", "openbsd", "dragonfly"])
             || os(&["illumos", "solaris"]);
     for (name, has_it) in [
         // One call waits for descriptors of all kinds.
-        ("poll", select && unix && !portable),
+        ("poll", select && writes_without_blocking),
         // A write does not block on a descriptor that blocks otherwise.
-        ("nonblocking_send", unix && !portable),
+        ("nonblocking_send", writes_without_blocking),
         // Probing a silent peer, with an interval of our choice.
         (
             "keep_alive",
