@@ -1,13 +1,13 @@
 //! The connections that the rules know by their ids.
 
 use crate::rules::event::ConnectionId;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::TcpStream;
 
 /// The connections that the rules know by their ids, and have not decided about yet.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    sockets: HashMap<ConnectionId, TcpStream>,
+    sockets: BTreeMap<ConnectionId, TcpStream>,
     last: u64,
 }
 
@@ -30,7 +30,7 @@ impl Pending {
         self.sockets.len()
     }
 
-    /// All that are left, when the program ends.
+    /// All that are left when the program ends, in the order in which they came.
     pub(super) fn into_all(self) -> Vec<TcpStream> {
         self.sockets.into_values().collect()
     }

@@ -54,7 +54,7 @@ pub enum Event {
 }
 
 /// A connection, by a number that is never used again. The socket stays with the design.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
 
 /// How our half of a conversation ended.
