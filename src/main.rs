@@ -10,8 +10,8 @@ use threadchat::designs::{Design, Task};
 use threadchat::lab::{compare, demo, timeline};
 use threadchat::observe::Observer;
 use threadchat::observe::trace::{About, Trace};
-use threadchat::platform::{Signals, lower_thread_priority};
-use threadchat::rules::errors::{hint, is_broken_pipe};
+use threadchat::platform::{Signals, lower_thread_priority, print};
+use threadchat::rules::errors::hint;
 use threadchat::rules::exit::Exit;
 use threadchat::rules::failure::Failure;
 use threadchat::terminal;
@@ -56,8 +56,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::CompareChild(child) => compare::run_child(&child.into()),
         #[cfg(feature = "lab")]
         Command::Timeline(timeline) => timeline::run(&timeline.into()),
-        Command::Completions { shell } => print(&completions(shell)),
-        Command::Man => print(&manual()),
+        Command::Completions { shell } => print(&completions(shell)).map(|()| Exit::Success),
+        Command::Man => print(&manual()).map(|()| Exit::Success),
     }
 }
 
@@ -93,14 +93,6 @@ fn to_terminal() -> bool {
 
 fn signals() -> Result<Signals, Failure> {
     Signals::catch().map_err(|error| Failure::new("cannot catch signals", &error).hint(hint(&error)))
-}
-
-/// Prints a whole text. A reader that stops early is no error.
-fn print(text: &[u8]) -> Result<Exit, Failure> {
-    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
-        Err(error) if !is_broken_pipe(&error) => Err(Failure::new("cannot write to standard output", error)),
-        _ => Ok(Exit::Success),
-    }
 }
 
 fn complain(failure: &Failure) {

@@ -5,18 +5,9 @@ pub mod demo;
 mod svg;
 pub mod timeline;
 
-use crate::rules::errors::{MORE_THREADS, is_broken_pipe};
+use crate::rules::errors::MORE_THREADS;
 use crate::rules::failure::Failure;
-use std::io::{self, Write};
 use std::thread::{Builder, JoinHandle};
-
-/// Prints a whole text. A reader that stops early, as `head` does, is no error.
-fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Err(error) if !is_broken_pipe(&error) => Err(Failure::new("cannot write to standard output", error)),
-        _ => Ok(()),
-    }
-}
 
 fn spawn<T: Send + 'static>(
     name: &str,

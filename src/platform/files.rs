@@ -1,8 +1,21 @@
 //! Files and pipes.
 
+use crate::rules::errors::is_broken_pipe;
+use crate::rules::failure::Failure;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+/// Prints a whole text on standard output. A reader that stops early, as `head` does, is no error.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn print(text: &[u8]) -> Result<(), Failure> {
+    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
+        Err(error) if !is_broken_pipe(&error) => Err(Failure::new("cannot write to standard output", error)),
+        _ => Ok(()),
+    }
+}
 
 /// Opens a file for appending private messages. If it is missing it is created, where files have a mode for its owner alone.
 /// A last line that a crash or a full disk left unfinished is ended.

@@ -18,6 +18,7 @@ mod tcp_info;
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
 pub(crate) use connection::Connection;
+pub use files::print;
 pub(crate) use files::{append_to_private, is_named_pipe};
 pub(crate) use listener::wake_listener;
 #[cfg(feature = "hub")]

@@ -126,7 +126,7 @@ fn publish(report: &Report, json: Option<Destination>, html: Option<Destination>
     if let Some(file) = html {
         write(file, &page::render(report))?;
     }
-    super::print(&table::render(report))?;
+    platform::print(table::render(report).as_bytes())?;
     Ok(if report.failures().next().is_none() { Exit::Success } else { Exit::Failed })
 }
 

@@ -43,7 +43,7 @@ pub use script::Script;
 pub use terminal::restore;
 
 use crate::designs::Design;
-use crate::platform::Signals;
+use crate::platform::{self, Signals};
 use crate::rules::exit::Exit;
 use crate::rules::failure::Failure;
 use crossbeam_channel::bounded;
@@ -131,6 +131,6 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     let (exit, summaries) = outcome?;
     let summaries: Vec<_> = summaries.iter().map(ToString::to_string).collect();
     let space = if is_live { "" } else { "\n" };
-    super::print(&format!("{space}{}", summaries.join("\n")))?;
+    platform::print(format!("{space}{}", summaries.join("\n")).as_bytes())?;
     Ok(exit)
 }

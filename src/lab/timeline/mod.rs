@@ -29,6 +29,7 @@ mod scale;
 mod summary;
 mod words;
 
+use crate::platform;
 use crate::rules::errors::NAME_A_FILE;
 use crate::rules::exit::Exit;
 use crate::rules::failure::{Context, Failure};
@@ -105,5 +106,5 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
             .context(format_args!("cannot write to {}", path.display()))
             .map_err(|failure| failure.hint(NAME_A_FILE));
     }
-    super::print(text)
+    platform::print(text.as_bytes())
 }
