@@ -62,8 +62,7 @@ pub(super) struct Holding {
     /// What has been added since.
     debt: f64,
     as_of: Instant,
-    /// This connection has held up others before and has caught up. It is given the time of one [`STEP`], whatever its address
-    /// owes.
+    /// This connection has held up others before and has caught up. It may owe one [`STEP`], whatever its address owes.
     has_caught_up: bool,
     /// When to tell the room.
     pub(super) tell_at: Instant,
@@ -150,11 +149,14 @@ impl Holding {
         self.before + self.debt + now.saturating_duration_since(self.as_of).as_secs_f64()
     }
 
-    /// When the client is to be disconnected if it reads nothing until then.
+    /// When the client is to be disconnected if it reads nothing until then. The address may owe `stall`. A client that finds
+    /// this used up gets the time of one [`STEP`], so that a neighbour who reads fast enough can show it; but not when the
+    /// address owes twice as much.
     pub(super) fn due(&self, stall: Duration) -> Instant {
-        let left = stall.as_secs_f64() - self.before - self.debt;
-        let left = if self.has_caught_up { left.max(STEP - self.debt) } else { left };
-        self.as_of + Duration::from_secs_f64(left.max(0.0))
+        let stall = stall.as_secs_f64();
+        let is_trusted = self.has_caught_up || self.before < 2.0 * stall;
+        let may_owe = (stall - self.before).max(if is_trusted { STEP.min(stall) } else { 0.0 });
+        self.as_of + Duration::from_secs_f64((may_owe - self.debt).max(0.0))
     }
 }
 
