@@ -1,6 +1,8 @@
 //! The hub seen from outside. The tests are the same for each design.
 
 mod announcements;
+#[cfg(target_os = "linux")]
+mod attack;
 mod callers;
 mod client;
 mod commands;
