@@ -173,16 +173,18 @@ impl Outboxes {
         self.dropped.take_if(|_| id == OPERATOR && member.outbox.pending() == 0)
     }
 
-    /// Whether a member can say something to its room now. If not, it has to [wait](Self::wait_for_room).
-    pub(super) fn may_speak(&mut self, members: &Members, id: Id, now: Instant) -> bool {
-        let Some(member) = members.get(&id) else { return false };
+    /// How many bytes a member may say to its room now. If none, it has to [wait](Self::wait_for_room).
+    pub(super) fn may_speak(&mut self, members: &Members, id: Id, now: Instant) -> usize {
+        let Some(member) = members.get(&id) else { return 0 };
         if !self.notice_jam(members, id, now) {
-            return true;
+            return usize::MAX;
         }
         let brimful = self.jams.get(&member.room).map_or(0, |jam| jam.brimful);
-        brimful == usize::from(member.is_brimful)
-            && member.volume.is_light()
-            && member.source().is_none_or(|source| self.accounts.may_go_ahead(source, now))
+        if brimful > usize::from(member.is_brimful) {
+            return 0;
+        }
+        let share = member.source().map_or(1.0, |source| self.accounts.share_ahead(source, now));
+        member.volume.light_share(share)
     }
 
     /// A member says this much to its room, or something about it is announced there.

@@ -348,10 +348,15 @@ impl Hub {
 
     /// Whether a member may say something to the room now.
     fn may_speak(&mut self, id: Id, now: Instant) -> ControlFlow<Stop> {
-        match () {
-            () if self.is_paused() => ControlFlow::Break(Stop::Wait(Wait::Transcript)),
-            () if self.outboxes.may_speak(&self.members, id, now) => ControlFlow::Continue(()),
-            () => ControlFlow::Break(Stop::Wait(Wait::Room)),
+        if self.is_paused() {
+            return ControlFlow::Break(Stop::Wait(Wait::Transcript));
+        }
+        match self.outboxes.may_speak(&self.members, id, now) {
+            0 => ControlFlow::Break(Stop::Wait(Wait::Room)),
+            bytes => {
+                self.turn.max = self.turn.max.min(self.turn.bytes.saturating_add(bytes));
+                ControlFlow::Continue(())
+            }
         }
     }
 
