@@ -48,6 +48,7 @@ impl Hub {
         };
         self.outboxes.unblock(member, id);
         self.names.remove(member.name.key());
+        self.looks.remove(&member.name);
         if let Some(peer) = member.peer {
             self.admission.left(peer.ip());
         }
