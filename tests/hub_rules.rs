@@ -202,7 +202,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Join),
         1 => who.clone().prop_map(Op::Leave),
         1 => who.clone().prop_map(Op::Vanish),
-        2 => (who.clone(), 0..8_u8).prop_map(|(who, name)| Op::Rename(who, name)),
+        2 => (who.clone(), 0..10_u8).prop_map(|(who, name)| Op::Rename(who, name)),
         1 => (who.clone(), 0..3_u8).prop_map(|(who, room)| Op::ChangeRoom(who, room)),
         10 => (who.clone(), 1..200_u8, any::<u8>()).prop_map(|(who, count, size)| Op::Say(who, count, size)),
         1 => Just(Op::OperatorSays),
@@ -212,7 +212,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Names that are the same to the hub are among them.
-const NAMES: [&str; 8] = ["bob", "BOB", "ｂｏｂ", "Straße", "STRASSE", "zoë", "zoe\u{308}", "x-1"];
+const NAMES: [&str; 10] =
+    ["bob", "BOB", "ｂｏｂ", "b0b", "ВОВ", "Straße", "STRASSE", "zoë", "zoe\u{308}", "user1"];
 
 /// The numbers of the data lines that somebody was sent, by sender, and in which order they came.
 fn data(lines: &[String]) -> Vec<(u64, u64)> {
@@ -283,10 +284,10 @@ proptest! {
         // The names, as everybody sees them.
         let who = world.answer(stayers[0], "/who");
         let names: Vec<_> = who.split_once(": ").unwrap().1.split_once(": ").unwrap().1.split(", ").collect();
-        let keys: HashSet<_> = names.iter().map(|name| {
-            Name::parse(name.trim_start_matches('@')).map_or_else(|_| (*name).to_owned(), |name| name.key().to_string())
-        }).collect();
-        prop_assert_eq!(keys.len(), names.len(), "{}", who);
+        let names: Vec<_> = names.iter().filter_map(|name| Name::parse(name.trim_start_matches('@')).ok()).collect();
+        for (index, name) in names.iter().enumerate() {
+            prop_assert!(!names[..index].iter().any(|other| other.looks_like(name)), "{}", who);
+        }
         world.settles();
 
         let seen: HashMap<Id, Vec<(u64, u64)>> =
@@ -380,6 +381,51 @@ fn a_room_waits_for_nobody_in_another() {
     world.says(other, b"we can talk\n");
     world.takes(last, usize::MAX);
     assert_eq!(world.lines(last).last().unwrap(), "<user3> we can talk");
+}
+
+#[test]
+fn a_name_is_refused_while_somebody_has_one_that_looks_like_it() {
+    let mut world = World::new(settings());
+    let (bob, other) = (world.joins(), world.joins());
+    world.answer(bob, "/name bob");
+    for name in ["b0b", "B0B", "ВОВ"] {
+        let refused = format!("* hub: the name {name} looks like bob, which is taken");
+        assert_eq!(world.answer(other, &format!("/name {name}")), refused);
+        // It is nobody's name.
+        let nobody = format!("* hub: nobody here is called {name}");
+        assert_eq!(world.answer(other, &format!("/msg {name} hello")), nobody);
+    }
+    assert_eq!(world.answer(bob, "/name b0b"), "* hub: you are now b0b");
+    assert_eq!(world.answer(other, "/name bob"), "* hub: the name bob looks like b0b, which is taken");
+    world.says(bob, b"88\n");
+    assert_eq!(world.answer(other, "/name bob"), "* hub: you are now bob");
+    world.answer(OPERATOR, "/name alice");
+    assert_eq!(world.answer(other, "/name aIice"), "* hub: the name aIice looks like @alice, which is taken");
+}
+
+#[test]
+fn a_newcomer_gets_no_name_that_looks_like_one_that_is_present() {
+    let mut world = World::new(settings());
+    let first = world.joins();
+    assert_eq!(world.answer(first, "/name userlO"), "* hub: you are now userlO");
+    let last = (2..=10).map(|_| world.joins()).last().unwrap();
+    world.settles();
+    assert!(world.lines(last)[0].starts_with("* hub: welcome to lobby, user11; "));
+}
+
+#[test]
+fn a_room_is_not_created_while_there_is_one_whose_name_looks_like_it() {
+    let mut world = World::new(settings());
+    let (one, other) = (world.joins(), world.joins());
+    world.answer(one, "/join modern");
+    for (room, exists) in [("rnodern", "modern"), ("l0bby", "lobby")] {
+        let refused = format!("* hub: no such room: the name {room} looks like {exists}, which exists");
+        assert_eq!(world.answer(other, &format!("/join {room}")), refused);
+    }
+    assert_eq!(world.answer(other, "/join MODERN"), "* hub: 2 are here: user1, user2");
+    world.answer(one, "/join lobby");
+    world.answer(other, "/join lobby");
+    assert_eq!(world.answer(other, "/join rnodern"), "* hub: 1 is here: user2");
 }
 
 #[test]

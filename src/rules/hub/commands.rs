@@ -5,7 +5,7 @@ use super::announcements::Announcement;
 use super::format::finish_line;
 use super::id::{Id, OPERATOR};
 use super::member::Member;
-use super::name::{MAX_NAME, Name, OPERATORS_NAME};
+use super::name::{self, MAX_NAME, Name, OPERATORS_NAME};
 use super::post::Kind;
 use super::room::{LOBBY, Room};
 use super::state::Hub;
@@ -25,8 +25,8 @@ impl Hub {
     pub(super) fn find(&self, name: &str) -> Option<Id> {
         let operator = name.strip_prefix('@');
         // Folding the case of more would cost time for nothing.
-        let name = operator.unwrap_or(name).chars().take(MAX_NAME + 1).collect();
-        let id = self.names.get(Name::of(name).key()).copied();
+        let name: String = operator.unwrap_or(name).chars().take(MAX_NAME + 1).collect();
+        let id = self.names.get(&*name::key(&name)).copied();
         id.filter(|id| operator.is_none() || *id == OPERATOR)
     }
 
@@ -61,13 +61,22 @@ impl Hub {
             Ok(name) => name,
             Err(error) => return self.reply(id, &error.to_string(), now),
         };
-        if self.names.get(name.key()).is_some_and(|other| *other != id) {
-            return self.reply(id, &format!("the name {} is taken", name.shown()), now);
+        let other = self.looks.like(&name).find(|other| **other != id);
+        if let Some(other) = other.and_then(|other| self.members.get(other)) {
+            let taken = match other.name.key() == name.key() {
+                true => format!("the name {} is taken", name.shown()),
+                false => {
+                    format!("the name {} looks like {}, which is taken", name.shown(), other.name.shown())
+                }
+            };
+            return self.reply(id, &taken, now);
         }
         let Some(member) = self.members.get_mut(&id) else { return };
         let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));
         self.names.remove(old.key());
+        self.looks.remove(&old);
         self.names.insert(Arc::clone(name.key()), id);
+        self.looks.insert(&name, id);
         self.reply(id, &format!("you are now {new}"), now);
         if *old.shown() != new {
             self.announce(id, Announcement::Renamed, &format!("{} is now {new}", old.shown()), now);
@@ -127,13 +136,20 @@ impl Hub {
         if member.room == *name.key() {
             return self.reply(id, &format!("you are already in {room}"), now);
         }
+        let other = self.room_looks.like(&name).next().filter(|_| !self.rooms.contains_key(name.key()));
+        if let Some(other) = other {
+            let line = format!("no such room: the name {} looks like {other}, which exists", name.shown());
+            return self.reply(id, &line, now);
+        }
         let shown = Arc::clone(member.name.shown());
         self.announce(id, Announcement::Left, &format!("{shown} left for {}", name.shown()), now);
         self.record(id, |name, room| What::Left { name, room, why: "changed rooms".into() });
         self.leave_room(id);
         let key = Arc::clone(name.key());
-        let room =
-            self.rooms.entry(Arc::clone(&key)).or_insert_with(|| Room::new(name, self.settings.history));
+        let room = self.rooms.entry(Arc::clone(&key)).or_insert_with(|| {
+            self.room_looks.insert(&name, Arc::clone(name.shown()));
+            Room::new(name, self.settings.history)
+        });
         room.members.insert(id);
         if let Some(member) = self.members.get_mut(&id) {
             self.outboxes.change_room(member, id, key, now.instant);
@@ -149,6 +165,7 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&member.room) else { return };
         room.members.remove(&id);
         if room.members.is_empty() && &*member.room != LOBBY {
+            self.room_looks.remove(&room.name);
             self.rooms.remove(&member.room);
         }
     }

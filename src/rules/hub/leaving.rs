@@ -49,6 +49,7 @@ impl Hub {
         self.outboxes.resume_senders(member, id, now);
         self.outboxes.unblock(member, id, now);
         self.names.remove(member.name.key());
+        self.looks.remove(&member.name);
         if let Some(peer) = member.peer {
             self.admission.left(peer.ip());
         }

@@ -19,6 +19,7 @@ mod history;
 mod id;
 mod inbox;
 mod leaving;
+mod looks;
 mod member;
 mod name;
 mod outbox;

@@ -25,7 +25,8 @@ impl Form {
     fn around_name(self) -> [&'static str; 2] {
         match self {
             Self::Text => ["<", "> "],
-            Self::Emote => ["* ", " "],
+            // Announcements begin with `* ` and a name. Only what somebody says has the angle brackets.
+            Self::Emote => ["* <", "> "],
         }
     }
 }

@@ -6,6 +6,7 @@ use super::event::{Action, Event};
 use super::format::hub_lines;
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
+use super::looks::Looks;
 use super::member::{Member, Members};
 use super::name::{Name, OPERATORS_NAME};
 use super::outbox::Outbox;
@@ -53,9 +54,12 @@ pub struct Hub {
     last_id: usize,
     /// The members by the keys of their names.
     pub(super) names: HashMap<Arc<str>, Id>,
+    pub(super) looks: Looks<Id>,
     last_user: u64,
     /// By the keys of their names.
     pub(super) rooms: HashMap<Arc<str>, Room>,
+    /// With the names as they are shown.
+    pub(super) room_looks: Looks<Arc<str>>,
     /// The rooms that will get a summary of announcements.
     pub(super) summarizing: BTreeSet<Arc<str>>,
     pub(super) outboxes: Outboxes,
@@ -88,13 +92,17 @@ impl Hub {
     #[must_use]
     pub fn new(settings: Settings, now: Instant) -> Self {
         let lobby = Name::of(LOBBY.to_owned());
+        let mut room_looks = Looks::default();
+        room_looks.insert(&lobby, Arc::clone(lobby.shown()));
         let mut hub = Self {
             admission: Admission::new(settings.admission.clone()),
             members: HashMap::new(),
             last_id: OPERATOR.0,
             names: HashMap::new(),
+            looks: Looks::default(),
             last_user: 0,
             rooms: HashMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
+            room_looks,
             summarizing: BTreeSet::new(),
             outboxes: Outboxes::new(settings.outbox, settings.stall),
             turns: Turns::default(),
@@ -223,7 +231,7 @@ impl Hub {
         let name = loop {
             self.last_user += 1;
             let name = Name::of(format!("user{}", self.last_user));
-            if !self.names.contains_key(name.key()) {
+            if self.looks.like(&name).next().is_none() {
                 break name;
             }
         };
@@ -242,6 +250,7 @@ impl Hub {
     fn add_member(&mut self, id: Id, name: Name, peer: Option<SocketAddr>, now: Instant) {
         let lobby: Arc<str> = LOBBY.into();
         self.names.insert(Arc::clone(name.key()), id);
+        self.looks.insert(&name, id);
         if let Some(lobby) = self.rooms.get_mut(&lobby) {
             lobby.members.insert(id);
         }
