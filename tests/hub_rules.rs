@@ -109,8 +109,12 @@ impl World {
     }
 
     fn joins(&mut self) -> Id {
+        self.joins_from([127, 0, 0, 1])
+    }
+
+    fn joins_from(&mut self, address: [u8; 4]) -> Id {
         let port = 1000 + u16::try_from(self.clients.len()).unwrap();
-        let peer = SocketAddr::from(([127, 0, 0, 1], port));
+        let peer = SocketAddr::from((address, port));
         let id = self.hub.admit(peer).unwrap();
         self.clients.push(id);
         self.handle(Event::Joined(id, peer));
@@ -320,6 +324,139 @@ proptest! {
                     seen[of].iter().filter(|line| sets[both].contains(line)).collect::<Vec<_>>()
                 };
                 prop_assert_eq!(order(one, other), order(other, one));
+            }
+        }
+    }
+}
+
+/// What somebody does who wants to keep others from talking.
+#[derive(Debug, Clone)]
+enum Trick {
+    /// Comes back, if they left.
+    Return,
+    Say(u8, u16),
+    /// Many lines of one byte each, which become long.
+    Newlines(u16),
+    Command(u8, u16),
+    Whisper(usize, u16),
+    /// How many bytes they read now.
+    Read(usize),
+    /// How many bytes they read per second from now on.
+    Pace(usize),
+    Leave,
+    Vanish,
+}
+
+fn trick() -> impl Strategy<Value = Trick> {
+    prop_oneof![
+        1 => Just(Trick::Return),
+        6 => (1..200_u8, 0..900_u16).prop_map(|(lines, bytes)| Trick::Say(lines, bytes)),
+        2 => (0..60_000_u16).prop_map(Trick::Newlines),
+        3 => (0..8_u8, 1..3_000_u16).prop_map(|(command, times)| Trick::Command(command, times)),
+        2 => (0..20_usize, 1..60_000_u16).prop_map(|(to, bytes)| Trick::Whisper(to, bytes)),
+        2 => (0..2_000_000_usize).prop_map(Trick::Read),
+        2 => prop_oneof![Just(0), Just(30_000), Just(65_536), Just(70_000), Just(10_000_000)].prop_map(Trick::Pace),
+        1 => Just(Trick::Leave),
+        1 => Just(Trick::Vanish),
+    ]
+}
+
+/// A client of the one who does this, and how many bytes it reads per second.
+struct Trickster {
+    id: Id,
+    pace: usize,
+}
+
+impl Trickster {
+    fn does(&mut self, trick: &Trick, world: &mut World) {
+        if matches!(trick, Trick::Return) && world.gone.contains(&self.id) {
+            self.id = world.joins_from([10, 6, 6, 6]);
+        }
+        if world.gone.contains(&self.id) {
+            return;
+        }
+        let says = |world: &mut World, said: Vec<u8>| {
+            // A design reads no more while the hub has all of a client's buffers.
+            if !world.said.contains_key(&self.id) || !world.waits(self.id) {
+                world.says(self.id, &said);
+            }
+        };
+        match trick {
+            Trick::Return => {}
+            Trick::Say(lines, bytes) => {
+                let line = [&vec![b'x'; usize::from(*bytes)][..], b"\n"].concat();
+                says(world, line.repeat(usize::from(*lines)));
+            }
+            Trick::Newlines(count) => says(world, vec![b'\n'; usize::from(*count)]),
+            Trick::Command(command, times) => {
+                let commands =
+                    ["/help", "/who", "/rooms", "/name a", "/name b", "/join lobby", "/join tea", "/ignore user1"];
+                let command = format!("{}\n", commands[usize::from(*command)]);
+                says(world, command.as_bytes().repeat(usize::from(*times)));
+            }
+            Trick::Whisper(to, bytes) => {
+                let text = "x".repeat(usize::from(*bytes));
+                says(world, format!("/msg user{} {text}\n", to + 1).into_bytes());
+            }
+            Trick::Read(bytes) => drop(world.takes(self.id, *bytes)),
+            Trick::Pace(pace) => self.pace = *pace,
+            Trick::Leave => says(world, b"88\n".to_vec()),
+            Trick::Vanish => world.ends(self.id, Err(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// The promise of docs/hub.md: whatever any number of clients from one address do, a line of somebody who says little is
+    /// not held up, and who reads gets all of them.
+    #[test]
+    fn whatever_the_clients_of_one_address_do_two_others_talk_without_delay(
+        tricks in prop::collection::vec((0..20_usize, trick()), 1..400),
+        tricks_per_tick in 1..12_usize,
+        outbox in prop_oneof![Just(OUTBOX), Just(1 << 20)],
+    ) {
+        const TICK: Duration = Duration::from_millis(100);
+        let mut world = World::new(Settings { outbox, ..settings() });
+        let (alice, bob) = (world.joins_from([10, 0, 0, 1]), world.joins_from([10, 0, 0, 2]));
+        let mut tricksters: Vec<_> =
+            (0..20).map(|_| Trickster { id: world.joins_from([10, 6, 6, 6]), pace: 0 }).collect();
+        let reads = |world: &mut World| {
+            for id in [alice, bob, OPERATOR] {
+                while world.takes(id, usize::MAX) > 0 {}
+            }
+        };
+        let mut said = 0;
+        let mut tricks = tricks.iter();
+        loop {
+            let mut is_over = true;
+            for (who, trick) in tricks.by_ref().take(tricks_per_tick) {
+                tricksters[*who].does(trick, &mut world);
+                reads(&mut world);
+                is_over = false;
+            }
+            for trickster in &tricksters {
+                if trickster.pace > 0 && !world.gone.contains(&trickster.id) {
+                    world.takes(trickster.id, trickster.pace / 10);
+                }
+            }
+            reads(&mut world);
+            said += 1;
+            let line = format!("this is line {said}");
+            world.says(alice, format!("{line}\n").as_bytes());
+            reads(&mut world);
+            let heard = world.lines(bob);
+            prop_assert_eq!(
+                heard.iter().filter(|heard| heard.contains("> this is line")).count(), said,
+                "line {} is not there in time", said
+            );
+            prop_assert!(!world.gone.contains(&alice) && !world.gone.contains(&bob));
+            world.sent.values_mut().for_each(Vec::clear);
+            said = 0;
+            world.passes(TICK);
+            if is_over {
+                break;
             }
         }
     }

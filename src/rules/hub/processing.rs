@@ -362,20 +362,22 @@ impl Hub {
 
     /// Whether a command may be executed now. The operator's commands for the room do not wait.
     fn may_execute(&mut self, id: Id, line: &Line<'_>, now: Instant) -> ControlFlow<Stop> {
-        let receiver = match line {
+        let private = match line {
             Line::Kick(_) | Line::Ban(_) => return ControlFlow::Continue(()),
             Line::Me(_) => return self.may_speak(id, now),
             Line::Name(_) | Line::Join(_) if id != OPERATOR => return self.may_speak(id, now),
-            Line::Message { to, .. } => self.find(to),
-            Line::Reply(_) => self.members.get(&id).and_then(|member| member.reply_to),
+            Line::Message { to, text } => self.find(to).map(|to| (to, text.len())),
+            Line::Reply(text) => {
+                self.members.get(&id).and_then(|member| member.reply_to).map(|to| (to, text.len()))
+            }
             _ => None,
         };
         if self.is_paused() && id != OPERATOR {
             return ControlFlow::Break(Stop::Wait(Wait::Transcript));
         }
-        if let Some(to) = receiver
+        if let Some((to, bytes)) = private
             && let Some(member) = self.members.get(&to)
-            && !self.outboxes.may_send(member, to, id, now)
+            && !self.outboxes.may_send(id, member, to, bytes, now)
         {
             return ControlFlow::Break(Stop::Wait(Wait::Receiver(to)));
         }
