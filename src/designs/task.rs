@@ -69,12 +69,14 @@ impl Task {
 
 #[cfg(feature = "hub")]
 fn read_motd(path: &Path) -> Result<Vec<String>, Failure> {
-    let text = std::fs::read(path)
+    // A file without end must not be read to its end.
+    let max = hub::MAX_MOTD_BYTES + hub::MAX_MOTD_LINES * "\r\n".len();
+    let text = crate::platform::read_at_most(max, path)
         .context(format_args!("cannot read the message of the day from {}", path.display()))
         .map_err(|failure| failure.hint("; name a text file that you may read"))?;
     let lines: Vec<_> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
-    if lines.len() > hub::MAX_MOTD_LINES || lines.iter().map(String::len).sum::<usize>() > hub::MAX_MOTD_BYTES
-    {
+    let bytes = lines.iter().map(String::len).sum::<usize>();
+    if text.len() > max || lines.len() > hub::MAX_MOTD_LINES || bytes > hub::MAX_MOTD_BYTES {
         return Err(format!(
             "the message of the day is too long: the limit is {} lines and {} bytes",
             hub::MAX_MOTD_LINES,

@@ -17,6 +17,7 @@ pub use tracks::About;
 pub(crate) use {args::Args, tracks::FORMAT};
 
 use super::Observe;
+use crate::platform::create_private;
 use crate::rules::errors::NAME_A_FILE;
 use crate::rules::failure::Failure;
 use clock::Clock;
@@ -66,7 +67,7 @@ impl Trace {
         prepare: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Failure> {
         let cannot = |error| Failure::new(format_args!("cannot write the trace {}", path.display()), error);
-        let created = File::create(path).map_err(cannot);
+        let created = create_private(path).map_err(cannot);
         let file = created.map_err(|failure| failure.hint(NAME_A_FILE))?;
         let mut tracks = Tracks::new(file, Clock::start());
         tracks.begin(about).and_then(|()| tracks.flush()).map_err(cannot)?;
