@@ -61,8 +61,8 @@ impl Hub {
             Ok(name) => name,
             Err(error) => return self.reply(id, &error.to_string(), now),
         };
-        if self.names.get(name.key()).is_some_and(|other| *other != id) {
-            return self.reply(id, &format!("the name {} is taken", name.shown()), now);
+        if let Some(holder) = self.names.get(name.key()).copied().filter(|other| *other != id) {
+            return self.ask_for_name(id, holder, name, now);
         }
         let Some(member) = self.members.get_mut(&id) else { return };
         let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));

@@ -24,6 +24,7 @@ mod outbox;
 mod outboxes;
 mod post;
 mod posting;
+mod presence;
 mod processing;
 mod refusal;
 mod room;

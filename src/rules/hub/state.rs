@@ -11,6 +11,7 @@ use super::name::{Name, OPERATORS_NAME};
 use super::outbox::Outbox;
 use super::outboxes::Outboxes;
 use super::post::Post;
+use super::presence::Presences;
 use super::refusal::Refusal;
 use super::room::{LOBBY, Room};
 use super::settings::Settings;
@@ -58,6 +59,7 @@ pub struct Hub {
     /// The members whose lines wait for somebody's outbox or for the transcript, in the order in which they resume.
     pub(super) held: VecDeque<Id>,
     pub(super) timers: BTreeSet<(Instant, Id)>,
+    pub(super) presences: Presences,
     /// The transcript is behind: nobody's text is executed.
     pub(super) is_paused: bool,
     /// The hub is ending, and how.
@@ -90,6 +92,7 @@ impl Hub {
             outboxes: Outboxes::new(settings.outbox, settings.stall),
             held: VecDeque::new(),
             timers: BTreeSet::new(),
+            presences: Presences::default(),
             is_paused: false,
             ending: None,
             trim: Trim::default(),
@@ -128,6 +131,7 @@ impl Hub {
             Event::ReadEnded(id, result) => self.handle_read_ended(id, result, now),
             Event::Written(id, bytes) => self.handle_written(id, bytes, now),
             Event::WriteFailed(id, error) => self.handle_write_failed(id, error, now.instant),
+            Event::PeerState(id, state) => self.handle_peer_state(id, state, now),
             Event::Signal(signal) => self.handle_signal(signal, now.instant),
             Event::ScreenFailed(error) => self.handle_screen_failed(error, now.instant),
             Event::TranscriptBehind(is_behind) => {
@@ -142,6 +146,7 @@ impl Hub {
         let Some(id) = self.outboxes.to_write.pop_front() else { return self.actions.pop_front() };
         if let Some(member) = self.members.get_mut(&id) {
             member.write_is_queued = false;
+            self.presences.writes(member, id, self.now);
         }
         Some(Action::Write(id))
     }
@@ -155,7 +160,7 @@ impl Hub {
         let summarizing = self.summarizing.iter().filter_map(|room| self.rooms.get(room));
         let summary = summarizing.filter_map(|room| room.announcements.summary_at()).min();
         let timer = self.timers.first().map(|(due, _)| *due);
-        timer.into_iter().chain(self.outboxes.check_at).chain(summary).min()
+        timer.into_iter().chain(self.presences.due_at()).chain(self.outboxes.check_at).chain(summary).min()
     }
 
     /// Does what is due, and lets members resume that waited for an outbox or for the transcript. Call it after each batch of
@@ -172,6 +177,7 @@ impl Hub {
                 }
             }
         }
+        self.probe_clients(now.instant);
         for id in self.outboxes.stalled(&self.members, now.instant) {
             self.handle_stalled(id, now);
         }

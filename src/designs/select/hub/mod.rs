@@ -188,6 +188,10 @@ impl HubLoop {
                 Action::Write(id) => self.write(id, now),
                 Action::HalfClose(id) => self.clients.shutdown(id, Shutdown::Write),
                 Action::Disconnect(id) => self.clients.remove(id),
+                Action::Probe(id) => {
+                    let state = self.clients.peer_state(id);
+                    self.pass_on(rules::Event::PeerState(id, state), now);
+                }
                 Action::TrimMemory => platform::trim_memory(),
                 Action::Record { peer, what } => {
                     let time = OffsetDateTime::now_utc();

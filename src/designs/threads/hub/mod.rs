@@ -226,6 +226,11 @@ impl HubLoop {
                     }
                 }
                 Action::Disconnect(id) => self.disconnect(id),
+                Action::Probe(id) => {
+                    let client = self.clients.get(&id);
+                    let state = client.and_then(|client| platform::peer_state(&client.connection.socket));
+                    self.pass_on(rules::Event::PeerState(id, state), now);
+                }
                 Action::TrimMemory => platform::trim_memory(),
                 Action::Record { peer, what } => {
                     let time = OffsetDateTime::now_utc();
