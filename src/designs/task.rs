@@ -56,11 +56,13 @@ impl Task {
     /// Listens at this address, for as many clients as the system allows; the lines of `motd` greet them.
     ///
     /// # Errors
-    /// The message of the day cannot be read or is too long, or the address cannot be found or listened on.
+    /// The message of the day cannot be read or is too long, there are too few descriptors, or the address cannot be found or
+    /// listened on.
     #[cfg(feature = "hub")]
     pub fn hub(address: &Address, motd: Option<&Path>, mut settings: hub::Settings) -> Result<Self, Failure> {
         settings.motd = motd.map(read_motd).transpose()?.unwrap_or_default();
         settings.admission.max_descriptors = crate::platform::raise_descriptor_limit();
+        settings.admission.check_descriptors()?;
         let listener = address.listen()?;
         crate::platform::widen_backlog(&listener);
         Ok(Self::Hub { listener, port_was_chosen: address.port() != 0, settings })

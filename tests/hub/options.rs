@@ -72,6 +72,16 @@ fn a_message_of_the_day_without_end_or_from_nobody_is_refused_at_the_start() {
     assert!(stderr.contains("nobody writes to this named pipe"), "{stderr}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_hub_without_descriptors_for_clients_is_refused_at_the_start() {
+    let mut command = threadchat_after("ulimit -n 32", &["hub", "0"]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("needs 32 file descriptors and one for each client") && said.contains("ulimit -n"));
+}
+
 #[test]
 fn the_hub_reports_where_it_listens_and_how_to_let_others_in() {
     let (hub, port) = hub(&[]);

@@ -120,8 +120,9 @@ fn name(direction: Direction) -> &'static str {
 /// In local time, like the stamps, or in UTC if the local time zone is unavailable.
 fn rfc3339(time: OffsetDateTime) -> String {
     let offset = UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC);
-    // The format has no place for the seconds that offsets had before there were time zones.
-    let offset = UtcOffset::from_whole_seconds(offset.whole_seconds() / 60 * 60).unwrap_or(UtcOffset::UTC);
+    // The format has no place for the seconds that offsets had before there were time zones, nor for a day.
+    let minutes = offset.whole_seconds() / 60 % (24 * 60);
+    let offset = UtcOffset::from_whole_seconds(minutes * 60).unwrap_or(UtcOffset::UTC);
     // Cannot fail for years of four digits.
     time.to_offset(offset).format(&Rfc3339).unwrap_or_default()
 }
