@@ -34,7 +34,7 @@ pub(super) struct Presence {
     told_at: Option<Instant>,
 }
 
-/// Whom to ask about, and who waits for an answer.
+/// Whom to ask about, and who waits for a name.
 #[derive(Debug, Default)]
 pub(super) struct Presences {
     /// When to ask about whom.
@@ -97,15 +97,20 @@ impl Hub {
     }
 
     /// Somebody asks for the name of another member. At the same address that may be the same person, whose old connection is
-    /// dead.
+    /// dead. The refusal does not wait for what the system knows, because answers to commands keep their order.
     pub(super) fn ask_for_name(&mut self, by: Id, holder: Id, name: Name, now: Moment) {
         let address = |id: &Id| self.members.get(id)?.peer.map(|peer| peer.ip().to_canonical());
-        let is_same = address(&by).is_some_and(|own| address(&holder) == Some(own));
-        if !is_same || self.presences.wishes.iter().any(|wish| wish.by == by) {
-            return self.reply(by, &format!("the name {} is taken", name.shown()), now);
+        let shown = name.shown();
+        if address(&by).is_none_or(|own| address(&holder) != Some(own)) {
+            return self.reply(by, &format!("the name {shown} is taken"), now);
         }
-        self.presences.wishes.push(Wish { by, holder, name });
-        self.actions.push_back(Action::Probe(holder));
+        let line =
+            format!("the name {shown} is taken; if you were {shown}, try again in {ASK_AGAIN} seconds");
+        self.reply(by, &line, now);
+        if self.presences.wishes.iter().all(|wish| wish.by != by) {
+            self.presences.wishes.push(Wish { by, holder, name });
+            self.actions.push_back(Action::Probe(holder));
+        }
     }
 
     /// The system has answered what it knows about a client, if it can tell.
@@ -117,7 +122,7 @@ impl Hub {
         let wishes: Vec<_> = self.presences.wishes.extract_if(.., |wish| wish.holder == id).collect();
         for wish in wishes {
             if self.is_present(wish.by) {
-                self.answer_wish(wish, silent, now);
+                self.grant_name(wish, silent, now);
             }
         }
     }
@@ -145,12 +150,10 @@ impl Hub {
 
     /// Gives a name to somebody if its holder has vanished. Otherwise an idle holder gets a line: whether its system confirms
     /// that line shows when the other asks again.
-    fn answer_wish(&mut self, Wish { by, holder, name }: Wish, silent: Duration, now: Moment) {
+    fn grant_name(&mut self, Wish { by, holder, name }: Wish, silent: Duration, now: Moment) {
         let present = self.members.get_mut(&holder).filter(|member| member.leaving.is_none());
         let presence = present.map(|member| &mut member.presence);
-        let has_vanished =
-            presence.as_ref().is_none_or(|presence| presence.looks_vanished(silent, now.instant));
-        if has_vanished {
+        if presence.as_ref().is_none_or(|presence| presence.looks_vanished(silent, now.instant)) {
             self.handle_vanished(holder, silent, now);
             return self.rename(by, name.shown(), now);
         }
@@ -162,10 +165,6 @@ impl Hub {
             presence.told_at = Some(now.instant);
             self.reply(holder, "somebody at your address asks for your name", now);
         }
-        let shown = name.shown();
-        let line =
-            format!("the name {shown} is taken; if you were {shown}, try again in {ASK_AGAIN} seconds");
-        self.reply(by, &line, now);
     }
 
     fn handle_vanished(&mut self, id: Id, silent: Duration, now: Moment) {
