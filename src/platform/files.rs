@@ -28,8 +28,11 @@ pub(crate) fn append_to_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Creates a file for private data, or empties the one that is there. Fails for a named pipe that nobody reads.
-pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+/// Creates a file for private data, or empties the one that is there.
+///
+/// # Errors
+/// The file cannot be written, or is a named pipe that nobody reads.
+pub fn create_private(path: &Path) -> io::Result<File> {
     open_without_waiting(private().write(true).truncate(true), path)
 }
 
