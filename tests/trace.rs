@@ -7,7 +7,7 @@ use common::*;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 #[cfg(unix)]
 use std::process::Command;
 #[cfg(unix)]
@@ -279,7 +279,7 @@ fn a_trace_goes_to_a_file_for_its_owner_or_to_a_pipe_that_somebody_reads() {
     let [file, pipe, goodbye] = ["a.json", "pipe", "88"].map(|name| files.path().join(name));
     fs::write(&goodbye, "88\n").unwrap();
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let traced = |to: &Path| {
+    let traced = |to: &PathBuf| {
         let goodbye = fs::File::open(&goodbye).unwrap();
         threadchat(&["serve", "0", "--trace", to.to_str().unwrap()]).stdin(goodbye).output().unwrap()
     };
