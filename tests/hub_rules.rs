@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use threadchat::rules::buffer::{Buffer, Home};
+use threadchat::rules::event::PeerState;
 use threadchat::rules::exit::Exit;
 use threadchat::rules::hub::{Action, AdmissionPolicy, Event, Hub, Id, Name, OPERATOR, Refusal, Settings};
 use threadchat::rules::moment::Moment;
@@ -64,6 +65,8 @@ struct World {
     exit: Option<Exit>,
     recorded: Vec<(Option<SocketAddr>, What)>,
     trims: usize,
+    /// What the system knows of them; of others, that they have confirmed everything.
+    states: HashMap<Id, Option<PeerState>>,
     sent: HashMap<Id, Vec<u8>>,
     /// The readers of what they said.
     said: HashMap<Id, Vec<Arc<Reader>>>,
@@ -81,6 +84,7 @@ impl World {
             exit: None,
             recorded: Vec::new(),
             trims: 0,
+            states: HashMap::new(),
             sent: HashMap::new(),
             said: HashMap::new(),
         }
@@ -152,6 +156,10 @@ impl World {
                 match action {
                     Action::Disconnect(id) => drop(self.gone.insert(id)),
                     Action::Record { peer, what } => self.recorded.push((peer, what)),
+                    Action::Probe(id) => {
+                        let state = self.states.get(&id).copied().unwrap_or(Some(PeerState::default()));
+                        self.hub.handle(Event::PeerState(id, state), self.moment());
+                    }
                     Action::TrimMemory => self.trims += 1,
                     Action::End(exit) => self.exit = Some(exit),
                     _ => {}
@@ -389,8 +397,16 @@ impl Trickster {
             }
             Trick::Newlines(count) => says(world, vec![b'\n'; usize::from(*count)]),
             Trick::Command(command, times) => {
-                let commands =
-                    ["/help", "/who", "/rooms", "/name a", "/name b", "/join lobby", "/join tea", "/ignore user1"];
+                let commands = [
+                    "/help",
+                    "/who",
+                    "/rooms",
+                    "/name a",
+                    "/name b",
+                    "/join lobby",
+                    "/join tea",
+                    "/ignore user1",
+                ];
                 let command = format!("{}\n", commands[usize::from(*command)]);
                 says(world, command.as_bytes().repeat(usize::from(*times)));
             }
@@ -727,5 +743,110 @@ fn memory_is_returned_when_half_of_many_clients_have_left() {
         world.says(client, b"88\n");
         world.ends(client, Ok(()));
         assert_eq!(world.trims > 0, left >= 100, "{left}");
+    }
+}
+
+/// What the system knows of a client with something to confirm, whose own system has been silent for so long.
+fn silent_for(silent: Duration) -> Option<PeerState> {
+    Some(PeerState { confirmed: 7, unconfirmed: 1, silent })
+}
+
+/// Two members of whom one says a line each second for a minute. Returns after how many lines the other is gone, and the last
+/// line that the first was sent.
+fn talk_beside(state: impl Fn(Duration) -> Option<PeerState>) -> (Option<u32>, String) {
+    let mut world = World::new(settings());
+    let (speaker, other) = (world.joins(), world.joins());
+    world.settles();
+    let vanished_at = world.now;
+    let gone_after = (1..=60).find(|_| {
+        world.says(speaker, b"are you there?\n");
+        world.takes(speaker, usize::MAX);
+        world.takes(other, 1);
+        let until = world.now + Duration::from_secs(1);
+        while !world.gone.contains(&other) && world.step(until - world.now) {
+            world.states.insert(other, state(world.now - vanished_at));
+        }
+        world.now = until;
+        world.states.insert(other, state(world.now - vanished_at));
+        world.takes(speaker, usize::MAX);
+        world.gone.contains(&other)
+    });
+    (gone_after, world.lines(speaker).pop().unwrap())
+}
+
+#[test]
+fn a_client_that_has_vanished_from_a_talking_room_is_gone_within_a_minute() {
+    let (gone_after, told) = talk_beside(silent_for);
+    assert!(gone_after.is_some_and(|seconds| (50..60).contains(&seconds)), "{gone_after:?}");
+    assert!(told.starts_with("* user2 vanished: no answer for 5"), "{told}");
+}
+
+#[test]
+fn a_client_that_answers_and_does_not_read_has_not_vanished() {
+    assert_eq!(talk_beside(|_| silent_for(Duration::ZERO)).0, None);
+}
+
+#[test]
+fn where_the_system_cannot_tell_a_client_that_accepts_nothing_for_50_seconds_has_vanished() {
+    let mut world = World::new(settings());
+    let (speaker, other) = (world.joins(), world.joins());
+    world.states.insert(other, None);
+    world.settles();
+    world.passes(Duration::from_secs(100));
+    world.says(speaker, b"are you there?\n");
+    world.takes(speaker, usize::MAX);
+    let began = world.now;
+    while !world.gone.contains(&other) {
+        assert!(world.step(Duration::from_secs(60)), "nothing is due");
+    }
+    assert_eq!(world.now - began, Duration::from_secs(50));
+}
+
+#[test]
+fn an_idle_hub_has_nothing_to_wait_for() {
+    let mut world = World::new(settings());
+    let client = world.joins();
+    world.settles();
+    while world.step(Duration::from_secs(3600)) {}
+    assert!(world.hub.poll_timeout().is_none() && !world.gone.contains(&client));
+}
+
+#[test]
+fn somebody_who_comes_back_from_the_same_address_gets_the_name_of_a_vanished_client() {
+    const TRY_AGAIN: &str = "* hub: the name bob is taken; if you were bob, try again in 5 seconds";
+    let mut world = World::new(settings());
+    let (bob, back) = (world.joins(), world.joins());
+    world.answer(bob, "/name bob");
+    // An idle client gets a line, and confirms it.
+    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
+    assert_eq!(world.lines(bob).pop().unwrap(), "* hub: somebody at your address asks for your name");
+    let told = world.lines(bob).len();
+    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
+    assert_eq!(world.lines(bob).len(), told);
+    // The last answer may be long ago although it is asked only now.
+    world.states.insert(bob, silent_for(Duration::from_secs(20)));
+    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
+    world.passes(Duration::from_secs(2));
+    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
+    world.passes(Duration::from_secs(1));
+    world.answer(back, "/name bob");
+    assert!(world.gone.contains(&bob));
+    let lines = world.lines(back);
+    assert_eq!(lines[lines.len() - 2..], ["* bob vanished: no answer for 20 s", "* hub: you are now bob"]);
+}
+
+#[test]
+fn somebody_at_another_address_does_not_get_the_name_of_a_vanished_client() {
+    let mut world = World::new(settings());
+    let bob = world.joins();
+    world.answer(bob, "/name bob");
+    world.states.insert(bob, silent_for(Duration::from_secs(20)));
+    let peer = SocketAddr::from(([127, 0, 0, 2], 1));
+    let other = world.hub.admit(peer).unwrap();
+    world.clients.push(other);
+    world.handle(Event::Joined(other, peer));
+    for _ in 0..3 {
+        assert_eq!(world.answer(other, "/name bob"), "* hub: the name bob is taken");
+        world.passes(Duration::from_secs(5));
     }
 }

@@ -61,15 +61,15 @@ impl Hub {
             Ok(name) => name,
             Err(error) => return self.reply(id, &error.to_string(), now),
         };
-        let other = self.looks.like(&name).find(|other| **other != id);
-        if let Some(other) = other.and_then(|other| self.members.get(other)) {
-            let taken = match other.name.key() == name.key() {
-                true => format!("the name {} is taken", name.shown()),
-                false => {
-                    format!("the name {} looks like {}, which is taken", name.shown(), other.name.shown())
-                }
-            };
-            return self.reply(id, &taken, now);
+        let holder = self.looks.like(&name).copied().find(|other| *other != id);
+        if let Some(holder) = holder
+            && let Some(other) = self.members.get(&holder)
+        {
+            if other.name.key() == name.key() {
+                return self.ask_for_name(id, holder, name, now);
+            }
+            let line = format!("the name {} looks like {}, which is taken", name.shown(), other.name.shown());
+            return self.reply(id, &line, now);
         }
         let Some(member) = self.members.get_mut(&id) else { return };
         let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));

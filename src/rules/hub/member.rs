@@ -5,6 +5,7 @@ use super::id::Id;
 use super::inbox::Inbox;
 use super::name::Name;
 use super::outbox::Outbox;
+use super::presence::Presence;
 use super::turns::Wait;
 use super::volume::Volume;
 use crate::rules::wire::PAUSE;
@@ -53,6 +54,7 @@ pub(super) struct Member {
     pub(super) reply_to: Option<Id>,
     /// Why nothing can be written to them any more.
     pub(super) write_error: Option<io::Error>,
+    pub(super) presence: Presence,
     pub(super) leaving: Option<Leaving>,
     /// The time under which the member is in the hub's list of timers.
     pub(super) timer: Option<Instant>,
@@ -95,6 +97,7 @@ impl Member {
             ignored: Vec::new(),
             reply_to: None,
             write_error: None,
+            presence: Presence::default(),
             leaving: None,
             timer: None,
         }

@@ -209,7 +209,8 @@ impl Outboxes {
             return false;
         }
         if !std::mem::replace(&mut jam.is_noticed, true) || speaker_is_full {
-            let others = jam.full.iter().copied().filter(|id| *id != speaker && !self.holdings.contains_key(id));
+            let others =
+                jam.full.iter().copied().filter(|id| *id != speaker && !self.holdings.contains_key(id));
             for id in others.collect::<Vec<_>>() {
                 if let Some(member) = members.get(&id) {
                     self.begin_holding(member, id, now);
@@ -230,7 +231,8 @@ impl Outboxes {
         now: Instant,
     ) -> bool {
         let (pending, all) = receiver.outbox.private(from);
-        let may_send = all == 0 || (pending + bytes) * PART <= MAX_PRIVATE.min(self.free()).saturating_sub(all);
+        let may_send =
+            all == 0 || (pending + bytes) * PART <= MAX_PRIVATE.min(self.free()).saturating_sub(all);
         if !may_send {
             self.begin_holding(receiver, to, now);
         }

@@ -12,6 +12,7 @@ use super::name::{Name, OPERATORS_NAME};
 use super::outbox::Outbox;
 use super::outboxes::{Measure, Outboxes};
 use super::post::Kind;
+use super::presence::Presences;
 use super::refusal::Refusal;
 use super::room::{LOBBY, Room};
 use super::settings::Settings;
@@ -69,6 +70,7 @@ pub struct Hub {
     /// How many bytes the present call has put into outboxes.
     pub(super) deliveries: usize,
     pub(super) timers: BTreeSet<(Instant, Id)>,
+    pub(super) presences: Presences,
     transcript_is_behind: bool,
     /// About how many bytes the design has to record.
     pub(super) unrecorded: usize,
@@ -109,6 +111,7 @@ impl Hub {
             turn: Turn::default(),
             deliveries: 0,
             timers: BTreeSet::new(),
+            presences: Presences::default(),
             transcript_is_behind: false,
             unrecorded: 0,
             waiting_for_transcript: Vec::new(),
@@ -149,6 +152,7 @@ impl Hub {
             Event::ReadEnded(id, result) => self.handle_read_ended(id, result, now),
             Event::Written(id, bytes) => self.handle_written(id, bytes, now),
             Event::WriteFailed(id, error) => self.handle_write_failed(id, error, now.instant),
+            Event::PeerState(id, state) => self.handle_peer_state(id, state, now),
             Event::Signal(signal) => self.handle_signal(signal, now.instant),
             Event::ScreenFailed(error) => self.handle_screen_failed(error, now.instant),
             Event::TranscriptBehind(is_behind) => self.transcript_is_behind = is_behind,
@@ -166,6 +170,7 @@ impl Hub {
         };
         if let Some(member) = self.members.get_mut(&id) {
             member.write_is_queued = false;
+            self.presences.writes(member, id, self.now);
         }
         Some(Action::Write(id))
     }
@@ -173,8 +178,8 @@ impl Hub {
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before. It changes with each event and action.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let is_resuming = !self.outboxes.resumed.is_empty()
-            || !self.waiting_for_transcript.is_empty() && !self.is_paused();
+        let is_resuming =
+            !self.outboxes.resumed.is_empty() || !self.waiting_for_transcript.is_empty() && !self.is_paused();
         let has_actions = !self.outboxes.to_write.is_empty() || !self.actions.is_empty();
         if is_resuming || has_actions || !self.turns.is_empty() {
             return Some(self.now);
@@ -182,7 +187,7 @@ impl Hub {
         let summarizing = self.summarizing.iter().filter_map(|room| self.rooms.get(room));
         let summary = summarizing.filter_map(|room| room.announcements.summary_at()).min();
         let timer = self.timers.first().map(|(due, _)| *due);
-        timer.into_iter().chain(self.outboxes.check_at).chain(summary).min()
+        timer.into_iter().chain(self.presences.due_at()).chain(self.outboxes.check_at).chain(summary).min()
     }
 
     /// Does what is due, and executes what members have sent, each in its turn. Call it after each batch of events, too. What
@@ -199,6 +204,7 @@ impl Hub {
                 }
             }
         }
+        self.probe_clients(now.instant);
         for (id, measure) in self.outboxes.measures(&mut self.members, now.instant) {
             match measure {
                 Measure::TellRoom => self.tell_who_is_slow(id, now),
