@@ -4,6 +4,9 @@
 #![cfg(feature = "hub")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "hub_rules/rooms.rs"]
+mod rooms;
+
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;

@@ -1,10 +1,13 @@
 //! One member, from joining until the connection is closed.
 
+use super::announcements::Untold;
+use super::budget::Budget;
 use super::id::Id;
 use super::inbox::Inbox;
 use super::name::Name;
 use super::outbox::Outbox;
 use crate::rules::wire::PAUSE;
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +23,15 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// A leaving member that reads this many bytes per second gets everything.
 const MIN_SPEED: f64 = 64.0 * 1024.0;
 
+/// How many new names a member may have announced one by one, and how often it may change rooms, at once...
+const CHANGES_AT_ONCE: u32 = 3;
+
+/// ...and how soon once more.
+const CHANGE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// How soon a member may list members or rooms again.
+const LIST_INTERVAL: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: Name,
@@ -27,6 +39,8 @@ pub(super) struct Member {
     pub(super) peer: Option<SocketAddr>,
     /// The key of the room's name. It stays when the member leaves.
     pub(super) room: Arc<str>,
+    /// The place in that room, by the order of entering.
+    pub(super) seat: usize,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
     /// When something was last written from the outbox, or put into the empty outbox.
@@ -35,7 +49,15 @@ pub(super) struct Member {
     pub(super) is_full: bool,
     /// An [`Action::Write`](super::Action::Write) is queued.
     pub(super) write_is_queued: bool,
-    pub(super) ignored: Vec<Id>,
+    pub(super) ignored: HashSet<Id>,
+    /// What the others in the room have not been told about them.
+    pub(super) untold: Untold,
+    /// The new names that are announced one by one, so that one member leaves some of the room's limit to others.
+    pub(super) renames: Budget,
+    /// Changes of the room, so that one member does not use up the limits of the rooms.
+    pub(super) moves: Budget,
+    /// `/who` and `/rooms`, whose answers take the hub longer to write than a member to ask for.
+    pub(super) lists: Budget,
     /// Who last sent them a private message.
     pub(super) reply_to: Option<Id>,
     /// Why nothing can be written to them any more.
@@ -62,6 +84,7 @@ impl Member {
         name: Name,
         peer: Option<SocketAddr>,
         room: Arc<str>,
+        seat: usize,
         inbox: Inbox,
         now: Instant,
     ) -> Self {
@@ -69,12 +92,17 @@ impl Member {
             name,
             peer,
             room,
+            seat,
             inbox,
             outbox: Outbox::default(),
             progress_at: now,
             is_full: false,
             write_is_queued: false,
-            ignored: Vec::new(),
+            ignored: HashSet::new(),
+            untold: Untold::default(),
+            renames: Budget::new(CHANGES_AT_ONCE, CHANGE_INTERVAL),
+            moves: Budget::new(CHANGES_AT_ONCE, CHANGE_INTERVAL),
+            lists: Budget::new(1, LIST_INTERVAL),
             reply_to: None,
             write_error: None,
             leaving: None,

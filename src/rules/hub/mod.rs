@@ -6,10 +6,12 @@
 //!
 //! Read `state.rs` first: it holds the state and everything a design calls. `processing.rs` follows a line from a
 //! member's inbox until it is executed or has to wait; `commands.rs` is what the commands do; every line for anybody goes
-//! through `posting.rs`; every way out is in `leaving.rs`. The other files are parts that know nothing of the hub.
+//! through `posting.rs`, announcements through `announcing.rs`; every way out is in `leaving.rs`. The other files are parts that know nothing of the hub.
 
 mod admission;
 mod announcements;
+mod announcing;
+mod budget;
 mod command;
 mod commands;
 mod event;

@@ -1,5 +1,6 @@
 //! Follows what members send, from their inboxes until it is executed or has to wait.
 
+use super::budget::Budget;
 use super::command::{Line, help};
 use super::event::Action;
 use super::id::{Id, OPERATOR};
@@ -172,7 +173,7 @@ impl Hub {
         }
     }
 
-    /// Executes a line unless it is early for `--rate`.
+    /// Executes a line unless it is early: for `--rate`, or for the budget of such commands.
     fn execute_in_time(
         &mut self,
         id: Id,
@@ -181,19 +182,33 @@ impl Hub {
         said: &mut Vec<u8>,
         now: Moment,
     ) -> ControlFlow<Stop> {
-        let Some(rate) = self.settings.rate.filter(|_| id != OPERATOR) else {
-            return self.execute(id, line, said, now);
-        };
-        backlog.early_until = backlog.on_time_at.filter(|on_time_at| now.instant < *on_time_at);
+        let next_at = self.budget(id, &line).and_then(|budget| budget.next_at());
+        backlog.early_until = backlog.on_time_at.max(next_at).filter(|on_time_at| now.instant < *on_time_at);
         if backlog.early_until.is_some() {
             return ControlFlow::Break(Stop::Wait);
         }
         self.execute(id, line, said, now)?;
+        if let Some(budget) = self.budget(id, &line) {
+            budget.spend(now.instant);
+        }
+        let Some(rate) = self.settings.rate.filter(|_| id != OPERATOR) else {
+            return ControlFlow::Continue(());
+        };
         let on_time_at = backlog.on_time_at.unwrap_or(now.instant);
         // A late line does not delay the next one, as long as it is no later than timers are.
         backlog.on_time_at =
             Some(on_time_at.max(now.instant - LATENESS) + Duration::from_secs_f64(1.0 / rate));
         ControlFlow::Continue(())
+    }
+
+    /// What limits how often a member may give this command, if something does. The operator's commands do not wait.
+    fn budget(&mut self, id: Id, line: &Line<'_>) -> Option<&mut Budget> {
+        let member = self.members.get_mut(&id).filter(|_| id != OPERATOR)?;
+        match line {
+            Line::Join(_) => Some(&mut member.moves),
+            Line::Who | Line::Rooms => Some(&mut member.lists),
+            _ => None,
+        }
     }
 
     /// Does what a line says, or breaks if it has to wait.

@@ -23,7 +23,7 @@ use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
 use crate::rules::signal::Signal;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,9 +51,9 @@ pub struct Hub {
     pub(super) names: HashMap<Arc<str>, Id>,
     last_user: u64,
     /// By the keys of their names.
-    pub(super) rooms: HashMap<Arc<str>, Room>,
-    /// The rooms that will get a summary of announcements.
-    pub(super) summarizing: BTreeSet<Arc<str>>,
+    pub(super) rooms: BTreeMap<Arc<str>, Room>,
+    /// When rooms get a summary of announcements.
+    pub(super) summarizing: BTreeSet<(Instant, Arc<str>)>,
     pub(super) outboxes: Outboxes,
     /// The members whose lines wait for somebody's outbox or for the transcript, in the order in which they resume.
     pub(super) held: VecDeque<Id>,
@@ -85,7 +85,7 @@ impl Hub {
             last_id: OPERATOR.0,
             names: HashMap::new(),
             last_user: 0,
-            rooms: HashMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
+            rooms: BTreeMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
             summarizing: BTreeSet::new(),
             outboxes: Outboxes::new(settings.outbox, settings.stall),
             held: VecDeque::new(),
@@ -152,8 +152,7 @@ impl Hub {
         if self.outboxes.may_resume || !self.outboxes.to_write.is_empty() || !self.actions.is_empty() {
             return Some(self.now);
         }
-        let summarizing = self.summarizing.iter().filter_map(|room| self.rooms.get(room));
-        let summary = summarizing.filter_map(|room| room.announcements.summary_at()).min();
+        let summary = self.summarizing.first().map(|(due, _)| *due);
         let timer = self.timers.first().map(|(due, _)| *due);
         timer.into_iter().chain(self.outboxes.check_at).chain(summary).min()
     }
@@ -221,11 +220,9 @@ impl Hub {
     fn add_member(&mut self, id: Id, name: Name, peer: Option<SocketAddr>, now: Instant) {
         let lobby: Arc<str> = LOBBY.into();
         self.names.insert(Arc::clone(name.key()), id);
-        if let Some(lobby) = self.rooms.get_mut(&lobby) {
-            lobby.members.insert(id);
-        }
+        let seat = self.rooms.get_mut(&lobby).map_or(0, |lobby| lobby.enter(id));
         let inbox = Inbox::new(self.settings.max_line);
-        self.members.insert(id, Member::new(name, peer, lobby, inbox, now));
+        self.members.insert(id, Member::new(name, peer, lobby, seat, inbox, now));
     }
 
     fn handle_read(&mut self, id: Id, buffer: Buffer, now: Moment) {
