@@ -305,6 +305,12 @@ impl Program {
         self.memory("VmHWM:")
     }
 
+    /// From now on, its maximum resident memory counts anew.
+    #[cfg(target_os = "linux")]
+    pub fn forget_peak_memory(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.id()), "5").unwrap();
+    }
+
     /// Its resident memory now, in bytes.
     #[cfg(target_os = "linux")]
     pub fn resident_memory(&self) -> usize {

@@ -266,12 +266,18 @@ pub fn check_stamp(line: &[u8]) {
 /// Connects from this address of this machine, with this size of receive buffer if there is one.
 #[cfg(target_os = "linux")]
 pub fn call_from(from: [u8; 4], port: u16, receive_buffer: Option<usize>) -> TcpStream {
+    try_call_from(from, port, receive_buffer).unwrap()
+}
+
+/// The same, if that is possible.
+#[cfg(target_os = "linux")]
+pub fn try_call_from(from: [u8; 4], port: u16, receive_buffer: Option<usize>) -> std::io::Result<TcpStream> {
     use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
     if let Some(bytes) = receive_buffer {
-        sockopt::set_socket_recv_buffer_size(&socket, bytes).unwrap();
+        sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
     }
-    bind(&socket, &SocketAddr::from((from, 0))).unwrap();
-    connect(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
-    TcpStream::from(socket)
+    bind(&socket, &SocketAddr::from((from, 0)))?;
+    connect(&socket, &SocketAddr::from(([127, 0, 0, 1], port)))?;
+    Ok(TcpStream::from(socket))
 }

@@ -73,7 +73,7 @@ fn somebody_ignored_is_not_heard_until_they_are_ignored_again() {
     bob.says("/msg alice can you hear me?");
     bob.has_heard(&["* hub: alice ignores you"]);
     carol.says("no");
-    carol.has_heard(&["<bob> can you hear me?", "* bob waves"]);
+    carol.has_heard(&["<bob> can you hear me?", "* <bob> waves"]);
     alice.has_heard(&["<carol> no"]);
     bob.has_heard(&["<carol> no"]);
     alice.says("/ignore BOB");

@@ -88,7 +88,7 @@ fn the_history_has_the_last_messages_without_announcements() {
     alice.hears_next("<@operator> from the operator");
     alice.leaves();
     let (_, history) = greeting_and_history(port);
-    assert_eq!(history, ["<bob> one", "* bob waves", "<bob> /help", "<@operator> from the operator"]);
+    assert_eq!(history, ["<bob> one", "* <bob> waves", "<bob> /help", "<@operator> from the operator"]);
 }
 
 #[test]

@@ -2,6 +2,6 @@
 //! `cargo test --release --test hub_threads -- --ignored load:: --test-threads 1 --nocapture`.
 
 mod churn;
-mod crowd;
+pub mod crowd;
 mod many;
 mod stalled;

@@ -20,7 +20,7 @@ fn a_name_has_letters_of_any_script_digits_underscores_and_hyphens() {
     let mut bob = Client::joins_as(port, "bob");
     alice.catches_up();
     // No more than are announced one by one.
-    for name in ["a", "Bob_2-b", "-", "Jürgen", "Ольга", "小明"] {
+    for name in ["a", "Bob_2-b", "-", "कृष्ण", "Ольга", "田中さくら"] {
         let before = bob.name.clone();
         bob = bob.calls_themselves(name);
         alice.hears_next(&format!("* {before} is now {name}"));
@@ -130,6 +130,24 @@ fn a_name_is_taken_in_every_spelling() {
         }
     }
     bob.catches_up();
+}
+
+#[test]
+fn a_name_that_may_be_mistaken_for_another_is_refused_with_the_reason() {
+    let (_hub, [mut bob, mut other]) = hub_with(&[], ["bob", "other"]);
+    let reasons = [
+        ("b0b", "looks like bob, which is taken"),
+        ("ВОВ", "looks like bob, which is taken"),
+        ("b\u{43e}b", "mixes letters of different scripts"),
+        ("hub\u{903}", "mixes letters of different scripts"),
+        ("γου", "looks like you, which is reserved"),
+        ("OPERAT0R", "looks like operator, which is reserved"),
+    ];
+    for (name, reason) in reasons {
+        assert_eq!(asks_for(&mut other, name), format!("the name {name} {reason}"));
+    }
+    bob.catches_up();
+    other.is_answered("/join l0bby", "no such room: the name l0bby looks like lobby, which exists");
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn the_operator_is_a_member_who_sees_the_chat_and_is_heard() {
     hub.types("hello\r\n/me waves\n//who\n\n");
     for client in [&mut bob, &mut alice] {
         client.hears_next("<@operator> hello");
-        client.hears_next("* @operator waves");
+        client.hears_next("* <@operator> waves");
         client.hears_next("<@operator> /who");
         client.hears_next("<@operator> ");
     }

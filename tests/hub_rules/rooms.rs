@@ -65,7 +65,7 @@ fn a_private_message_and_leaving_come_after_the_new_name_too() {
         "* x3 is now x5",
         "[x5 -> you] psst",
         "* x5 is now y",
-        "* y waves",
+        "* <y> waves",
         "* y is now z",
         "* z left for tea",
     ];
@@ -160,7 +160,7 @@ fn somebody_whose_joining_was_counted_is_announced_before_the_first_line() {
     // The one who was counted.
     let last = world.clients[world.clients.len() - 1];
     let heard = world.heard(bob, |world| world.says(last, b"hello\n/me waves\n"));
-    assert_eq!(heard, ["* user13 is one of those who joined", "<user13> hello", "* user13 waves"]);
+    assert_eq!(heard, ["* user13 is one of those who joined", "<user13> hello", "* <user13> waves"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::announcements::{Announcement, Summary, Untold};
 use super::format::hub_lines;
 use super::id::Id;
 use super::name::Name;
-use super::post::Post;
+use super::post::Kind;
 use super::state::Hub;
 use crate::rules::moment::Moment;
 use crate::rules::wire::STAMP_LEN;
@@ -21,8 +21,7 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&member.room) else { return };
         if room.announcements.try_single(what, now.instant) {
             self.introduce(id, now);
-            let post = Post::of_hub(self.announcement(text, now));
-            return self.post_to_others(id, &post, now.instant);
+            return self.post_announcements(id, self.announcement(text, now), now);
         }
         let due = room.announcements.leave_for_summary(id, what, now.instant);
         self.summarizing.insert((due, Arc::clone(&member.room)));
@@ -66,7 +65,7 @@ impl Hub {
         let texts = joined.iter().chain(&renamed);
         let lines: Vec<u8> = texts.flat_map(|text| self.announcement(text, now)).collect();
         if !lines.is_empty() {
-            self.post_to_others(id, &Post::of_hub(lines), now.instant);
+            self.post_announcements(id, lines, now);
         }
     }
 
@@ -97,9 +96,19 @@ impl Hub {
             if lines.is_empty() {
                 continue;
             }
-            let post = Post::of_hub(lines);
-            members.into_iter().for_each(|id| self.post(id, &post, now.instant));
+            self.count(lines.len(), members.len());
+            let post = self.outboxes.memory.post(Kind::Said, None, lines, 0);
+            for id in members {
+                if let Some(member) = self.members.get_mut(&id) {
+                    self.outboxes.post(member, id, &post, now.instant);
+                }
+            }
         }
+    }
+
+    fn post_announcements(&mut self, id: Id, lines: Vec<u8>, now: Moment) {
+        let post = self.outboxes.memory.post(Kind::Said, None, lines, 0);
+        self.post_to_others(id, &post, now.instant);
     }
 
     fn announcement(&self, text: &str, now: Moment) -> Vec<u8> {

@@ -5,8 +5,8 @@ use super::announcements::Announcement;
 use super::format::finish_line;
 use super::id::{Id, OPERATOR};
 use super::member::Member;
-use super::name::{MAX_NAME, Name, OPERATORS_NAME};
-use super::post::Post;
+use super::name::{self, MAX_NAME, Name, OPERATORS_NAME};
+use super::post::Kind;
 use super::room::{LOBBY, Room};
 use super::state::Hub;
 use crate::rules::moment::Moment;
@@ -28,8 +28,8 @@ impl Hub {
     pub(super) fn find(&self, name: &str) -> Option<Id> {
         let operator = name.strip_prefix('@');
         // Folding the case of more would cost time for nothing.
-        let name = operator.unwrap_or(name).chars().take(MAX_NAME + 1).collect();
-        let id = self.names.get(Name::of(name).key()).copied();
+        let name: String = operator.unwrap_or(name).chars().take(MAX_NAME + 1).collect();
+        let id = self.names.get(&*name::key(&name)).copied();
         id.filter(|id| operator.is_none() || *id == OPERATOR)
     }
 
@@ -48,7 +48,7 @@ impl Hub {
         lines.extend_from_slice(format!("[{} -> you] ", sender.name.shown()).as_bytes());
         finish_line(&mut lines, 0, text, self.settings.max_line);
         self.introduce(from, now);
-        self.post(to, &Post::of_hub(lines), now.instant);
+        self.post(to, Kind::Private(from), lines, now.instant);
         if let Some(receiver) = self.members.get_mut(&to) {
             receiver.reply_to = Some(from);
         }
@@ -65,12 +65,20 @@ impl Hub {
             Ok(name) => name,
             Err(error) => return self.reply(id, &error.to_string(), now),
         };
-        if self.names.get(name.key()).is_some_and(|other| *other != id) {
-            return self.reply(id, &format!("the name {} is taken", name.shown()), now);
+        let other = self.looks.like(&name).find(|other| **other != id);
+        if let Some(other) = other.and_then(|other| self.members.get(other)) {
+            let taken = match self.names.contains_key(name.key()) {
+                true => format!("the name {} is taken", name.shown()),
+                false => {
+                    format!("the name {} looks like {}, which is taken", name.shown(), other.name.shown())
+                }
+            };
+            return self.reply(id, &taken, now);
         }
         let Some(member) = self.members.get_mut(&id) else { return };
         let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));
         self.names.insert(Arc::clone(name.key()), id);
+        self.looks.insert(&name, id);
         self.reply(id, &format!("you are now {new}"), now);
         if *old.shown() != new {
             self.record(id, |new, _| What::Renamed { old: Arc::clone(old.shown()), new });
@@ -78,20 +86,23 @@ impl Hub {
         }
     }
 
-    /// Makes a name free that a member had, unless the member or the room still uses another spelling of it.
+    /// Makes a name free that a member had.
     pub(super) fn release_name(&mut self, id: Id, name: &Name) {
         let Some(member) = self.members.get(&id) else { return };
-        let mut own = [&member.name].into_iter().chain(&member.untold.known_as);
-        if own.all(|own| own.key() != name.key()) {
-            self.names.remove(name.key());
+        self.names.remove(name.key());
+        self.looks.remove(name);
+        // Another spelling of it may still be the present name, or the one by which the room knows the member.
+        for own in [&member.name].into_iter().chain(&member.untold.known_as) {
+            self.names.insert(Arc::clone(own.key()), id);
+            self.looks.insert(own, id);
         }
     }
 
     /// `/who`.
     pub(super) fn reply_who(&mut self, id: Id, now: Moment) {
-        let Some(room) = self.members.get(&id).and_then(|member| self.rooms.get(&member.room)) else {
-            return;
-        };
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let Some(room) = self.rooms.get(&member.room) else { return };
+        member.lists.spend(now.instant);
         let line = self.list_members(room, &format!("in {}", room.name.shown()), id, LISTED);
         self.reply(id, &line, now);
     }
@@ -110,6 +121,8 @@ impl Hub {
 
     /// `/rooms`.
     pub(super) fn reply_rooms(&mut self, id: Id, now: Moment) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.lists.spend(now.instant);
         let (count, s) = (self.rooms.len(), if self.rooms.len() == 1 { "" } else { "s" });
         let rooms = self.rooms.values().map(|room| format!("{} ({})", room.name.shown(), room.members.len()));
         self.reply(id, &format!("{count} room{s}: {}", list(rooms, LISTED, count)), now);
@@ -125,7 +138,7 @@ impl Hub {
         let who = self.list_members(room, "here", id, WELCOME_LISTED);
         self.reply(id, &welcome, now);
         self.reply(id, &who, now);
-        self.post(id, &Post::of_hub(history), now.instant);
+        self.post(id, Kind::Answer, history, now.instant);
     }
 
     /// `/join`.
@@ -138,17 +151,25 @@ impl Hub {
         if member.room == *name.key() {
             return self.reply(id, &format!("you are already in {room}"), now);
         }
+        let other = self.room_looks.like(&name).next().filter(|_| !self.rooms.contains_key(name.key()));
+        if let Some(other) = other {
+            let line = format!("no such room: the name {} looks like {other}, which exists", name.shown());
+            return self.reply(id, &line, now);
+        }
         let shown = Arc::clone(member.name.shown());
         self.announce(id, Announcement::Left, &format!("{shown} left for {}", name.shown()), now);
         self.record(id, |name, room| What::Left { name, room, why: "changed rooms".into() });
         self.leave_room(id);
         let key = Arc::clone(name.key());
-        let room =
-            self.rooms.entry(Arc::clone(&key)).or_insert_with(|| Room::new(name, self.settings.history));
+        let room = self.rooms.entry(Arc::clone(&key)).or_insert_with(|| {
+            self.room_looks.insert(&name, Arc::clone(name.shown()));
+            Room::new(name, self.settings.history)
+        });
         let seat = room.enter(id);
         if let Some(member) = self.members.get_mut(&id) {
             member.seat = seat;
-            self.outboxes.change_room(member, id, key);
+            member.moves.spend(now.instant);
+            self.outboxes.change_room(member, id, key, now.instant);
         }
         self.welcome(id, now);
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
@@ -162,6 +183,7 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&member.room) else { return };
         room.members.remove(&member.seat);
         if room.members.is_empty() && &*member.room != LOBBY {
+            self.room_looks.remove(&room.name);
             self.rooms.remove(&member.room);
         }
     }

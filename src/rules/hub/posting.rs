@@ -3,7 +3,7 @@
 use super::event::Action;
 use super::format::{finish_line, hub_lines};
 use super::id::Id;
-use super::post::Post;
+use super::post::{Kind, Post};
 use super::state::Hub;
 use crate::rules::moment::Moment;
 use crate::rules::record::What;
@@ -24,7 +24,8 @@ impl Form {
     fn around_name(self) -> [&'static str; 2] {
         match self {
             Self::Text => ["<", "> "],
-            Self::Emote => ["* ", " "],
+            // Announcements begin with `* ` and a name. Only what somebody says has the angle brackets.
+            Self::Emote => ["* <", "> "],
         }
     }
 }
@@ -51,7 +52,7 @@ impl Hub {
         let Some(member) = self.members.get(&id) else { return };
         let [before, after] = form.around_name();
         let prefix = STAMP_LEN + before.len() + member.name.shown().len() + after.len();
-        let post = Arc::new(Post { author: Some(id), lines, prefix });
+        let post = self.outboxes.memory.post(Kind::Said, Some(id), lines, prefix);
         if let Some(room) = self.rooms.get_mut(&member.room) {
             room.history.add(&post);
         }
@@ -65,6 +66,8 @@ impl Hub {
         let Some(room) = self.members.get(&id).and_then(|member| self.rooms.get(&member.room)) else {
             return;
         };
+        let receivers = room.members.len();
+        self.outboxes.speaks(&self.members, id, post.lines.len(), now);
         for to in room.members.values().filter(|to| **to != id) {
             if let Some(member) = self.members.get_mut(to)
                 && post.author.is_none_or(|author| !member.ignored.contains(&author))
@@ -72,22 +75,34 @@ impl Hub {
                 self.outboxes.post(member, *to, post, now);
             }
         }
+        self.count(post.lines.len(), receivers);
     }
 
     /// Posts to one member.
-    pub(super) fn post(&mut self, to: Id, post: &Arc<Post>, now: Instant) {
+    pub(super) fn post(&mut self, to: Id, kind: Kind, lines: Vec<u8>, now: Instant) {
+        self.count(lines.len(), 1);
         let Some(member) = self.members.get_mut(&to) else { return };
-        self.outboxes.post(member, to, post, now);
+        self.outboxes.post(member, to, &self.outboxes.memory.post(kind, None, lines, 0), now);
     }
 
     /// Sends a line of the hub to one member.
     pub(super) fn reply(&mut self, to: Id, text: &str, now: Moment) {
         let lines = hub_lines(&now.stamp, "* hub: ", text, self.settings.max_line);
-        self.post(to, &Post::of_hub(lines), now.instant);
+        self.post(to, Kind::Answer, lines, now.instant);
     }
 
     pub(super) fn reply_no_such_name(&mut self, to: Id, name: &str, now: Moment) {
         self.reply(to, &format!("nobody here is called {name}"), now);
+    }
+
+    /// Tells the others in a room for whom they wait.
+    pub(super) fn tell_who_is_slow(&mut self, id: Id, now: Moment) {
+        self.introduce(id, now);
+        let Some(name) = self.members.get(&id).map(|member| member.name.shown()) else { return };
+        let text = format!("the room waits for {name}, who reads slowly");
+        let lines = hub_lines(&now.stamp, "* hub: ", &text, self.settings.max_line);
+        let post = self.outboxes.memory.post(Kind::Said, None, lines, 0);
+        self.post_to_others(id, &post, now.instant);
     }
 
     /// Records something that a member did, if there is a transcript.
@@ -95,6 +110,7 @@ impl Hub {
         let Some(member) = self.members.get(&id).filter(|_| self.settings.transcribed) else { return };
         let Some(room) = self.rooms.get(&member.room) else { return };
         let what = what(Arc::clone(member.name.shown()), Arc::clone(room.name.shown()));
+        self.unrecorded += what.size();
         self.actions.push_back(Action::Record { peer: member.peer, what });
     }
 }

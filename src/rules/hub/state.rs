@@ -6,15 +6,17 @@ use super::event::{Action, Event};
 use super::format::hub_lines;
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
-use super::member::Member;
+use super::looks::Looks;
+use super::member::{Member, Members};
 use super::name::{Name, OPERATORS_NAME};
 use super::outbox::Outbox;
-use super::outboxes::Outboxes;
-use super::post::Post;
+use super::outboxes::{Measure, Outboxes};
+use super::post::Kind;
 use super::refusal::Refusal;
 use super::room::{LOBBY, Room};
 use super::settings::Settings;
 use super::trim::Trim;
+use super::turns::{Turn, Turns};
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::buffer::Buffer;
 use crate::rules::errors;
@@ -32,6 +34,9 @@ use std::time::Instant;
 /// How many bytes the operator's screen gets at a time.
 const SCREEN_BYTES: usize = 64 * 1024;
 
+/// About how many bytes the design gets to record at once. After that the transcript is asked whether it is behind.
+const MAX_UNRECORDED: usize = 256 * 1024;
+
 /// The rules of a chat with many members.
 ///
 /// A design passes everything that happens to [`handle`](Self::handle). When a batch of events has been handled it calls
@@ -45,21 +50,29 @@ const SCREEN_BYTES: usize = 64 * 1024;
 pub struct Hub {
     pub(super) settings: Settings,
     pub(super) admission: Admission,
-    pub(super) members: HashMap<Id, Member>,
+    pub(super) members: Members,
     last_id: usize,
     /// The members by the keys of their names.
     pub(super) names: HashMap<Arc<str>, Id>,
+    pub(super) looks: Looks<Id>,
     last_user: u64,
     /// By the keys of their names.
     pub(super) rooms: BTreeMap<Arc<str>, Room>,
+    /// With the names as they are shown.
+    pub(super) room_looks: Looks<Arc<str>>,
     /// When rooms get a summary of announcements.
     pub(super) summarizing: BTreeSet<(Instant, Arc<str>)>,
     pub(super) outboxes: Outboxes,
-    /// The members whose lines wait for somebody's outbox or for the transcript, in the order in which they resume.
-    pub(super) held: VecDeque<Id>,
+    pub(super) turns: Turns,
+    /// The present one.
+    pub(super) turn: Turn,
+    /// How many bytes the present call has put into outboxes.
+    pub(super) deliveries: usize,
     pub(super) timers: BTreeSet<(Instant, Id)>,
-    /// The transcript is behind: nobody's text is executed.
-    pub(super) is_paused: bool,
+    transcript_is_behind: bool,
+    /// About how many bytes the design has to record.
+    pub(super) unrecorded: usize,
+    pub(super) waiting_for_transcript: Vec<Id>,
     /// The hub is ending, and how.
     pub(super) ending: Option<Exit>,
     pub(super) trim: Trim,
@@ -79,18 +92,26 @@ impl Hub {
     #[must_use]
     pub fn new(settings: Settings, now: Instant) -> Self {
         let lobby = Name::of(LOBBY.to_owned());
+        let mut room_looks = Looks::default();
+        room_looks.insert(&lobby, Arc::clone(lobby.shown()));
         let mut hub = Self {
             admission: Admission::new(settings.admission.clone()),
             members: HashMap::new(),
             last_id: OPERATOR.0,
             names: HashMap::new(),
+            looks: Looks::default(),
             last_user: 0,
             rooms: BTreeMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
+            room_looks,
             summarizing: BTreeSet::new(),
             outboxes: Outboxes::new(settings.outbox, settings.stall),
-            held: VecDeque::new(),
+            turns: Turns::default(),
+            turn: Turn::default(),
+            deliveries: 0,
             timers: BTreeSet::new(),
-            is_paused: false,
+            transcript_is_behind: false,
+            unrecorded: 0,
+            waiting_for_transcript: Vec::new(),
             ending: None,
             trim: Trim::default(),
             actions: VecDeque::new(),
@@ -111,7 +132,7 @@ impl Hub {
         if self.ending.is_some() {
             return Err(Refusal::Ending);
         }
-        if self.is_paused {
+        if self.is_paused() {
             return Err(Refusal::Transcript);
         }
         self.admission.admit(peer.ip(), self.members.len())?;
@@ -130,16 +151,19 @@ impl Hub {
             Event::WriteFailed(id, error) => self.handle_write_failed(id, error, now.instant),
             Event::Signal(signal) => self.handle_signal(signal, now.instant),
             Event::ScreenFailed(error) => self.handle_screen_failed(error, now.instant),
-            Event::TranscriptBehind(is_behind) => {
-                self.outboxes.may_resume |= self.is_paused && !is_behind;
-                self.is_paused = is_behind;
-            }
+            Event::TranscriptBehind(is_behind) => self.transcript_is_behind = is_behind,
         }
     }
 
     /// The next thing to do: first everything there is to write, then the other actions in the order in which they came up.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let Some(id) = self.outboxes.to_write.pop_front() else { return self.actions.pop_front() };
+        let Some(id) = self.outboxes.to_write.pop_front() else {
+            let action = self.actions.pop_front();
+            if let Some(Action::Record { what, .. }) = &action {
+                self.unrecorded -= what.size();
+            }
+            return action;
+        };
         if let Some(member) = self.members.get_mut(&id) {
             member.write_is_queued = false;
         }
@@ -149,7 +173,10 @@ impl Hub {
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before. It changes with each event and action.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.outboxes.may_resume || !self.outboxes.to_write.is_empty() || !self.actions.is_empty() {
+        let is_resuming =
+            !self.outboxes.resumed.is_empty() || !self.waiting_for_transcript.is_empty() && !self.is_paused();
+        let has_actions = !self.outboxes.to_write.is_empty() || !self.actions.is_empty();
+        if is_resuming || has_actions || !self.turns.is_empty() {
             return Some(self.now);
         }
         let summary = self.summarizing.first().map(|(due, _)| *due);
@@ -157,8 +184,8 @@ impl Hub {
         timer.into_iter().chain(self.outboxes.check_at).chain(summary).min()
     }
 
-    /// Does what is due, and lets members resume that waited for an outbox or for the transcript. Call it after each batch of
-    /// events, too.
+    /// Does what is due, and executes what members have sent, each in its turn. Call it after each batch of events, too. What
+    /// does not fit into one call is left to the next one, so that new events do not wait long.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.now = now.instant;
         while let Some((_, id)) = self.timers.first().copied().filter(|(due, _)| *due <= now.instant) {
@@ -167,15 +194,18 @@ impl Hub {
                 member.timer = None;
                 match member.leaving {
                     Some(_) => self.continue_leaving(id, now.instant),
-                    None => self.process(id, now),
+                    None => self.give_turn(id, now.instant),
                 }
             }
         }
-        for id in self.outboxes.stalled(&self.members, now.instant) {
-            self.handle_stalled(id, now);
+        for (id, measure) in self.outboxes.measures(&mut self.members, now.instant) {
+            match measure {
+                Measure::TellRoom => self.tell_who_is_slow(id, now),
+                Measure::Disconnect => self.handle_stalled(id, now),
+            }
         }
         self.announce_summaries(now);
-        self.resume_held(now);
+        self.take_turns(now);
     }
 
     /// The outbox of a member, from which the design writes.
@@ -200,7 +230,7 @@ impl Hub {
         let name = loop {
             self.last_user += 1;
             let name = Name::of(format!("user{}", self.last_user));
-            if !self.names.contains_key(name.key()) {
+            if self.looks.like(&name).next().is_none() {
                 break name;
             }
         };
@@ -210,8 +240,7 @@ impl Hub {
         self.trim.joined(self.members.len());
         let motd = self.settings.motd.iter();
         let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
-        let motd = Post::of_hub(motd.collect());
-        self.post(id, &motd, now.instant);
+        self.post(id, Kind::Answer, motd.collect(), now.instant);
         self.welcome(id, now);
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
         self.record(id, |name, room| What::Joined { name, room });
@@ -220,6 +249,7 @@ impl Hub {
     fn add_member(&mut self, id: Id, name: Name, peer: Option<SocketAddr>, now: Instant) {
         let lobby: Arc<str> = LOBBY.into();
         self.names.insert(Arc::clone(name.key()), id);
+        self.looks.insert(&name, id);
         let seat = self.rooms.get_mut(&lobby).map_or(0, |lobby| lobby.enter(id));
         let inbox = Inbox::new(self.settings.max_line);
         self.members.insert(id, Member::new(name, peer, lobby, seat, inbox, now));
@@ -228,10 +258,9 @@ impl Hub {
     fn handle_read(&mut self, id: Id, buffer: Buffer, now: Moment) {
         let is_wanted = |member: &&mut Member| member.leaving.is_none() && member.inbox.ended.is_none();
         let Some(member) = self.members.get_mut(&id).filter(is_wanted) else { return };
-        let was_waiting = member.inbox.is_waiting();
         member.inbox.buffers.push_back((buffer, now.instant));
-        if !was_waiting || id == OPERATOR {
-            self.process(id, now);
+        if member.inbox.backlog.wait.is_none() || id == OPERATOR {
+            self.give_turn(id, now.instant);
         }
     }
 
@@ -240,8 +269,8 @@ impl Hub {
         member.inbox.ended = Some(result);
         if member.leaving.is_some() {
             self.continue_leaving(id, now.instant);
-        } else if !member.inbox.is_waiting() {
-            self.process(id, now);
+        } else if member.inbox.backlog.wait.is_none() {
+            self.give_turn(id, now.instant);
         }
     }
 
@@ -258,8 +287,10 @@ impl Hub {
 
     fn handle_write_failed(&mut self, id: Id, error: io::Error, now: Instant) {
         let Some(member) = self.members.get_mut(&id) else { return };
-        self.outboxes.unblock(member, id);
         member.outbox.close();
+        self.outboxes.resume_senders(member, id, now);
+        self.outboxes.unblock(member, id, now);
+        self.outboxes.resumed.push(id);
         member.write_error.get_or_insert(error);
         if member.leaving.is_some() {
             self.continue_leaving(id, now);
@@ -270,7 +301,7 @@ impl Hub {
     fn handle_signal(&mut self, signal: Signal, now: Instant) {
         match self.ending.replace(Exit::Signal(signal)) {
             None => self.say_goodbye_to_all(now),
-            Some(_) => self.disconnect_all(),
+            Some(_) => self.disconnect_all(now),
         }
     }
 
@@ -290,15 +321,8 @@ impl Hub {
         }
     }
 
-    fn resume_held(&mut self, now: Moment) {
-        if !std::mem::take(&mut self.outboxes.may_resume) {
-            return;
-        }
-        for id in std::mem::take(&mut self.held) {
-            if let Some(member) = self.members.get_mut(&id) {
-                member.inbox.backlog.is_held = false;
-                self.process(id, now);
-            }
-        }
+    /// Whether the transcript is behind, so that nobody's lines are executed.
+    pub(super) fn is_paused(&self) -> bool {
+        self.transcript_is_behind || self.unrecorded >= MAX_UNRECORDED
     }
 }

@@ -1,0 +1,386 @@
+//! Attacks on the hub: nobody can keep two others from talking.
+//!
+//! Alice and bob each say a line every 100 ms, the operator types a command every 500 ms, and the attackers do their worst.
+//! Each attack prints a line of figures, and fails if a bar is missed. The attacks are ignored by default and last 120 s each,
+//! or as many seconds as `THREADCHAT_ATTACK_SECONDS` says:
+//!
+//! ```sh
+//! THREADCHAT_ATTACK_SECONDS=20 cargo test --release --test hub_threads --test hub_select -- --ignored attack:: --nocapture
+//! ```
+//!
+//! A word after `attack::` selects some of them by name.
+
+mod attacker;
+mod talk;
+
+use super::*;
+use crate::hub::load::crowd::may_have_many_descriptors;
+use attacker::{ATTACKER, Attacker, Stage};
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+use talk::Talk;
+
+/// The default of `--stall`.
+const STALL: Duration = Duration::from_secs(5);
+
+/// How late a line may be, and the answer to a command of the operator.
+const LATE: Duration = Duration::from_secs(1);
+
+/// How much memory an attack may take, in bytes, in addition to what the same connections take when they are quiet.
+const MEMORY: usize = 64 << 20;
+
+/// How many lines a second the hub may write to standard error.
+const ERRORS: usize = 4;
+
+/// A second address of this machine. Alice and bob call from the first.
+const ELSEWHERE: [u8; 4] = [127, 0, 0, 2];
+
+/// Attacks take the whole machine, so there is one at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Who attacks, and what is special about the hub.
+struct Attack<'a> {
+    options: &'a [&'a str],
+    /// A shell command to run before the hub starts.
+    before: &'a str,
+    attackers: &'a [Attacker],
+    /// What else happens meanwhile, each in a thread of its own.
+    also: &'a [fn(&Stage)],
+    /// What alice says once a second, in addition to her lines.
+    alice_also: &'a str,
+    /// How much memory the hub may take in all, given what it takes without the attack.
+    memory: fn(usize) -> usize,
+}
+
+const ATTACK: Attack<'static> = Attack {
+    options: &[],
+    before: "true",
+    attackers: &[],
+    also: &[],
+    alice_also: "",
+    memory: |idle| idle + MEMORY,
+};
+
+impl Attack<'_> {
+    fn is_withstood(&self, name: &str) {
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        may_have_many_descriptors();
+        // The screen may show much, so it is not captured.
+        let (screen, to_screen) = std::io::pipe().unwrap();
+        let mut command = threadchat_after(self.before, &[&["hub", "0"], self.options].concat());
+        command.stdin(Stdio::piped()).stdout(to_screen).stderr(Stdio::piped());
+        let (mut hub, port) = Program::spawn(command).with_port();
+        let [alice, bob] = ["alice", "bob"].map(|name| Client::joins_as(port, name));
+        let parties: Vec<_> = self.attackers.iter().map(|attacker| attacker.prepares(port)).collect();
+
+        let idle = hub.resident_memory();
+        hub.forget_peak_memory();
+        let stage = Stage::begins(port, seconds());
+        let talks = [
+            Talk::new(&stage, Duration::from_millis(100), "] <alice> line "),
+            Talk::new(&stage, Duration::from_millis(100), "] <bob> line "),
+            Talk::new(&stage, Duration::from_millis(500), "nobody here is called nobody"),
+        ];
+        let [from_alice, from_bob, from_operator] = &talks;
+        let missing = AtomicUsize::new(talks.iter().map(Talk::lines).sum());
+        // The end of its input would end the hub.
+        let mut keyboard = hub.stdin.take().unwrap();
+        let [mut alices, bobs, commands] = thread::scope(|scope| {
+            for party in parties {
+                scope.spawn(|| party.attacks(&stage));
+            }
+            for also in self.also {
+                scope.spawn(|| also(&stage));
+            }
+            scope.spawn(|| {
+                from_alice.says(alice.voice(), |n| match n % 10 {
+                    0 if !self.alice_also.is_empty() => format!("{}\nline {n}\n", self.alice_also),
+                    _ => format!("line {n}\n"),
+                });
+            });
+            scope.spawn(|| from_bob.says(bob.voice(), |n| format!("line {n}\n")));
+            scope.spawn(|| from_operator.says(&mut keyboard, |n| format!("/kick nobody{n}\n")));
+            let heard = [
+                scope.spawn(|| from_alice.is_heard(bob.voice(), &missing)),
+                scope.spawn(|| from_bob.is_heard(alice.voice(), &missing)),
+                scope.spawn(|| from_operator.is_heard(screen, &missing)),
+            ];
+            heard.map(|heard| heard.join().unwrap())
+        });
+
+        alices.extend(bobs);
+        alices.sort();
+        let percentile = |percent| alices.get(alices.len() * percent / 100).copied().unwrap_or(Duration::MAX);
+        let (median, late, latest) =
+            (percentile(50), percentile(99), alices.last().copied().unwrap_or(Duration::MAX));
+        let lost = from_alice.lines() + from_bob.lines() - alices.len();
+        let command = commands.iter().max().copied().unwrap_or(Duration::MAX);
+        let unanswered = from_operator.lines() - commands.len();
+        let is_running = hub.is_running();
+        let memory = if is_running { hub.peak_memory() } else { 0 };
+        let errors = hub.err.text().lines().count();
+        eprintln!(
+            "{:7} {name}: p50 {} p99 {} max {} lost {lost} | {:+.1} MiB over {:.1} | operator {} unanswered {unanswered} | \
+             {} MB sent, {} connections ended, {errors} lines of errors",
+            crate::DESIGN,
+            milliseconds(median),
+            milliseconds(late),
+            milliseconds(latest),
+            mebibytes(memory) - mebibytes(idle),
+            mebibytes(idle),
+            milliseconds(command),
+            stage.sent() / 1_000_000,
+            stage.ended(),
+        );
+        let mut missed = stage.complaints();
+        for (is_met, bar) in [
+            (is_running, "the hub runs on"),
+            (lost == 0, "no line is lost"),
+            (late <= LATE, "99 of 100 lines are heard within 1 s"),
+            (latest <= STALL + LATE, "no line is later than 6 s"),
+            (unanswered == 0 && command <= LATE, "the operator's commands act within 1 s"),
+            (memory <= (self.memory)(idle), "memory is bounded"),
+            (errors <= ERRORS * (10 + seconds().as_secs() as usize), "standard error is not flooded"),
+        ] {
+            missed.extend((!is_met).then(|| bar.to_owned()));
+        }
+        assert!(missed.is_empty(), "{name}: missed: {missed:#?}");
+    }
+}
+
+fn milliseconds(duration: Duration) -> String {
+    if duration == Duration::MAX { "never".to_owned() } else { format!("{} ms", duration.as_millis()) }
+}
+
+fn mebibytes(bytes: usize) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// How long each attack lasts.
+fn seconds() -> Duration {
+    let seconds = std::env::var("THREADCHAT_ATTACK_SECONDS").map_or(120, |seconds| seconds.parse().unwrap());
+    Duration::from_secs(seconds)
+}
+
+/// Says lines of 1000 bytes as fast as they are accepted, and reads everything.
+const FLOODER: Attacker = Attacker { repeats: |_| format!("{}\n", filler(999)).repeat(60), ..ATTACKER };
+
+/// Reads nothing, and never finds out that it has been disconnected, so it comes back from time to time.
+const DEAF: Attacker =
+    Attacker { reads: 0, buffer: Some(4096), stays: Duration::from_millis(5200), ..ATTACKER };
+
+/// Reads with this many bytes per second.
+const fn reader(bytes_per_second: usize) -> Attacker {
+    Attacker { reads: bytes_per_second, ..ATTACKER }
+}
+
+/// Reads 64 KiB per second, and must never be disconnected for that.
+const STEADY: Attacker = Attacker { reads: 64 << 10, must_stay: true, ..ATTACKER };
+
+/// Asks for help as fast as possible.
+const HELP: Attacker = Attacker { repeats: |_| "/help\n".repeat(10_000), ..ATTACKER };
+
+/// In a room of its own with the longest name.
+const ALONE: Attacker =
+    Attacker { first: |n| format!("/name {}{n:04}\n/join room{n:04}\n", "m".repeat(28)), ..ATTACKER };
+
+/// Calls 180 times a second, says 88, and closes nothing that the hub does not close.
+fn never_closes(stage: &Stage) {
+    let mut sockets = VecDeque::new();
+    while !stage.is_over() {
+        if let Ok(mut socket) = try_call_from(ELSEWHERE, stage.port, None) {
+            let _ = socket.write_all(b"88\n");
+            sockets.push_back(socket);
+        }
+        sockets.drain(..sockets.len().saturating_sub(4000));
+        thread::sleep(Duration::from_secs(1) / 180);
+    }
+}
+
+/// Calls from an address that nobody else has, and expects to be welcome.
+fn another_address_gets_in(stage: &Stage) {
+    let (mut calls, mut welcomes) = (0, 0);
+    while !stage.is_over() {
+        calls += 1;
+        let socket = call_from([127, 0, 0, 9], stage.port, None);
+        socket.set_read_timeout(Some(LATE)).unwrap();
+        let (mut heard, mut bytes) = (Vec::new(), [0; 4096]);
+        while let Ok(read @ 1..) = (&socket).read(&mut bytes) {
+            heard.extend_from_slice(&bytes[..read]);
+            if String::from_utf8_lossy(&heard).contains("welcome to lobby") {
+                welcomes += 1;
+                break;
+            }
+        }
+        drop(socket);
+        thread::sleep(Duration::from_millis(250));
+    }
+    if welcomes < calls {
+        stage.complains(format!("only {welcomes} of {calls} callers from another address were welcome"));
+    }
+}
+
+/// A test for each attack.
+macro_rules! attacks {
+    ($($(#[$doc:meta])* $name:ident: $attack:expr;)*) => {$(
+        $(#[$doc])*
+        #[test]
+        #[ignore = "attack"]
+        fn $name() {
+            $attack.is_withstood(stringify!($name));
+        }
+    )*};
+}
+
+attacks! {
+    without_an_attack_nothing_is_late: ATTACK;
+
+    asking_for_help_and_reading_slowly_delays_nobody: Attack {
+        attackers: &[Attacker { reads: 60_000, ..HELP }],
+        ..ATTACK
+    };
+    asking_for_help_and_reading_nothing_delays_nobody: Attack {
+        attackers: &[Attacker { repeats: HELP.repeats, ..DEAF }],
+        ..ATTACK
+    };
+    a_flood_beside_a_reader_of_26_kb_a_second_delays_nobody: Attack {
+        attackers: &[FLOODER, reader(26_000)],
+        ..ATTACK
+    };
+    a_flood_beside_a_reader_of_48_kb_a_second_delays_nobody: Attack {
+        attackers: &[FLOODER, reader(48_000)],
+        ..ATTACK
+    };
+    a_flood_beside_a_reader_of_60_kb_a_second_delays_nobody: Attack {
+        attackers: &[FLOODER, reader(60_000)],
+        ..ATTACK
+    };
+    a_flood_from_elsewhere_beside_a_slow_reader_from_there_delays_nobody: Attack {
+        attackers: &[Attacker { from: ELSEWHERE, ..FLOODER }, Attacker { from: ELSEWHERE, ..reader(48_000) }],
+        ..ATTACK
+    };
+    a_flood_beside_a_reader_of_64_kib_a_second_delays_nobody_and_spares_the_reader: Attack {
+        attackers: &[FLOODER, STEADY],
+        ..ATTACK
+    };
+    coming_back_deaf_to_a_little_speech_delays_nobody: Attack {
+        attackers: &[
+            DEAF,
+            Attacker { repeats: |_| "\n".repeat(48_000), every: Duration::from_secs(5), ..ATTACKER },
+        ],
+        ..ATTACK
+    };
+    coming_back_deaf_to_a_little_speech_with_a_small_outbox_delays_nobody: Attack {
+        options: &["--outbox", "65536"],
+        attackers: &[
+            DEAF,
+            Attacker { repeats: |_| format!("{}\n", filler(999)).repeat(48), every: Duration::from_secs(5), ..ATTACKER },
+        ],
+        ..ATTACK
+    };
+    long_lines_at_a_low_rate_beside_a_slow_reader_delay_nobody: Attack {
+        options: &["--rate", "5"],
+        attackers: &[
+            Attacker { repeats: |_| format!("{}\n", filler(60_000)), ..ATTACKER },
+            Attacker { reads: 48_000, ..ATTACKER },
+        ],
+        ..ATTACK
+    };
+    whispering_to_somebody_who_reads_nothing_delays_nothing_else: Attack {
+        attackers: &[Attacker { first: |_| "/name deaf\n".to_owned(), repeats: HELP.repeats, ..DEAF }],
+        alice_also: "/msg deaf psst",
+        ..ATTACK
+    };
+    calling_and_never_closing_keeps_no_other_address_out: Attack {
+        options: &["--max-per-address", "2"],
+        before: "ulimit -n 300",
+        also: &[never_closes, another_address_gets_in],
+        ..ATTACK
+    };
+    /// A newline becomes a line of 60 bytes, and a longer one in the transcript.
+    newlines_in_400_rooms_take_little_memory_with_a_transcript: Attack {
+        options: &["--transcript", "/dev/null"],
+        attackers: &[Attacker {
+            count: 400,
+            repeats: |_| "\n".repeat(256 << 10),
+            every: Duration::MAX,
+            ..ALONE
+        }],
+        memory: |_| 150_000_000,
+        ..ATTACK
+    };
+    listing_three_thousand_rooms_delays_nobody: Attack {
+        attackers: &[
+            Attacker { count: 3000, from: ELSEWHERE, ..ALONE },
+            Attacker { repeats: |_| "/rooms\n".repeat(286), every: Duration::from_millis(10), ..ATTACKER },
+        ],
+        ..ATTACK
+    };
+    leaving_at_once_after_ignoring_all_others_delays_nobody: Attack {
+        attackers: &[Attacker {
+            count: 1500,
+            from: ELSEWHERE,
+            first: |n| format!("/name m{n}\n"),
+            repeats: |_| (0..1500).map(|n| format!("/ignore m{n}\n")).collect(),
+            every: Duration::MAX,
+            stays: Duration::from_secs(10),
+            ..ATTACKER
+        }],
+        ..ATTACK
+    };
+    calling_again_and_again_although_denied_delays_nobody: Attack {
+        options: &["--deny", "127.0.0.3"],
+        attackers: &[Attacker { count: 16, from: [127, 0, 0, 3], ..ATTACKER }],
+        ..ATTACK
+    };
+
+    small_lines_of_200_members_delay_nobody: Attack {
+        attackers: &[Attacker { count: 200, repeats: |_| "x\n".repeat(1000), ..ATTACKER }],
+        ..ATTACK
+    };
+    newlines_of_200_members_delay_nobody: Attack {
+        attackers: &[Attacker { count: 200, repeats: |_| "\n".repeat(64 << 10), ..ATTACKER }],
+        ..ATTACK
+    };
+    /// What they do not read takes memory.
+    two_hundred_deaf_members_who_ask_for_help_take_little_memory: Attack {
+        attackers: &[Attacker { count: 200, repeats: |_| "/help\n".repeat(1000), ..DEAF }],
+        ..ATTACK
+    };
+    two_hundred_pairs_of_a_flooder_and_a_deaf_member_take_little_memory: Attack {
+        attackers: &[
+            Attacker { count: 200, first: |n| format!("/join pair{n}\n"), ..FLOODER },
+            Attacker { count: 200, first: |n| format!("/join pair{n}\n"), ..DEAF },
+        ],
+        ..ATTACK
+    };
+    renaming_all_the_time_delays_nobody: Attack {
+        attackers: &[
+            Attacker { count: 50, repeats: |n| format!("/name a{n}\n/name b{n}\n").repeat(1000), ..ATTACKER },
+            DEAF,
+        ],
+        ..ATTACK
+    };
+    changing_rooms_all_the_time_delays_nobody: Attack {
+        attackers: &[
+            Attacker { count: 50, repeats: |_| "/join lobby\n/join tea\n".repeat(1000), ..ATTACKER },
+            DEAF,
+        ],
+        ..ATTACK
+    };
+    two_hundred_flooders_beside_a_reader_of_64_kib_a_second_delay_nobody_and_spare_the_reader: Attack {
+        attackers: &[Attacker { count: 200, ..FLOODER }, STEADY],
+        ..ATTACK
+    };
+    whispering_all_the_time_to_somebody_who_reads_nothing_delays_nobody: Attack {
+        attackers: &[
+            Attacker { first: |_| "/name deaf\n".to_owned(), ..DEAF },
+            Attacker { count: 20, repeats: |_| format!("/msg deaf {}\n", filler(999)).repeat(60), ..ATTACKER },
+        ],
+        ..ATTACK
+    };
+}
