@@ -4,6 +4,9 @@
 #![cfg(feature = "hub")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "hub_rules/rooms.rs"]
+mod rooms;
+
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -575,7 +578,7 @@ fn a_room_is_not_created_while_there_is_one_whose_name_looks_like_it() {
         let refused = format!("* hub: no such room: the name {room} looks like {exists}, which exists");
         assert_eq!(world.answer(other, &format!("/join {room}")), refused);
     }
-    assert_eq!(world.answer(other, "/join MODERN"), "* hub: 2 are here: user1, user2");
+    assert_eq!(world.answer(other, "/join MODERN"), "* hub: 2 are here: user2, user1");
     world.answer(one, "/join lobby");
     world.answer(other, "/join lobby");
     assert_eq!(world.answer(other, "/join rnodern"), "* hub: 1 is here: user2");

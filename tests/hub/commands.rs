@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn who_lists_the_members_of_the_room() {
     let (_hub, [mut bob, _alice]) = hub_with(&[], ["bob", "alice"]);
-    bob.is_answered("/who", "3 are in lobby: @operator, bob, alice");
+    bob.is_answered("/who", "3 are in lobby: alice, bob, @operator");
 }
 
 #[test]

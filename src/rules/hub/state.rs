@@ -26,7 +26,7 @@ use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
 use crate::rules::signal::Signal;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,11 +58,11 @@ pub struct Hub {
     pub(super) looks: Looks<Id>,
     last_user: u64,
     /// By the keys of their names.
-    pub(super) rooms: HashMap<Arc<str>, Room>,
+    pub(super) rooms: BTreeMap<Arc<str>, Room>,
     /// With the names as they are shown.
     pub(super) room_looks: Looks<Arc<str>>,
-    /// The rooms that will get a summary of announcements.
-    pub(super) summarizing: BTreeSet<Arc<str>>,
+    /// When rooms get a summary of announcements.
+    pub(super) summarizing: BTreeSet<(Instant, Arc<str>)>,
     pub(super) outboxes: Outboxes,
     pub(super) turns: Turns,
     /// The present one.
@@ -103,7 +103,7 @@ impl Hub {
             names: HashMap::new(),
             looks: Looks::default(),
             last_user: 0,
-            rooms: HashMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
+            rooms: BTreeMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
             room_looks,
             summarizing: BTreeSet::new(),
             outboxes: Outboxes::new(settings.outbox, settings.stall),
@@ -184,8 +184,7 @@ impl Hub {
         if is_resuming || has_actions || !self.turns.is_empty() {
             return Some(self.now);
         }
-        let summarizing = self.summarizing.iter().filter_map(|room| self.rooms.get(room));
-        let summary = summarizing.filter_map(|room| room.announcements.summary_at()).min();
+        let summary = self.summarizing.first().map(|(due, _)| *due);
         let timer = self.timers.first().map(|(due, _)| *due);
         timer.into_iter().chain(self.presences.due_at()).chain(self.outboxes.check_at).chain(summary).min()
     }
@@ -257,11 +256,9 @@ impl Hub {
         let lobby: Arc<str> = LOBBY.into();
         self.names.insert(Arc::clone(name.key()), id);
         self.looks.insert(&name, id);
-        if let Some(lobby) = self.rooms.get_mut(&lobby) {
-            lobby.members.insert(id);
-        }
+        let seat = self.rooms.get_mut(&lobby).map_or(0, |lobby| lobby.enter(id));
         let inbox = Inbox::new(self.settings.max_line);
-        self.members.insert(id, Member::new(name, peer, lobby, inbox, now));
+        self.members.insert(id, Member::new(name, peer, lobby, seat, inbox, now));
     }
 
     fn handle_read(&mut self, id: Id, buffer: Buffer, now: Moment) {
