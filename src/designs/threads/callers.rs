@@ -16,6 +16,23 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How many callers may be on their way from the listener to main. Further ones wait in the system's queue, where they cost
+/// no descriptor, until main has decided about one of these.
+const ON_THE_WAY: usize = 8;
+
+/// A caller on the way to main.
+pub(super) struct Caller {
+    pub(super) socket: TcpStream,
+    pub(super) peer: SocketAddr,
+    /// Dropped when main has decided about the caller.
+    _credit: Credit,
+}
+
+/// Allows the listener to accept one caller. Dropped, it returns to the listener.
+struct Credit {
+    home: Sender<()>,
+}
+
 /// The listener thread, and the callers who are being turned away.
 pub(super) struct Callers {
     address: SocketAddr,
@@ -102,7 +119,7 @@ impl Callers {
     /// Wakes the listener, waits for its end, and returns the callers whom it has accepted.
     fn end_listener<E: ProgramEvent>(&self, events: &Receiver<E>) -> Vec<TcpStream> {
         let caller = |event: E| match event.into_console() {
-            Some(ConsoleEvent::Called(socket, _)) => Some(socket),
+            Some(ConsoleEvent::Called(caller)) => Some(caller.socket),
             _ => None,
         };
         let mut called = Vec::new();
@@ -125,12 +142,13 @@ impl Callers {
 /// The listener: blocks until somebody calls.
 fn listen<E: ProgramEvent>(listener: &TcpListener, stop: &Receiver<Infallible>, to_main: &ToMain<E>) {
     let mut failures = AcceptFailures::default();
-    loop {
+    let credits = Credits::new(ON_THE_WAY);
+    while let Some(credit) = credits.take(stop) {
         to_main.observer.emit(|| Step::Waits(For::Caller));
         let event = match listener.accept() {
             Ok((socket, peer)) => {
                 failures.recovered();
-                Some(ConsoleEvent::Called(socket, peer))
+                Some(ConsoleEvent::Called(Caller { socket, peer, _credit: credit }))
             }
             // The caller has gone again.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
@@ -145,6 +163,40 @@ fn listen<E: ProgramEvent>(listener: &TcpListener, stop: &Receiver<Infallible>, 
         if stop.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
+    }
+}
+
+/// The credits that are not with a caller.
+struct Credits {
+    free: Receiver<()>,
+    home: Sender<()>,
+}
+
+impl Credits {
+    fn new(count: usize) -> Self {
+        let (home, free) = bounded(count);
+        let credits = Self { free, home };
+        (0..count).for_each(|_| drop(credits.lend()));
+        credits
+    }
+
+    /// Waits for a credit. `None` when the sender of `stop` has been dropped.
+    fn take(&self, stop: &Receiver<Infallible>) -> Option<Credit> {
+        select_biased! {
+            recv(stop) -> _ => None,
+            recv(self.free) -> _ => Some(self.lend()),
+        }
+    }
+
+    fn lend(&self) -> Credit {
+        Credit { home: self.home.clone() }
+    }
+}
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        // Fails only if the listener has ended.
+        let _ = self.home.try_send(());
     }
 }
 
@@ -170,5 +222,25 @@ fn turn_away(mut socket: &TcpStream, line: &[u8]) -> io::Result<()> {
         if socket.read(&mut discarded)? == 0 {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn no_more_callers_are_accepted_than_main_decides_about_and_the_end_wakes_the_listener() {
+        let credits = Credits::new(ON_THE_WAY);
+        let (running, stop) = bounded(0);
+        let mut callers: Vec<Credit> = (0..ON_THE_WAY).map(|_| credits.take(&stop).unwrap()).collect();
+        assert!(credits.free.is_empty());
+        // Main decides about one of them.
+        callers.pop();
+        callers.push(credits.take(&stop).unwrap());
+        assert!(credits.free.is_empty());
+        drop(running);
+        assert!(credits.take(&stop).is_none());
     }
 }
