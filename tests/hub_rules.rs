@@ -63,6 +63,7 @@ struct World {
     gone: HashSet<Id>,
     exit: Option<Exit>,
     recorded: Vec<(Option<SocketAddr>, What)>,
+    reported: Vec<String>,
     trims: usize,
     sent: HashMap<Id, Vec<u8>>,
     /// The readers of what they said.
@@ -80,6 +81,7 @@ impl World {
             gone: HashSet::new(),
             exit: None,
             recorded: Vec::new(),
+            reported: Vec::new(),
             trims: 0,
             sent: HashMap::new(),
             said: HashMap::new(),
@@ -147,6 +149,7 @@ impl World {
             match action {
                 Action::Disconnect(id) => drop(self.gone.insert(id)),
                 Action::Record { peer, what } => self.recorded.push((peer, what)),
+                Action::Report(notice) => self.reported.push(notice.to_string()),
                 Action::TrimMemory => self.trims += 1,
                 Action::End(exit) => self.exit = Some(exit),
                 _ => {}
@@ -494,6 +497,26 @@ fn a_second_signal_does_not_wait_for_those_who_are_still_to_read() {
     world.handle(Event::Signal(signal));
     assert_eq!(world.gone, HashSet::from([one, other]));
     assert_eq!(world.exit, Some(Exit::Signal(signal)));
+}
+
+#[test]
+fn refused_callers_are_reported_once_a_second_and_without_an_operator_once_a_minute() {
+    for (operator, seconds) in [(true, 1), (false, 60)] {
+        let admission = AdmissionPolicy { max_clients: Some(0), ..AdmissionPolicy::default() };
+        let mut world = World::new(Settings { operator, admission, ..settings() });
+        for port in 1..=3 {
+            let peer = SocketAddr::from(([127, 0, 0, 1], port));
+            let refusal = world.hub.admit(peer).unwrap_err();
+            world.handle(Event::Refused(peer, refusal));
+        }
+        assert_eq!(world.reported.len(), 1);
+        let began = world.now;
+        assert!(world.step(Duration::from_secs(100)));
+        assert_eq!(world.now - began, Duration::from_secs(seconds));
+        assert!(world.reported[1].starts_with("2 more callers were turned away"), "{:?}", world.reported);
+        // And nothing more is due.
+        assert!(!world.step(Duration::from_secs(100)));
+    }
 }
 
 #[test]

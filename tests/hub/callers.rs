@@ -1,6 +1,7 @@
 //! Who may join, and how the others are refused.
 
 use super::*;
+use std::time::{Duration, Instant};
 
 #[test]
 fn callers_over_the_limit_are_refused_until_somebody_leaves() {
@@ -94,6 +95,57 @@ fn a_mapped_ipv4_address_counts_as_the_ipv4_address() {
     let heard = Client::on(call_from([127, 0, 0, 2], port, None)).hears_88();
     assert_eq!(heard, ["* hub: this address is not allowed here"]);
     Client::joins(port);
+}
+
+/// How many callers each line of standard error reports as turned away.
+fn reported_refusals(hub: &Program) -> Vec<usize> {
+    let count = |line: &str| match line.split_once(" more callers were turned away; ") {
+        Some((count, _)) => count.parse().ok(),
+        None => line.contains(" was not admitted: ").then_some(1),
+    };
+    hub.err.text().lines().filter_map(count).collect()
+}
+
+#[test]
+fn refused_callers_are_counted_and_reported_once_a_second() {
+    let (hub, port) = hub(&["--deny", "127.0.0.1,::1"]);
+    let began = Instant::now();
+    let callers: Vec<_> = (0..200).map(|_| Client::calls(port)).collect();
+    callers.into_iter().for_each(|caller| drop(caller.hears_the_rest()));
+    wait_until("all are reported", || reported_refusals(&hub).iter().sum::<usize>() == 200);
+    let lines = reported_refusals(&hub).len() as u64;
+    assert!(lines <= began.elapsed().as_secs() + 2, "{}", hub.err.text());
+    let first = hub.err.text().lines().find(|line| line.contains("was not admitted")).unwrap().to_owned();
+    assert!(
+        first.starts_with("127.0.0.1:") && first.ends_with("this address is not allowed here"),
+        "{first}"
+    );
+}
+
+#[test]
+fn refused_callers_are_not_reported_with_q() {
+    let (mut hub, port) = hub(&["-q", "--max-clients", "1"]);
+    let member = Client::joins(port);
+    (0..50).for_each(|_| drop(Client::calls(port).hears_the_rest()));
+    hub.types("88\n");
+    member.hears_88();
+    hub.exits(0);
+    assert_eq!(reported_refusals(&hub), [0; 0], "{}", hub.err.text());
+}
+
+#[cfg(all(unix, signals))]
+#[test]
+fn without_an_operator_refused_callers_are_a_line_a_minute_and_one_at_the_end() {
+    let (mut hub, port) = hub(&["--no-operator", "--max-clients", "1"]);
+    let member = Client::joins(port);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(1500) {
+        Client::calls(port).hears_the_rest();
+    }
+    hub.signal(rustix::process::Signal::TERM);
+    member.hears_88();
+    hub.exits(143);
+    assert_eq!(reported_refusals(&hub).len(), 2, "{}", hub.err.text());
 }
 
 #[cfg(target_os = "linux")]

@@ -121,6 +121,7 @@ impl Hub {
         if let Some(exit) = self.ending
             && self.members.keys().all(|id| *id == OPERATOR)
         {
+            self.actions.extend(self.refused.take().map(Action::Report));
             self.actions.push_back(Action::End(exit));
         }
     }

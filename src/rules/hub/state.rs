@@ -22,15 +22,22 @@ use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
+use crate::rules::refused::RefusedCallers;
 use crate::rules::signal::Signal;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many bytes the operator's screen gets at a time.
 const SCREEN_BYTES: usize = 64 * 1024;
+
+/// How often callers who are turned away are reported.
+const REPORT_REFUSED_EVERY: Duration = Duration::from_secs(1);
+
+/// The same without an operator: a log is read later, and kept.
+const LOG_REFUSED_EVERY: Duration = Duration::from_secs(60);
 
 /// The rules of a chat with many members.
 ///
@@ -60,6 +67,7 @@ pub struct Hub {
     pub(super) timers: BTreeSet<(Instant, Id)>,
     /// The transcript is behind: nobody's text is executed.
     pub(super) is_paused: bool,
+    pub(super) refused: RefusedCallers,
     /// The hub is ending, and how.
     pub(super) ending: Option<Exit>,
     pub(super) trim: Trim,
@@ -91,6 +99,10 @@ impl Hub {
             held: VecDeque::new(),
             timers: BTreeSet::new(),
             is_paused: false,
+            refused: RefusedCallers::new(match settings.operator {
+                true => REPORT_REFUSED_EVERY,
+                false => LOG_REFUSED_EVERY,
+            }),
             ending: None,
             trim: Trim::default(),
             actions: VecDeque::new(),
@@ -124,6 +136,10 @@ impl Hub {
         self.now = now.instant;
         match event {
             Event::Joined(id, peer) => self.join(id, peer, now),
+            Event::Refused(peer, refusal) => {
+                let notice = self.refused.refused(Notice::NotAdmitted { peer, refusal }, now.instant);
+                self.actions.extend(notice.map(Action::Report));
+            }
             Event::Read(id, buffer) => self.handle_read(id, buffer, now),
             Event::ReadEnded(id, result) => self.handle_read_ended(id, result, now),
             Event::Written(id, bytes) => self.handle_written(id, bytes, now),
@@ -155,7 +171,8 @@ impl Hub {
         let summarizing = self.summarizing.iter().filter_map(|room| self.rooms.get(room));
         let summary = summarizing.filter_map(|room| room.announcements.summary_at()).min();
         let timer = self.timers.first().map(|(due, _)| *due);
-        timer.into_iter().chain(self.outboxes.check_at).chain(summary).min()
+        let refused = self.refused.poll_timeout();
+        timer.into_iter().chain(self.outboxes.check_at).chain(summary).chain(refused).min()
     }
 
     /// Does what is due, and lets members resume that waited for an outbox or for the transcript. Call it after each batch of
@@ -176,6 +193,7 @@ impl Hub {
             self.handle_stalled(id, now);
         }
         self.announce_summaries(now);
+        self.actions.extend(self.refused.handle_timeout(now.instant).map(Action::Report));
         self.resume_held(now);
     }
 

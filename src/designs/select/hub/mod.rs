@@ -156,7 +156,7 @@ impl HubLoop {
             }
             Err(refusal) => (socket, refusal),
         };
-        self.console.screen.report(&Notice::NotAdmitted { peer, refusal });
+        self.pass_on(rules::Event::Refused(peer, refusal), now);
         // An error means that the caller has gone, which is the purpose.
         if self.callers.being_turned_away() < CALLERS {
             let _ = self.callers.turn_away(socket, &refusal.line(&now.stamp), now.instant);

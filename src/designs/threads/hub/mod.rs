@@ -192,7 +192,7 @@ impl HubLoop {
                 self.pass_on(rules::Event::Joined(id, peer), now);
             }
             Err(refusal) => {
-                self.console.screen.report(&Notice::NotAdmitted { peer, refusal });
+                self.pass_on(rules::Event::Refused(peer, refusal), now);
                 if self.callers.being_turned_away() < CALLERS {
                     // Fails if there is no thread for it, after telling the caller what fits into one call.
                     let _ = self.callers.turn_away(connection, refusal.line(&now.stamp));
