@@ -151,8 +151,38 @@ fn without_an_operator_refused_callers_are_a_line_a_minute_and_one_at_the_end() 
 #[cfg(target_os = "linux")]
 mod out_of_descriptors {
     use super::*;
+    use std::collections::VecDeque;
+    use std::io::Write;
 
     const ANSWER: &str = "* hub: the hub is out of threads or file descriptors; please try again later";
+
+    #[test]
+    fn an_address_that_comes_and_leaves_without_closing_takes_no_descriptors_from_others() {
+        // Without a limit, callers are clients until the hub has read their 88.
+        for (limit, max_descriptors) in [(&["--max-per-address", "2"][..], 40), (&[], 200)] {
+            let (hub, port) = serve_with(threadchat_after("ulimit -n 300", &[&["hub", "0"], limit].concat()));
+            std::thread::scope(|scope| {
+                let flood = scope.spawn(|| {
+                    let mut open = VecDeque::new();
+                    for _ in 0..1000 {
+                        let mut caller = call_from([127, 0, 0, 2], port, None);
+                        // It may have been refused and disconnected by now.
+                        let _ = caller.write_all(b"88\n");
+                        open.push_back(caller);
+                        if open.len() > 400 {
+                            open.pop_front();
+                        }
+                    }
+                });
+                let mut most = 0;
+                while !flood.is_finished() {
+                    Client::joins(port).leaves();
+                    most = most.max(hub.descriptors());
+                }
+                assert!(most < max_descriptors, "{most} descriptors");
+            });
+        }
+    }
 
     #[test]
     fn callers_are_refused_and_members_chat_on() {

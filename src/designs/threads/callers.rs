@@ -11,7 +11,7 @@ use crate::rules::wire::{GOODBYE, PAUSE};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, after, bounded, select_biased};
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,8 +41,15 @@ pub(super) struct Callers {
     /// Dropped, it ends the listener when it next looks.
     running: Option<Sender<Infallible>>,
     observer: Observer,
-    /// The threads that turn a caller away, each with its connection, which closes when the thread ends.
-    turned_away: Vec<(Weak<Connection>, Thread)>,
+    turned_away: Vec<TurnedAway>,
+}
+
+/// A caller who is being turned away.
+struct TurnedAway {
+    address: IpAddr,
+    /// It closes when the thread ends.
+    connection: Weak<Connection>,
+    thread: Thread,
 }
 
 impl Callers {
@@ -61,16 +68,18 @@ impl Callers {
         self.address
     }
 
-    /// How many callers are being turned away.
-    pub(super) fn being_turned_away(&mut self) -> usize {
-        for (_, thread) in self.turned_away.extract_if(.., |(_, thread)| thread.has_ended()) {
-            thread.join();
+    /// The addresses of the callers who are being turned away.
+    pub(super) fn being_turned_away(&mut self) -> Vec<IpAddr> {
+        for caller in self.turned_away.extract_if(.., |caller| caller.thread.has_ended()) {
+            caller.thread.join();
         }
-        self.turned_away.len()
+        self.turned_away.iter().map(|caller| caller.address).collect()
     }
 
     /// Sends a caller a line that says why nobody talks with them, and a goodbye.
     pub(super) fn turn_away(&mut self, connection: Arc<Connection>, line: Vec<u8>) -> io::Result<()> {
+        // Without an address the caller has gone, as it should.
+        let Ok(peer) = connection.socket.peer_addr() else { return Ok(()) };
         let (shared, kept) = (Arc::downgrade(&connection), Arc::clone(&connection));
         // Written here, because there may be no thread for the rest.
         let written = platform::write_first(&connection.socket, &line).unwrap_or(0);
@@ -79,7 +88,7 @@ impl Callers {
             let _ = turn_away(&connection.socket, &line[written..]);
         });
         let thread = thread.inspect_err(|_| drop(platform::write_first(&kept.socket, GOODBYE)))?;
-        self.turned_away.push((shared, thread));
+        self.turned_away.push(TurnedAway { address: peer.ip(), connection: shared, thread });
         Ok(())
     }
 
@@ -102,15 +111,15 @@ impl Callers {
         }
         held.extend(self.end_listener(events));
         if in_a_hurry {
-            let connections = self.turned_away.iter().filter_map(|(connection, _)| connection.upgrade());
+            let connections = self.turned_away.iter().filter_map(|caller| caller.connection.upgrade());
             connections.for_each(|connection| connection.hang_up());
         } else {
             for socket in held {
                 let _ = self.turn_away(Arc::new(Connection::new(socket)), line.to_vec());
             }
         }
-        for (_, thread) in self.turned_away {
-            thread.join();
+        for caller in self.turned_away {
+            caller.thread.join();
         }
         // If nothing could wake it, it is left behind.
         self.listener.join_within(Duration::ZERO);

@@ -211,7 +211,7 @@ impl MainLoop {
 
     fn called(&mut self, Caller { socket, peer, .. }: Caller) -> event::Event {
         let being_turned_away = match &mut self.source {
-            Source::Callers(callers) => callers.being_turned_away(),
+            Source::Callers(callers) => callers.being_turned_away().len(),
             Source::Connector { .. } => 0,
         };
         event::Event::Called { id: self.pending.add(socket), peer, being_turned_away }
@@ -296,7 +296,7 @@ impl MainLoop {
         let (pending, source) = (&mut self.pending, &mut self.source);
         self.console.finish_outputs(&self.events, &mut ending, |caller| {
             if let Source::Callers(callers) = source
-                && pending.len() + callers.being_turned_away() < CALLERS
+                && pending.len() + callers.being_turned_away().len() < CALLERS
             {
                 pending.add(caller.socket);
             }

@@ -95,6 +95,11 @@ impl Member {
         });
     }
 
+    /// It has left and has got everything: its connection only waits for the other side to close.
+    pub(super) fn is_done(&self) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| leaving.is_half_closed)
+    }
+
     /// When to call the hub although nothing happens.
     pub(super) fn next_timer(&self) -> Option<Instant> {
         if let Some(leaving) = &self.leaving {

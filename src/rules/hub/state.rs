@@ -126,7 +126,9 @@ impl Hub {
         if self.is_paused {
             return Err(Refusal::Transcript);
         }
-        self.admission.admit(peer.ip(), self.members.len())?;
+        let is_done = |id| self.members.get(&id).is_some_and(Member::is_done);
+        let to_close = self.admission.admit(peer.ip(), self.members.len(), is_done)?;
+        to_close.into_iter().for_each(|id| self.disconnect(id));
         self.last_id += 1;
         Ok(Id(self.last_id))
     }
@@ -155,7 +157,10 @@ impl Hub {
 
     /// The next thing to do: first everything there is to write, then the other actions in the order in which they came up.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let Some(id) = self.outboxes.to_write.pop_front() else { return self.actions.pop_front() };
+        let Some(id) = self.outboxes.to_write.pop_front() else {
+            self.close_surplus();
+            return self.actions.pop_front();
+        };
         if let Some(member) = self.members.get_mut(&id) {
             member.write_is_queued = false;
         }

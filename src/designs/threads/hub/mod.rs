@@ -22,7 +22,6 @@ use crate::designs::hub::{observe_relay, observe_written};
 use crate::designs::net;
 use crate::observe::{For, Goodbye, Place, Step};
 use crate::platform::{self, Connection};
-use crate::rules::endpoint::CALLERS;
 use crate::rules::exit::Exit;
 use crate::rules::hub::{self as rules, Action, Hub, Id, OPERATOR, Refusal, Settings};
 use crate::rules::moment::Moment;
@@ -193,7 +192,7 @@ impl HubLoop {
             }
             Err(refusal) => {
                 self.pass_on(rules::Event::Refused(peer, refusal), now);
-                if self.callers.being_turned_away() < CALLERS {
+                if rules::gets_slow_farewell(peer.ip(), &self.callers.being_turned_away()) {
                     // Fails if there is no thread for it, after telling the caller what fits into one call.
                     let _ = self.callers.turn_away(connection, refusal.line(&now.stamp));
                 } else {
