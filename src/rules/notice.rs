@@ -34,7 +34,7 @@ pub enum Notice {
     Closed(SocketAddr),
     MoreRefused {
         count: usize,
-        last: Box<Notice>,
+        last: Box<Self>,
     },
     YouSaidGoodbye,
     SignalSaidGoodbye(&'static str),
