@@ -17,8 +17,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How many callers may be on their way from the listener to main. Further ones wait in the system's queue, where they cost
-/// no descriptor, until main has decided about one of these.
-const ON_THE_WAY: usize = 8;
+/// no descriptor, until main has decided about one of these. More would not be faster, and a hub keeps few descriptors free
+/// for them.
+const ON_THE_WAY: usize = 4;
 
 /// A caller on the way to main.
 pub(super) struct Caller {
