@@ -52,7 +52,7 @@ pub struct Hub {
     #[arg(long, value_name = "N", value_parser = values::max_clients, help_heading = CLIENTS)]
     max_clients: Option<usize>,
 
-    /// Maximum number of clients from one address
+    /// Maximum number of connections from one address, or from one IPv6 /64 network
     #[arg(long, value_name = "N", value_parser = values::max_clients, help_heading = CLIENTS)]
     max_per_address: Option<usize>,
 

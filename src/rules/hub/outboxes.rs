@@ -187,16 +187,16 @@ impl Outboxes {
         if brimful > usize::from(member.is_brimful) {
             return 0;
         }
-        let share = member.source().map_or(1.0, |source| self.accounts.share_ahead(source, now));
+        let share = member.address().map_or(1.0, |address| self.accounts.share_ahead(address, now));
         member.volume.light_share(share)
     }
 
     /// A member says this much to its room, or something about it is announced there.
     pub(super) fn speaks(&mut self, members: &Members, id: Id, bytes: usize, now: Instant) {
         if self.notice_jam(members, id, now)
-            && let Some(source) = members.get(&id).and_then(Member::source)
+            && let Some(address) = members.get(&id).and_then(Member::address)
         {
-            self.accounts.went_ahead(source, bytes, now);
+            self.accounts.went_ahead(address, bytes, now);
         }
     }
 
@@ -259,7 +259,7 @@ impl Outboxes {
     fn begin_holding(&mut self, member: &Member, id: Id, now: Instant) {
         let Entry::Vacant(entry) = self.holdings.entry(id) else { return };
         let tell_at = (now + TELL_AFTER).max(member.told_at.map_or(now, |told_at| told_at + TELL_EVERY));
-        let holding = self.accounts.begin(member.source(), member.has_caught_up, tell_at, now);
+        let holding = self.accounts.begin(member.address(), member.has_caught_up, tell_at, now);
         let check_at = entry.insert(holding).due(self.stall).min(tell_at);
         self.check_at = Some(self.check_at.map_or(check_at, |earlier| earlier.min(check_at)));
     }
