@@ -76,15 +76,15 @@ impl Accounts {
 
     /// It does not hold them up any more. Clients of one address that hold up others at the same time cost them no more than
     /// one of them would.
-    pub(super) fn end(&mut self, mut holding: Holding, now: Instant) {
-        holding.pay(0, now);
-        let Some(address) = holding.address.filter(|_| holding.debt > 0.0) else { return };
-        let debt = self.debt(address, now).max(holding.before + holding.debt);
+    pub(super) fn end(&mut self, holding: &Holding, now: Instant) {
+        let cost = holding.cost(now);
+        let Some(address) = holding.address.filter(|_| cost > 0.0) else { return };
+        let debt = self.debt(address, now).max(holding.before + cost);
         self.account(address, now).debt = Leaky { level: debt, as_of: now };
     }
 
     /// How many seconds an address owes.
-    pub(super) fn debt(&self, address: IpAddr, now: Instant) -> f64 {
+    fn debt(&self, address: IpAddr, now: Instant) -> f64 {
         self.accounts.get(&address).map_or(0.0, |account| account.debt.level(GIVEN_BACK, now))
     }
 
@@ -125,14 +125,13 @@ impl Accounts {
 impl Holding {
     /// The client has read this many bytes.
     pub(super) fn pay(&mut self, bytes: usize, now: Instant) {
-        let held = now.saturating_duration_since(self.as_of).as_secs_f64();
-        self.debt = (self.debt + held - bytes as f64 / MIN_SPEED).max(0.0);
+        self.debt = (self.cost(now) - bytes as f64 / MIN_SPEED).max(0.0);
         self.as_of = now;
     }
 
-    /// What the client and its address owe.
-    pub(super) fn debt(&self, now: Instant) -> f64 {
-        self.before + self.debt + now.saturating_duration_since(self.as_of).as_secs_f64()
+    /// What the client has cost others since this began, in seconds: the time for which they waited, less what it paid.
+    pub(super) fn cost(&self, now: Instant) -> f64 {
+        self.debt + now.saturating_duration_since(self.as_of).as_secs_f64()
     }
 
     /// When the client is to be disconnected if it reads nothing until then. The address may owe `stall`. A client that finds

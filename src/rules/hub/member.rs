@@ -55,6 +55,8 @@ pub(super) struct Member {
     pub(super) is_full: bool,
     /// Light members wait, too.
     pub(super) is_brimful: bool,
+    /// What it cost others before, in seconds.
+    pub(super) cost: f64,
     /// It has held up others before, and caught up.
     pub(super) has_caught_up: bool,
     /// When the room was last told that it waits for this member.
@@ -114,6 +116,7 @@ impl Member {
             volume: Volume::default(),
             is_full: false,
             is_brimful: false,
+            cost: 0.0,
             has_caught_up: false,
             told_at: None,
             senders: Vec::new(),

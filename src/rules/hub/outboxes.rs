@@ -278,7 +278,7 @@ impl Outboxes {
             }
         }
         if member.senders.is_empty() {
-            self.end_holding(id, now);
+            self.end_holding(member, id, now);
         }
     }
 
@@ -318,9 +318,9 @@ impl Outboxes {
         measures
     }
 
-    /// What a member and its address owe while it holds up others.
-    pub(super) fn debt(&self, id: Id, now: Instant) -> Option<Duration> {
-        self.holdings.get(&id).map(|holding| Duration::from_secs_f64(holding.debt(now)))
+    /// What a member has cost others so far, in seconds.
+    pub(super) fn cost(&self, id: Id, member: &Member, now: Instant) -> f64 {
+        member.cost + self.holdings.get(&id).map_or(0.0, |holding| holding.cost(now))
     }
 
     /// Lets those go on whose private messages wait for this member.
@@ -328,14 +328,15 @@ impl Outboxes {
         if !member.senders.is_empty() {
             self.resumed.append(&mut member.senders);
             if !member.is_full {
-                self.end_holding(id, now);
+                self.end_holding(member, id, now);
             }
         }
     }
 
-    fn end_holding(&mut self, id: Id, now: Instant) {
+    fn end_holding(&mut self, member: &mut Member, id: Id, now: Instant) {
         if let Some(holding) = self.holdings.remove(&id) {
-            self.accounts.end(holding, now);
+            member.cost += holding.cost(now);
+            self.accounts.end(&holding, now);
         }
     }
 
