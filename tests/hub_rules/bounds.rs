@@ -192,6 +192,30 @@ fn who_floods_with_commands_leaves_memory_for_what_others_say() {
 }
 
 #[test]
+fn who_reads_nothing_in_many_rooms_of_their_own_takes_the_memory_only_for_a_moment() {
+    let mut world = World::new(Settings { operator: false, outbox: 1 << 20, ..settings() });
+    let [alice, paused] = ["10.0.0.1", "10.0.0.2"].map(|a| world.joins_from(a).unwrap());
+    let many = world.join_many("10.6.6.6", 120);
+    for (n, id) in many.iter().enumerate() {
+        world.says(*id, format!("/join room{}\n", n / 2).as_bytes());
+    }
+    world.passes(SECOND * 60);
+    world.settles();
+    for pair in many.chunks(2) {
+        world.says(pair[0], &line(500).repeat(1800));
+    }
+    for _ in 0..20 {
+        world.says(alice, b"a line now and then\n");
+        while world.takes(alice, usize::MAX) > 0 {}
+        world.passes(SECOND);
+    }
+    assert!(!world.gone.contains(&paused));
+    // Somebody who pastes much has all of an outbox again.
+    world.says(alice, &line(500).repeat(1500));
+    assert!(!world.waits(alice));
+}
+
+#[test]
 fn a_client_to_whom_nothing_can_be_written_holds_nobody_up_even_when_memory_is_short() {
     let mut world = World::new(Settings { operator: false, outbox: 1 << 20, ..settings() });
     let speakers = world.join_many("10.0.0.1", 40);

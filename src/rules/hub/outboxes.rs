@@ -33,6 +33,10 @@ const PART: usize = 4;
 /// How many full outboxes there is memory for. What many members share is counted once.
 const MAX_FULL: usize = 32;
 
+/// However short memory is, an outbox with fewer bytes of what others said is not full, so that who pauses for a moment is not
+/// the one who pays for those who took it.
+const MIN_CAPACITY: usize = 32 * 1024;
+
 /// The least memory for all outboxes, in bytes.
 const MIN_MEMORY: usize = 32 * 1024 * 1024;
 
@@ -132,8 +136,24 @@ impl Outboxes {
         }
     }
 
+    /// When memory is short, those with a full outbox owe for it even if nobody in their room speaks.
+    pub(super) fn check_memory(&mut self, members: &mut Members, now: Instant) {
+        if self.free() >= self.limit {
+            return;
+        }
+        for (id, member) in members.iter_mut().filter(|(_, member)| member.leaving.is_none()) {
+            self.fill(member, *id, now);
+            if member.is_full {
+                self.begin_holding(member, *id, now);
+            }
+        }
+    }
+
     /// Finds out whether an outbox has become full.
     fn fill(&mut self, member: &mut Member, id: Id, now: Instant) {
+        if id == OPERATOR && self.dropped.is_some() {
+            return;
+        }
         let said = member.outbox.said();
         if !member.is_full && said >= self.capacity() {
             member.is_full = true;
@@ -151,10 +171,9 @@ impl Outboxes {
         }
     }
 
-    /// From how many bytes of what others said on an outbox is full. It gets smaller when memory does. An outbox without any is
-    /// never full: there would be nothing to write that could change that.
+    /// From how many bytes of what others said on an outbox is full. It gets smaller when memory does.
     fn capacity(&self) -> usize {
-        self.limit.min(self.free()).max(1)
+        self.limit.min(self.free().max(MIN_CAPACITY))
     }
 
     /// The same for what light members say.
@@ -188,7 +207,7 @@ impl Outboxes {
             member.is_brimful = false;
             if let Some(jam) = self.jams.get_mut(&member.room) {
                 jam.brimful -= 1;
-                self.resumed.extend(jam.waiting.drain(..));
+                self.resumed.append(&mut jam.waiting);
             }
         }
         if member.inbox.backlog.wait == Some(Wait::Answers) && member.outbox.answers() <= MAX_ANSWERS / 2 {
@@ -299,7 +318,7 @@ impl Outboxes {
         {
             jam.full.remove(&id);
             jam.brimful -= usize::from(was_brimful);
-            self.resumed.extend(jam.waiting.drain(..));
+            self.resumed.append(&mut jam.waiting);
             if jam.full.is_empty() {
                 self.jams.remove(&member.room);
             }
