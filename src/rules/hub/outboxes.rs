@@ -4,7 +4,7 @@ use super::account::{Accounts, Holding};
 use super::id::{Id, OPERATOR};
 use super::member::{Member, Members};
 use super::post::{Kind, Memory, Post};
-use super::turns::{Wait, add_waiting};
+use super::turns::Wait;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -79,7 +79,7 @@ struct Jam {
     /// Who has said something since.
     speakers: Speakers,
     /// Those who wait for them.
-    waiting: Vec<Id>,
+    waiting: BTreeSet<Id>,
     /// When the room was last told for whom it waits.
     told_at: Option<Instant>,
 }
@@ -207,7 +207,7 @@ impl Outboxes {
             member.is_brimful = false;
             if let Some(jam) = self.jams.get_mut(&member.room) {
                 jam.brimful -= 1;
-                self.resumed.append(&mut jam.waiting);
+                self.resumed.extend(std::mem::take(&mut jam.waiting));
             }
         }
         if member.inbox.backlog.wait == Some(Wait::Answers) && member.outbox.answers() <= MAX_ANSWERS / 2 {
@@ -228,7 +228,7 @@ impl Outboxes {
             return 0;
         }
         let share = member.address().map_or(1.0, |address| self.accounts.share_ahead(address, now));
-        member.volume.light_share(share)
+        member.may_say_ahead(share, now)
     }
 
     /// A member says this much to its room, or something about it is announced there.
@@ -296,7 +296,7 @@ impl Outboxes {
     /// Adds a member to those who wait for outboxes in its room.
     pub(super) fn wait_for_room(&mut self, room: &str, id: Id) {
         match self.jams.get_mut(room) {
-            Some(jam) => add_waiting(&mut jam.waiting, id),
+            Some(jam) => drop(jam.waiting.insert(id)),
             None => self.resumed.push(id),
         }
     }
@@ -318,7 +318,7 @@ impl Outboxes {
         {
             jam.full.remove(&id);
             jam.brimful -= usize::from(was_brimful);
-            self.resumed.append(&mut jam.waiting);
+            self.resumed.extend(std::mem::take(&mut jam.waiting));
             if jam.full.is_empty() {
                 self.jams.remove(&member.room);
             }
