@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A full outbox has space for this many more bytes of what light members say, and for two of the longest lines: the one that
-/// filled it and the first of theirs. Those of one address take at least 8 s to fill it, and who does not read is disconnected
+/// filled it and the first of theirs. Those of one address take at least 7 s to fill it, and who does not read is disconnected
 /// before that.
 const RESERVE: usize = 384 * 1024;
 
