@@ -274,14 +274,6 @@ attacks! {
         ],
         ..ATTACK
     };
-    coming_back_deaf_to_a_little_speech_with_a_small_outbox_delays_nobody: Attack {
-        options: &["--outbox", "65536"],
-        attackers: &[
-            DEAF,
-            Attacker { repeats: |_| format!("{}\n", filler(999)).repeat(48), every: Duration::from_secs(5), ..ATTACKER },
-        ],
-        ..ATTACK
-    };
     long_lines_at_a_low_rate_beside_a_slow_reader_delay_nobody: Attack {
         options: &["--rate", "5"],
         attackers: &[
@@ -334,7 +326,7 @@ attacks! {
     };
     calling_again_and_again_although_denied_delays_nobody: Attack {
         options: &["--deny", "127.0.0.3"],
-        attackers: &[Attacker { count: 16, from: [127, 0, 0, 3], ..ATTACKER }],
+        attackers: &[Attacker { count: 64, from: [127, 0, 0, 3], stays: Duration::from_millis(1), ..ATTACKER }],
         ..ATTACK
     };
 
