@@ -224,7 +224,7 @@ fn a_hub_on_windows_serves_clients_of_all_kinds_and_disconnects_one_that_stalls(
         let heard: Vec<_> = heard.lines().filter_map(|line| text(line).strip_prefix("<speaker> ")).collect();
         assert!(heard.iter().enumerate().all(|(n, heard)| *heard == line(n)));
         assert_eq!(heard.len(), LINES);
-        client.out.wait_for("* user5 was disconnected: accepted nothing for 1 s");
+        client.out.wait_for("* user5 was disconnected: the room waited 1 s for it");
     }
     drop((stalled, speaking.join().unwrap()));
     hub.out.wait_for(&last);

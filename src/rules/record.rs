@@ -84,7 +84,20 @@ pub enum Direction {
     Received,
 }
 
+/// What a line takes in a transcript beside its text, in bytes: its time, names and keys.
+#[cfg(feature = "hub")]
+const RECORD_SIZE: usize = 192;
+
 impl What {
+    /// About how many bytes it takes in a transcript.
+    #[cfg(feature = "hub")]
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Said { post, .. } => post.lines.len() + post.count() * RECORD_SIZE,
+            _ => RECORD_SIZE,
+        }
+    }
+
     /// What a notice means for a transcript, if anything.
     fn of(notice: &Notice) -> Option<Self> {
         match notice {

@@ -40,7 +40,7 @@ pub const STAMP: &str = "[Mon Nov  9 06:18:34 2026] ";
 
 /// How the announcement of a stalled client continues after its name.
 #[cfg(unix)]
-pub const STALLED: &str = "was disconnected: accepted nothing for ";
+pub const STALLED: &str = "was disconnected: the room waited ";
 
 /// `threadchat hub` on a free port, and that port. Nothing is typed unless the test does.
 pub fn hub(args: &[&str]) -> (Program, u16) {

@@ -6,7 +6,7 @@ use super::format::finish_line;
 use super::id::{Id, OPERATOR};
 use super::member::Member;
 use super::name::{MAX_NAME, Name, OPERATORS_NAME};
-use super::post::Post;
+use super::post::Kind;
 use super::room::{LOBBY, Room};
 use super::state::Hub;
 use crate::rules::moment::Moment;
@@ -44,7 +44,7 @@ impl Hub {
         let mut lines = now.stamp.as_bytes().to_vec();
         lines.extend_from_slice(format!("[{} -> you] ", sender.name.shown()).as_bytes());
         finish_line(&mut lines, 0, text, self.settings.max_line);
-        self.post(to, &Post::of_hub(lines), now.instant);
+        self.post(to, Kind::Private(from), lines, now.instant);
         if let Some(receiver) = self.members.get_mut(&to) {
             receiver.reply_to = Some(from);
         }
@@ -114,7 +114,7 @@ impl Hub {
         let who = self.list_members(room, "here", id, WELCOME_LISTED);
         self.reply(id, &welcome, now);
         self.reply(id, &who, now);
-        self.post(id, &Post::of_hub(history), now.instant);
+        self.post(id, Kind::Answer, history, now.instant);
     }
 
     /// `/join`.
@@ -136,7 +136,7 @@ impl Hub {
             self.rooms.entry(Arc::clone(&key)).or_insert_with(|| Room::new(name, self.settings.history));
         room.members.insert(id);
         if let Some(member) = self.members.get_mut(&id) {
-            self.outboxes.change_room(member, id, key);
+            self.outboxes.change_room(member, id, key, now.instant);
         }
         self.welcome(id, now);
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);

@@ -56,22 +56,22 @@ mod tests {
     fn history_has_the_last_lines() {
         let mut history = History::new(3);
         for lines in ["1\n", "2\n3\n", "4\n"] {
-            history.add(&Post::of_hub(lines.into()));
+            history.add(&Post::for_test(lines));
         }
         assert_eq!(history.lines(&[]), b"2\n3\n4\n");
-        history.add(&Post::of_hub("5\n6\n7\n8\n".into()));
+        history.add(&Post::for_test("5\n6\n7\n8\n"));
         assert_eq!(history.lines(&[]), b"6\n7\n8\n");
         let mut none = History::new(0);
-        none.add(&Post::of_hub("1\n".into()));
+        none.add(&Post::for_test("1\n"));
         assert_eq!(none.lines(&[]), b"");
     }
 
     #[test]
     fn history_is_bounded_in_bytes() {
         let mut history = History::new(1000);
-        let line = [&[b'x'; 999][..], b"\n"].concat();
+        let line = format!("{}\n", "x".repeat(999));
         for _ in 0..100 {
-            history.add(&Post::of_hub(line.clone()));
+            history.add(&Post::for_test(&line));
         }
         assert_eq!(history.lines(&[]).len(), MAX_BYTES / 1000 * 1000);
     }

@@ -2,6 +2,7 @@
 
 use super::command::Remainder;
 use super::id::{Id, OPERATOR};
+use super::turns::Wait;
 use crate::rules::buffer::Buffer;
 use crate::rules::wire::Decoder;
 use std::collections::VecDeque;
@@ -35,8 +36,8 @@ pub(super) struct Backlog {
     pub(super) on_time_at: Option<Instant>,
     /// The first line is early until then.
     pub(super) early_until: Option<Instant>,
-    /// The member is in the hub's list of those who wait for somebody's outbox.
-    pub(super) is_held: bool,
+    /// What the member waits for.
+    pub(super) wait: Option<Wait>,
 }
 
 #[derive(Debug)]

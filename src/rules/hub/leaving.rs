@@ -3,7 +3,7 @@
 use super::announcements::Announcement;
 use super::event::Action;
 use super::id::{Id, OPERATOR};
-use super::post::Post;
+use super::post::Kind;
 use super::state::Hub;
 use crate::rules::moment::Moment;
 use crate::rules::record::What;
@@ -11,15 +11,15 @@ use crate::rules::wire::{GOODBYE, PAUSE};
 use std::time::Instant;
 
 impl Hub {
-    /// A member has accepted nothing for too long while its outbox was full.
+    /// Others have waited for a member too long.
     pub(super) fn handle_stalled(&mut self, id: Id, now: Moment) {
         if id == OPERATOR {
             let Some(operator) = self.members.get_mut(&id) else { return };
-            return self.outboxes.begin_dropping(operator);
+            return self.outboxes.begin_dropping(operator, now.instant);
         }
-        let why = format!("was disconnected: accepted nothing for {} s", self.settings.stall.as_secs_f64());
+        let why = format!("was disconnected: the room waited {} s for it", self.settings.stall.as_secs_f64());
         self.announce_leaving(id, &why, false, now);
-        self.disconnect(id);
+        self.disconnect(id, now.instant);
     }
 
     /// A member leaves, and the others in the room are told why.
@@ -33,7 +33,7 @@ impl Hub {
 
     /// From here on only what is in the outbox is delivered, and then a goodbye if it is wanted.
     pub(super) fn leave(&mut self, id: Id, sends_goodbye: bool, now: Instant) {
-        self.withdraw(id);
+        self.withdraw(id, now);
         if let Some(member) = self.members.get_mut(&id) {
             member.begin_leaving(sends_goodbye, now);
             self.continue_leaving(id, now);
@@ -41,12 +41,13 @@ impl Hub {
     }
 
     /// Takes a member out of the room and of the lists of names and addresses.
-    fn withdraw(&mut self, id: Id) {
+    fn withdraw(&mut self, id: Id, now: Instant) {
         self.leave_room(id);
         let Some(member) = self.members.get_mut(&id).filter(|member| member.leaving.is_none()) else {
             return;
         };
-        self.outboxes.unblock(member, id);
+        self.outboxes.resume_senders(member, id, now);
+        self.outboxes.unblock(member, id, now);
         self.names.remove(member.name.key());
         if let Some(peer) = member.peer {
             self.admission.left(peer.ip());
@@ -66,7 +67,7 @@ impl Hub {
             && (is_framed || member.progress_at + PAUSE <= now)
         {
             leaving.sends_goodbye = false;
-            let goodbye = Post::of_hub(GOODBYE.to_vec());
+            let goodbye = self.outboxes.memory.post(Kind::Answer, None, GOODBYE.to_vec(), 0);
             self.outboxes.post(member, id, &goodbye, now);
         }
         let Some(leaving) = &mut member.leaving else { return };
@@ -79,15 +80,15 @@ impl Hub {
         let has_ended = member.inbox.ended.is_some();
         let is_late = member.disconnect_at().is_some_and(|late| late <= now);
         if is_late || (is_delivered && has_ended) {
-            self.disconnect(id);
+            self.disconnect(id, now);
         } else {
             self.update_timer(id);
         }
     }
 
     /// Forgets a member.
-    pub(super) fn disconnect(&mut self, id: Id) {
-        self.withdraw(id);
+    pub(super) fn disconnect(&mut self, id: Id, now: Instant) {
+        self.withdraw(id, now);
         let Some(member) = self.members.remove(&id) else { return };
         if let Some(timer) = member.timer {
             self.timers.remove(&(timer, id));
@@ -100,10 +101,10 @@ impl Hub {
     }
 
     /// Disconnects all clients, whatever is in their outboxes.
-    pub(super) fn disconnect_all(&mut self) {
+    pub(super) fn disconnect_all(&mut self, now: Instant) {
         let clients = self.members.keys().copied().filter(|id| *id != OPERATOR);
         for id in clients.collect::<Vec<_>>() {
-            self.disconnect(id);
+            self.disconnect(id, now);
         }
     }
 

@@ -1,10 +1,14 @@
 //! One member, from joining until the connection is closed.
 
+use super::account::{MIN_SPEED, Source};
 use super::id::Id;
 use super::inbox::Inbox;
 use super::name::Name;
 use super::outbox::Outbox;
+use super::turns::Wait;
+use super::volume::Volume;
 use crate::rules::wire::PAUSE;
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,12 +17,11 @@ use std::time::{Duration, Instant};
 /// A leaving member that has got everything is disconnected after this long, if it does not close first.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
-/// A leaving member that accepts nothing of its outbox for this long is disconnected. TCP reports progress in steps: for a
-/// peer that reads [`MIN_SPEED`] they are two seconds apart.
+/// A leaving member that accepts nothing of its outbox for this long is disconnected. It gets everything if it reads
+/// [`MIN_SPEED`]. TCP reports progress in steps: for such a peer they are two seconds apart.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// A leaving member that reads this many bytes per second gets everything.
-const MIN_SPEED: f64 = 64.0 * 1024.0;
+pub(super) type Members = HashMap<Id, Member>;
 
 #[derive(Debug)]
 pub(super) struct Member {
@@ -31,8 +34,18 @@ pub(super) struct Member {
     pub(super) outbox: Outbox,
     /// When something was last written from the outbox, or put into the empty outbox.
     pub(super) progress_at: Instant,
+    /// What it has said lately.
+    pub(super) volume: Volume,
     /// The outbox is full: others in the room wait.
     pub(super) is_full: bool,
+    /// Light members wait, too.
+    pub(super) is_brimful: bool,
+    /// It has held up others before, and caught up.
+    pub(super) has_caught_up: bool,
+    /// When the room was last told that it waits for this member.
+    pub(super) told_at: Option<Instant>,
+    /// Those whose private messages wait for the outbox.
+    pub(super) senders: Vec<Id>,
     /// An [`Action::Write`](super::Action::Write) is queued.
     pub(super) write_is_queued: bool,
     pub(super) ignored: Vec<Id>,
@@ -72,7 +85,12 @@ impl Member {
             inbox,
             outbox: Outbox::default(),
             progress_at: now,
+            volume: Volume::default(),
             is_full: false,
+            is_brimful: false,
+            has_caught_up: false,
+            told_at: None,
+            senders: Vec::new(),
             write_is_queued: false,
             ignored: Vec::new(),
             reply_to: None,
@@ -80,6 +98,11 @@ impl Member {
             leaving: None,
             timer: None,
         }
+    }
+
+    /// None for the operator.
+    pub(super) fn source(&self) -> Option<Source> {
+        self.peer.map(|peer| peer.ip().into())
     }
 
     /// From here on the member only gets what is in its outbox. What it sends is read and dropped: a peer that cannot write
@@ -102,9 +125,10 @@ impl Member {
             let goodbye_at = sends_goodbye.then(|| self.progress_at + PAUSE);
             return goodbye_at.into_iter().chain(self.disconnect_at()).min();
         }
-        match self.inbox.is_waiting() {
-            true => self.inbox.backlog.early_until,
-            false => self.inbox.decoder.quiet_at(),
+        match self.inbox.backlog.wait {
+            Some(Wait::Time) => self.inbox.backlog.early_until,
+            Some(_) => None,
+            None => self.inbox.decoder.quiet_at(),
         }
     }
 

@@ -8,6 +8,7 @@
 //! member's inbox until it is executed or has to wait; `commands.rs` is what the commands do; every line for anybody goes
 //! through `posting.rs`; every way out is in `leaving.rs`. The other files are parts that know nothing of the hub.
 
+mod account;
 mod admission;
 mod announcements;
 mod command;
@@ -30,6 +31,8 @@ mod room;
 mod settings;
 mod state;
 mod trim;
+mod turns;
+mod volume;
 
 pub use admission::{AdmissionPolicy, parse_net};
 pub use event::{Action, Event};

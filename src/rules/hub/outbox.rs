@@ -1,6 +1,9 @@
 //! What has not been written to a member yet.
 
-use super::post::{Post, Queue};
+use super::id::Id;
+use super::post::{Kind, Post, Queue};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// What has not been written to a member yet. Part of it may have been lent to a writer.
@@ -11,42 +14,67 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Outbox {
     queue: Queue,
-    /// How many bytes of what was lent have not been written.
-    lent: usize,
+    /// What a writer has been lent, as far as it has not been written.
+    lent: Queue,
     /// Nothing can be written any more.
     is_closed: bool,
+    costs: Costs,
+}
+
+/// What is in an outbox, in bytes of memory.
+#[derive(Debug, Default)]
+struct Costs {
+    said: usize,
+    answers: usize,
+    /// By sender.
+    private: BTreeMap<Id, usize>,
 }
 
 impl Outbox {
     /// What to write next; nothing while a writer has something that comes before it.
     #[must_use]
     pub fn queue(&self) -> Option<&Queue> {
-        Some(&self.queue).filter(|queue| self.lent == 0 && !queue.is_empty())
+        Some(&self.queue).filter(|queue| self.lent.is_empty() && !queue.is_empty())
     }
 
     /// Hands the [`queue`](Self::queue) to a writer. Call it only if there is one.
     #[must_use]
     pub fn lend(&mut self) -> Queue {
-        self.lent = self.queue.bytes();
-        std::mem::take(&mut self.queue)
+        self.lent = std::mem::take(&mut self.queue);
+        self.lent.clone()
     }
 
     /// How many bytes have not been written.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.queue.bytes() + self.lent
+        self.queue.bytes() + self.lent.bytes()
+    }
+
+    /// How many bytes what others said takes in memory.
+    pub(super) fn said(&self) -> usize {
+        self.costs.said
+    }
+
+    /// How many bytes the answers to the member's own commands take in memory.
+    pub(super) fn answers(&self) -> usize {
+        self.costs.answers
+    }
+
+    /// How many bytes the private messages of one sender take in memory.
+    pub(super) fn private_from(&self, sender: Id) -> usize {
+        self.costs.private.get(&sender).copied().unwrap_or(0)
     }
 
     /// Removes bytes that have been written: of what was lent, if something was.
     pub(super) fn advance(&mut self, written: usize) {
-        match self.lent {
-            0 => self.queue.advance(written.min(self.queue.bytes())),
-            lent => self.lent = lent.saturating_sub(written),
-        }
+        let queue = if self.lent.is_empty() { &mut self.queue } else { &mut self.lent };
+        let costs = &mut self.costs;
+        queue.advance_with(written.min(queue.bytes()), |post| costs.remove(post));
     }
 
     pub(super) fn push(&mut self, post: Arc<Post>) {
         if !self.is_closed && !post.lines.is_empty() {
+            self.costs.add(&post);
             self.queue.push(post);
         }
     }
@@ -62,7 +90,34 @@ impl Outbox {
 
     /// Drops all but the first post, which may have been written in part. Returns how many lines that were.
     pub(super) fn drop_rest(&mut self) -> usize {
-        self.queue.drop_rest()
+        let dropped = self.queue.take_rest();
+        dropped.iter().for_each(|post| self.costs.remove(post));
+        dropped.iter().map(|post| post.count()).sum()
+    }
+}
+
+impl Costs {
+    fn add(&mut self, post: &Post) {
+        match post.kind {
+            Kind::Said => self.said += post.cost(),
+            Kind::Answer => self.answers += post.cost(),
+            Kind::Private(from) => *self.private.entry(from).or_default() += post.cost(),
+        }
+    }
+
+    fn remove(&mut self, post: &Post) {
+        match post.kind {
+            Kind::Said => self.said -= post.cost(),
+            Kind::Answer => self.answers -= post.cost(),
+            Kind::Private(from) => {
+                if let Entry::Occupied(mut entry) = self.private.entry(from) {
+                    *entry.get_mut() -= post.cost();
+                    if *entry.get() == 0 {
+                        entry.remove();
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -80,7 +135,7 @@ mod tests {
     fn what_was_written_in_any_pieces_is_not_written_again() {
         let mut outbox = Outbox::default();
         for lines in ["one\n", "two\n", "three\n"] {
-            outbox.push(Post::of_hub(lines.into()));
+            outbox.push(Post::for_test(lines));
         }
         outbox.advance(2);
         assert_eq!(outbox.queue().map(written), Some(b"e\ntwo\n".to_vec()));
@@ -94,9 +149,9 @@ mod tests {
     #[test]
     fn what_is_posted_after_lending_waits_until_what_was_lent_is_written() {
         let mut outbox = Outbox::default();
-        outbox.push(Post::of_hub("one\n".into()));
+        outbox.push(Post::for_test("one\n"));
         let lent = outbox.lend();
-        outbox.push(Post::of_hub("two\n".into()));
+        outbox.push(Post::for_test("two\n"));
         assert_eq!(written(&lent), b"one\n");
         assert!(outbox.queue().is_none());
         outbox.advance(3);

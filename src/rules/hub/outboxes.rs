@@ -1,30 +1,76 @@
-//! What the outboxes of all members have in common: which ones to write, and which ones are full.
+//! What the outboxes of all members have in common: which ones to write, which ones are full, and who waits for them.
 
+use super::account::{Accounts, Holding};
 use super::id::{Id, OPERATOR};
-use super::member::Member;
-use super::post::Post;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use super::member::{Member, Members};
+use super::post::{Kind, Memory, Post};
+use super::turns::Wait;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// A full outbox has space for this many more bytes of what light members say. They take at least 14 s to fill it, and who
+/// does not read is disconnected before that.
+const RESERVE: usize = 512 * 1024;
+
+/// With this many bytes of answers in its outbox, a member's next command waits.
+const MAX_ANSWERS: usize = 64 * 1024;
+
+/// With this many bytes of one sender's private messages in an outbox, the sender's next one to that member waits.
+const MAX_PRIVATE: usize = 16 * 1024;
+
+/// How many full outboxes there is memory for. What many members share is counted once.
+const MAX_FULL: usize = 32;
+
+/// The least memory for all outboxes, in bytes.
+const MIN_MEMORY: usize = 32 * 1024 * 1024;
+
+/// A room is told for whom it waits after this long.
+const TELL_AFTER: Duration = Duration::from_secs(1);
+
+/// The room is not told again of the same member for this long.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
 #[derive(Debug)]
 pub(super) struct Outboxes {
-    /// An outbox with this many bytes is full.
+    /// An outbox with this many bytes of what others said is full.
     limit: usize,
-    /// A member whose outbox is full and who accepts nothing for this long has stalled.
+    /// The longest time for which one address may hold up others.
     stall: Duration,
+    pub(super) memory: Memory,
     /// The members with something new in their outbox, each once.
     pub(super) to_write: VecDeque<Id>,
-    /// The members whose outbox is full.
-    full: BTreeSet<Id>,
-    /// How many of them are in each room. A member who speaks looks at this one number.
-    full_in: HashMap<Arc<str>, usize>,
-    /// When to look for members that have stalled.
+    /// By the keys of the rooms, only those in which somebody's outbox is full.
+    jams: HashMap<Arc<str>, Jam>,
+    /// Those who hold up others.
+    holdings: BTreeMap<Id, Holding>,
+    pub(super) accounts: Accounts,
+    /// When to look at them.
     pub(super) check_at: Option<Instant>,
-    /// An outbox that was full is not any more: held members may resume.
-    pub(super) may_resume: bool,
+    /// Members that waited for an outbox and can go on.
+    pub(super) resumed: Vec<Id>,
     /// While the operator's screen accepts nothing: how many lines were dropped instead of shown.
     dropped: Option<usize>,
+}
+
+/// A room in which somebody's outbox is full.
+#[derive(Debug, Default)]
+struct Jam {
+    full: BTreeSet<Id>,
+    /// How many of them are full for light members, too.
+    brimful: usize,
+    /// Somebody has said something since.
+    is_noticed: bool,
+    /// Those who wait for them.
+    waiting: VecDeque<Id>,
+}
+
+/// What is to be done about somebody who holds up others.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    TellRoom,
+    Disconnect,
 }
 
 impl Outboxes {
@@ -32,11 +78,13 @@ impl Outboxes {
         Self {
             limit,
             stall,
+            memory: Memory::default(),
             to_write: VecDeque::new(),
-            full: BTreeSet::new(),
-            full_in: HashMap::new(),
+            jams: HashMap::new(),
+            holdings: BTreeMap::new(),
+            accounts: Accounts::default(),
             check_at: None,
-            may_resume: false,
+            resumed: Vec::new(),
             dropped: None,
         }
     }
@@ -55,9 +103,42 @@ impl Outboxes {
         if id != OPERATOR && !std::mem::replace(&mut member.write_is_queued, true) {
             self.to_write.push_back(id);
         }
-        if !member.is_full && member.outbox.pending() >= self.limit && member.leaving.is_none() {
-            self.block(member, id);
+        if post.kind == Kind::Said && member.leaving.is_none() {
+            self.fill(member, id, now);
         }
+    }
+
+    /// Finds out whether an outbox has become full.
+    fn fill(&mut self, member: &mut Member, id: Id, now: Instant) {
+        let said = member.outbox.said();
+        if !member.is_full && said >= self.capacity() {
+            member.is_full = true;
+            let jam = self.jams.entry(Arc::clone(&member.room)).or_default();
+            jam.full.insert(id);
+            if jam.is_noticed {
+                self.begin_holding(member, id, now);
+            }
+        }
+        if !member.is_brimful && said >= self.light_capacity() {
+            member.is_brimful = true;
+            if let Some(jam) = self.jams.get_mut(&member.room) {
+                jam.brimful += 1;
+            }
+        }
+    }
+
+    /// From how many bytes of what others said on an outbox is full. It gets smaller when memory does.
+    fn capacity(&self) -> usize {
+        self.limit.min(self.free())
+    }
+
+    /// The same for what light members say.
+    fn light_capacity(&self) -> usize {
+        self.limit.min(self.free() + RESERVE) + RESERVE
+    }
+
+    fn free(&self) -> usize {
+        (self.limit * MAX_FULL).max(MIN_MEMORY).saturating_sub(self.memory.used())
     }
 
     /// Bytes of a member's outbox have been written. Half of the outbox must be free before others resume, or they would
@@ -72,67 +153,183 @@ impl Outboxes {
     ) -> Option<usize> {
         member.outbox.advance(bytes);
         member.progress_at = now;
-        if member.outbox.pending() <= self.limit / 2 {
-            self.unblock(member, id);
+        if let Some(holding) = self.holdings.get_mut(&id) {
+            holding.pay(bytes, now);
         }
+        if member.is_full && member.outbox.said() <= self.capacity() / 2 {
+            member.has_caught_up |= self.holdings.contains_key(&id);
+            self.unblock(member, id, now);
+        } else if member.is_brimful && member.outbox.said() <= self.light_capacity() - RESERVE / 2 {
+            member.is_brimful = false;
+            if let Some(jam) = self.jams.get_mut(&member.room) {
+                jam.brimful -= 1;
+                self.resumed.extend(jam.waiting.drain(..));
+            }
+        }
+        if member.inbox.backlog.wait == Some(Wait::Answers) && member.outbox.answers() <= MAX_ANSWERS / 2 {
+            self.resumed.push(id);
+        }
+        self.resume_senders(member, id, now);
         self.dropped.take_if(|_| id == OPERATOR && member.outbox.pending() == 0)
     }
 
-    /// How many members of this room have a full outbox.
-    pub(super) fn full_in(&self, room: &str) -> usize {
-        self.full_in.get(room).copied().unwrap_or(0)
+    /// Whether a member can say something to its room now. If not, it has to [wait](Self::wait_for_room).
+    pub(super) fn may_speak(&mut self, members: &Members, id: Id, now: Instant) -> bool {
+        let Some(member) = members.get(&id) else { return false };
+        if !self.notice_jam(members, id, now) {
+            return true;
+        }
+        let brimful = self.jams.get(&member.room).map_or(0, |jam| jam.brimful);
+        brimful == usize::from(member.is_brimful)
+            && member.volume.is_light()
+            && member.source().is_none_or(|source| self.accounts.may_go_ahead(source, now))
     }
 
-    /// The outbox of this member is full: others in the room have to wait.
-    fn block(&mut self, member: &mut Member, id: Id) {
-        member.is_full = true;
-        self.full.insert(id);
-        *self.full_in.entry(Arc::clone(&member.room)).or_default() += 1;
-        let stalls_at = member.progress_at + self.stall;
-        self.check_at = Some(self.check_at.map_or(stalls_at, |check_at| check_at.min(stalls_at)));
+    /// A member says this much to its room, or something about it is announced there.
+    pub(super) fn speaks(&mut self, members: &Members, id: Id, bytes: usize, now: Instant) {
+        if self.notice_jam(members, id, now)
+            && let Some(source) = members.get(&id).and_then(Member::source)
+        {
+            self.accounts.went_ahead(source, bytes, now);
+        }
+    }
+
+    /// Whether outboxes of others in a speaker's room are full. From then on those others owe for it.
+    fn notice_jam(&mut self, members: &Members, speaker: Id, now: Instant) -> bool {
+        let Some(room) = members.get(&speaker).map(|member| &member.room) else { return false };
+        let Some(jam) = self.jams.get_mut(room) else { return false };
+        let speaker_is_full = jam.full.contains(&speaker);
+        if jam.full.len() == usize::from(speaker_is_full) {
+            return false;
+        }
+        if !std::mem::replace(&mut jam.is_noticed, true) || speaker_is_full {
+            let others = jam.full.iter().copied().filter(|id| *id != speaker && !self.holdings.contains_key(id));
+            for id in others.collect::<Vec<_>>() {
+                if let Some(member) = members.get(&id) {
+                    self.begin_holding(member, id, now);
+                }
+            }
+        }
+        true
+    }
+
+    /// Whether a member can send another one a private message now. If not, it has to wait for the
+    /// [receiver](Wait::Receiver), who owes for it.
+    pub(super) fn may_send(&mut self, receiver: &Member, to: Id, from: Id, now: Instant) -> bool {
+        let pending = receiver.outbox.private_from(from);
+        let may_send = pending == 0 && (self.free() > 0 || receiver.outbox.pending() == 0)
+            || pending < MAX_PRIVATE && self.free() > 0;
+        if !may_send {
+            self.begin_holding(receiver, to, now);
+        }
+        may_send
+    }
+
+    /// Whether the answers to a member's commands have capacity.
+    pub(super) fn may_answer(&self, member: &Member) -> bool {
+        let answers = member.outbox.answers();
+        answers == 0 || answers < MAX_ANSWERS && self.free() > 0
+    }
+
+    /// Adds a member to those who wait for outboxes in its room.
+    pub(super) fn wait_for_room(&mut self, room: &str, id: Id) {
+        match self.jams.get_mut(room) {
+            // The operator can be there already: commands overtake the lines that wait.
+            Some(jam) if id == OPERATOR && jam.waiting.contains(&id) => {}
+            Some(jam) => jam.waiting.push_back(id),
+            None => self.resumed.push(id),
+        }
+    }
+
+    /// A member begins to hold up others, if it does not already.
+    fn begin_holding(&mut self, member: &Member, id: Id, now: Instant) {
+        let Entry::Vacant(entry) = self.holdings.entry(id) else { return };
+        let tell_at = (now + TELL_AFTER).max(member.told_at.map_or(now, |told_at| told_at + TELL_EVERY));
+        let holding = self.accounts.begin(member.source(), member.has_caught_up, tell_at, now);
+        let check_at = entry.insert(holding).due(self.stall).min(tell_at);
+        self.check_at = Some(self.check_at.map_or(check_at, |earlier| earlier.min(check_at)));
     }
 
     /// Nobody has to wait for this member any more.
-    pub(super) fn unblock(&mut self, member: &mut Member, id: Id) {
-        if !std::mem::take(&mut member.is_full) {
-            return;
-        }
-        self.full.remove(&id);
-        self.may_resume = true;
-        if let Some(full) = self.full_in.get_mut(&member.room) {
-            *full -= 1;
-            if *full == 0 {
-                self.full_in.remove(&member.room);
+    pub(super) fn unblock(&mut self, member: &mut Member, id: Id, now: Instant) {
+        let was_brimful = std::mem::take(&mut member.is_brimful);
+        if std::mem::take(&mut member.is_full)
+            && let Some(jam) = self.jams.get_mut(&member.room)
+        {
+            jam.full.remove(&id);
+            jam.brimful -= usize::from(was_brimful);
+            self.resumed.extend(jam.waiting.drain(..));
+            if jam.full.is_empty() {
+                self.jams.remove(&member.room);
             }
+        }
+        if member.senders.is_empty() {
+            self.end_holding(id, now);
         }
     }
 
     /// Moves a member, perhaps with a full outbox, to another room.
-    pub(super) fn change_room(&mut self, member: &mut Member, id: Id, room: Arc<str>) {
-        let was_full = member.is_full;
-        self.unblock(member, id);
+    pub(super) fn change_room(&mut self, member: &mut Member, id: Id, room: Arc<str>, now: Instant) {
+        self.unblock(member, id, now);
         member.room = room;
-        if was_full {
-            self.block(member, id);
-        }
+        self.fill(member, id, now);
     }
 
-    /// The members that have stalled.
-    pub(super) fn stalled(&mut self, members: &HashMap<Id, Member>, now: Instant) -> Vec<Id> {
+    /// What to do about those who hold up others.
+    pub(super) fn measures(&mut self, members: &mut Members, now: Instant) -> Vec<(Id, Measure)> {
         if self.check_at.is_none_or(|check_at| now < check_at) {
             return Vec::new();
         }
-        let stalls_at = |id: &Id| members.get(id).map(|member| (member.progress_at + self.stall, *id));
-        let (stalled, other): (Vec<_>, Vec<_>) =
-            self.full.iter().filter_map(stalls_at).partition(|(stalls_at, _)| *stalls_at <= now);
-        self.check_at = other.iter().map(|(stalls_at, _)| *stalls_at).min();
-        stalled.into_iter().map(|(_, id)| id).collect()
+        self.check_at = None;
+        let mut measures = Vec::new();
+        for (id, holding) in &mut self.holdings {
+            let due = holding.due(self.stall);
+            if due <= now {
+                measures.push((*id, Measure::Disconnect));
+                continue;
+            }
+            if holding.tell_at <= now
+                && let Some(member) = members.get_mut(id)
+            {
+                let is_waited_for = self.jams.get(&member.room).is_some_and(|jam| !jam.waiting.is_empty());
+                if is_waited_for {
+                    member.told_at = Some(now);
+                    measures.push((*id, Measure::TellRoom));
+                }
+                holding.tell_at = now + if is_waited_for { TELL_EVERY } else { TELL_AFTER };
+            }
+            let check_at = due.min(holding.tell_at);
+            self.check_at = Some(self.check_at.map_or(check_at, |earlier| earlier.min(check_at)));
+        }
+        measures
     }
 
-    /// The operator's screen cannot be disconnected when it stalls: from now on lines for it are dropped and counted. Its
-    /// first post stays, because writing that shows that the screen accepts bytes again.
-    pub(super) fn begin_dropping(&mut self, operator: &mut Member) {
-        self.unblock(operator, OPERATOR);
+    /// What a member and its address owe while it holds up others.
+    pub(super) fn debt(&self, id: Id, now: Instant) -> Option<Duration> {
+        self.holdings.get(&id).map(|holding| Duration::from_secs_f64(holding.debt(now)))
+    }
+
+    /// Lets those go on whose private messages wait for this member.
+    pub(super) fn resume_senders(&mut self, member: &mut Member, id: Id, now: Instant) {
+        if !member.senders.is_empty() {
+            self.resumed.append(&mut member.senders);
+            if !member.is_full {
+                self.end_holding(id, now);
+            }
+        }
+    }
+
+    fn end_holding(&mut self, id: Id, now: Instant) {
+        if let Some(holding) = self.holdings.remove(&id) {
+            self.accounts.end(holding, now);
+        }
+    }
+
+    /// The operator's screen cannot be disconnected when it holds up others: from now on lines for it are dropped and counted.
+    /// Its first post stays, because writing that shows that the screen accepts bytes again.
+    pub(super) fn begin_dropping(&mut self, operator: &mut Member, now: Instant) {
         self.dropped = Some(operator.outbox.drop_rest());
+        self.unblock(operator, OPERATOR, now);
+        self.resumed.push(OPERATOR);
     }
 }

@@ -5,25 +5,70 @@ use memchr::memchr_iter;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Lines that somebody sends at once, shared by all who get them.
 #[derive(Debug)]
 pub struct Post {
-    /// The member who sent them and does not get them back; none for lines of the hub.
+    /// The member who said them to the room and does not get them back; none for other lines.
     pub author: Option<Id>,
     /// The lines, each with its end.
     pub lines: Vec<u8>,
     /// How many bytes of each line come before the text: its stamp and its author.
     pub prefix: usize,
+    pub(super) kind: Kind,
+    memory: Memory,
+}
+
+/// Who is responsible for a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Others: it was said or announced to the room.
+    Said,
+    /// The member itself: it answers a command.
+    Answer,
+    /// This member, who sent it as a private message.
+    Private(Id),
+}
+
+/// What a post takes beside its text: itself, its place in a queue, and what the allocator adds.
+const POST_SIZE: usize = size_of::<Post>() + 64;
+
+/// How many bytes all posts take that exist, wherever they are. Clones share the count.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Memory(Arc<AtomicUsize>);
+
+impl Memory {
+    pub(super) fn used(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Makes a post that is counted while it exists.
+    pub(super) fn post(&self, kind: Kind, author: Option<Id>, lines: Vec<u8>, prefix: usize) -> Arc<Post> {
+        self.0.fetch_add(lines.capacity() + POST_SIZE, Ordering::Relaxed);
+        Arc::new(Post { author, lines, prefix, kind, memory: self.clone() })
+    }
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        self.memory.0.fetch_sub(self.lines.capacity() + POST_SIZE, Ordering::Relaxed);
+    }
 }
 
 impl Post {
-    /// Lines of the hub itself.
-    pub(super) fn of_hub(lines: Vec<u8>) -> Arc<Self> {
-        Arc::new(Self { author: None, lines, prefix: 0 })
+    #[cfg(test)]
+    pub(super) fn for_test(lines: &str) -> Arc<Self> {
+        Memory::default().post(Kind::Said, None, lines.into(), 0)
     }
 
-    pub(super) fn count(&self) -> usize {
+    /// What it takes in memory, in bytes.
+    pub(super) fn cost(&self) -> usize {
+        self.lines.len() + POST_SIZE
+    }
+
+    /// How many lines it has.
+    pub(in crate::rules) fn count(&self) -> usize {
         bytecount::count(&self.lines, b'\n')
     }
 
@@ -39,7 +84,7 @@ impl Post {
 }
 
 /// Posts in order, of which the first may have been written in part.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Queue {
     posts: VecDeque<Arc<Post>>,
     /// How many bytes of the first post have been written.
@@ -96,10 +141,16 @@ impl Queue {
 
     /// Removes bytes that have been written.
     pub fn advance(&mut self, written: usize) {
+        self.advance_with(written, |_| {});
+    }
+
+    /// The same, and passes each post that is complete to `done`.
+    pub(super) fn advance_with(&mut self, written: usize, mut done: impl FnMut(&Post)) {
         self.written += written;
         self.bytes -= written;
         while let Some(first) = self.posts.front().filter(|first| first.lines.len() <= self.written) {
             self.written -= first.lines.len();
+            done(first);
             self.posts.pop_front();
         }
     }
@@ -109,13 +160,10 @@ impl Queue {
         self.posts.push_back(post);
     }
 
-    /// Drops all but the first post, which may have been written in part. Returns how many lines that were.
-    pub(super) fn drop_rest(&mut self) -> usize {
-        let first = self.posts.len().min(1);
-        let dropped = self.posts.drain(first..);
-        let (lines, bytes) =
-            dropped.fold((0, 0), |(lines, bytes), post| (lines + post.count(), bytes + post.lines.len()));
-        self.bytes -= bytes;
-        lines
+    /// Takes out all but the first post, which may have been written in part.
+    pub(super) fn take_rest(&mut self) -> VecDeque<Arc<Post>> {
+        let rest = self.posts.split_off(self.posts.len().min(1));
+        self.bytes -= rest.iter().map(|post| post.lines.len()).sum::<usize>();
+        rest
     }
 }

@@ -4,7 +4,7 @@ use super::announcements::Announcement;
 use super::event::Action;
 use super::format::{finish_line, hub_lines};
 use super::id::Id;
-use super::post::Post;
+use super::post::{Kind, Post};
 use super::state::Hub;
 use crate::rules::moment::Moment;
 use crate::rules::record::What;
@@ -48,7 +48,7 @@ impl Hub {
         let Some(member) = self.members.get(&id).filter(|_| !lines.is_empty()) else { return };
         let [before, after] = form.around_name();
         let prefix = STAMP_LEN + before.len() + member.name.shown().len() + after.len();
-        let post = Arc::new(Post { author: Some(id), lines, prefix });
+        let post = self.outboxes.memory.post(Kind::Said, Some(id), lines, prefix);
         if let Some(room) = self.rooms.get_mut(&member.room) {
             room.history.add(&post);
         }
@@ -62,6 +62,8 @@ impl Hub {
         let Some(room) = self.members.get(&id).and_then(|member| self.rooms.get(&member.room)) else {
             return;
         };
+        let receivers = room.members.len();
+        self.outboxes.speaks(&self.members, id, post.lines.len(), now);
         for to in room.members.iter().filter(|to| **to != id) {
             if let Some(member) = self.members.get_mut(to)
                 && post.author.is_none_or(|author| !member.ignored.contains(&author))
@@ -69,18 +71,20 @@ impl Hub {
                 self.outboxes.post(member, *to, post, now);
             }
         }
+        self.count(post.lines.len(), receivers);
     }
 
     /// Posts to one member.
-    pub(super) fn post(&mut self, to: Id, post: &Arc<Post>, now: Instant) {
+    pub(super) fn post(&mut self, to: Id, kind: Kind, lines: Vec<u8>, now: Instant) {
+        self.count(lines.len(), 1);
         let Some(member) = self.members.get_mut(&to) else { return };
-        self.outboxes.post(member, to, post, now);
+        self.outboxes.post(member, to, &self.outboxes.memory.post(kind, None, lines, 0), now);
     }
 
     /// Sends a line of the hub to one member.
     pub(super) fn reply(&mut self, to: Id, text: &str, now: Moment) {
         let lines = hub_lines(&now.stamp, "* hub: ", text, self.settings.max_line);
-        self.post(to, &Post::of_hub(lines), now.instant);
+        self.post(to, Kind::Answer, lines, now.instant);
     }
 
     pub(super) fn reply_no_such_name(&mut self, to: Id, name: &str, now: Moment) {
@@ -94,7 +98,8 @@ impl Hub {
         };
         if room.announcements.try_announce(what, now.instant) {
             let lines = hub_lines(&now.stamp, "* ", text, self.settings.max_line);
-            self.post_to_others(id, &Post::of_hub(lines), now.instant);
+            let post = self.outboxes.memory.post(Kind::Said, None, lines, 0);
+            self.post_to_others(id, &post, now.instant);
         } else {
             self.summarizing.insert(Arc::clone(room.name.key()));
         }
@@ -105,7 +110,8 @@ impl Hub {
         self.summarizing.retain(|key| {
             let Some(room) = self.rooms.get_mut(key) else { return false };
             let Some(text) = room.announcements.take_summary(now.instant) else { return true };
-            let post = Post::of_hub(hub_lines(&now.stamp, "* hub: ", &text, self.settings.max_line));
+            let lines = hub_lines(&now.stamp, "* hub: ", &text, self.settings.max_line);
+            let post = self.outboxes.memory.post(Kind::Said, None, lines, 0);
             for to in &room.members {
                 if let Some(member) = self.members.get_mut(to) {
                     self.outboxes.post(member, *to, &post, now.instant);
@@ -115,11 +121,21 @@ impl Hub {
         });
     }
 
+    /// Tells the others in a room for whom they wait.
+    pub(super) fn tell_who_is_slow(&mut self, id: Id, now: Moment) {
+        let Some(name) = self.members.get(&id).map(|member| member.name.shown()) else { return };
+        let text = format!("the room waits for {name}, who reads slowly");
+        let lines = hub_lines(&now.stamp, "* hub: ", &text, self.settings.max_line);
+        let post = self.outboxes.memory.post(Kind::Said, None, lines, 0);
+        self.post_to_others(id, &post, now.instant);
+    }
+
     /// Records something that a member did, if there is a transcript.
     pub(super) fn record(&mut self, id: Id, what: impl FnOnce(Arc<str>, Arc<str>) -> What) {
         let Some(member) = self.members.get(&id).filter(|_| self.settings.transcribed) else { return };
         let Some(room) = self.rooms.get(&member.room) else { return };
         let what = what(Arc::clone(member.name.shown()), Arc::clone(room.name.shown()));
+        self.unrecorded += what.size();
         self.actions.push_back(Action::Record { peer: member.peer, what });
     }
 }

@@ -6,15 +6,27 @@ use super::id::{Id, OPERATOR};
 use super::inbox::{Backlog, Inbox, PendingLine};
 use super::posting::Form;
 use super::state::Hub;
+use super::turns::{Turn, Wait};
 use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::wire::Heard;
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// About how many bytes of lines become one post. Before each post the hub checks whether somebody's outbox is full.
-const POST_BYTES: usize = 32 * 1024;
+/// About how many bytes of lines a member that is not light causes in one turn. What it says in a turn becomes one post, and
+/// before each post the hub checks whether somebody's outbox is full.
+const TURN: usize = 32 * 1024;
+
+/// About how many bytes are put into all outboxes before the hub looks for new events, and
+/// [how many](MIN_RECEIVERS) receivers each line counts for at least.
+const DELIVERIES: usize = 32 * 1024 * 1024;
+
+/// Making a line costs about as much as putting it into this many outboxes.
+const MIN_RECEIVERS: usize = 32;
+
+/// With `--rate`, a line counts once for each of this many bytes that it begins: the length of a message in RFC 1459.
+const RATED_BYTES: usize = 512;
 
 /// The most memory, in bytes, for lines of the operator that wait for somebody's outbox. Commands overtake them until then.
 const MAX_OPERATORS_BACKLOG: usize = 1024 * 1024;
@@ -25,39 +37,121 @@ const LATENESS: Duration = Duration::from_millis(10);
 /// Why processing a member's inbox stops before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
-    /// The line is early, or somebody's outbox is full.
-    Wait,
+    /// The next line has to wait.
+    Wait(Wait),
     /// The member has left.
     Left,
 }
 
 impl Hub {
+    /// Lets members take their turns.
+    pub(super) fn take_turns(&mut self, now: Moment) {
+        self.deliveries = 0;
+        loop {
+            if !self.is_paused() {
+                self.outboxes.resumed.append(&mut self.waiting_for_transcript);
+            }
+            for id in std::mem::take(&mut self.outboxes.resumed) {
+                self.resume(id, now.instant);
+            }
+            if self.deliveries >= DELIVERIES {
+                return;
+            }
+            let Some(id) = self.turns.next() else { return };
+            self.process(id, now);
+        }
+    }
+
+    /// A member that waited can go on when it is its turn.
+    fn resume(&mut self, id: Id, now: Instant) {
+        if self.members.get(&id).is_some_and(|member| member.inbox.backlog.wait.is_some()) {
+            self.give_turn(id, now);
+        }
+    }
+
+    /// There is something to execute for a member.
+    pub(super) fn give_turn(&mut self, id: Id, now: Instant) {
+        if let Some(member) = self.members.get_mut(&id)
+            && member.inbox.backlog.wait.replace(Wait::Turn) != Some(Wait::Turn)
+        {
+            member.volume.end_silence(now);
+            self.turns.push(id, member.volume.is_light());
+        }
+    }
+
     /// Executes what a member has sent, as far as that is possible now.
-    pub(super) fn process(&mut self, id: Id, now: Moment) {
+    fn process(&mut self, id: Id, now: Moment) {
         let Some(member) = self.members.get_mut(&id).filter(|member| member.leaving.is_none()) else {
             return;
         };
         let mut inbox = std::mem::replace(&mut member.inbox, Inbox::new(0));
+        inbox.backlog.wait = None;
+        self.turn = Turn { bytes: 0, max: member.volume.light_bytes().max(1) };
+        if !member.volume.is_light() {
+            self.turn.max = TURN;
+        }
         let mut said = Vec::new();
         let stop = self.process_inbox(id, &mut inbox, &mut said, now).break_value();
         self.publish(id, Form::Text, said, now);
+        let bytes = self.turn.bytes;
         let Some(member) = self.members.get_mut(&id) else { return };
+        member.volume.add(bytes);
         if stop == Some(Stop::Left) {
             inbox.clear();
             if id == OPERATOR {
                 inbox.ended = Some(Ok(()));
             }
         }
-        if inbox.is_waiting() && inbox.backlog.early_until.is_none() && !inbox.backlog.is_held {
-            inbox.backlog.is_held = true;
-            self.held.push_back(id);
-        }
-        let is_finished = !inbox.is_waiting() && inbox.ended.is_some();
+        let wait = match stop {
+            _ if !inbox.is_waiting() => None,
+            Some(Stop::Wait(wait)) => Some(wait),
+            // Lines of the operator wait that commands have overtaken.
+            _ => Some(inbox.backlog.wait.unwrap_or(Wait::Turn)),
+        };
+        inbox.backlog.wait = None;
+        let is_finished = wait.is_none() && inbox.ended.is_some();
         member.inbox = inbox;
-        match member.leaving {
-            Some(_) => self.continue_leaving(id, now.instant),
-            None if is_finished => self.finish_input(id, now),
-            None => self.update_timer(id),
+        match wait {
+            Some(wait) => self.wait(id, wait, now.instant),
+            None => member.volume.begin_silence(now.instant),
+        }
+        match self.members.get(&id).map(|member| member.leaving.is_some()) {
+            Some(true) => self.continue_leaving(id, now.instant),
+            _ if is_finished => self.finish_input(id, now),
+            _ => self.update_timer(id),
+        }
+    }
+
+    /// Adds a member to those who wait for something.
+    fn wait(&mut self, id: Id, wait: Wait, now: Instant) {
+        if wait == Wait::Turn {
+            return self.give_turn(id, now);
+        }
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.inbox.backlog.wait = Some(wait);
+        match wait {
+            Wait::Room => self.outboxes.wait_for_room(&member.room, id),
+            Wait::Receiver(receiver) => match self.members.get_mut(&receiver) {
+                Some(receiver) => receiver.senders.push(id),
+                None => self.outboxes.resumed.push(id),
+            },
+            Wait::Transcript => self.waiting_for_transcript.push(id),
+            // The timer, and the outbox when it has capacity, look at `wait`.
+            Wait::Turn | Wait::Time | Wait::Answers => {}
+        }
+    }
+
+    /// Counts lines that the member whose turn it is has caused.
+    pub(super) fn count(&mut self, bytes: usize, receivers: usize) {
+        self.turn.bytes += bytes;
+        self.deliveries += bytes * receivers.max(MIN_RECEIVERS);
+    }
+
+    /// Whether the next line has to wait for another turn.
+    fn end_turn(&self, said: &[u8]) -> ControlFlow<Stop> {
+        match self.turn.bytes + said.len() >= self.turn.max {
+            true => ControlFlow::Break(Stop::Wait(Wait::Turn)),
+            false => ControlFlow::Continue(()),
         }
     }
 
@@ -82,6 +176,9 @@ impl Hub {
                 let Some(heard) = inbox.decoder.next(&mut bytes, read_at) else { break };
                 inbox.has_had_line = true;
                 flow = self.process_message(id, heard, is_remainder, &mut inbox.backlog, said, now);
+                if flow.is_continue() {
+                    flow = self.end_turn(said);
+                }
             }
             inbox.decoded = if bytes.is_empty() { 0 } else { buffer.input().len() - bytes.len() };
             if !bytes.is_empty() {
@@ -125,13 +222,18 @@ impl Hub {
     ) -> ControlFlow<Stop> {
         while let Some(pending) = backlog.pop() {
             let line = Line::parse(&pending.text, pending.remainder.as_ref(), id == OPERATOR);
-            if let ControlFlow::Break(stop) = self.execute_in_time(id, line, backlog, said, now) {
-                backlog.put_back(pending);
-                // There may be commands behind the operator's texts.
-                if id == OPERATOR && backlog.bytes() < MAX_OPERATORS_BACKLOG {
-                    break;
+            match self.execute_in_time(id, line, pending.text.len(), backlog, said, now) {
+                ControlFlow::Continue(()) => self.end_turn(said)?,
+                ControlFlow::Break(Stop::Wait(wait)) => {
+                    backlog.put_back(pending);
+                    // There may be commands behind the operator's texts.
+                    if id == OPERATOR && backlog.bytes() < MAX_OPERATORS_BACKLOG {
+                        backlog.wait = Some(wait);
+                        break;
+                    }
+                    return ControlFlow::Break(Stop::Wait(wait));
                 }
-                return ControlFlow::Break(stop);
+                left => return left,
             }
         }
         ControlFlow::Continue(())
@@ -158,18 +260,17 @@ impl Hub {
         let line = Line::parse(bytes, remainder.as_ref(), id == OPERATOR);
         backlog.remainder = Some(line.remainder());
         let is_overtaking = !backlog.is_empty() && line.is_text();
-        let flow = match is_overtaking {
-            true => ControlFlow::Break(Stop::Wait),
-            false => self.execute_in_time(id, line, backlog, said, now),
+        let flow = match backlog.wait.filter(|_| is_overtaking) {
+            Some(wait) => ControlFlow::Break(Stop::Wait(wait)),
+            None => self.execute_in_time(id, line, bytes.len(), backlog, said, now),
         };
-        if flow != ControlFlow::Break(Stop::Wait) {
-            return flow;
-        }
+        let ControlFlow::Break(Stop::Wait(wait)) = flow else { return flow };
         backlog.push(PendingLine { text: bytes.into(), remainder });
-        match id == OPERATOR && backlog.bytes() < MAX_OPERATORS_BACKLOG {
-            true => ControlFlow::Continue(()),
-            false => flow,
+        if id == OPERATOR && backlog.bytes() < MAX_OPERATORS_BACKLOG {
+            backlog.wait.get_or_insert(wait);
+            return ControlFlow::Continue(());
         }
+        flow
     }
 
     /// Executes a line unless it is early for `--rate`.
@@ -177,6 +278,7 @@ impl Hub {
         &mut self,
         id: Id,
         line: Line<'_>,
+        bytes: usize,
         backlog: &mut Backlog,
         said: &mut Vec<u8>,
         now: Moment,
@@ -186,32 +288,29 @@ impl Hub {
         };
         backlog.early_until = backlog.on_time_at.filter(|on_time_at| now.instant < *on_time_at);
         if backlog.early_until.is_some() {
-            return ControlFlow::Break(Stop::Wait);
+            return ControlFlow::Break(Stop::Wait(Wait::Time));
         }
         self.execute(id, line, said, now)?;
         let on_time_at = backlog.on_time_at.unwrap_or(now.instant);
         // A late line does not delay the next one, as long as it is no later than timers are.
+        let lines = bytes.div_ceil(RATED_BYTES).max(1);
         backlog.on_time_at =
-            Some(on_time_at.max(now.instant - LATENESS) + Duration::from_secs_f64(1.0 / rate));
+            Some(on_time_at.max(now.instant - LATENESS) + Duration::from_secs_f64(lines as f64 / rate));
         ControlFlow::Continue(())
     }
 
     /// Does what a line says, or breaks if it has to wait.
     fn execute(&mut self, id: Id, line: Line<'_>, said: &mut Vec<u8>, now: Moment) -> ControlFlow<Stop> {
-        if line.is_text() && said.is_empty() && !self.may_speak(id) {
-            return ControlFlow::Break(Stop::Wait);
-        }
         if let Line::Text(text) = line {
-            self.append_lines(id, Form::Text, text, said, now);
-            if said.len() >= POST_BYTES {
-                self.publish(id, Form::Text, std::mem::take(said), now);
+            // What is said in one turn becomes one post, which either waits or does not.
+            if said.is_empty() {
+                self.may_speak(id, now.instant)?;
             }
+            self.append_lines(id, Form::Text, text, said, now);
             return ControlFlow::Continue(());
         }
         self.publish(id, Form::Text, std::mem::take(said), now);
-        if !self.may_command(id, &line) {
-            return ControlFlow::Break(Stop::Wait);
-        }
+        self.may_execute(id, &line, now.instant)?;
         match line {
             Line::Text(_) | Line::Nothing => {}
             Line::Me(text) => self.emote(id, text, now),
@@ -248,20 +347,37 @@ impl Hub {
     }
 
     /// Whether a member may say something to the room now.
-    fn may_speak(&self, id: Id) -> bool {
-        let Some(member) = self.members.get(&id) else { return false };
-        self.outboxes.full_in(&member.room) == usize::from(member.is_full) && !self.is_paused
+    fn may_speak(&mut self, id: Id, now: Instant) -> ControlFlow<Stop> {
+        match () {
+            () if self.is_paused() => ControlFlow::Break(Stop::Wait(Wait::Transcript)),
+            () if self.outboxes.may_speak(&self.members, id, now) => ControlFlow::Continue(()),
+            () => ControlFlow::Break(Stop::Wait(Wait::Room)),
+        }
     }
 
-    /// Whether the outboxes that a command writes to are not full. The operator's commands do not wait.
-    fn may_command(&self, id: Id, line: &Line<'_>) -> bool {
-        let is_full = |id: Id| self.members.get(&id).is_some_and(|member| member.is_full);
-        let to = match line {
+    /// Whether a command may be executed now. The operator's commands for the room do not wait.
+    fn may_execute(&mut self, id: Id, line: &Line<'_>, now: Instant) -> ControlFlow<Stop> {
+        let receiver = match line {
+            Line::Kick(_) | Line::Ban(_) => return ControlFlow::Continue(()),
+            Line::Me(_) => return self.may_speak(id, now),
+            Line::Name(_) | Line::Join(_) if id != OPERATOR => return self.may_speak(id, now),
             Line::Message { to, .. } => self.find(to),
             Line::Reply(_) => self.members.get(&id).and_then(|member| member.reply_to),
             _ => None,
         };
-        id == OPERATOR || !(self.is_paused || is_full(id) || to.is_some_and(is_full))
+        if self.is_paused() && id != OPERATOR {
+            return ControlFlow::Break(Stop::Wait(Wait::Transcript));
+        }
+        if let Some(to) = receiver
+            && let Some(member) = self.members.get(&to)
+            && !self.outboxes.may_send(member, to, id, now)
+        {
+            return ControlFlow::Break(Stop::Wait(Wait::Receiver(to)));
+        }
+        match self.members.get(&id).is_some_and(|member| self.outboxes.may_answer(member)) {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(Stop::Wait(Wait::Answers)),
+        }
     }
 
     /// Says the operator's backlog before a goodbye, even to full outboxes: nothing comes after it.

@@ -6,15 +6,16 @@ use super::event::{Action, Event};
 use super::format::hub_lines;
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
-use super::member::Member;
+use super::member::{Member, Members};
 use super::name::{Name, OPERATORS_NAME};
 use super::outbox::Outbox;
-use super::outboxes::Outboxes;
-use super::post::Post;
+use super::outboxes::{Measure, Outboxes};
+use super::post::Kind;
 use super::refusal::Refusal;
 use super::room::{LOBBY, Room};
 use super::settings::Settings;
 use super::trim::Trim;
+use super::turns::{Turn, Turns};
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::buffer::Buffer;
 use crate::rules::errors;
@@ -32,6 +33,9 @@ use std::time::Instant;
 /// How many bytes the operator's screen gets at a time.
 const SCREEN_BYTES: usize = 64 * 1024;
 
+/// About how many bytes the design gets to record at once. After that the transcript is asked whether it is behind.
+const MAX_UNRECORDED: usize = 256 * 1024;
+
 /// The rules of a chat with many members.
 ///
 /// A design passes everything that happens to [`handle`](Self::handle). When a batch of events has been handled it calls
@@ -45,7 +49,7 @@ const SCREEN_BYTES: usize = 64 * 1024;
 pub struct Hub {
     pub(super) settings: Settings,
     pub(super) admission: Admission,
-    pub(super) members: HashMap<Id, Member>,
+    pub(super) members: Members,
     last_id: usize,
     /// The members by the keys of their names.
     pub(super) names: HashMap<Arc<str>, Id>,
@@ -55,11 +59,16 @@ pub struct Hub {
     /// The rooms that will get a summary of announcements.
     pub(super) summarizing: BTreeSet<Arc<str>>,
     pub(super) outboxes: Outboxes,
-    /// The members whose lines wait for somebody's outbox or for the transcript, in the order in which they resume.
-    pub(super) held: VecDeque<Id>,
+    pub(super) turns: Turns,
+    /// The present one.
+    pub(super) turn: Turn,
+    /// How many bytes the present call has put into outboxes.
+    pub(super) deliveries: usize,
     pub(super) timers: BTreeSet<(Instant, Id)>,
-    /// The transcript is behind: nobody's text is executed.
-    pub(super) is_paused: bool,
+    transcript_is_behind: bool,
+    /// About how many bytes the design has to record.
+    pub(super) unrecorded: usize,
+    pub(super) waiting_for_transcript: Vec<Id>,
     /// The hub is ending, and how.
     pub(super) ending: Option<Exit>,
     pub(super) trim: Trim,
@@ -88,9 +97,13 @@ impl Hub {
             rooms: HashMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
             summarizing: BTreeSet::new(),
             outboxes: Outboxes::new(settings.outbox, settings.stall),
-            held: VecDeque::new(),
+            turns: Turns::default(),
+            turn: Turn::default(),
+            deliveries: 0,
             timers: BTreeSet::new(),
-            is_paused: false,
+            transcript_is_behind: false,
+            unrecorded: 0,
+            waiting_for_transcript: Vec::new(),
             ending: None,
             trim: Trim::default(),
             actions: VecDeque::new(),
@@ -111,7 +124,7 @@ impl Hub {
         if self.ending.is_some() {
             return Err(Refusal::Ending);
         }
-        if self.is_paused {
+        if self.is_paused() {
             return Err(Refusal::Transcript);
         }
         self.admission.admit(peer.ip(), self.members.len())?;
@@ -130,16 +143,19 @@ impl Hub {
             Event::WriteFailed(id, error) => self.handle_write_failed(id, error, now.instant),
             Event::Signal(signal) => self.handle_signal(signal, now.instant),
             Event::ScreenFailed(error) => self.handle_screen_failed(error, now.instant),
-            Event::TranscriptBehind(is_behind) => {
-                self.outboxes.may_resume |= self.is_paused && !is_behind;
-                self.is_paused = is_behind;
-            }
+            Event::TranscriptBehind(is_behind) => self.transcript_is_behind = is_behind,
         }
     }
 
     /// The next thing to do: first everything there is to write, then the other actions in the order in which they came up.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let Some(id) = self.outboxes.to_write.pop_front() else { return self.actions.pop_front() };
+        let Some(id) = self.outboxes.to_write.pop_front() else {
+            let action = self.actions.pop_front();
+            if let Some(Action::Record { what, .. }) = &action {
+                self.unrecorded -= what.size();
+            }
+            return action;
+        };
         if let Some(member) = self.members.get_mut(&id) {
             member.write_is_queued = false;
         }
@@ -149,7 +165,10 @@ impl Hub {
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before. It changes with each event and action.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.outboxes.may_resume || !self.outboxes.to_write.is_empty() || !self.actions.is_empty() {
+        let is_resuming = !self.outboxes.resumed.is_empty()
+            || !self.waiting_for_transcript.is_empty() && !self.is_paused();
+        let has_actions = !self.outboxes.to_write.is_empty() || !self.actions.is_empty();
+        if is_resuming || has_actions || !self.turns.is_empty() {
             return Some(self.now);
         }
         let summarizing = self.summarizing.iter().filter_map(|room| self.rooms.get(room));
@@ -158,8 +177,8 @@ impl Hub {
         timer.into_iter().chain(self.outboxes.check_at).chain(summary).min()
     }
 
-    /// Does what is due, and lets members resume that waited for an outbox or for the transcript. Call it after each batch of
-    /// events, too.
+    /// Does what is due, and executes what members have sent, each in its turn. Call it after each batch of events, too. What
+    /// does not fit into one call is left to the next one, so that new events do not wait long.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.now = now.instant;
         while let Some((_, id)) = self.timers.first().copied().filter(|(due, _)| *due <= now.instant) {
@@ -168,15 +187,18 @@ impl Hub {
                 member.timer = None;
                 match member.leaving {
                     Some(_) => self.continue_leaving(id, now.instant),
-                    None => self.process(id, now),
+                    None => self.give_turn(id, now.instant),
                 }
             }
         }
-        for id in self.outboxes.stalled(&self.members, now.instant) {
-            self.handle_stalled(id, now);
+        for (id, measure) in self.outboxes.measures(&mut self.members, now.instant) {
+            match measure {
+                Measure::TellRoom => self.tell_who_is_slow(id, now),
+                Measure::Disconnect => self.handle_stalled(id, now),
+            }
         }
         self.announce_summaries(now);
-        self.resume_held(now);
+        self.take_turns(now);
     }
 
     /// The outbox of a member, from which the design writes.
@@ -211,8 +233,7 @@ impl Hub {
         self.trim.joined(self.members.len());
         let motd = self.settings.motd.iter();
         let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
-        let motd = Post::of_hub(motd.collect());
-        self.post(id, &motd, now.instant);
+        self.post(id, Kind::Answer, motd.collect(), now.instant);
         self.welcome(id, now);
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
         self.record(id, |name, room| What::Joined { name, room });
@@ -231,10 +252,9 @@ impl Hub {
     fn handle_read(&mut self, id: Id, buffer: Buffer, now: Moment) {
         let is_wanted = |member: &&mut Member| member.leaving.is_none() && member.inbox.ended.is_none();
         let Some(member) = self.members.get_mut(&id).filter(is_wanted) else { return };
-        let was_waiting = member.inbox.is_waiting();
         member.inbox.buffers.push_back((buffer, now.instant));
-        if !was_waiting || id == OPERATOR {
-            self.process(id, now);
+        if member.inbox.backlog.wait.is_none() || id == OPERATOR {
+            self.give_turn(id, now.instant);
         }
     }
 
@@ -243,8 +263,8 @@ impl Hub {
         member.inbox.ended = Some(result);
         if member.leaving.is_some() {
             self.continue_leaving(id, now.instant);
-        } else if !member.inbox.is_waiting() {
-            self.process(id, now);
+        } else if member.inbox.backlog.wait.is_none() {
+            self.give_turn(id, now.instant);
         }
     }
 
@@ -261,8 +281,10 @@ impl Hub {
 
     fn handle_write_failed(&mut self, id: Id, error: io::Error, now: Instant) {
         let Some(member) = self.members.get_mut(&id) else { return };
-        self.outboxes.unblock(member, id);
         member.outbox.close();
+        self.outboxes.resume_senders(member, id, now);
+        self.outboxes.unblock(member, id, now);
+        self.outboxes.resumed.push(id);
         member.write_error.get_or_insert(error);
         if member.leaving.is_some() {
             self.continue_leaving(id, now);
@@ -273,7 +295,7 @@ impl Hub {
     fn handle_signal(&mut self, signal: Signal, now: Instant) {
         match self.ending.replace(Exit::Signal(signal)) {
             None => self.say_goodbye_to_all(now),
-            Some(_) => self.disconnect_all(),
+            Some(_) => self.disconnect_all(now),
         }
     }
 
@@ -293,15 +315,8 @@ impl Hub {
         }
     }
 
-    fn resume_held(&mut self, now: Moment) {
-        if !std::mem::take(&mut self.outboxes.may_resume) {
-            return;
-        }
-        for id in std::mem::take(&mut self.held) {
-            if let Some(member) = self.members.get_mut(&id) {
-                member.inbox.backlog.is_held = false;
-                self.process(id, now);
-            }
-        }
+    /// Whether the transcript is behind, so that nobody's lines are executed.
+    pub(super) fn is_paused(&self) -> bool {
+        self.transcript_is_behind || self.unrecorded >= MAX_UNRECORDED
     }
 }

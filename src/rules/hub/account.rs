@@ -1,0 +1,168 @@
+//! What the clients of each address have cost others.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+/// Who a client belongs to, as far as its address says: an IPv4 address, or the first 64 bits of an IPv6 address, because
+/// whoever has one of those has all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Source(IpAddr);
+
+impl From<IpAddr> for Source {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+            address => address,
+        })
+    }
+}
+
+/// A client that reads this many bytes per second is never disconnected, whatever it costs.
+pub(super) const MIN_SPEED: f64 = 64.0 * 1024.0;
+
+/// How many seconds of debt are given back per second.
+const GIVEN_BACK: f64 = 1.0 / 60.0;
+
+/// TCP reports what a client reads in steps. For a client that reads [`MIN_SPEED`] they are this many seconds apart.
+const STEP: f64 = 2.0;
+
+/// While somebody's outbox is full, the light members of one address may add this many bytes per second to it, and
+/// [`MAX_AHEAD`] at once: half of [`MIN_SPEED`], so that a client that reads that fast catches up all the same.
+const AHEAD: f64 = MIN_SPEED / 2.0;
+
+/// See [`AHEAD`].
+const MAX_AHEAD: f64 = 128.0 * 1024.0;
+
+/// The most addresses with an account. When there are more, the ones with the least debt are forgotten.
+const MAX_ACCOUNTS: usize = 4096;
+
+/// For how long the clients of each address have held up others, in seconds.
+///
+/// An account belongs to an address, so that coming back does not wipe it. Only those who hold up others are ever judged by
+/// it, so nobody suffers from what a neighbour behind the same address owes until they do the same.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    accounts: HashMap<Source, Account>,
+}
+
+#[derive(Debug)]
+struct Account {
+    debt: Leaky,
+    /// What its light members said while somebody's outbox was full, in bytes.
+    ahead: Leaky,
+}
+
+/// A client that holds up others: the debt of its address rises while it does, and each byte it reads pays for some.
+#[derive(Debug)]
+pub(super) struct Holding {
+    source: Option<Source>,
+    /// What the address owed when this began.
+    before: f64,
+    /// What has been added since.
+    debt: f64,
+    as_of: Instant,
+    /// This connection has held up others before and has caught up. It may owe one [`STEP`], whatever its address owes.
+    has_caught_up: bool,
+    /// When to tell the room.
+    pub(super) tell_at: Instant,
+}
+
+/// A level that rises when something is added and falls with time.
+#[derive(Debug, Clone, Copy)]
+struct Leaky {
+    level: f64,
+    as_of: Instant,
+}
+
+impl Accounts {
+    /// A client of this address begins to hold up others.
+    pub(super) fn begin(
+        &self,
+        source: Option<Source>,
+        has_caught_up: bool,
+        tell_at: Instant,
+        now: Instant,
+    ) -> Holding {
+        let before = source.map_or(0.0, |source| self.debt(source, now));
+        Holding { source, before, debt: 0.0, as_of: now, has_caught_up, tell_at }
+    }
+
+    /// It does not hold them up any more. Clients of one address that hold up others at the same time cost them no more than
+    /// one of them would.
+    pub(super) fn end(&mut self, mut holding: Holding, now: Instant) {
+        holding.pay(0, now);
+        let Some(source) = holding.source.filter(|_| holding.debt > 0.0) else { return };
+        let debt = self.debt(source, now).max(holding.before + holding.debt);
+        self.account(source, now).debt = Leaky { level: debt, as_of: now };
+    }
+
+    /// How many seconds an address owes.
+    pub(super) fn debt(&self, source: Source, now: Instant) -> f64 {
+        self.accounts.get(&source).map_or(0.0, |account| account.debt.level(GIVEN_BACK, now))
+    }
+
+    /// Whether a light member of this address may say something although somebody's outbox is full.
+    pub(super) fn may_go_ahead(&self, source: Source, now: Instant) -> bool {
+        self.accounts.get(&source).is_none_or(|account| account.ahead.level(AHEAD, now) < MAX_AHEAD)
+    }
+
+    /// It has.
+    pub(super) fn went_ahead(&mut self, source: Source, bytes: usize, now: Instant) {
+        let ahead = &mut self.account(source, now).ahead;
+        *ahead = Leaky { level: ahead.level(AHEAD, now) + bytes as f64, as_of: now };
+    }
+
+    fn account(&mut self, source: Source, now: Instant) -> &mut Account {
+        if self.accounts.len() >= MAX_ACCOUNTS && !self.accounts.contains_key(&source) {
+            self.forget_some(now);
+        }
+        let none = Leaky { level: 0.0, as_of: now };
+        self.accounts.entry(source).or_insert(Account { debt: none, ahead: none })
+    }
+
+    /// Forgets those who owe nothing, and half of the others if that is not enough.
+    fn forget_some(&mut self, now: Instant) {
+        self.accounts.retain(|_, account| {
+            account.debt.level(GIVEN_BACK, now) > 0.0 || account.ahead.level(AHEAD, now) > 0.0
+        });
+        if self.accounts.len() > MAX_ACCOUNTS / 2 {
+            let mut debts: Vec<_> =
+                self.accounts.values().map(|account| account.debt.level(GIVEN_BACK, now)).collect();
+            debts.sort_unstable_by(f64::total_cmp);
+            let middle = debts[debts.len() / 2];
+            self.accounts.retain(|_, account| account.debt.level(GIVEN_BACK, now) > middle);
+        }
+    }
+}
+
+impl Holding {
+    /// The client has read this many bytes.
+    pub(super) fn pay(&mut self, bytes: usize, now: Instant) {
+        let held = now.saturating_duration_since(self.as_of).as_secs_f64();
+        self.debt = (self.debt + held - bytes as f64 / MIN_SPEED).max(0.0);
+        self.as_of = now;
+    }
+
+    /// What the client and its address owe.
+    pub(super) fn debt(&self, now: Instant) -> f64 {
+        self.before + self.debt + now.saturating_duration_since(self.as_of).as_secs_f64()
+    }
+
+    /// When the client is to be disconnected if it reads nothing until then. The address may owe `stall`. A client that finds
+    /// this used up gets the time of one [`STEP`], so that a neighbour who reads fast enough can show it; but not when the
+    /// address owes twice as much.
+    pub(super) fn due(&self, stall: Duration) -> Instant {
+        let stall = stall.as_secs_f64();
+        let is_trusted = self.has_caught_up || self.before < 2.0 * stall;
+        let may_owe = (stall - self.before).max(if is_trusted { STEP.min(stall) } else { 0.0 });
+        self.as_of + Duration::from_secs_f64((may_owe - self.debt).max(0.0))
+    }
+}
+
+impl Leaky {
+    /// The level, if it falls by `per_second`.
+    fn level(&self, per_second: f64, now: Instant) -> f64 {
+        (self.level - now.saturating_duration_since(self.as_of).as_secs_f64() * per_second).max(0.0)
+    }
+}
