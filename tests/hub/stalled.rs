@@ -66,7 +66,10 @@ fn a_member_who_never_reads_is_disconnected_and_the_others_get_everything() {
                 // The room may have been told whom it waits for.
                 let told = format!("* hub: the room waits for {stalled}, who reads slowly");
                 assert!(others[..others.len() - 1].iter().all(|line| *line == told), "{others:?}");
-                assert!(others[others.len() - 1].starts_with(&format!("* {stalled} {STALLED}")), "{others:?}");
+                assert!(
+                    others[others.len() - 1].starts_with(&format!("* {stalled} {STALLED}")),
+                    "{others:?}"
+                );
             });
         }
     });

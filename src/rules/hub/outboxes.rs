@@ -203,7 +203,8 @@ impl Outboxes {
             return false;
         }
         if !std::mem::replace(&mut jam.is_noticed, true) || speaker_is_full {
-            let others = jam.full.iter().copied().filter(|id| *id != speaker && !self.holdings.contains_key(id));
+            let others =
+                jam.full.iter().copied().filter(|id| *id != speaker && !self.holdings.contains_key(id));
             for id in others.collect::<Vec<_>>() {
                 if let Some(member) = members.get(&id) {
                     self.begin_holding(member, id, now);

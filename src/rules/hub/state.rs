@@ -165,8 +165,8 @@ impl Hub {
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before. It changes with each event and action.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let is_resuming = !self.outboxes.resumed.is_empty()
-            || !self.waiting_for_transcript.is_empty() && !self.is_paused();
+        let is_resuming =
+            !self.outboxes.resumed.is_empty() || !self.waiting_for_transcript.is_empty() && !self.is_paused();
         let has_actions = !self.outboxes.to_write.is_empty() || !self.actions.is_empty();
         if is_resuming || has_actions || !self.turns.is_empty() {
             return Some(self.now);
