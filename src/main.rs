@@ -10,7 +10,7 @@ use threadchat::designs::{Design, Task};
 use threadchat::lab::{compare, demo, timeline};
 use threadchat::observe::Observer;
 use threadchat::observe::trace::{About, Trace};
-use threadchat::platform::{Signals, lower_thread_priority, print};
+use threadchat::platform::{Signals, create_private, lower_thread_priority, print};
 use threadchat::rules::errors::hint;
 use threadchat::rules::exit::Exit;
 use threadchat::rules::failure::Failure;
@@ -69,7 +69,7 @@ fn endpoint(
     task: impl FnOnce() -> Result<Task, Failure>,
 ) -> Result<Exit, Failure> {
     let about = About { command, design: common.design.name() };
-    let start = |path| Trace::start(path, &about, lower_thread_priority);
+    let start = |path| Trace::start(path, &about, create_private, lower_thread_priority);
     let trace = common.trace.as_deref().map(start).transpose()?;
     let observer = trace.iter().fold(Observer::default(), |observer, trace| observer.and(trace.observer()));
     let run = || {

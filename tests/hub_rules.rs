@@ -4,6 +4,9 @@
 #![cfg(feature = "hub")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "hub_rules/rooms.rs"]
+mod rooms;
+
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -13,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use threadchat::rules::buffer::{Buffer, Home};
+use threadchat::rules::event::PeerState;
 use threadchat::rules::exit::Exit;
 use threadchat::rules::hub::{Action, AdmissionPolicy, Event, Hub, Id, Name, OPERATOR, Refusal, Settings};
 use threadchat::rules::moment::Moment;
@@ -64,6 +68,8 @@ struct World {
     exit: Option<Exit>,
     recorded: Vec<(Option<SocketAddr>, What)>,
     trims: usize,
+    /// What the system knows of them; of others, that they have confirmed everything.
+    states: HashMap<Id, Option<PeerState>>,
     sent: HashMap<Id, Vec<u8>>,
     /// The readers of what they said.
     said: HashMap<Id, Vec<Arc<Reader>>>,
@@ -81,6 +87,7 @@ impl World {
             exit: None,
             recorded: Vec::new(),
             trims: 0,
+            states: HashMap::new(),
             sent: HashMap::new(),
             said: HashMap::new(),
         }
@@ -109,8 +116,12 @@ impl World {
     }
 
     fn joins(&mut self) -> Id {
+        self.joins_from([127, 0, 0, 1])
+    }
+
+    fn joins_from(&mut self, address: [u8; 4]) -> Id {
         let port = 1000 + u16::try_from(self.clients.len()).unwrap();
-        let peer = SocketAddr::from(([127, 0, 0, 1], port));
+        let peer = SocketAddr::from((address, port));
         let id = self.hub.admit(peer).unwrap();
         self.clients.push(id);
         self.handle(Event::Joined(id, peer));
@@ -148,6 +159,10 @@ impl World {
                 match action {
                     Action::Disconnect(id) => drop(self.gone.insert(id)),
                     Action::Record { peer, what } => self.recorded.push((peer, what)),
+                    Action::Probe(id) => {
+                        let state = self.states.get(&id).copied().unwrap_or(Some(PeerState::default()));
+                        self.hub.handle(Event::PeerState(id, state), self.moment());
+                    }
                     Action::TrimMemory => self.trims += 1,
                     Action::End(exit) => self.exit = Some(exit),
                     _ => {}
@@ -202,7 +217,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Join),
         1 => who.clone().prop_map(Op::Leave),
         1 => who.clone().prop_map(Op::Vanish),
-        2 => (who.clone(), 0..8_u8).prop_map(|(who, name)| Op::Rename(who, name)),
+        2 => (who.clone(), 0..10_u8).prop_map(|(who, name)| Op::Rename(who, name)),
         1 => (who.clone(), 0..3_u8).prop_map(|(who, room)| Op::ChangeRoom(who, room)),
         10 => (who.clone(), 1..200_u8, any::<u8>()).prop_map(|(who, count, size)| Op::Say(who, count, size)),
         1 => Just(Op::OperatorSays),
@@ -212,7 +227,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Names that are the same to the hub are among them.
-const NAMES: [&str; 8] = ["bob", "BOB", "ｂｏｂ", "Straße", "STRASSE", "zoë", "zoe\u{308}", "x-1"];
+const NAMES: [&str; 10] =
+    ["bob", "BOB", "ｂｏｂ", "b0b", "ВОВ", "Straße", "STRASSE", "zoë", "zoe\u{308}", "user1"];
 
 /// The numbers of the data lines that somebody was sent, by sender, and in which order they came.
 fn data(lines: &[String]) -> Vec<(u64, u64)> {
@@ -283,10 +299,10 @@ proptest! {
         // The names, as everybody sees them.
         let who = world.answer(stayers[0], "/who");
         let names: Vec<_> = who.split_once(": ").unwrap().1.split_once(": ").unwrap().1.split(", ").collect();
-        let keys: HashSet<_> = names.iter().map(|name| {
-            Name::parse(name.trim_start_matches('@')).map_or_else(|_| (*name).to_owned(), |name| name.key().to_string())
-        }).collect();
-        prop_assert_eq!(keys.len(), names.len(), "{}", who);
+        let names: Vec<_> = names.iter().filter_map(|name| Name::parse(name.trim_start_matches('@')).ok()).collect();
+        for (index, name) in names.iter().enumerate() {
+            prop_assert!(!names[..index].iter().any(|other| other.looks_like(name)), "{}", who);
+        }
         world.settles();
 
         let seen: HashMap<Id, Vec<(u64, u64)>> =
@@ -319,6 +335,147 @@ proptest! {
                     seen[of].iter().filter(|line| sets[both].contains(line)).collect::<Vec<_>>()
                 };
                 prop_assert_eq!(order(one, other), order(other, one));
+            }
+        }
+    }
+}
+
+/// What somebody does who wants to keep others from talking.
+#[derive(Debug, Clone)]
+enum Trick {
+    /// Comes back, if they left.
+    Return,
+    Say(u8, u16),
+    /// Many lines of one byte each, which become long.
+    Newlines(u16),
+    Command(u8, u16),
+    Whisper(usize, u16),
+    /// How many bytes they read now.
+    Read(usize),
+    /// How many bytes they read per second from now on.
+    Pace(usize),
+    Leave,
+    Vanish,
+}
+
+fn trick() -> impl Strategy<Value = Trick> {
+    prop_oneof![
+        1 => Just(Trick::Return),
+        6 => (1..200_u8, 0..900_u16).prop_map(|(lines, bytes)| Trick::Say(lines, bytes)),
+        2 => (0..60_000_u16).prop_map(Trick::Newlines),
+        3 => (0..8_u8, 1..3_000_u16).prop_map(|(command, times)| Trick::Command(command, times)),
+        2 => (0..20_usize, 1..60_000_u16).prop_map(|(to, bytes)| Trick::Whisper(to, bytes)),
+        2 => (0..2_000_000_usize).prop_map(Trick::Read),
+        2 => prop_oneof![Just(0), Just(30_000), Just(65_536), Just(70_000), Just(10_000_000)].prop_map(Trick::Pace),
+        1 => Just(Trick::Leave),
+        1 => Just(Trick::Vanish),
+    ]
+}
+
+/// A client of the one who does this, and how many bytes it reads per second.
+struct Trickster {
+    id: Id,
+    pace: usize,
+}
+
+impl Trickster {
+    fn does(&mut self, trick: &Trick, world: &mut World) {
+        if matches!(trick, Trick::Return) && world.gone.contains(&self.id) {
+            self.id = world.joins_from([10, 6, 6, 6]);
+        }
+        if world.gone.contains(&self.id) {
+            return;
+        }
+        let says = |world: &mut World, said: Vec<u8>| {
+            // A design reads no more while the hub has all of a client's buffers.
+            if !world.said.contains_key(&self.id) || !world.waits(self.id) {
+                world.says(self.id, &said);
+            }
+        };
+        match trick {
+            Trick::Return => {}
+            Trick::Say(lines, bytes) => {
+                let line = [&vec![b'x'; usize::from(*bytes)][..], b"\n"].concat();
+                says(world, line.repeat(usize::from(*lines)));
+            }
+            Trick::Newlines(count) => says(world, vec![b'\n'; usize::from(*count)]),
+            Trick::Command(command, times) => {
+                let commands = [
+                    "/help",
+                    "/who",
+                    "/rooms",
+                    "/name a",
+                    "/name b",
+                    "/join lobby",
+                    "/join tea",
+                    "/ignore user1",
+                ];
+                let command = format!("{}\n", commands[usize::from(*command)]);
+                says(world, command.as_bytes().repeat(usize::from(*times)));
+            }
+            Trick::Whisper(to, bytes) => {
+                let text = "x".repeat(usize::from(*bytes));
+                says(world, format!("/msg user{} {text}\n", to + 1).into_bytes());
+            }
+            Trick::Read(bytes) => drop(world.takes(self.id, *bytes)),
+            Trick::Pace(pace) => self.pace = *pace,
+            Trick::Leave => says(world, b"88\n".to_vec()),
+            Trick::Vanish => world.ends(self.id, Err(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// The promise of docs/hub.md: whatever any number of clients from one address do, a line of somebody who says little is
+    /// not held up, and who reads gets all of them.
+    #[test]
+    fn whatever_the_clients_of_one_address_do_two_others_talk_without_delay(
+        tricks in prop::collection::vec((0..20_usize, trick()), 1..400),
+        tricks_per_tick in 1..12_usize,
+        outbox in prop_oneof![Just(OUTBOX), Just(1 << 20)],
+    ) {
+        const TICK: Duration = Duration::from_millis(100);
+        let mut world = World::new(Settings { outbox, ..settings() });
+        let (alice, bob) = (world.joins_from([10, 0, 0, 1]), world.joins_from([10, 0, 0, 2]));
+        let mut tricksters: Vec<_> =
+            (0..20).map(|_| Trickster { id: world.joins_from([10, 6, 6, 6]), pace: 0 }).collect();
+        let reads = |world: &mut World| {
+            for id in [alice, bob, OPERATOR] {
+                while world.takes(id, usize::MAX) > 0 {}
+            }
+        };
+        let mut said = 0;
+        let mut tricks = tricks.iter();
+        loop {
+            let mut is_over = true;
+            for (who, trick) in tricks.by_ref().take(tricks_per_tick) {
+                tricksters[*who].does(trick, &mut world);
+                reads(&mut world);
+                is_over = false;
+            }
+            for trickster in &tricksters {
+                if trickster.pace > 0 && !world.gone.contains(&trickster.id) {
+                    world.takes(trickster.id, trickster.pace / 10);
+                }
+            }
+            reads(&mut world);
+            said += 1;
+            let line = format!("this is line {said}");
+            world.says(alice, format!("{line}\n").as_bytes());
+            reads(&mut world);
+            let heard = world.lines(bob);
+            prop_assert_eq!(
+                heard.iter().filter(|heard| heard.contains("> this is line")).count(), said,
+                "line {} is not there in time", said
+            );
+            prop_assert!(!world.gone.contains(&alice) && !world.gone.contains(&bob));
+            world.sent.values_mut().for_each(Vec::clear);
+            said = 0;
+            world.passes(TICK);
+            if is_over {
+                break;
             }
         }
     }
@@ -380,6 +537,51 @@ fn a_room_waits_for_nobody_in_another() {
     world.says(other, b"we can talk\n");
     world.takes(last, usize::MAX);
     assert_eq!(world.lines(last).last().unwrap(), "<user3> we can talk");
+}
+
+#[test]
+fn a_name_is_refused_while_somebody_has_one_that_looks_like_it() {
+    let mut world = World::new(settings());
+    let (bob, other) = (world.joins(), world.joins());
+    world.answer(bob, "/name bob");
+    for name in ["b0b", "B0B", "ВОВ"] {
+        let refused = format!("* hub: the name {name} looks like bob, which is taken");
+        assert_eq!(world.answer(other, &format!("/name {name}")), refused);
+        // It is nobody's name.
+        let nobody = format!("* hub: nobody here is called {name}");
+        assert_eq!(world.answer(other, &format!("/msg {name} hello")), nobody);
+    }
+    assert_eq!(world.answer(bob, "/name b0b"), "* hub: you are now b0b");
+    assert_eq!(world.answer(other, "/name bob"), "* hub: the name bob looks like b0b, which is taken");
+    world.says(bob, b"88\n");
+    assert_eq!(world.answer(other, "/name bob"), "* hub: you are now bob");
+    world.answer(OPERATOR, "/name alice");
+    assert_eq!(world.answer(other, "/name aIice"), "* hub: the name aIice looks like @alice, which is taken");
+}
+
+#[test]
+fn a_newcomer_gets_no_name_that_looks_like_one_that_is_present() {
+    let mut world = World::new(settings());
+    let first = world.joins();
+    assert_eq!(world.answer(first, "/name userlO"), "* hub: you are now userlO");
+    let last = (2..=10).map(|_| world.joins()).last().unwrap();
+    world.settles();
+    assert!(world.lines(last)[0].starts_with("* hub: welcome to lobby, user11; "));
+}
+
+#[test]
+fn a_room_is_not_created_while_there_is_one_whose_name_looks_like_it() {
+    let mut world = World::new(settings());
+    let (one, other) = (world.joins(), world.joins());
+    world.answer(one, "/join modern");
+    for (room, exists) in [("rnodern", "modern"), ("l0bby", "lobby")] {
+        let refused = format!("* hub: no such room: the name {room} looks like {exists}, which exists");
+        assert_eq!(world.answer(other, &format!("/join {room}")), refused);
+    }
+    assert_eq!(world.answer(other, "/join MODERN"), "* hub: 2 are here: user2, user1");
+    world.answer(one, "/join lobby");
+    world.answer(other, "/join lobby");
+    assert_eq!(world.answer(other, "/join rnodern"), "* hub: 1 is here: user2");
 }
 
 #[test]
@@ -544,5 +746,110 @@ fn memory_is_returned_when_half_of_many_clients_have_left() {
         world.says(client, b"88\n");
         world.ends(client, Ok(()));
         assert_eq!(world.trims > 0, left >= 100, "{left}");
+    }
+}
+
+/// What the system knows of a client with something to confirm, whose own system has been silent for so long.
+fn silent_for(silent: Duration) -> Option<PeerState> {
+    Some(PeerState { confirmed: 7, unconfirmed: 1, silent })
+}
+
+/// Two members of whom one says a line each second for a minute. Returns after how many lines the other is gone, and the last
+/// line that the first was sent.
+fn talk_beside(state: impl Fn(Duration) -> Option<PeerState>) -> (Option<u32>, String) {
+    let mut world = World::new(settings());
+    let (speaker, other) = (world.joins(), world.joins());
+    world.settles();
+    let vanished_at = world.now;
+    let gone_after = (1..=60).find(|_| {
+        world.says(speaker, b"are you there?\n");
+        world.takes(speaker, usize::MAX);
+        world.takes(other, 1);
+        let until = world.now + Duration::from_secs(1);
+        while !world.gone.contains(&other) && world.step(until - world.now) {
+            world.states.insert(other, state(world.now - vanished_at));
+        }
+        world.now = until;
+        world.states.insert(other, state(world.now - vanished_at));
+        world.takes(speaker, usize::MAX);
+        world.gone.contains(&other)
+    });
+    (gone_after, world.lines(speaker).pop().unwrap())
+}
+
+#[test]
+fn a_client_that_has_vanished_from_a_talking_room_is_gone_within_a_minute() {
+    let (gone_after, told) = talk_beside(silent_for);
+    assert!(gone_after.is_some_and(|seconds| (50..60).contains(&seconds)), "{gone_after:?}");
+    assert!(told.starts_with("* user2 vanished: no answer for 5"), "{told}");
+}
+
+#[test]
+fn a_client_that_answers_and_does_not_read_has_not_vanished() {
+    assert_eq!(talk_beside(|_| silent_for(Duration::ZERO)).0, None);
+}
+
+#[test]
+fn where_the_system_cannot_tell_a_client_that_accepts_nothing_for_50_seconds_has_vanished() {
+    let mut world = World::new(settings());
+    let (speaker, other) = (world.joins(), world.joins());
+    world.states.insert(other, None);
+    world.settles();
+    world.passes(Duration::from_secs(100));
+    world.says(speaker, b"are you there?\n");
+    world.takes(speaker, usize::MAX);
+    let began = world.now;
+    while !world.gone.contains(&other) {
+        assert!(world.step(Duration::from_secs(60)), "nothing is due");
+    }
+    assert_eq!(world.now - began, Duration::from_secs(50));
+}
+
+#[test]
+fn an_idle_hub_has_nothing_to_wait_for() {
+    let mut world = World::new(settings());
+    let client = world.joins();
+    world.settles();
+    while world.step(Duration::from_secs(3600)) {}
+    assert!(world.hub.poll_timeout().is_none() && !world.gone.contains(&client));
+}
+
+#[test]
+fn somebody_who_comes_back_from_the_same_address_gets_the_name_of_a_vanished_client() {
+    const TRY_AGAIN: &str = "* hub: the name bob is taken; if you were bob, try again in 5 seconds";
+    let mut world = World::new(settings());
+    let (bob, back) = (world.joins(), world.joins());
+    world.answer(bob, "/name bob");
+    // An idle client gets a line, and confirms it.
+    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
+    assert_eq!(world.lines(bob).pop().unwrap(), "* hub: somebody at your address asks for your name");
+    let told = world.lines(bob).len();
+    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
+    assert_eq!(world.lines(bob).len(), told);
+    // The last answer may be long ago although it is asked only now.
+    world.states.insert(bob, silent_for(Duration::from_secs(20)));
+    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
+    world.passes(Duration::from_secs(2));
+    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
+    world.passes(Duration::from_secs(1));
+    world.answer(back, "/name bob");
+    assert!(world.gone.contains(&bob));
+    let lines = world.lines(back);
+    assert_eq!(lines[lines.len() - 2..], ["* bob vanished: no answer for 20 s", "* hub: you are now bob"]);
+}
+
+#[test]
+fn somebody_at_another_address_does_not_get_the_name_of_a_vanished_client() {
+    let mut world = World::new(settings());
+    let bob = world.joins();
+    world.answer(bob, "/name bob");
+    world.states.insert(bob, silent_for(Duration::from_secs(20)));
+    let peer = SocketAddr::from(([127, 0, 0, 2], 1));
+    let other = world.hub.admit(peer).unwrap();
+    world.clients.push(other);
+    world.handle(Event::Joined(other, peer));
+    for _ in 0..3 {
+        assert_eq!(world.answer(other, "/name bob"), "* hub: the name bob is taken");
+        world.passes(Duration::from_secs(5));
     }
 }

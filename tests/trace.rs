@@ -6,7 +6,12 @@ mod common;
 use common::*;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::path::PathBuf;
+#[cfg(unix)]
+use std::process::Command;
+#[cfg(unix)]
+use std::thread;
 use tempfile::TempDir;
 
 /// The design of tests that do not choose one.
@@ -23,7 +28,7 @@ struct Trace {
 impl Trace {
     /// Accepts a trace without its closing bracket and with an incomplete last line.
     fn open(path: &PathBuf) -> Self {
-        let text = std::fs::read_to_string(path).unwrap();
+        let text = fs::read_to_string(path).unwrap();
         let lines = text.strip_prefix("[\n").unwrap().lines().filter(|line| *line != "]");
         let events: Vec<_> =
             lines.map_while(|line| serde_json::from_str(line.trim_end_matches(',')).ok()).collect();
@@ -264,4 +269,31 @@ fn a_trace_that_cannot_be_written_is_an_error_at_the_start() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.starts_with("threadchat: cannot write the trace /nowhere/a.json: "), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_trace_goes_to_a_file_for_its_owner_or_to_a_pipe_that_somebody_reads() {
+    use std::os::unix::fs::PermissionsExt;
+    let files = TempDir::new().unwrap();
+    let [file, pipe, goodbye] = ["a.json", "pipe", "88"].map(|name| files.path().join(name));
+    fs::write(&goodbye, "88\n").unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let traced = |to: &PathBuf| {
+        let goodbye = fs::File::open(&goodbye).unwrap();
+        threadchat(&["serve", "0", "--trace", to.to_str().unwrap()]).stdin(goodbye).output().unwrap()
+    };
+    let output = traced(&pipe);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("pipe: nobody reads this named pipe"), "{said}");
+    let reader = thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    // Until the reader has opened the pipe, nobody reads it.
+    wait_until("the pipe is read", || traced(&pipe).status.success());
+    assert!(reader.join().unwrap().contains("\"name\":\"end\""));
+    traced(&file);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 }

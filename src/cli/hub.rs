@@ -56,11 +56,11 @@ pub struct Hub {
     #[arg(long, value_name = "N", value_parser = values::max_clients, help_heading = CLIENTS)]
     max_per_address: Option<usize>,
 
-    /// Admit only these addresses and networks, separated by commas, such as 192.0.2.0/24
+    /// Admit only these addresses and networks, separated by commas, such as 192.0.2.0/24; ::/0 is all of IPv6 and no IPv4
     #[arg(long, value_name = "NET", value_delimiter = ',', value_parser = parse_net, help_heading = CLIENTS)]
     allow: Vec<IpNet>,
 
-    /// Do not admit these addresses and networks, separated by commas
+    /// Do not admit these addresses and networks, separated by commas; all are 0.0.0.0/0,::/0
     #[arg(long, value_name = "NET", value_delimiter = ',', value_parser = parse_net, help_heading = CLIENTS)]
     deny: Vec<IpNet>,
 

@@ -1,7 +1,29 @@
 //! The time for stamps.
 
 use crate::rules::wire::Stamp;
+use std::time::{SystemTime, UNIX_EPOCH};
+use time::macros::datetime;
 use time::{OffsetDateTime, UtcOffset};
+
+/// The present time in UTC.
+#[must_use]
+pub fn utc_now() -> OffsetDateTime {
+    utc(SystemTime::now())
+}
+
+/// This time in UTC. Before and after all years that have four digits in every time zone, it stands still: stamps and RFC 3339
+/// have no place for a fifth.
+fn utc(now: SystemTime) -> OffsetDateTime {
+    const FIRST: OffsetDateTime = datetime!(0000-01-03 0:00 UTC);
+    const LAST: OffsetDateTime = datetime!(9999-12-30 0:00 UTC);
+    let nanos = match now.duration_since(UNIX_EPOCH) {
+        Ok(since) => i128::try_from(since.as_nanos()),
+        Err(before) => i128::try_from(before.duration().as_nanos()).map(|nanos| -nanos),
+    };
+    let (first, last) = (FIRST.unix_timestamp_nanos(), LAST.unix_timestamp_nanos());
+    let nanos = nanos.unwrap_or(last).clamp(first, last);
+    OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(LAST)
+}
 
 /// Makes the stamp of the present second. It formats the stamp and asks the system for the local offset once a second, not
 /// for each message.
@@ -18,7 +40,7 @@ impl Clock {
     /// A clock in local time, which follows `TZ` where the platform does.
     #[must_use]
     pub fn new() -> Self {
-        let now = OffsetDateTime::now_utc();
+        let now = utc_now();
         let mut clock = Self { offset: None, second: 0, stamp: Stamp::at(now) };
         clock.update(now);
         clock
@@ -26,7 +48,7 @@ impl Clock {
 
     /// The stamp of this second.
     pub fn stamp(&mut self) -> Stamp {
-        let now = OffsetDateTime::now_utc();
+        let now = utc_now();
         if now.unix_timestamp() != self.second {
             self.update(now);
         }
@@ -49,5 +71,25 @@ impl Clock {
 impl Default for Clock {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_clock_that_leaves_the_years_of_four_digits_stands_still() {
+        let after = |seconds| utc(UNIX_EPOCH + Duration::from_secs(seconds));
+        let before = |seconds| utc(UNIX_EPOCH - Duration::from_secs(seconds));
+        assert_eq!(after(1), datetime!(1970-01-01 0:00:01 UTC));
+        assert_eq!(before(1), datetime!(1969-12-31 23:59:59 UTC));
+        for (time, year) in [(after(253_402_300_800), 9999), (after(1 << 60), 9999), (before(1 << 60), 0)] {
+            for hours in [-25, 25] {
+                let Ok(offset) = UtcOffset::from_hms(hours, 0, 0) else { unreachable!("the largest offset") };
+                assert_eq!(time.to_offset(offset).year(), year);
+            }
+        }
     }
 }

@@ -56,11 +56,13 @@ impl Task {
     /// Listens at this address, for as many clients as the system allows; the lines of `motd` greet them.
     ///
     /// # Errors
-    /// The message of the day cannot be read or is too long, or the address cannot be found or listened on.
+    /// The message of the day cannot be read or is too long, there are too few descriptors, or the address cannot be found or
+    /// listened on.
     #[cfg(feature = "hub")]
     pub fn hub(address: &Address, motd: Option<&Path>, mut settings: hub::Settings) -> Result<Self, Failure> {
         settings.motd = motd.map(read_motd).transpose()?.unwrap_or_default();
         settings.admission.max_descriptors = crate::platform::raise_descriptor_limit();
+        settings.admission.check_descriptors()?;
         let listener = address.listen()?;
         crate::platform::widen_backlog(&listener);
         Ok(Self::Hub { listener, port_was_chosen: address.port() != 0, settings })
@@ -69,12 +71,14 @@ impl Task {
 
 #[cfg(feature = "hub")]
 fn read_motd(path: &Path) -> Result<Vec<String>, Failure> {
-    let text = std::fs::read(path)
+    // A file without end must not be read to its end.
+    let max = hub::MAX_MOTD_BYTES + hub::MAX_MOTD_LINES * "\r\n".len();
+    let text = crate::platform::read_at_most(max, path)
         .context(format_args!("cannot read the message of the day from {}", path.display()))
         .map_err(|failure| failure.hint("; name a text file that you may read"))?;
     let lines: Vec<_> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
-    if lines.len() > hub::MAX_MOTD_LINES || lines.iter().map(String::len).sum::<usize>() > hub::MAX_MOTD_BYTES
-    {
+    let bytes = lines.iter().map(String::len).sum::<usize>();
+    if text.len() > max || lines.len() > hub::MAX_MOTD_LINES || bytes > hub::MAX_MOTD_BYTES {
         return Err(format!(
             "the message of the day is too long: the limit is {} lines and {} bytes",
             hub::MAX_MOTD_LINES,

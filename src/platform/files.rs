@@ -2,7 +2,7 @@
 
 use crate::rules::errors::is_broken_pipe;
 use crate::rules::failure::Failure;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -20,16 +20,58 @@ pub fn print(text: &[u8]) -> Result<(), Failure> {
 /// Opens a file for appending private messages. If it is missing it is created, where files have a mode for its owner alone.
 /// A last line that a crash or a full disk left unfinished is ended.
 pub(crate) fn append_to_private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = private().append(true).open(path)?;
     // A file that may be appended to but not read stays as it is.
     if file.metadata()?.is_file() && ends_within_a_line(path).unwrap_or(false) {
         file.write_all(b"\n")?;
     }
     Ok(file)
+}
+
+/// Creates a file for private data, or empties the one that is there.
+///
+/// # Errors
+/// The file cannot be written, or is a named pipe that nobody reads.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    open_without_waiting(private().write(true).truncate(true), path)
+}
+
+/// Reads a file, but no more than `max` bytes and one, which says that it is longer. Fails for a named pipe that nobody has
+/// written to.
+#[cfg(feature = "hub")]
+pub(crate) fn read_at_most(max: usize, path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_without_waiting(File::options().read(true), path)?.take(max as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.is_empty() && is_named_pipe(path) {
+        return Err(io::Error::other("nobody writes to this named pipe"));
+    }
+    Ok(bytes)
+}
+
+/// Creates a missing file, where files have a mode for its owner alone.
+fn private() -> OpenOptions {
+    let mut options = File::options();
+    options.create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Opens a file. If it is a named pipe, this does not wait for its other end, which may never come.
+fn open_without_waiting(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    if is_named_pipe(path) {
+        use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags);
+        let file = options.open(path).map_err(|error| match error.raw_os_error() {
+            Some(libc::ENXIO) => io::Error::other("nobody reads this named pipe"),
+            _ => error,
+        })?;
+        fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+        return Ok(file);
+    }
+    options.open(path)
 }
 
 fn ends_within_a_line(path: &Path) -> io::Result<bool> {

@@ -18,8 +18,10 @@ mod tcp_info;
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
 pub(crate) use connection::Connection;
-pub use files::print;
+#[cfg(feature = "hub")]
+pub(crate) use files::read_at_most;
 pub(crate) use files::{append_to_private, is_named_pipe};
+pub use files::{create_private, print};
 pub(crate) use listener::wake_listener;
 #[cfg(feature = "hub")]
 pub use listener::widen_backlog;

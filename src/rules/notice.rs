@@ -7,7 +7,7 @@ use super::wire::Stamp;
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Something to report to the user, on standard error.
 #[derive(Debug)]
@@ -272,27 +272,21 @@ impl Reporter {
     }
 }
 
-/// Reports once that calls cannot be accepted (too many open files, for instance), until one is accepted again.
+/// Reports once that calls cannot be accepted (too many open files, for instance). A shortage that comes and goes is still the
+/// same one.
 #[derive(Debug, Default)]
 pub(crate) struct AcceptFailures {
-    reported: bool,
+    last: Option<Instant>,
 }
 
 impl AcceptFailures {
+    /// After how long without a failure the next one is reported again.
+    const FORGET_AFTER: Duration = Duration::from_secs(60);
+
     /// What to report, unless it is reported already.
-    pub(crate) fn failed(&mut self, error: io::Error) -> Option<Notice> {
-        let reported = std::mem::replace(&mut self.reported, true);
-        (!reported).then_some(Notice::CannotAccept(error))
-    }
-
-    /// A call was accepted.
-    pub(crate) fn recovered(&mut self) {
-        self.reported = false;
-    }
-
-    /// Whether the last attempt failed.
-    pub(crate) fn are_failing(&self) -> bool {
-        self.reported
+    pub(crate) fn failed(&mut self, error: io::Error, now: Instant) -> Option<Notice> {
+        let last = self.last.replace(now);
+        last.is_none_or(|last| last + Self::FORGET_AFTER <= now).then_some(Notice::CannotAccept(error))
     }
 }
 
@@ -350,12 +344,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_to_accept_is_reported_once_until_it_has_passed() {
-        let mut failures = AcceptFailures::default();
-        let mut fails = || failures.failed(io::ErrorKind::Other.into()).is_some();
-        assert!(fails() && !fails());
-        failures.recovered();
-        assert!(!failures.are_failing());
-        assert!(failures.failed(io::ErrorKind::Other.into()).is_some() && failures.are_failing());
+    fn a_shortage_is_reported_once_until_it_has_stayed_away_for_a_minute() {
+        let (mut failures, mut now) = (AcceptFailures::default(), Instant::now());
+        let mut is_reported_after = |seconds| {
+            now += Duration::from_secs(seconds);
+            failures.failed(io::ErrorKind::Other.into(), now).is_some()
+        };
+        let reported = [0, 1, 59, 59, 60, 1].map(&mut is_reported_after);
+        assert_eq!(reported, [true, false, false, false, true, false]);
     }
 }

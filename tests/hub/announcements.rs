@@ -43,10 +43,10 @@ fn a_reset_connection_is_announced_with_the_error() {
     assert!(error.to_lowercase().contains("reset"), "{seen}");
 }
 
-/// What was announced: how many single lines, how many summaries, and the sums over all.
+/// What was announced of joins, leaves and new names: how many by name, how many summaries, and the sums over all.
 #[derive(Default)]
 struct Seen {
-    single: usize,
+    single: [usize; 3],
     lines: usize,
     of: [usize; 3],
 }
@@ -57,24 +57,27 @@ impl Seen {
     fn read(&mut self, client: &mut Client, count: usize) {
         while self.of.iter().sum::<usize>() < count {
             let line = client.hears_a_line();
-            if let Some(counts) = summary(&line) {
+            if let Some([joined, left]) = summary(&line) {
                 self.lines += 1;
-                self.of.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+                self.of[0] += joined;
+                self.of[1] += left;
                 continue;
             }
-            self.single += 1;
-            let seen = line.strip_prefix("* ").unwrap_or_else(|| panic!("{line:?}"));
-            let what = seen.split_once(' ').unwrap().1;
-            let ends = [what == "joined", what.starts_with("left"), what.starts_with("is now ")];
-            self.of[ends.iter().position(|is_it| *is_it).unwrap_or_else(|| panic!("{line:?}"))] += 1;
+            for seen in line.strip_prefix("* ").unwrap_or_else(|| panic!("{line:?}")).split(", ") {
+                let what = seen.split_once(' ').unwrap().1;
+                let ends = [what == "joined", what.starts_with("left"), what.starts_with("is now ")];
+                let kind = ends.iter().position(|is_it| *is_it).unwrap_or_else(|| panic!("{line:?}"));
+                self.single[kind] += 1;
+                self.of[kind] += 1;
+            }
         }
     }
 
-    /// Checks that at most ten per second were announced one by one, if all happened within this time.
+    /// Checks that at most ten of each kind per second were announced one by one, if all happened within this time.
     #[track_caller]
     fn is_short(&self, within: Duration) {
         let seconds = usize::try_from(within.as_secs()).unwrap() + 1;
-        assert!(self.single <= 10 * seconds, "{} lines in {seconds} s", self.single);
+        assert!(self.single.iter().all(|single| *single <= 10 * seconds), "{:?} in {seconds} s", self.single);
         assert!((1..=seconds).contains(&self.lines), "{} lines in {seconds} s", self.lines);
     }
 }
@@ -96,21 +99,21 @@ fn of_thirty_who_join_at_once_ten_are_announced_one_by_one_and_the_rest_in_one_l
 }
 
 #[test]
-fn a_summary_counts_who_joined_left_and_changed_their_name() {
+fn a_summary_counts_who_joined_and_left_and_leaves_new_names_alone() {
     let (_hub, port) = hub(&[]);
     let began = Instant::now();
     let mut watcher = Client::joins(port);
-    let mut crowd: Vec<_> = (0..15).map(|_| Client::joins(port)).collect();
+    let mut crowd: Vec<_> = (0..25).map(|_| Client::joins(port)).collect();
     for (n, client) in crowd.iter_mut().enumerate().take(7) {
         client.says(&format!("/name member{n}"));
         // Announcements about others may come before the answer.
         client.hears(&format!("* hub: you are now member{n}"));
     }
-    crowd.drain(..4).for_each(Client::leaves);
+    crowd.drain(..14).for_each(Client::leaves);
     let within = began.elapsed();
     let mut seen = Seen::default();
-    seen.read(&mut watcher, 26);
-    assert_eq!(seen.of, [15, 4, 7]);
+    seen.read(&mut watcher, 46);
+    assert_eq!(seen.of, [25, 14, 7]);
     seen.is_short(within);
     watcher.has_heard(&[]);
 }
@@ -142,4 +145,22 @@ fn announcements_stay_in_their_room() {
     carol.leaves();
     bob.hears_next("* carla left");
     alice.has_heard(&[]);
+}
+
+#[test]
+fn a_member_who_changes_the_name_again_and_again_is_announced_before_speaking_and_does_not_hide_others() {
+    let (hub, [mut bob, mut alice, mut mallory]) = hub_with(&[], ["bob", "alice", "mallory"]);
+    bob.catches_up();
+    for n in 0..20 {
+        mallory.says(&format!("/name x{n}"));
+    }
+    mallory.catches_up();
+    alice.says("/name alicia");
+    bob.hears("* alice is now alicia");
+    mallory.says("/name alice");
+    mallory.says("forget what I said");
+    let (before, said) = bob.hears_until_one(|line| line.starts_with('<'));
+    assert_eq!(said, "<alice> forget what I said");
+    assert!(before.last().unwrap().ends_with(" is now alice"), "{before:#?}");
+    hub.out.wait_for(" is now alice\n");
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn who_lists_the_members_of_the_room() {
     let (_hub, [mut bob, _alice]) = hub_with(&[], ["bob", "alice"]);
-    bob.is_answered("/who", "3 are in lobby: @operator, bob, alice");
+    bob.is_answered("/who", "3 are in lobby: alice, bob, @operator");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn somebody_ignored_is_not_heard_until_they_are_ignored_again() {
     bob.says("/msg alice can you hear me?");
     bob.has_heard(&["* hub: alice ignores you"]);
     carol.says("no");
-    carol.has_heard(&["<bob> can you hear me?", "* bob waves"]);
+    carol.has_heard(&["<bob> can you hear me?", "* <bob> waves"]);
     alice.has_heard(&["<carol> no"]);
     bob.has_heard(&["<carol> no"]);
     alice.says("/ignore BOB");

@@ -17,13 +17,13 @@ fn the_greeting_has_a_name_how_to_leave_where_help_is_and_who_is_here() {
         first.greeting,
         [
             "* hub: welcome to lobby, user1; 88 leaves, /help lists the commands",
-            "* hub: 2 are here: @operator, user1"
+            "* hub: 2 are here: user1, @operator"
         ]
     );
     let _bob = Client::joins_as(port, "bob");
     let (greeting, history) = greeting_and_history(port);
     assert_eq!(greeting[0], "* hub: welcome to lobby, user3; 88 leaves, /help lists the commands");
-    assert_eq!(greeting[1], "* hub: 4 are here: @operator, user1, bob, user3");
+    assert_eq!(greeting[1], "* hub: 4 are here: user3, bob, user1, @operator");
     assert_eq!(history, [""; 0]);
     drop(first);
 }
@@ -88,7 +88,7 @@ fn the_history_has_the_last_messages_without_announcements() {
     alice.hears_next("<@operator> from the operator");
     alice.leaves();
     let (_, history) = greeting_and_history(port);
-    assert_eq!(history, ["<bob> one", "* bob waves", "<bob> /help", "<@operator> from the operator"]);
+    assert_eq!(history, ["<bob> one", "* <bob> waves", "<bob> /help", "<@operator> from the operator"]);
 }
 
 #[test]

@@ -18,11 +18,22 @@ fn a_message_goes_to_all_others_with_stamp_and_name_and_not_back_to_its_sender()
 }
 
 #[test]
-fn me_describes_the_sender_after_a_star() {
+fn me_describes_the_sender_after_a_star_and_the_name() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
     bob.says("/me waves");
-    alice.hears_next("* bob waves");
+    alice.hears_next("* <bob> waves");
     bob.has_heard(&[]);
+}
+
+#[test]
+fn me_cannot_imitate_an_announcement() {
+    let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
+    for text in ["is now @operator", "was kicked", "left", "hub: 1 is in lobby: bob"] {
+        bob.says(&format!("/me {text}"));
+        alice.hears_next(&format!("* <bob> {text}"));
+    }
+    bob.says("/join tea");
+    alice.hears_next("* bob left for tea");
 }
 
 #[test]
@@ -51,7 +62,7 @@ fn a_stamp_of_the_sender_is_replaced_by_the_hubs() {
     bob.says(&format!("{STAMP}hello"));
     alice.hears_next("<bob> hello");
     bob.says(&format!("{STAMP}/me waves"));
-    alice.hears_next("* bob waves");
+    alice.hears_next("* <bob> waves");
     bob.says("[not a stamp] hello");
     alice.hears_next("<bob> [not a stamp] hello");
     bob.says(&format!("{STAMP}{STAMP}hello"));
@@ -66,7 +77,7 @@ fn only_a_line_that_is_88_without_a_stamp_leaves() {
         (" 88".to_owned(), "<bob>  88"),
         ("88 times".to_owned(), "<bob> 88 times"),
         ("//88".to_owned(), "<bob> /88"),
-        ("/me 88".to_owned(), "* bob 88"),
+        ("/me 88".to_owned(), "* <bob> 88"),
     ] {
         bob.says(&line);
         alice.hears_next(heard);
@@ -103,7 +114,7 @@ fn text_is_sanitized_before_it_is_sent() {
     alice.hears_next("<bob> ^[[31mred^G caf\u{fffd} <U+202E>end^Mnot so");
     hub.out.wait_for("<bob> ^[[31mred^G caf\u{fffd} <U+202E>end^Mnot so\n");
     bob.sends(b"/me \x1b[2J\n");
-    alice.hears_next("* bob ^[[2J");
+    alice.hears_next("* <bob> ^[[2J");
     bob.sends(b"/msg alice \x1b]0;title\x07\xff\n");
     alice.hears_next("[bob -> you] ^[]0;title^G\u{fffd}");
     // An answer that quotes it is sanitized, too.

@@ -86,7 +86,7 @@ fn long_emotes_and_private_messages_are_split_as_well() {
     let (_hub, [mut bob, mut alice]) = hub_of_short_lines();
     let room = MAX - "/msg alice ".len();
     bob.says(&format!("/me {}", filler(room)));
-    assert_eq!(reads_pieces(&mut alice, "* bob ", room).concat(), filler(room));
+    assert_eq!(reads_pieces(&mut alice, "* <bob> ", room).concat(), filler(room));
     bob.says(&format!("/msg alice {}", filler(room)));
     assert_eq!(reads_pieces(&mut alice, "[bob -> you] ", room).concat(), filler(room));
 }

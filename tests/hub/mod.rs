@@ -91,14 +91,13 @@ pub fn present(text: &str) -> Option<Present> {
     Some(Present { count: count.parse().ok()?, names, more })
 }
 
-/// Parses a summary: how many joined, left, and changed their names. `None` for other lines.
-pub fn summary(text: &str) -> Option<[usize; 3]> {
+/// Parses a summary: how many joined and left. `None` for other lines.
+pub fn summary(text: &str) -> Option<[usize; 2]> {
     let told = text.strip_prefix("* hub: ")?;
-    let mut counts = [0; 3];
+    let mut counts = [0; 2];
     for part in told.split(", ") {
         let (count, what) = part.split_once(' ')?;
-        let which =
-            ["joined", "left", "changed"].iter().position(|event| what.split(' ').next() == Some(event))?;
+        let which = ["joined", "left"].iter().position(|event| what.split(' ').next() == Some(event))?;
         counts[which] = count.parse().ok()?;
         assert!(counts[which] > 0, "{text}");
     }

@@ -4,6 +4,9 @@ use super::*;
 
 const WRONG: &str = "a name has 1 to 32 letters, digits, _ and -";
 
+/// For somebody at the same address.
+const BOB_IS_TAKEN: &str = "the name bob is taken; if you were bob, try again in 5 seconds";
+
 /// Asks for a name. Returns the answer after `* hub: `, which must be the only line.
 #[track_caller]
 fn asks_for(client: &mut Client, name: &str) -> String {
@@ -20,7 +23,7 @@ fn a_name_has_letters_of_any_script_digits_underscores_and_hyphens() {
     let mut bob = Client::joins_as(port, "bob");
     alice.catches_up();
     // No more than are announced one by one.
-    for name in ["a", "Bob_2-b", "-", "Jürgen", "Ольга", "小明"] {
+    for name in ["a", "Bob_2-b", "-", "कृष्ण", "Ольга", "田中さくら"] {
         let before = bob.name.clone();
         bob = bob.calls_themselves(name);
         alice.hears_next(&format!("* {before} is now {name}"));
@@ -126,16 +129,34 @@ fn a_name_is_taken_in_every_spelling() {
         other.catches_up();
         for spelling in spellings {
             let answer = asks_for(&mut other, spelling);
-            assert!(answer.ends_with(" is taken"), "{spelling}: {answer}");
+            assert!(answer.contains(" is taken"), "{spelling}: {answer}");
         }
     }
     bob.catches_up();
 }
 
 #[test]
+fn a_name_that_may_be_mistaken_for_another_is_refused_with_the_reason() {
+    let (_hub, [mut bob, mut other]) = hub_with(&[], ["bob", "other"]);
+    let reasons = [
+        ("b0b", "looks like bob, which is taken"),
+        ("ВОВ", "looks like bob, which is taken"),
+        ("b\u{43e}b", "mixes letters of different scripts"),
+        ("hub\u{903}", "mixes letters of different scripts"),
+        ("γου", "looks like you, which is reserved"),
+        ("OPERAT0R", "looks like operator, which is reserved"),
+    ];
+    for (name, reason) in reasons {
+        assert_eq!(asks_for(&mut other, name), format!("the name {name} {reason}"));
+    }
+    bob.catches_up();
+    other.is_answered("/join l0bby", "no such room: the name l0bby looks like lobby, which exists");
+}
+
+#[test]
 fn a_taken_name_is_refused_and_free_again_after_its_owner_left() {
     let (_hub, [mut bob, mut alice]) = hub_with(&[], ["bob", "alice"]);
-    alice.is_answered("/name bob", "the name bob is taken");
+    alice.is_answered("/name bob", BOB_IS_TAKEN);
     bob = bob.calls_themselves("robert");
     alice = alice.calls_themselves("bob");
     bob.leaves();
@@ -156,7 +177,7 @@ fn names_are_unique_across_rooms() {
     bob.says("/join tea");
     bob.catches_up();
     alice.catches_up();
-    alice.is_answered("/name bob", "the name bob is taken");
+    alice.is_answered("/name bob", BOB_IS_TAKEN);
 }
 
 #[test]
@@ -187,8 +208,7 @@ fn one_of_ten_who_ask_for_a_name_at_once_gets_it() {
     let answers: Vec<_> = crowd
         .iter_mut()
         .map(|client| {
-            let is_answer =
-                |line: &str| line == "* hub: the name bob is taken" || line == "* hub: you are now bob";
+            let is_answer = |line: &str| line == from_hub(BOB_IS_TAKEN) || line == "* hub: you are now bob";
             client.hears_until_one(is_answer).1
         })
         .collect();

@@ -8,7 +8,7 @@ fn the_operator_is_a_member_who_sees_the_chat_and_is_heard() {
     hub.types("hello\r\n/me waves\n//who\n\n");
     for client in [&mut bob, &mut alice] {
         client.hears_next("<@operator> hello");
-        client.hears_next("* @operator waves");
+        client.hears_next("* <@operator> waves");
         client.hears_next("<@operator> /who");
         client.hears_next("<@operator> ");
     }
@@ -23,7 +23,7 @@ fn the_operator_sees_addresses() {
     let (mut hub, [bob, alice]) = hub_with(&[], ["bob", "alice"]);
     hub.types("/who\n");
     let (bob, alice) = (bob.address(), alice.address());
-    hub.out.wait_for(&format!("* hub: 3 are in lobby: @operator, bob ({bob}), alice ({alice})\n"));
+    hub.out.wait_for(&format!("* hub: 3 are in lobby: alice ({alice}), bob ({bob}), @operator\n"));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn without_an_operator_the_keyboard_is_not_read_and_nothing_is_shown() {
     alice.catches_up();
     bob.says("hello");
     alice.hears_next("<bob> hello");
-    alice.is_answered("/who", "2 are in lobby: bob, alice");
+    alice.is_answered("/who", "2 are in lobby: alice, bob");
     assert!(hub.is_running());
     assert_eq!(hub.out.text(), "");
 }

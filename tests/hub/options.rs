@@ -2,6 +2,8 @@
 
 use super::*;
 use std::net::TcpListener;
+#[cfg(unix)]
+use std::process::Command;
 
 #[test]
 fn invalid_options_exit_with_2() {
@@ -54,6 +56,30 @@ fn an_unreadable_message_of_the_day_is_reported_at_the_start() {
     let (code, stderr) = run(&["0", "--motd", "/no/such/motd"]);
     assert!(code == 1 || code == 2, "{code}");
     assert!(stderr.contains("/no/such/motd"), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_message_of_the_day_without_end_or_from_nobody_is_refused_at_the_start() {
+    let (code, stderr) = run(&["0", "--motd", "/dev/zero"]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("too long"), "{stderr}");
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (code, stderr) = run(&["0", "--motd", pipe.to_str().unwrap()]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("nobody writes to this named pipe"), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hub_without_descriptors_for_clients_is_refused_at_the_start() {
+    let mut command = threadchat_after("ulimit -n 32", &["hub", "0"]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("needs 32 file descriptors and one for each client") && said.contains("ulimit -n"));
 }
 
 #[test]

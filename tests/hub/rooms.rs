@@ -19,7 +19,7 @@ fn a_member_who_joins_another_room_is_greeted_there_and_hears_nothing_of_the_fir
     carol.says("/join tea");
     let heard = carol.heard_so_far();
     assert_eq!(heard[0], "* hub: welcome to tea, carol; 88 leaves, /help lists the commands");
-    assert_eq!(heard[1], "* hub: 2 are here: alice, carol");
+    assert_eq!(heard[1], "* hub: 2 are here: carol, alice");
     assert_eq!(heard[2..], ["<alice> to nobody"]);
     alice.hears_next("* carol joined");
     carol.says("tea is ready");
@@ -39,7 +39,7 @@ fn history_and_who_belong_to_the_room() {
     alice.says("in the tea room");
     alice.catches_up();
     bob.catches_up();
-    bob.is_answered("/who", "2 are in lobby: @operator, bob");
+    bob.is_answered("/who", "2 are in lobby: bob, @operator");
     bob.says("/join tea");
     bob.catches_up();
     bob.is_answered("/who", "2 are in tea: bob, alice");

@@ -151,7 +151,7 @@ fn the_operator_can_kick_a_member_who_holds_the_room_up() {
     });
     let began = Instant::now();
     room.hub.types("/who\n");
-    room.hub.out.wait_for("4 are in lobby: @operator, bob (");
+    room.hub.out.wait_for("4 are in lobby: ");
     room.hub.types(format!("/kick {}\n", room.stalled.name));
     let others = room.alice.join().unwrap();
     assert!(others.contains(&format!("* {} was kicked", room.stalled.name)), "{others:?}");

@@ -190,22 +190,20 @@ fn serve(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bool, 
         endpoint.report(&Notice::Listening { at, port_was_chosen, command: "serve" });
     }
     let mut failures = AcceptFailures::default();
+    endpoint.report(&Notice::Waiting);
     loop {
-        if !failures.are_failing() {
-            endpoint.report(&Notice::Waiting);
-        }
         endpoint.observer.emit(|| Step::Waits(For::Caller));
         match listener.accept() {
             Ok((socket, peer)) => {
-                failures.recovered();
                 endpoint.begin(&Notice::ConnectedFrom(peer));
                 Session::new(&mut endpoint, socket, peer).run(false);
                 if once || endpoint.is_over {
                     return endpoint.end();
                 }
+                endpoint.report(&Notice::Waiting);
             }
             Err(error) => {
-                if let Some(notice) = failures.failed(error) {
+                if let Some(notice) = failures.failed(error, Instant::now()) {
                     endpoint.report(&notice);
                 }
                 thread::sleep(RETRY_AFTER);

@@ -52,7 +52,7 @@ impl Callers {
 
     /// Accepts a caller, if there is one.
     pub(super) fn accept(&mut self, now: Instant) -> Result<Option<(TcpStream, SocketAddr)>, Notice> {
-        let accepted = match self.listener.accept() {
+        match self.listener.accept() {
             Ok(caller) => Ok(Some(caller)),
             // The caller has gone again.
             Err(error)
@@ -65,12 +65,9 @@ impl Callers {
             }
             Err(error) => {
                 self.retry_at = Some(now + RETRY_AFTER);
-                return self.failures.failed(error).map_or(Ok(None), Err);
+                self.failures.failed(error, now).map_or(Ok(None), Err)
             }
-        };
-        self.failures.recovered();
-        self.retry_at = None;
-        accepted
+        }
     }
 
     /// How many callers are being turned away.
@@ -100,6 +97,7 @@ impl Callers {
 
     /// Continues with the callers who are being turned away.
     pub(super) fn tick(&mut self, now: Instant) {
+        self.retry_at.take_if(|retry_at| *retry_at <= now);
         self.turned_away.retain_mut(|caller| caller.goes_on(now));
     }
 

@@ -1,5 +1,6 @@
 //! The way to the transcript: what happened, in order, as far as it is not written.
 
+use crate::designs::clock::utc_now;
 use crate::designs::transcript::{Format, Sink, Target};
 use crate::platform::Out;
 use crate::rules::notice::Notice;
@@ -11,7 +12,6 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use time::OffsetDateTime;
 
 /// From how many unwritten bytes on nothing more is read or sent.
 const CAPACITY: usize = 256 * 1024;
@@ -57,25 +57,25 @@ impl Transcript {
     /// Records what belongs into a transcript of what the user sees.
     pub(super) fn report(&mut self, notice: &Notice) {
         let has_capacity = || self.lines.len() < CAPACITY;
-        let entries = self.journal.report(notice, OffsetDateTime::now_utc(), has_capacity);
+        let entries = self.journal.report(notice, utc_now(), has_capacity);
         entries.iter().for_each(|entry| self.record_entry(entry));
     }
 
     /// Records the end of a conversation.
     pub(super) fn closed(&mut self, cleanly: bool) {
-        let entries = self.journal.close(cleanly, OffsetDateTime::now_utc());
+        let entries = self.journal.close(cleanly, utc_now());
         entries.iter().for_each(|entry| self.record_entry(entry));
     }
 
     /// Nothing more happens: records the errors that were not recorded, if any.
     pub(super) fn end(&mut self) {
-        let lost = self.journal.take_lost(OffsetDateTime::now_utc());
+        let lost = self.journal.take_lost(utc_now());
         lost.iter().for_each(|entry| self.record_entry(entry));
     }
 
     /// Records what happens in the conversation.
     pub(super) fn record(&mut self, what: What) {
-        let entry = self.journal.entry(what, OffsetDateTime::now_utc());
+        let entry = self.journal.entry(what, utc_now());
         self.record_entry(&entry);
     }
 

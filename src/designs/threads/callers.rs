@@ -127,21 +127,21 @@ fn listen<E: ProgramEvent>(listener: &TcpListener, stop: &Receiver<Infallible>, 
     let mut failures = AcceptFailures::default();
     loop {
         to_main.observer.emit(|| Step::Waits(For::Caller));
+        let mut pause = Duration::ZERO;
         let event = match listener.accept() {
-            Ok((socket, peer)) => {
-                failures.recovered();
-                Some(ConsoleEvent::Called(socket, peer))
-            }
+            Ok((socket, peer)) => Some(ConsoleEvent::Called(socket, peer)),
             // The caller has gone again.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
             // The end of the listener is no failure of it.
             Err(_) if stop.try_recv() == Err(TryRecvError::Disconnected) => return,
-            Err(error) => failures.failed(error).map(ConsoleEvent::Report),
+            Err(error) => {
+                pause = RETRY_AFTER;
+                failures.failed(error, Instant::now()).map(ConsoleEvent::Report)
+            }
         };
         if event.is_some_and(|event| !to_main.send(event)) {
             return;
         }
-        let pause = if failures.are_failing() { RETRY_AFTER } else { Duration::ZERO };
         if stop.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
             return;
         }

@@ -6,6 +6,7 @@
 use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::queue::{Consumer, Limit, Producer, queue};
 use super::thread::{Thread, spawn};
+use crate::designs::clock::utc_now;
 use crate::designs::transcript::{Format, Sink, Target, WholeLines};
 use crate::observe::{Place, Step};
 use crate::rules::buffer::Buffer;
@@ -15,7 +16,6 @@ use crate::rules::record::{Direction, Entry, Journal, What};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use time::OffsetDateTime;
 
 /// When the transcript is behind. Only messages that were sent count in bytes: those that were received are bounded
 /// by their buffers.
@@ -61,18 +61,18 @@ impl Transcript {
     /// Records what belongs into a transcript of what the user sees.
     pub(super) fn report(&mut self, notice: &Notice) {
         let has_capacity = || self.queue.has_capacity();
-        let entries = self.journal.report(notice, OffsetDateTime::now_utc(), has_capacity);
+        let entries = self.journal.report(notice, utc_now(), has_capacity);
         entries.into_iter().for_each(|entry| self.record(entry));
     }
 
     /// Records that messages arrived.
     pub(super) fn received(&self, buffer: Arc<Buffer>) {
-        self.record(self.journal.entry(What::Received(buffer), OffsetDateTime::now_utc()));
+        self.record(self.journal.entry(What::Received(buffer), utc_now()));
     }
 
     /// Records the end of the conversation.
     pub(super) fn closed(&mut self, cleanly: bool) {
-        let entries = self.journal.close(cleanly, OffsetDateTime::now_utc());
+        let entries = self.journal.close(cleanly, utc_now());
         entries.into_iter().for_each(|entry| self.record(entry));
     }
 
@@ -94,7 +94,7 @@ impl Transcript {
 
     /// Nothing more is recorded: the thread ends when it has written what it has, and reports that.
     pub(super) fn end(&mut self) {
-        let lost = self.journal.take_lost(OffsetDateTime::now_utc());
+        let lost = self.journal.take_lost(utc_now());
         lost.into_iter().for_each(|entry| self.record(entry));
         self.queue.try_push_uncounted(Item::End, usize::MAX);
     }
@@ -117,7 +117,7 @@ impl Recorder {
     }
 
     fn record(&self, what: What) {
-        record(&self.queue, Entry { time: OffsetDateTime::now_utc(), peer: self.peer, what });
+        record(&self.queue, Entry { time: utc_now(), peer: self.peer, what });
     }
 
     /// See [`Transcript::has_capacity`].

@@ -2,9 +2,12 @@
 
 use super::Format;
 use crate::rules::record::{Direction, Entry, What};
+use crate::rules::sanitize::is_invisible;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 use std::io::{self, Write};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
@@ -34,9 +37,29 @@ struct Line<'a> {
     base64: Option<&'a str>,
 }
 
+/// Escapes every character that is not plainly visible, so that a terminal that prints the file obeys none of them.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, to: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_invisible) {
+            let (before, from) = rest.split_at(at);
+            to.write_all(before.as_bytes())?;
+            let mut after = from.chars();
+            for unit in after.next().unwrap_or_default().encode_utf16(&mut [0; 2]) {
+                write!(to, "\\u{unit:04x}")?;
+            }
+            rest = after.as_str();
+        }
+        to.write_all(rest.as_bytes())
+    }
+}
+
 impl Line<'_> {
     fn write(&self, to: &mut dyn Write) -> io::Result<()> {
-        let mut line = serde_json::to_vec(self)?;
+        let mut line = Vec::new();
+        self.serialize(&mut Serializer::with_formatter(&mut line, Visible))?;
         line.push(b'\n');
         to.write_all(&line)
     }
@@ -97,8 +120,9 @@ fn name(direction: Direction) -> &'static str {
 /// In local time, like the stamps, or in UTC if the local time zone is unavailable.
 fn rfc3339(time: OffsetDateTime) -> String {
     let offset = UtcOffset::local_offset_at(time).unwrap_or(UtcOffset::UTC);
-    // The format has no place for the seconds that offsets had before there were time zones.
-    let offset = UtcOffset::from_whole_seconds(offset.whole_seconds() / 60 * 60).unwrap_or(UtcOffset::UTC);
+    // The format has no place for the seconds that offsets had before there were time zones, nor for a day.
+    let minutes = offset.whole_seconds() / 60 % (24 * 60);
+    let offset = UtcOffset::from_whole_seconds(minutes * 60).unwrap_or(UtcOffset::UTC);
     // Cannot fail for years of four digits.
     time.to_offset(offset).format(&Rfc3339).unwrap_or_default()
 }
@@ -150,5 +174,18 @@ mod tests {
         let begin = r#""event":"received","peer":"127.0.0.1:9","direction":"received","#;
         let expected = [r#""text":"café\u001b"}"#, r#""text":""}"#, r#""base64":"//4="}"#];
         assert_eq!(lines(What::Received(Arc::new(buffer))), expected.map(|end| format!("{begin}{end}")));
+    }
+
+    #[test]
+    fn what_is_not_visible_is_escaped_and_means_the_same() {
+        let text = "\u{9b}2J\u{7f}a\u{202e}b\u{200d}\u{e0041}\u{feff}\u{2028}";
+        let written = lines(What::Error(text.into())).remove(0);
+        assert!(!written.contains(is_invisible), "{written:?}");
+        assert!(
+            written.contains(r#""text":"\u009b2J\u007fa\u202eb\u200d\udb40\udc41\ufeff\u2028""#),
+            "{written}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&format!("{{{written}")).unwrap();
+        assert_eq!(read["text"], text);
     }
 }

@@ -35,7 +35,6 @@ use crate::rules::exit::Exit;
 use crate::rules::failure::{Context, Failure};
 use draw::Drawing;
 use model::{Time, Timeline};
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -102,7 +101,9 @@ fn timeline(read::Traces { mut endpoints, mut notes, cuts }: read::Traces, limit
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if path != Path::new("-") {
-        return fs::write(path, text)
+        // It holds addresses.
+        return platform::create_private(path)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
             .context(format_args!("cannot write to {}", path.display()))
             .map_err(|failure| failure.hint(NAME_A_FILE));
     }

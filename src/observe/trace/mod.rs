@@ -56,17 +56,18 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Begins to record into this file, which is overwritten. The trace-writer calls `prepare` first.
+    /// Begins to record into this file, which `create` overwrites. The trace-writer calls `prepare` first.
     ///
     /// # Errors
     /// The file cannot be written or no thread be started, in a sentence for the user.
     pub fn start(
         path: &Path,
         about: &About,
+        create: impl FnOnce(&Path) -> io::Result<File>,
         prepare: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Failure> {
         let cannot = |error| Failure::new(format_args!("cannot write the trace {}", path.display()), error);
-        let created = File::create(path).map_err(cannot);
+        let created = create(path).map_err(cannot);
         let file = created.map_err(|failure| failure.hint(NAME_A_FILE))?;
         let mut tracks = Tracks::new(file, Clock::start());
         tracks.begin(about).and_then(|()| tracks.flush()).map_err(cannot)?;

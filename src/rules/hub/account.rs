@@ -102,12 +102,12 @@ impl Accounts {
         self.accounts.get(&source).map_or(0.0, |account| account.debt.level(GIVEN_BACK, now))
     }
 
-    /// Whether a light member of this address may say something although somebody's outbox is full.
-    pub(super) fn may_go_ahead(&self, source: Source, now: Instant) -> bool {
-        self.accounts.get(&source).is_none_or(|account| account.ahead.level(AHEAD, now) < MAX_AHEAD)
+    /// What share is left of what the light members of this address may say although somebody's outbox is full.
+    pub(super) fn share_ahead(&self, source: Source, now: Instant) -> f64 {
+        self.accounts.get(&source).map_or(1.0, |account| 1.0 - account.ahead.level(AHEAD, now) / MAX_AHEAD)
     }
 
-    /// It has.
+    /// One of them says this much.
     pub(super) fn went_ahead(&mut self, source: Source, bytes: usize, now: Instant) {
         let ahead = &mut self.account(source, now).ahead;
         *ahead = Leaky { level: ahead.level(AHEAD, now) + bytes as f64, as_of: now };

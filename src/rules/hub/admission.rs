@@ -23,6 +23,22 @@ pub struct AdmissionPolicy {
     pub max_descriptors: Option<usize>,
 }
 
+impl AdmissionPolicy {
+    /// Checks that the system has a descriptor for a client.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub fn check_descriptors(&self) -> Result<(), String> {
+        match self.max_descriptors.filter(|limit| *limit <= OTHER_DESCRIPTORS) {
+            None => Ok(()),
+            Some(limit) => Err(format!(
+                "a hub needs {OTHER_DESCRIPTORS} file descriptors and one for each client, and may open only {limit}; \
+                 raise the limit with ulimit -n"
+            )),
+        }
+    }
+}
+
 /// Counts the clients, and decides who may join.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
@@ -146,6 +162,7 @@ mod tests {
     fn descriptors_are_kept_for_other_things_than_clients() {
         let max_descriptors = Some(OTHER_DESCRIPTORS + 1);
         let admission = Admission::new(AdmissionPolicy { max_descriptors, ..AdmissionPolicy::default() });
+        assert_eq!(admission.policy.check_descriptors(), Ok(()));
         let address = "127.0.0.1".parse().unwrap();
         assert_eq!(admission.admit(address, 0), Ok(()));
         assert_eq!(admission.admit(address, 1), Err(Refusal::NoResources));

@@ -5,7 +5,7 @@ use super::announcements::Announcement;
 use super::format::finish_line;
 use super::id::{Id, OPERATOR};
 use super::member::Member;
-use super::name::{MAX_NAME, Name, OPERATORS_NAME};
+use super::name::{self, MAX_NAME, Name, OPERATORS_NAME};
 use super::post::Kind;
 use super::room::{LOBBY, Room};
 use super::state::Hub;
@@ -18,15 +18,18 @@ use std::sync::Arc;
 const WELCOME_LISTED: usize = 20;
 
 /// How many members `/who` lists, and how many rooms `/rooms`.
-const LISTED: usize = 200;
+const LISTED: usize = 50;
+
+/// How many others a member can ignore. It bounds the memory that a member takes.
+const MAX_IGNORED: usize = 100;
 
 impl Hub {
     /// The member with this name. The `@` of the operator may be missing.
     pub(super) fn find(&self, name: &str) -> Option<Id> {
         let operator = name.strip_prefix('@');
         // Folding the case of more would cost time for nothing.
-        let name = operator.unwrap_or(name).chars().take(MAX_NAME + 1).collect();
-        let id = self.names.get(Name::of(name).key()).copied();
+        let name: String = operator.unwrap_or(name).chars().take(MAX_NAME + 1).collect();
+        let id = self.names.get(&*name::key(&name)).copied();
         id.filter(|id| operator.is_none() || *id == OPERATOR)
     }
 
@@ -44,6 +47,7 @@ impl Hub {
         let mut lines = now.stamp.as_bytes().to_vec();
         lines.extend_from_slice(format!("[{} -> you] ", sender.name.shown()).as_bytes());
         finish_line(&mut lines, 0, text, self.settings.max_line);
+        self.introduce(from, now);
         self.post(to, Kind::Private(from), lines, now.instant);
         if let Some(receiver) = self.members.get_mut(&to) {
             receiver.reply_to = Some(from);
@@ -61,47 +65,67 @@ impl Hub {
             Ok(name) => name,
             Err(error) => return self.reply(id, &error.to_string(), now),
         };
-        if self.names.get(name.key()).is_some_and(|other| *other != id) {
-            return self.reply(id, &format!("the name {} is taken", name.shown()), now);
+        let holder = self.looks.like(&name).copied().find(|other| *other != id);
+        if let Some(holder) = holder
+            && let Some(other) = self.members.get(&holder)
+        {
+            if self.names.contains_key(name.key()) {
+                return self.ask_for_name(id, holder, name, now);
+            }
+            let line = format!("the name {} looks like {}, which is taken", name.shown(), other.name.shown());
+            return self.reply(id, &line, now);
         }
         let Some(member) = self.members.get_mut(&id) else { return };
         let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));
-        self.names.remove(old.key());
         self.names.insert(Arc::clone(name.key()), id);
+        self.looks.insert(&name, id);
         self.reply(id, &format!("you are now {new}"), now);
         if *old.shown() != new {
-            self.announce(id, Announcement::Renamed, &format!("{} is now {new}", old.shown()), now);
             self.record(id, |new, _| What::Renamed { old: Arc::clone(old.shown()), new });
+            self.announce_rename(id, old, now);
+        }
+    }
+
+    /// Makes a name free that a member had.
+    pub(super) fn release_name(&mut self, id: Id, name: &Name) {
+        let Some(member) = self.members.get(&id) else { return };
+        self.names.remove(name.key());
+        self.looks.remove(name);
+        // Another spelling of it may still be the present name, or the one by which the room knows the member.
+        for own in [&member.name].into_iter().chain(&member.untold.known_as) {
+            self.names.insert(Arc::clone(own.key()), id);
+            self.looks.insert(own, id);
         }
     }
 
     /// `/who`.
     pub(super) fn reply_who(&mut self, id: Id, now: Moment) {
-        let Some(room) = self.members.get(&id).and_then(|member| self.rooms.get(&member.room)) else {
-            return;
-        };
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let Some(room) = self.rooms.get(&member.room) else { return };
+        member.lists.spend(now.instant);
         let line = self.list_members(room, &format!("in {}", room.name.shown()), id, LISTED);
         self.reply(id, &line, now);
     }
 
-    /// The members of a room as `reader` may see them.
+    /// The members of a room as `reader` may see them, the newest first.
     fn list_members(&self, room: &Room, place: &str, reader: Id, max: usize) -> String {
         let count = room.members.len();
         let describe = |member: &Member| match member.peer.filter(|_| reader == OPERATOR) {
             Some(peer) => format!("{} ({peer})", member.name.shown()),
             None => member.name.shown().to_string(),
         };
-        let names = room.members.iter().filter_map(|id| self.members.get(id)).map(describe);
+        let names = room.members.values().rev().filter_map(|id| self.members.get(id)).map(describe);
         let is = if count == 1 { "is" } else { "are" };
         format!("{count} {is} {place}: {}", list(names, max, count))
     }
 
     /// `/rooms`.
     pub(super) fn reply_rooms(&mut self, id: Id, now: Moment) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.lists.spend(now.instant);
+        let (count, s) = (self.rooms.len(), if self.rooms.len() == 1 { "" } else { "s" });
         let rooms = self.rooms.values().map(|room| format!("{} ({})", room.name.shown(), room.members.len()));
-        let rooms: BTreeSet<_> = rooms.collect();
-        let (count, s) = (rooms.len(), if rooms.len() == 1 { "" } else { "s" });
-        self.reply(id, &format!("{count} room{s}: {}", list(rooms.into_iter(), LISTED, count)), now);
+        self.reply(id, &format!("{count} room{s}: {}", list(rooms, LISTED, count)), now);
     }
 
     /// Tells a member who has entered a room what is going on there.
@@ -127,15 +151,24 @@ impl Hub {
         if member.room == *name.key() {
             return self.reply(id, &format!("you are already in {room}"), now);
         }
+        let other = self.room_looks.like(&name).next().filter(|_| !self.rooms.contains_key(name.key()));
+        if let Some(other) = other {
+            let line = format!("no such room: the name {} looks like {other}, which exists", name.shown());
+            return self.reply(id, &line, now);
+        }
         let shown = Arc::clone(member.name.shown());
         self.announce(id, Announcement::Left, &format!("{shown} left for {}", name.shown()), now);
         self.record(id, |name, room| What::Left { name, room, why: "changed rooms".into() });
         self.leave_room(id);
         let key = Arc::clone(name.key());
-        let room =
-            self.rooms.entry(Arc::clone(&key)).or_insert_with(|| Room::new(name, self.settings.history));
-        room.members.insert(id);
+        let room = self.rooms.entry(Arc::clone(&key)).or_insert_with(|| {
+            self.room_looks.insert(&name, Arc::clone(name.shown()));
+            Room::new(name, self.settings.history)
+        });
+        let seat = room.enter(id);
         if let Some(member) = self.members.get_mut(&id) {
+            member.seat = seat;
+            member.moves.spend(now.instant);
             self.outboxes.change_room(member, id, key, now.instant);
         }
         self.welcome(id, now);
@@ -145,10 +178,12 @@ impl Hub {
 
     /// Takes a member out of its room. An empty room is forgotten, except the lobby.
     pub(super) fn leave_room(&mut self, id: Id) {
+        self.forget_untold(id);
         let Some(member) = self.members.get(&id) else { return };
         let Some(room) = self.rooms.get_mut(&member.room) else { return };
-        room.members.remove(&id);
+        room.members.remove(&member.seat);
         if room.members.is_empty() && &*member.room != LOBBY {
+            self.room_looks.remove(&room.name);
             self.rooms.remove(&member.room);
         }
     }
@@ -159,15 +194,25 @@ impl Hub {
         if other == OPERATOR || other == id {
             return self.reply(id, "you cannot ignore the operator or yourself", now);
         }
-        let Some(member) = self.members.get_mut(&id) else { return };
-        let position = member.ignored.iter().position(|ignored| *ignored == other);
-        match position {
-            Some(position) => drop(member.ignored.swap_remove(position)),
-            None => member.ignored.push(other),
-        }
-        let ignore = if position.is_some() { "no longer ignore" } else { "now ignore" };
         let name = self.members.get(&other).map(|other| Arc::clone(other.name.shown())).unwrap_or_default();
-        self.reply(id, &format!("you {ignore} {name}"), now);
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let mut ignored = std::mem::take(&mut member.ignored);
+        // An id is never used again, so those who have left need not be removed before the set is full.
+        if ignored.len() >= MAX_IGNORED {
+            ignored.retain(|id| self.is_present(*id));
+        }
+        let line = if ignored.remove(&other) {
+            format!("you no longer ignore {name}")
+        } else if ignored.len() < MAX_IGNORED {
+            ignored.insert(other);
+            format!("you now ignore {name}")
+        } else {
+            format!("you cannot ignore {name}: you ignore {MAX_IGNORED} people already")
+        };
+        if let Some(member) = self.members.get_mut(&id) {
+            member.ignored = ignored;
+        }
+        self.reply(id, &line, now);
     }
 
     /// `/ban`.

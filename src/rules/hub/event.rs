@@ -2,6 +2,7 @@
 
 use super::id::{Id, OPERATOR};
 use crate::rules::buffer::Buffer;
+use crate::rules::event::PeerState;
 use crate::rules::exit::Exit;
 use crate::rules::messages::Messages;
 use crate::rules::notice::Notice;
@@ -24,6 +25,8 @@ pub enum Event {
     /// Nothing more can be written to this member. Shut the connection down as well, so that reading ends; what was read
     /// before is still executed.
     WriteFailed(Id, io::Error),
+    /// What the system knows about this client: the answer to [`Action::Probe`]. `None` if it cannot tell.
+    PeerState(Id, Option<PeerState>),
     /// Somebody wants the program to end.
     Signal(Signal),
     /// The operator's screen cannot be written to.
@@ -54,6 +57,8 @@ pub enum Action {
     HalfClose(Id),
     /// This client is no member any more: close the connection.
     Disconnect(Id),
+    /// Find out what the system knows about this client, and handle [`Event::PeerState`] at once, even if it is gone.
+    Probe(Id),
     /// Many clients have left: return memory to the system.
     TrimMemory,
     /// Record this in the transcript, with the present time.

@@ -34,7 +34,7 @@ pub(super) struct Backlog {
     pub(super) remainder: Option<Remainder>,
     /// With `--rate`: when the next line is not early any more.
     pub(super) on_time_at: Option<Instant>,
-    /// The first line is early until then.
+    /// The first line is early until then, for `--rate` or because it is a command that is limited.
     pub(super) early_until: Option<Instant>,
     /// What the member waits for.
     pub(super) wait: Option<Wait>,

@@ -42,18 +42,17 @@ impl Hub {
 
     /// Takes a member out of the room and of the lists of names and addresses.
     fn withdraw(&mut self, id: Id, now: Instant) {
-        self.leave_room(id);
-        let Some(member) = self.members.get_mut(&id).filter(|member| member.leaving.is_none()) else {
+        if !self.is_present(id) {
             return;
-        };
+        }
+        self.leave_room(id);
+        let Some(member) = self.members.get_mut(&id) else { return };
         self.outboxes.resume_senders(member, id, now);
         self.outboxes.unblock(member, id, now);
         self.names.remove(member.name.key());
+        self.looks.remove(&member.name);
         if let Some(peer) = member.peer {
             self.admission.left(peer.ip());
-        }
-        for member in self.members.values_mut() {
-            member.ignored.retain(|ignored| *ignored != id);
         }
     }
 
@@ -120,7 +119,7 @@ impl Hub {
 
     fn end_if_empty(&mut self) {
         if let Some(exit) = self.ending
-            && self.members.keys().all(|id| *id == OPERATOR)
+            && self.members.len() == usize::from(self.members.contains_key(&OPERATOR))
         {
             self.actions.push_back(Action::End(exit));
         }

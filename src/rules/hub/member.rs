@@ -1,14 +1,17 @@
 //! One member, from joining until the connection is closed.
 
 use super::account::{MIN_SPEED, Source};
+use super::announcements::Untold;
+use super::budget::Budget;
 use super::id::Id;
 use super::inbox::Inbox;
 use super::name::Name;
 use super::outbox::Outbox;
+use super::presence::Presence;
 use super::turns::Wait;
 use super::volume::Volume;
 use crate::rules::wire::PAUSE;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +26,15 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) type Members = HashMap<Id, Member>;
 
+/// How many new names a member may have announced one by one, and how often it may change rooms, at once...
+const CHANGES_AT_ONCE: u32 = 3;
+
+/// ...and how soon once more.
+const CHANGE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// How soon a member may list members or rooms again.
+const LIST_INTERVAL: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: Name,
@@ -30,6 +42,8 @@ pub(super) struct Member {
     pub(super) peer: Option<SocketAddr>,
     /// The key of the room's name. It stays when the member leaves.
     pub(super) room: Arc<str>,
+    /// The place in that room, by the order of entering.
+    pub(super) seat: usize,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
     /// When something was last written from the outbox, or put into the empty outbox.
@@ -48,11 +62,20 @@ pub(super) struct Member {
     pub(super) senders: Vec<Id>,
     /// An [`Action::Write`](super::Action::Write) is queued.
     pub(super) write_is_queued: bool,
-    pub(super) ignored: Vec<Id>,
+    pub(super) ignored: HashSet<Id>,
+    /// What the others in the room have not been told about them.
+    pub(super) untold: Untold,
+    /// The new names that are announced one by one, so that one member leaves some of the room's limit to others.
+    pub(super) renames: Budget,
+    /// Changes of the room, so that one member does not use up the limits of the rooms.
+    pub(super) moves: Budget,
+    /// `/who` and `/rooms`, whose answers take the hub longer to write than a member to ask for.
+    pub(super) lists: Budget,
     /// Who last sent them a private message.
     pub(super) reply_to: Option<Id>,
     /// Why nothing can be written to them any more.
     pub(super) write_error: Option<io::Error>,
+    pub(super) presence: Presence,
     pub(super) leaving: Option<Leaving>,
     /// The time under which the member is in the hub's list of timers.
     pub(super) timer: Option<Instant>,
@@ -75,6 +98,7 @@ impl Member {
         name: Name,
         peer: Option<SocketAddr>,
         room: Arc<str>,
+        seat: usize,
         inbox: Inbox,
         now: Instant,
     ) -> Self {
@@ -82,6 +106,7 @@ impl Member {
             name,
             peer,
             room,
+            seat,
             inbox,
             outbox: Outbox::default(),
             progress_at: now,
@@ -92,9 +117,14 @@ impl Member {
             told_at: None,
             senders: Vec::new(),
             write_is_queued: false,
-            ignored: Vec::new(),
+            ignored: HashSet::new(),
+            untold: Untold::default(),
+            renames: Budget::new(CHANGES_AT_ONCE, CHANGE_INTERVAL),
+            moves: Budget::new(CHANGES_AT_ONCE, CHANGE_INTERVAL),
+            lists: Budget::new(1, LIST_INTERVAL),
             reply_to: None,
             write_error: None,
+            presence: Presence::default(),
             leaving: None,
             timer: None,
         }

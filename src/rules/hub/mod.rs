@@ -6,11 +6,14 @@
 //!
 //! Read `state.rs` first: it holds the state and everything a design calls. `processing.rs` follows a line from a
 //! member's inbox until it is executed or has to wait; `commands.rs` is what the commands do; every line for anybody goes
-//! through `posting.rs`; every way out is in `leaving.rs`. The other files are parts that know nothing of the hub.
+//! through `posting.rs`, and every announcement through `announcing.rs`; every way out is in `leaving.rs`, and `presence.rs`
+//! finds those who have vanished. The other files are parts that know nothing of the hub.
 
 mod account;
 mod admission;
 mod announcements;
+mod announcing;
+mod budget;
 mod command;
 mod commands;
 mod event;
@@ -19,12 +22,14 @@ mod history;
 mod id;
 mod inbox;
 mod leaving;
+mod looks;
 mod member;
 mod name;
 mod outbox;
 mod outboxes;
 mod post;
 mod posting;
+mod presence;
 mod processing;
 mod refusal;
 mod room;

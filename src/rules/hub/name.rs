@@ -1,39 +1,44 @@
 //! The names of members and rooms.
 
 use caseless::default_case_fold_str;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
-use unicode_security::GeneralSecurityProfile;
+use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
 
 /// The longest name, in characters.
 pub const MAX_NAME: usize = 32;
 
 /// The words with which the hub refers to itself and to others.
-const RESERVED: [&str; 3] = ["hub", OPERATORS_NAME, "you"];
+static RESERVED: LazyLock<[Name; 3]> =
+    LazyLock::new(|| ["hub", OPERATORS_NAME, "you"].map(|word| Name::of(word.to_owned())));
 
 /// The operator's first name.
 pub(super) const OPERATORS_NAME: &str = "operator";
 
 /// A name of up to [`MAX_NAME`] letters, digits, `_` and `-`. Letters are those that Unicode Technical Standard #39 allows in
-/// identifiers.
+/// identifiers, and all of one script.
 ///
 /// A line of the hub begins with a name and a space only if it says what that member does, and the operator's name is shown
 /// with an `@`. So a name can imitate neither.
 ///
-/// Two names are the same if they differ only in case or in compatible forms of letters:
+/// Two names are the same if they differ only in case or in compatible forms of letters. Two names that are not the same may
+/// still [look alike](Self::looks_like):
 ///
 /// ```
 /// # use threadchat::rules::hub::Name;
-/// let key = |name: &str| Name::parse(name).map(|name| name.key().to_owned());
-/// assert_eq!(key("Straße"), key("STRASSE"));
-/// assert_eq!(key("ｂｏｂ"), key("Bob"));
-/// assert!(key("two words").is_err());
+/// let name = |text| Name::parse(text).unwrap();
+/// assert_eq!(name("Straße").key(), name("STRASSE").key());
+/// assert_eq!(name("ｂｏｂ").key(), name("Bob").key());
+/// assert!(name("modem").looks_like(&name("modern")));
+/// assert!(Name::parse("two words").is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
     shown: Arc<str>,
     key: Arc<str>,
+    looks: BTreeSet<Arc<str>>,
 }
 
 /// Why a text is not a name.
@@ -41,15 +46,28 @@ pub struct Name {
 pub enum NameError {
     /// It is too long, or empty, or has other characters.
     Malformed,
+    /// Its letters are of more than one script.
+    MixesScripts(Arc<str>),
     /// It is one of the hub's own words.
     Reserved(Arc<str>),
+    /// It looks like one of the hub's own words.
+    LooksReserved {
+        /// The name.
+        name: Arc<str>,
+        /// The word.
+        word: Arc<str>,
+    },
 }
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed => write!(f, "a name has 1 to {MAX_NAME} letters, digits, _ and -"),
+            Self::MixesScripts(name) => write!(f, "the name {name} mixes letters of different scripts"),
             Self::Reserved(name) => write!(f, "the name {name} is reserved"),
+            Self::LooksReserved { name, word } => {
+                write!(f, "the name {name} looks like {word}, which is reserved")
+            }
         }
     }
 }
@@ -58,32 +76,33 @@ impl Name {
     /// Reads a name and normalizes it to NFKC (Unicode Standard Annex #15).
     ///
     /// # Errors
-    /// It is malformed or reserved.
+    /// It is malformed, mixes scripts, or is reserved.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         // A longer text need not be normalized, which can make it 18 times as long.
-        let name = Self::of(text.chars().take(MAX_NAME + 1).nfkc().collect());
-        let length = name.shown.chars().count();
-        let begins_with_mark = name.shown.chars().next().is_some_and(is_combining_mark);
-        let is_allowed = !begins_with_mark && name.shown.chars().all(is_allowed);
-        if text.chars().count() > MAX_NAME || length == 0 || length > MAX_NAME || !is_allowed {
+        let shown: String = text.chars().take(MAX_NAME + 1).nfkc().collect();
+        if text.chars().count() > MAX_NAME || !is_well_formed(&shown) {
             return Err(NameError::Malformed);
         }
-        if RESERVED.contains(&&*name.key) {
-            return Err(NameError::Reserved(name.shown));
+        if !shown.is_single_script() {
+            return Err(NameError::MixesScripts(shown.into()));
         }
-        Ok(name)
+        let name = Self::of(shown);
+        match RESERVED.iter().find(|word| name.looks_like(word)) {
+            Some(word) if word.key == name.key => Err(NameError::Reserved(name.shown)),
+            Some(word) => Err(NameError::LooksReserved { name: name.shown, word: Arc::clone(&word.shown) }),
+            None => Ok(name),
+        }
     }
 
     /// A name that the hub gives, which may be reserved.
     pub(super) fn of(shown: String) -> Self {
-        // Folding may yield letters that NFKC composes, and the result may have to be folded again.
-        let fold = |text: &str| default_case_fold_str(text).nfkc().collect::<String>();
-        Self { key: fold(&fold(&shown)).into(), shown: shown.into() }
+        let key = key(&shown);
+        Self { looks: looks(&shown, &key), key: key.into(), shown: shown.into() }
     }
 
-    /// This name as the operator's, shown with an `@`. The key stays the same, so nobody else can have it.
+    /// This name as the operator's, shown with an `@`. The rest stays the same, so nobody else can have it.
     pub(super) fn of_operator(self) -> Self {
-        Self { shown: format!("@{}", self.shown).into(), key: self.key }
+        Self { shown: format!("@{}", self.shown).into(), ..self }
     }
 
     /// The form to show.
@@ -97,20 +116,62 @@ impl Name {
     pub fn key(&self) -> &Arc<str> {
         &self.key
     }
+
+    /// The forms of which two names that look alike have one in common.
+    pub(super) fn looks(&self) -> &BTreeSet<Arc<str>> {
+        &self.looks
+    }
+
+    /// Whether a reader may take one for the other. A name looks like itself.
+    #[must_use]
+    pub fn looks_like(&self, other: &Self) -> bool {
+        !self.looks.is_disjoint(&other.looks)
+    }
+}
+
+/// The [key](Name::key) of a name.
+pub(super) fn key(shown: &str) -> String {
+    // Folding may yield letters that NFKC composes, and the result may have to be folded again.
+    fold(&fold(shown))
+}
+
+fn fold(text: &str) -> String {
+    default_case_fold_str(text).nfkc().collect()
+}
+
+/// The skeletons (Unicode Technical Standard #39) of a name as it is written, in small letters and in capitals: `I` looks like
+/// `l`, but `i` does not. A reader takes `BiII` for `Bill`, which is the same as `bill`: hence the folded skeleton.
+fn looks(shown: &str, key: &str) -> BTreeSet<Arc<str>> {
+    let skeleton = |text: &str| skeleton(text).collect::<String>();
+    let written = skeleton(shown);
+    let mut forms = BTreeSet::from([key.to_owned(), key.to_uppercase(), fold(&written)]);
+    forms.remove(shown);
+    forms.iter().map(|form| skeleton(form)).chain([written]).map(Arc::from).collect()
+}
+
+fn is_well_formed(name: &str) -> bool {
+    let begins_with_mark = name.chars().next().is_none_or(is_combining_mark);
+    // A mark is drawn over the same one before it.
+    let repeats_mark = name.chars().zip(name.chars().skip(1)).any(|(a, b)| a == b && is_combining_mark(a));
+    name.chars().count() <= MAX_NAME && name.chars().all(is_allowed) && !begins_with_mark && !repeats_mark
 }
 
 fn is_allowed(character: char) -> bool {
+    // NFKC composes the marks of this block with the letters that are used with them.
+    let is_mark = is_combining_mark(character) && !matches!(character, '\u{300}'..='\u{36f}');
     // Unicode also has letters that are invisible, look like a colon, or have not been used for a thousand years.
-    (character.is_alphanumeric() && character.identifier_allowed()) || matches!(character, '_' | '-')
+    ((character.is_alphanumeric() || is_mark) && character.identifier_allowed())
+        || matches!(character, '_' | '-')
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn a_name_has_letters_digits_underscores_and_hyphens() {
-        for name in ["bob", "Zoë", "漢字", "x_9-", "用户1", "नमन"] {
+        for name in ["bob", "Zoë", "漢字", "x_9-", "用户1", "नमन", "ʻŌlelo", "__", "1"] {
             assert_eq!(Name::parse(name).map(|name| name.shown.to_string()), Ok(name.to_owned()));
         }
         for name in [
@@ -126,6 +187,10 @@ mod tests {
             "hub\u{2d0}",
             "\u{13441}",
             "\u{902}",
+            // An `i` and a dot that falls on its own.
+            "ali\u{307}",
+            // The same mark twice, one over the other.
+            "ก\u{e47}\u{e47}",
         ] {
             assert!(Name::parse(name).is_err(), "{name:?}");
         }
@@ -148,6 +213,90 @@ mod tests {
             let key = |name: &str| Name::parse(name).map(|name| name.key);
             assert_eq!(key(one), key(other));
             assert!(key(one).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_name_may_be_written_in_any_script_that_is_in_use() {
+        for name in [
+            "Nguyễn",
+            "Ольга",
+            "Αλέξανδρος",
+            "Հայկ",
+            "ქართული",
+            "דוד",
+            "محمد",
+            "कृष्ण",
+            "বাংলা",
+            "தமிழ்",
+            "สมชาย",
+            "น้ำ",
+            "ကျော်",
+            "ភាសា",
+            "አበበ",
+            "王小明",
+            "さくら",
+            "スーパー",
+            "田中さくら",
+            "김철수",
+            "李철수",
+        ] {
+            assert!(Name::parse(name).is_ok(), "{name}: {:?}", Name::parse(name));
+        }
+    }
+
+    #[test]
+    fn a_name_does_not_mix_scripts() {
+        for name in
+            ["b\u{43e}b", "hub\u{903}", "hub\u{a83}", "hub\u{1038}", "hub\u{e30}", "Bob小明", "αb", "さ김"]
+        {
+            assert!(matches!(Name::parse(name), Err(NameError::MixesScripts(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_look_alike_if_a_reader_may_take_one_for_the_other() {
+        for (one, other) in [
+            ("bob", "BOB"),
+            ("bob", "ВОВ"),
+            ("bob", "b0b"),
+            ("BOB", "b0b"),
+            ("bill", "biII"),
+            ("bill", "BilI"),
+            ("bill", "b1ll"),
+            ("bill", "B1LL"),
+            ("neil", "NElL"),
+            ("mcdonald", "McDonaId"),
+            ("tom", "torn"),
+            ("TOM", "T0RN"),
+            ("user1", "userl"),
+            ("user1", "USERI"),
+            ("рау", "pay"),
+            ("ロ", "口"),
+        ] {
+            let looks_like =
+                |one: &str, other| Name::parse(one).unwrap().looks_like(&Name::parse(other).unwrap());
+            assert!(looks_like(one, other) && looks_like(other, one), "{one} {other}");
+        }
+        for (one, other) in [
+            ("bob", "rob"),
+            ("neil", "nell"),
+            ("ali", "all"),
+            ("user1", "user7"),
+            ("Zoe", "Zoë"),
+            ("小明", "小朋"),
+        ] {
+            assert!(!Name::parse(one).unwrap().looks_like(&Name::parse(other).unwrap()), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_reserved_word_is_refused() {
+        for (name, word) in
+            [("Y0U", "you"), ("γου", "you"), ("0perator", "operator"), ("OPERAT0R", "operator")]
+        {
+            let error = Name::parse(name).unwrap_err().to_string();
+            assert_eq!(error, format!("the name {name} looks like {word}, which is reserved"));
         }
     }
 

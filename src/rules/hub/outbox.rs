@@ -28,6 +28,7 @@ struct Costs {
     answers: usize,
     /// By sender.
     private: BTreeMap<Id, usize>,
+    all_private: usize,
 }
 
 impl Outbox {
@@ -60,16 +61,24 @@ impl Outbox {
         self.costs.answers
     }
 
-    /// How many bytes the private messages of one sender take in memory.
-    pub(super) fn private_from(&self, sender: Id) -> usize {
-        self.costs.private.get(&sender).copied().unwrap_or(0)
+    /// How many bytes the private messages of one sender take in memory, and those of all.
+    pub(super) fn private(&self, sender: Id) -> (usize, usize) {
+        (self.costs.private.get(&sender).copied().unwrap_or(0), self.costs.all_private)
     }
 
-    /// Removes bytes that have been written: of what was lent, if something was.
-    pub(super) fn advance(&mut self, written: usize) {
+    /// Removes bytes that have been written: of what was lent, if something was. Returns how many of them were of others: not
+    /// answers to the member's own commands.
+    pub(super) fn advance(&mut self, written: usize) -> usize {
         let queue = if self.lent.is_empty() { &mut self.queue } else { &mut self.lent };
         let costs = &mut self.costs;
-        queue.advance_with(written.min(queue.bytes()), |post| costs.remove(post));
+        let mut of_others = 0;
+        queue.advance_with(written.min(queue.bytes()), |post, bytes, is_done| {
+            of_others += if post.kind == Kind::Answer { 0 } else { bytes };
+            if is_done {
+                costs.remove(post);
+            }
+        });
+        of_others
     }
 
     pub(super) fn push(&mut self, post: Arc<Post>) {
@@ -101,7 +110,10 @@ impl Costs {
         match post.kind {
             Kind::Said => self.said += post.cost(),
             Kind::Answer => self.answers += post.cost(),
-            Kind::Private(from) => *self.private.entry(from).or_default() += post.cost(),
+            Kind::Private(from) => {
+                *self.private.entry(from).or_default() += post.cost();
+                self.all_private += post.cost();
+            }
         }
     }
 
@@ -110,6 +122,7 @@ impl Costs {
             Kind::Said => self.said -= post.cost(),
             Kind::Answer => self.answers -= post.cost(),
             Kind::Private(from) => {
+                self.all_private -= post.cost();
                 if let Entry::Occupied(mut entry) = self.private.entry(from) {
                     *entry.get_mut() -= post.cost();
                     if *entry.get() == 0 {

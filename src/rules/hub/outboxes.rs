@@ -17,8 +17,12 @@ const RESERVE: usize = 512 * 1024;
 /// With this many bytes of answers in its outbox, a member's next command waits.
 const MAX_ANSWERS: usize = 64 * 1024;
 
-/// With this many bytes of one sender's private messages in an outbox, the sender's next one to that member waits.
-const MAX_PRIVATE: usize = 16 * 1024;
+/// An outbox has space for this many bytes of private messages. One sender gets a [part](PART) of what is left, so that many
+/// senders leave something for others.
+const MAX_PRIVATE: usize = 256 * 1024;
+
+/// See [`MAX_PRIVATE`].
+const PART: usize = 4;
 
 /// How many full outboxes there is memory for. What many members share is counted once.
 const MAX_FULL: usize = 32;
@@ -151,10 +155,10 @@ impl Outboxes {
         bytes: usize,
         now: Instant,
     ) -> Option<usize> {
-        member.outbox.advance(bytes);
+        let of_others = member.outbox.advance(bytes);
         member.progress_at = now;
         if let Some(holding) = self.holdings.get_mut(&id) {
-            holding.pay(bytes, now);
+            holding.pay(of_others, now);
         }
         if member.is_full && member.outbox.said() <= self.capacity() / 2 {
             member.has_caught_up |= self.holdings.contains_key(&id);
@@ -173,16 +177,18 @@ impl Outboxes {
         self.dropped.take_if(|_| id == OPERATOR && member.outbox.pending() == 0)
     }
 
-    /// Whether a member can say something to its room now. If not, it has to [wait](Self::wait_for_room).
-    pub(super) fn may_speak(&mut self, members: &Members, id: Id, now: Instant) -> bool {
-        let Some(member) = members.get(&id) else { return false };
+    /// How many bytes a member may say to its room now. If none, it has to [wait](Self::wait_for_room).
+    pub(super) fn may_speak(&mut self, members: &Members, id: Id, now: Instant) -> usize {
+        let Some(member) = members.get(&id) else { return 0 };
         if !self.notice_jam(members, id, now) {
-            return true;
+            return usize::MAX;
         }
         let brimful = self.jams.get(&member.room).map_or(0, |jam| jam.brimful);
-        brimful == usize::from(member.is_brimful)
-            && member.volume.is_light()
-            && member.source().is_none_or(|source| self.accounts.may_go_ahead(source, now))
+        if brimful > usize::from(member.is_brimful) {
+            return 0;
+        }
+        let share = member.source().map_or(1.0, |source| self.accounts.share_ahead(source, now));
+        member.volume.light_share(share)
     }
 
     /// A member says this much to its room, or something about it is announced there.
@@ -214,12 +220,19 @@ impl Outboxes {
         true
     }
 
-    /// Whether a member can send another one a private message now. If not, it has to wait for the
+    /// Whether a member can send another one a private message of this many bytes now. If not, it has to wait for the
     /// [receiver](Wait::Receiver), who owes for it.
-    pub(super) fn may_send(&mut self, receiver: &Member, to: Id, from: Id, now: Instant) -> bool {
-        let pending = receiver.outbox.private_from(from);
-        let may_send = pending == 0 && (self.free() > 0 || receiver.outbox.pending() == 0)
-            || pending < MAX_PRIVATE && self.free() > 0;
+    pub(super) fn may_send(
+        &mut self,
+        from: Id,
+        receiver: &Member,
+        to: Id,
+        bytes: usize,
+        now: Instant,
+    ) -> bool {
+        let (pending, all) = receiver.outbox.private(from);
+        let may_send =
+            all == 0 || (pending + bytes) * PART <= MAX_PRIVATE.min(self.free()).saturating_sub(all);
         if !may_send {
             self.begin_holding(receiver, to, now);
         }

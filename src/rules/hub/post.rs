@@ -141,16 +141,24 @@ impl Queue {
 
     /// Removes bytes that have been written.
     pub fn advance(&mut self, written: usize) {
-        self.advance_with(written, |_| {});
+        self.advance_with(written, |_, _, _| {});
     }
 
-    /// The same, and passes each post that is complete to `done`.
-    pub(super) fn advance_with(&mut self, written: usize, mut done: impl FnMut(&Post)) {
-        self.written += written;
+    /// The same. For each post it calls `for_each` with how many bytes of it were among them, and whether it is complete.
+    pub(super) fn advance_with(&mut self, mut written: usize, mut for_each: impl FnMut(&Post, usize, bool)) {
         self.bytes -= written;
-        while let Some(first) = self.posts.front().filter(|first| first.lines.len() <= self.written) {
-            self.written -= first.lines.len();
-            done(first);
+        while written > 0
+            && let Some(first) = self.posts.front()
+        {
+            let left = first.lines.len() - self.written;
+            let is_complete = written >= left;
+            for_each(first, written.min(left), is_complete);
+            if !is_complete {
+                self.written += written;
+                return;
+            }
+            written -= left;
+            self.written = 0;
             self.posts.pop_front();
         }
     }

@@ -1,6 +1,5 @@
-//! What goes into the outboxes and the transcript: what members say, announcements and replies.
+//! What goes into the outboxes and the transcript: what members say, and replies.
 
-use super::announcements::Announcement;
 use super::event::Action;
 use super::format::{finish_line, hub_lines};
 use super::id::Id;
@@ -25,7 +24,8 @@ impl Form {
     fn around_name(self) -> [&'static str; 2] {
         match self {
             Self::Text => ["<", "> "],
-            Self::Emote => ["* ", " "],
+            // Announcements begin with `* ` and a name. Only what somebody says has the angle brackets.
+            Self::Emote => ["* <", "> "],
         }
     }
 }
@@ -45,7 +45,11 @@ impl Hub {
 
     /// Posts [these lines](Self::append_lines) of a member to the others in the room, and adds them to its history.
     pub(super) fn publish(&mut self, id: Id, form: Form, lines: Vec<u8>, now: Moment) {
-        let Some(member) = self.members.get(&id).filter(|_| !lines.is_empty()) else { return };
+        if lines.is_empty() {
+            return;
+        }
+        self.introduce(id, now);
+        let Some(member) = self.members.get(&id) else { return };
         let [before, after] = form.around_name();
         let prefix = STAMP_LEN + before.len() + member.name.shown().len() + after.len();
         let post = self.outboxes.memory.post(Kind::Said, Some(id), lines, prefix);
@@ -58,13 +62,13 @@ impl Hub {
     }
 
     /// Posts to the others in the room of `id`, except to those who ignore the author.
-    fn post_to_others(&mut self, id: Id, post: &Arc<Post>, now: Instant) {
+    pub(super) fn post_to_others(&mut self, id: Id, post: &Arc<Post>, now: Instant) {
         let Some(room) = self.members.get(&id).and_then(|member| self.rooms.get(&member.room)) else {
             return;
         };
         let receivers = room.members.len();
         self.outboxes.speaks(&self.members, id, post.lines.len(), now);
-        for to in room.members.iter().filter(|to| **to != id) {
+        for to in room.members.values().filter(|to| **to != id) {
             if let Some(member) = self.members.get_mut(to)
                 && post.author.is_none_or(|author| !member.ignored.contains(&author))
             {
@@ -91,38 +95,9 @@ impl Hub {
         self.reply(to, &format!("nobody here is called {name}"), now);
     }
 
-    /// Announces to the others in the room what happened to a member, or counts it for a summary.
-    pub(super) fn announce(&mut self, id: Id, what: Announcement, text: &str, now: Moment) {
-        let Some(room) = self.members.get(&id).and_then(|member| self.rooms.get_mut(&member.room)) else {
-            return;
-        };
-        if room.announcements.try_announce(what, now.instant) {
-            let lines = hub_lines(&now.stamp, "* ", text, self.settings.max_line);
-            let post = self.outboxes.memory.post(Kind::Said, None, lines, 0);
-            self.post_to_others(id, &post, now.instant);
-        } else {
-            self.summarizing.insert(Arc::clone(room.name.key()));
-        }
-    }
-
-    /// Posts the summaries that are due.
-    pub(super) fn announce_summaries(&mut self, now: Moment) {
-        self.summarizing.retain(|key| {
-            let Some(room) = self.rooms.get_mut(key) else { return false };
-            let Some(text) = room.announcements.take_summary(now.instant) else { return true };
-            let lines = hub_lines(&now.stamp, "* hub: ", &text, self.settings.max_line);
-            let post = self.outboxes.memory.post(Kind::Said, None, lines, 0);
-            for to in &room.members {
-                if let Some(member) = self.members.get_mut(to) {
-                    self.outboxes.post(member, *to, &post, now.instant);
-                }
-            }
-            false
-        });
-    }
-
     /// Tells the others in a room for whom they wait.
     pub(super) fn tell_who_is_slow(&mut self, id: Id, now: Moment) {
+        self.introduce(id, now);
         let Some(name) = self.members.get(&id).map(|member| member.name.shown()) else { return };
         let text = format!("the room waits for {name}, who reads slowly");
         let lines = hub_lines(&now.stamp, "* hub: ", &text, self.settings.max_line);

@@ -1,5 +1,6 @@
 //! Follows what members send, from their inboxes until it is executed or has to wait.
 
+use super::budget::Budget;
 use super::command::{Line, help};
 use super::event::Action;
 use super::id::{Id, OPERATOR};
@@ -273,7 +274,7 @@ impl Hub {
         flow
     }
 
-    /// Executes a line unless it is early for `--rate`.
+    /// Executes a line unless it is early: for `--rate`, or for the budget of such commands.
     fn execute_in_time(
         &mut self,
         id: Id,
@@ -283,20 +284,31 @@ impl Hub {
         said: &mut Vec<u8>,
         now: Moment,
     ) -> ControlFlow<Stop> {
-        let Some(rate) = self.settings.rate.filter(|_| id != OPERATOR) else {
-            return self.execute(id, line, said, now);
-        };
-        backlog.early_until = backlog.on_time_at.filter(|on_time_at| now.instant < *on_time_at);
+        let next_at = self.budget(id, &line).and_then(Budget::next_at);
+        backlog.early_until = backlog.on_time_at.max(next_at).filter(|on_time_at| now.instant < *on_time_at);
         if backlog.early_until.is_some() {
             return ControlFlow::Break(Stop::Wait(Wait::Time));
         }
         self.execute(id, line, said, now)?;
+        let Some(rate) = self.settings.rate.filter(|_| id != OPERATOR) else {
+            return ControlFlow::Continue(());
+        };
         let on_time_at = backlog.on_time_at.unwrap_or(now.instant);
         // A late line does not delay the next one, as long as it is no later than timers are.
         let lines = bytes.div_ceil(RATED_BYTES).max(1);
         backlog.on_time_at =
             Some(on_time_at.max(now.instant - LATENESS) + Duration::from_secs_f64(lines as f64 / rate));
         ControlFlow::Continue(())
+    }
+
+    /// What limits how often a member may give this command, if something does. The operator's commands do not wait.
+    fn budget(&self, id: Id, line: &Line<'_>) -> Option<&Budget> {
+        let member = self.members.get(&id).filter(|_| id != OPERATOR)?;
+        match line {
+            Line::Join(_) => Some(&member.moves),
+            Line::Who | Line::Rooms => Some(&member.lists),
+            _ => None,
+        }
     }
 
     /// Does what a line says, or breaks if it has to wait.
@@ -348,29 +360,36 @@ impl Hub {
 
     /// Whether a member may say something to the room now.
     fn may_speak(&mut self, id: Id, now: Instant) -> ControlFlow<Stop> {
-        match () {
-            () if self.is_paused() => ControlFlow::Break(Stop::Wait(Wait::Transcript)),
-            () if self.outboxes.may_speak(&self.members, id, now) => ControlFlow::Continue(()),
-            () => ControlFlow::Break(Stop::Wait(Wait::Room)),
+        if self.is_paused() {
+            return ControlFlow::Break(Stop::Wait(Wait::Transcript));
+        }
+        match self.outboxes.may_speak(&self.members, id, now) {
+            0 => ControlFlow::Break(Stop::Wait(Wait::Room)),
+            bytes => {
+                self.turn.max = self.turn.max.min(self.turn.bytes.saturating_add(bytes));
+                ControlFlow::Continue(())
+            }
         }
     }
 
     /// Whether a command may be executed now. The operator's commands for the room do not wait.
     fn may_execute(&mut self, id: Id, line: &Line<'_>, now: Instant) -> ControlFlow<Stop> {
-        let receiver = match line {
+        let private = match line {
             Line::Kick(_) | Line::Ban(_) => return ControlFlow::Continue(()),
             Line::Me(_) => return self.may_speak(id, now),
             Line::Name(_) | Line::Join(_) if id != OPERATOR => return self.may_speak(id, now),
-            Line::Message { to, .. } => self.find(to),
-            Line::Reply(_) => self.members.get(&id).and_then(|member| member.reply_to),
+            Line::Message { to, text } => self.find(to).map(|to| (to, text.len())),
+            Line::Reply(text) => {
+                self.members.get(&id).and_then(|member| member.reply_to).map(|to| (to, text.len()))
+            }
             _ => None,
         };
         if self.is_paused() && id != OPERATOR {
             return ControlFlow::Break(Stop::Wait(Wait::Transcript));
         }
-        if let Some(to) = receiver
+        if let Some((to, bytes)) = private
             && let Some(member) = self.members.get(&to)
-            && !self.outboxes.may_send(member, to, id, now)
+            && !self.outboxes.may_send(id, member, to, bytes, now)
         {
             return ControlFlow::Break(Stop::Wait(Wait::Receiver(to)));
         }

@@ -6,11 +6,13 @@ use super::event::{Action, Event};
 use super::format::hub_lines;
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
+use super::looks::Looks;
 use super::member::{Member, Members};
 use super::name::{Name, OPERATORS_NAME};
 use super::outbox::Outbox;
 use super::outboxes::{Measure, Outboxes};
 use super::post::Kind;
+use super::presence::Presences;
 use super::refusal::Refusal;
 use super::room::{LOBBY, Room};
 use super::settings::Settings;
@@ -24,7 +26,7 @@ use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
 use crate::rules::signal::Signal;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,11 +55,14 @@ pub struct Hub {
     last_id: usize,
     /// The members by the keys of their names.
     pub(super) names: HashMap<Arc<str>, Id>,
+    pub(super) looks: Looks<Id>,
     last_user: u64,
     /// By the keys of their names.
-    pub(super) rooms: HashMap<Arc<str>, Room>,
-    /// The rooms that will get a summary of announcements.
-    pub(super) summarizing: BTreeSet<Arc<str>>,
+    pub(super) rooms: BTreeMap<Arc<str>, Room>,
+    /// With the names as they are shown.
+    pub(super) room_looks: Looks<Arc<str>>,
+    /// When rooms get a summary of announcements.
+    pub(super) summarizing: BTreeSet<(Instant, Arc<str>)>,
     pub(super) outboxes: Outboxes,
     pub(super) turns: Turns,
     /// The present one.
@@ -65,6 +70,7 @@ pub struct Hub {
     /// How many bytes the present call has put into outboxes.
     pub(super) deliveries: usize,
     pub(super) timers: BTreeSet<(Instant, Id)>,
+    pub(super) presences: Presences,
     transcript_is_behind: bool,
     /// About how many bytes the design has to record.
     pub(super) unrecorded: usize,
@@ -88,19 +94,24 @@ impl Hub {
     #[must_use]
     pub fn new(settings: Settings, now: Instant) -> Self {
         let lobby = Name::of(LOBBY.to_owned());
+        let mut room_looks = Looks::default();
+        room_looks.insert(&lobby, Arc::clone(lobby.shown()));
         let mut hub = Self {
             admission: Admission::new(settings.admission.clone()),
             members: HashMap::new(),
             last_id: OPERATOR.0,
             names: HashMap::new(),
+            looks: Looks::default(),
             last_user: 0,
-            rooms: HashMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
+            rooms: BTreeMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
+            room_looks,
             summarizing: BTreeSet::new(),
             outboxes: Outboxes::new(settings.outbox, settings.stall),
             turns: Turns::default(),
             turn: Turn::default(),
             deliveries: 0,
             timers: BTreeSet::new(),
+            presences: Presences::default(),
             transcript_is_behind: false,
             unrecorded: 0,
             waiting_for_transcript: Vec::new(),
@@ -141,6 +152,7 @@ impl Hub {
             Event::ReadEnded(id, result) => self.handle_read_ended(id, result, now),
             Event::Written(id, bytes) => self.handle_written(id, bytes, now),
             Event::WriteFailed(id, error) => self.handle_write_failed(id, error, now.instant),
+            Event::PeerState(id, state) => self.handle_peer_state(id, state, now),
             Event::Signal(signal) => self.handle_signal(signal, now.instant),
             Event::ScreenFailed(error) => self.handle_screen_failed(error, now.instant),
             Event::TranscriptBehind(is_behind) => self.transcript_is_behind = is_behind,
@@ -158,6 +170,7 @@ impl Hub {
         };
         if let Some(member) = self.members.get_mut(&id) {
             member.write_is_queued = false;
+            self.presences.writes(member, id, self.now);
         }
         Some(Action::Write(id))
     }
@@ -171,10 +184,9 @@ impl Hub {
         if is_resuming || has_actions || !self.turns.is_empty() {
             return Some(self.now);
         }
-        let summarizing = self.summarizing.iter().filter_map(|room| self.rooms.get(room));
-        let summary = summarizing.filter_map(|room| room.announcements.summary_at()).min();
+        let summary = self.summarizing.first().map(|(due, _)| *due);
         let timer = self.timers.first().map(|(due, _)| *due);
-        timer.into_iter().chain(self.outboxes.check_at).chain(summary).min()
+        timer.into_iter().chain(self.presences.due_at()).chain(self.outboxes.check_at).chain(summary).min()
     }
 
     /// Does what is due, and executes what members have sent, each in its turn. Call it after each batch of events, too. What
@@ -191,6 +203,7 @@ impl Hub {
                 }
             }
         }
+        self.probe_clients(now.instant);
         for (id, measure) in self.outboxes.measures(&mut self.members, now.instant) {
             match measure {
                 Measure::TellRoom => self.tell_who_is_slow(id, now),
@@ -223,7 +236,7 @@ impl Hub {
         let name = loop {
             self.last_user += 1;
             let name = Name::of(format!("user{}", self.last_user));
-            if !self.names.contains_key(name.key()) {
+            if self.looks.like(&name).next().is_none() {
                 break name;
             }
         };
@@ -242,11 +255,10 @@ impl Hub {
     fn add_member(&mut self, id: Id, name: Name, peer: Option<SocketAddr>, now: Instant) {
         let lobby: Arc<str> = LOBBY.into();
         self.names.insert(Arc::clone(name.key()), id);
-        if let Some(lobby) = self.rooms.get_mut(&lobby) {
-            lobby.members.insert(id);
-        }
+        self.looks.insert(&name, id);
+        let seat = self.rooms.get_mut(&lobby).map_or(0, |lobby| lobby.enter(id));
         let inbox = Inbox::new(self.settings.max_line);
-        self.members.insert(id, Member::new(name, peer, lobby, inbox, now));
+        self.members.insert(id, Member::new(name, peer, lobby, seat, inbox, now));
     }
 
     fn handle_read(&mut self, id: Id, buffer: Buffer, now: Moment) {

@@ -49,6 +49,11 @@ impl Volume {
         if self.is_heavy { 0 } else { LIGHT - self.bytes }
     }
 
+    /// The same when only this share of it is left for all members behind one address: those who have said least come first.
+    pub(super) fn light_share(&self, share: f64) -> usize {
+        ((LIGHT as f64 * share) as usize).saturating_sub(LIGHT - self.light_bytes())
+    }
+
     pub(super) fn is_light(&self) -> bool {
         !self.is_heavy
     }

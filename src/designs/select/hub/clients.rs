@@ -7,7 +7,9 @@ use crate::designs::hub::observe_written;
 use crate::designs::net;
 use crate::designs::select::pool::Pool;
 use crate::observe::{Observer, Place, Step};
+use crate::platform;
 use crate::rules::buffer::Buffer;
+use crate::rules::event::PeerState;
 use crate::rules::hub::{Id, Queue};
 use crate::rules::messages::Counter;
 use mio::unix::SourceFd;
@@ -105,6 +107,11 @@ impl Clients {
     /// Closes one or both halves. Fails only if the client has gone, which reading notices.
     pub(super) fn shutdown(&self, id: Id, how: Shutdown) {
         let _ = self.clients.get(&id).map(|client| client.socket.shutdown(how));
+    }
+
+    /// What the system knows about a client.
+    pub(super) fn peer_state(&self, id: Id) -> Option<PeerState> {
+        self.clients.get(&id).and_then(|client| platform::peer_state(&client.socket))
     }
 
     /// Becomes readable when a client has become ready.

@@ -16,7 +16,7 @@ mod clients;
 use super::callers::Callers;
 use super::console::{Console, Typed};
 use super::wait::{Interests, Ready};
-use crate::designs::clock::Clock;
+use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
 use crate::designs::hub::observe_relay;
 use crate::observe::{For, Goodbye, Step};
@@ -32,7 +32,6 @@ use rustix::event::PollFlags;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Instant;
-use time::OffsetDateTime;
 
 /// The most callers that are accepted between two waits, so that clients do not wait for all of them.
 const MAX_ACCEPTED: usize = 64;
@@ -188,9 +187,13 @@ impl HubLoop {
                 Action::Write(id) => self.write(id, now),
                 Action::HalfClose(id) => self.clients.shutdown(id, Shutdown::Write),
                 Action::Disconnect(id) => self.clients.remove(id),
+                Action::Probe(id) => {
+                    let state = self.clients.peer_state(id);
+                    self.pass_on(rules::Event::PeerState(id, state), now);
+                }
                 Action::TrimMemory => platform::trim_memory(),
                 Action::Record { peer, what } => {
-                    let time = OffsetDateTime::now_utc();
+                    let time = utc_now();
                     self.console.screen.transcript.record_entry(&Entry { time, peer, what });
                 }
                 Action::GoodbyeReceived => self.console.observer.emit(|| Step::Goodbye(Goodbye::Heard)),

@@ -16,7 +16,7 @@ use super::callers::Callers;
 use super::console::Console;
 use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::thread::Thread;
-use crate::designs::clock::Clock;
+use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
 use crate::designs::hub::{observe_relay, observe_written};
 use crate::designs::net;
@@ -36,7 +36,6 @@ use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use time::OffsetDateTime;
 
 /// How many events the channel holds. Readers wait while it is full; main never sends.
 const EVENTS: usize = 1024;
@@ -226,9 +225,14 @@ impl HubLoop {
                     }
                 }
                 Action::Disconnect(id) => self.disconnect(id),
+                Action::Probe(id) => {
+                    let client = self.clients.get(&id);
+                    let state = client.and_then(|client| platform::peer_state(&client.connection.socket));
+                    self.pass_on(rules::Event::PeerState(id, state), now);
+                }
                 Action::TrimMemory => platform::trim_memory(),
                 Action::Record { peer, what } => {
-                    let time = OffsetDateTime::now_utc();
+                    let time = utc_now();
                     self.console.screen.record_entry(Entry { time, peer, what });
                 }
                 Action::GoodbyeReceived => {

@@ -1,9 +1,10 @@
 //! The machine and the program. Figures mean nothing without them.
 
+use crate::designs::clock::utc_now;
 use serde::Serialize;
 use std::fs;
 use std::thread;
-use time::OffsetDateTime;
+
 use time::macros::format_description;
 
 #[derive(Debug, Serialize)]
@@ -45,7 +46,7 @@ impl Machine {
 /// The present in UTC.
 pub(crate) fn now() -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-    OffsetDateTime::now_utc().format(format).unwrap_or_default()
+    utc_now().format(format).unwrap_or_default()
 }
 
 /// A file that only Linux has; empty elsewhere.
