@@ -67,6 +67,7 @@ struct World {
     gone: HashSet<Id>,
     exit: Option<Exit>,
     recorded: Vec<(Option<SocketAddr>, What)>,
+    reported: Vec<String>,
     trims: usize,
     /// What the system knows of them; of others, that they have confirmed everything.
     states: HashMap<Id, Option<PeerState>>,
@@ -86,6 +87,7 @@ impl World {
             gone: HashSet::new(),
             exit: None,
             recorded: Vec::new(),
+            reported: Vec::new(),
             trims: 0,
             states: HashMap::new(),
             sent: HashMap::new(),
@@ -116,16 +118,22 @@ impl World {
     }
 
     fn joins(&mut self) -> Id {
-        self.joins_from([127, 0, 0, 1])
+        self.joins_from("127.0.0.1").unwrap()
     }
 
-    fn joins_from(&mut self, address: [u8; 4]) -> Id {
+    fn joins_from(&mut self, address: &str) -> Result<Id, Refusal> {
         let port = 1000 + u16::try_from(self.clients.len()).unwrap();
-        let peer = SocketAddr::from((address, port));
-        let id = self.hub.admit(peer).unwrap();
+        let peer = SocketAddr::new(address.parse().unwrap(), port);
+        let id = self.hub.admit(peer)?;
         self.clients.push(id);
         self.handle(Event::Joined(id, peer));
-        id
+        Ok(id)
+    }
+
+    /// These clients say 88 and do not close. Returns which of them are still connected.
+    fn leave(&mut self, clients: &[Id]) -> Vec<Id> {
+        clients.iter().for_each(|id| self.says(*id, b"88\n"));
+        clients.iter().filter(|id| !self.gone.contains(id)).copied().collect()
     }
 
     fn says(&mut self, id: Id, bytes: &[u8]) {
@@ -163,6 +171,7 @@ impl World {
                         let state = self.states.get(&id).copied().unwrap_or(Some(PeerState::default()));
                         self.hub.handle(Event::PeerState(id, state), self.moment());
                     }
+                    Action::Report(notice) => self.reported.push(notice.to_string()),
                     Action::TrimMemory => self.trims += 1,
                     Action::End(exit) => self.exit = Some(exit),
                     _ => {}
@@ -381,7 +390,7 @@ struct Trickster {
 impl Trickster {
     fn does(&mut self, trick: &Trick, world: &mut World) {
         if matches!(trick, Trick::Return) && world.gone.contains(&self.id) {
-            self.id = world.joins_from([10, 6, 6, 6]);
+            self.id = world.joins_from("10.6.6.6").unwrap();
         }
         if world.gone.contains(&self.id) {
             return;
@@ -438,9 +447,9 @@ proptest! {
     ) {
         const TICK: Duration = Duration::from_millis(100);
         let mut world = World::new(Settings { outbox, ..settings() });
-        let (alice, bob) = (world.joins_from([10, 0, 0, 1]), world.joins_from([10, 0, 0, 2]));
+        let (alice, bob) = (world.joins_from("10.0.0.1").unwrap(), world.joins_from("10.0.0.2").unwrap());
         let mut tricksters: Vec<_> =
-            (0..20).map(|_| Trickster { id: world.joins_from([10, 6, 6, 6]), pace: 0 }).collect();
+            (0..20).map(|_| Trickster { id: world.joins_from("10.6.6.6").unwrap(), pace: 0 }).collect();
         let reads = |world: &mut World| {
             for id in [alice, bob, OPERATOR] {
                 while world.takes(id, usize::MAX) > 0 {}
@@ -699,6 +708,110 @@ fn a_second_signal_does_not_wait_for_those_who_are_still_to_read() {
     world.handle(Event::Signal(signal));
     assert_eq!(world.gone, HashSet::from([one, other]));
     assert_eq!(world.exit, Some(Exit::Signal(signal)));
+}
+
+#[test]
+fn refused_callers_are_reported_once_a_second_and_without_an_operator_once_a_minute() {
+    for (operator, seconds) in [(true, 1), (false, 60)] {
+        let admission = AdmissionPolicy { max_clients: Some(0), ..AdmissionPolicy::default() };
+        let mut world = World::new(Settings { operator, admission, ..settings() });
+        for port in 1..=3 {
+            let peer = SocketAddr::from(([127, 0, 0, 1], port));
+            let refusal = world.hub.admit(peer).unwrap_err();
+            world.handle(Event::Refused(peer, refusal));
+        }
+        assert_eq!(world.reported.len(), 1);
+        let began = world.now;
+        assert!(world.step(Duration::from_secs(100)));
+        assert_eq!(world.now - began, Duration::from_secs(seconds));
+        assert!(world.reported[1].starts_with("2 more callers were turned away"), "{:?}", world.reported);
+        // And nothing more is due.
+        assert!(!world.step(Duration::from_secs(100)));
+    }
+}
+
+#[test]
+fn of_the_clients_of_one_address_that_leave_without_closing_eight_stay_connected() {
+    let mut world = World::new(settings());
+    let mut join = |addresses: [&str; 2], count: usize| -> Vec<Id> {
+        (0..count).map(|n| world.joins_from(addresses[n % 2]).unwrap()).collect()
+    };
+    // A network of IPv6 counts as one address.
+    let home = join(["2001:db8::1", "2001:db8::2"], 10);
+    let away = join(["2001:db8:0:1::1", "2001:db8:0:1::2"], 8);
+    world.settles();
+    assert_eq!(world.leave(&home), home[2..]);
+    assert_eq!(world.leave(&away), away);
+}
+
+#[test]
+fn a_client_that_has_left_and_not_got_everything_is_disconnected_only_if_no_other_of_its_address_has() {
+    let mut world = World::new(settings());
+    // So many leave in this second that further ones are only counted: nobody is sent a line about them.
+    let earlier: Vec<_> = (0..10).map(|_| world.joins_from("10.0.0.1").unwrap()).collect();
+    world.leave(&earlier);
+    let clients: Vec<_> = (0..20).map(|_| world.joins()).collect();
+    // The first nine have not read their greeting.
+    let (behind, done) = clients.split_at(9);
+    done.iter().for_each(|id| while world.takes(*id, usize::MAX) > 0 {});
+    world.leave(&behind[..4]);
+    world.leave(done);
+    assert_eq!(world.leave(&behind[..4]), behind[..4]);
+    assert_eq!(world.leave(done), done[7..]);
+    world.leave(&behind[4..]);
+    assert_eq!(world.leave(&clients), behind[1..]);
+}
+
+#[test]
+fn at_the_end_of_the_hub_all_clients_of_one_address_get_88() {
+    let mut world = World::new(settings());
+    let clients: Vec<_> = (0..30).map(|_| world.joins()).collect();
+    world.settles();
+    // In one batch with the end.
+    for id in &clients[..12] {
+        world.hub.handle(Event::Read(*id, Buffer::with_input(b"88\n")), world.moment());
+    }
+    world.says(OPERATOR, b"88\n");
+    world.settles();
+    world.passes(PAUSE);
+    world.settles();
+    assert_eq!(world.gone.len(), 0);
+    assert!(clients[12..].iter().all(|id| world.sent[id].ends_with(b"88")));
+}
+
+#[test]
+fn a_client_that_has_left_makes_room_for_the_next_of_its_address() {
+    let admission = AdmissionPolicy { max_per_address: Some(1), ..AdmissionPolicy::default() };
+    let mut world = World::new(Settings { admission, ..settings() });
+    let full = Err(Refusal::FullForAddress(1));
+    let first = world.joins();
+    assert_eq!(world.joins_from("127.0.0.1"), full);
+    // It has not read its greeting.
+    world.says(first, b"88\n");
+    assert_eq!(world.joins_from("127.0.0.1"), full);
+    world.settles();
+    assert!(!world.gone.contains(&first));
+    let second = world.joins_from("127.0.0.1").unwrap();
+    assert!(world.gone.contains(&first));
+    assert_eq!(world.joins_from("127.0.0.1"), full);
+    world.settles();
+    world.says(second, b"88\n");
+    world.ends(second, Ok(()));
+    assert!(world.joins_from("127.0.0.1").is_ok());
+}
+
+#[test]
+fn a_caller_for_whom_nothing_can_be_started_does_not_count() {
+    let admission =
+        AdmissionPolicy { max_clients: Some(1), max_per_address: Some(1), ..AdmissionPolicy::default() };
+    let mut world = World::new(Settings { admission, ..settings() });
+    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+    for _ in 0..3 {
+        assert!(world.hub.admit(peer).is_ok());
+        world.handle(Event::Refused(peer, Refusal::NoResources));
+    }
+    assert!(world.joins_from("127.0.0.1").is_ok());
+    assert_eq!(world.joins_from("127.0.0.1"), Err(Refusal::Full(1)));
 }
 
 #[test]

@@ -21,6 +21,7 @@ use super::exit::Exit;
 use super::input::{self, Input};
 use super::moment::Moment;
 use super::notice::Notice;
+use super::refused::RefusedCallers;
 use super::settings::{PATIENCE, Settings};
 use super::signal::Signal;
 use std::collections::VecDeque;
@@ -33,6 +34,9 @@ pub const CALLERS: usize = 16;
 
 /// How long a caller is held before it is told that the line is busy: the conversation may just be ending.
 const HOLD: Duration = Duration::from_millis(200);
+
+/// How often callers who are turned away are reported.
+const REPORT_REFUSED_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a caller who is turned away may take to close.
 pub const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -55,6 +59,7 @@ pub struct Endpoint {
     conversation: Option<Conversation>,
     /// Who called while others talk.
     held: VecDeque<Held>,
+    refused: RefusedCallers,
     /// The program is to end.
     ending: Option<Ending>,
     /// The user knows that lines are kept for the next caller.
@@ -104,6 +109,7 @@ impl Endpoint {
             input: Input::new(keyboard_is_terminal, settings.max_line),
             conversation: None,
             held: VecDeque::new(),
+            refused: RefusedCallers::new(REPORT_REFUSED_EVERY),
             ending: None,
             reported_keeping: false,
             input_failed: false,
@@ -126,8 +132,8 @@ impl Endpoint {
             Event::CannotStart(error) => self.cannot_start(error),
             Event::Signal(signal) => self.signalled(signal, now),
             Event::ScreenFailed(error) => self.screen_failed(error),
-            Event::TurnedAway(peer, Ok(())) => self.report(Notice::TurnedAway(peer)),
-            Event::TurnedAway(_, Err(error)) => self.report(Notice::CannotTurnAway(error)),
+            Event::TurnedAway(peer, Ok(())) => self.report_refused(Notice::TurnedAway(peer), now),
+            Event::TurnedAway(_, Err(error)) => self.report_refused(Notice::CannotTurnAway(error), now),
             Event::Report(notice) => self.report(notice),
             Event::Received(..)
             | Event::ReceivedAll(_)
@@ -166,8 +172,9 @@ impl Endpoint {
     /// `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let conversation = self.conversation.as_ref()?;
-        conversation.poll_timeout().into_iter().chain(self.disconnect_at()).chain(self.turn_away_at()).min()
+        let conversation = self.conversation.as_ref().and_then(Conversation::poll_timeout);
+        let callers = self.turn_away_at().into_iter().chain(self.refused.poll_timeout());
+        conversation.into_iter().chain(self.disconnect_at()).chain(callers).min()
     }
 
     /// The moment of [`poll_timeout`](Self::poll_timeout) has passed. Afterwards call
@@ -179,6 +186,7 @@ impl Endpoint {
         {
             self.actions.push_back(Action::TurnAway { id, peer });
         }
+        self.actions.extend(self.refused.handle_timeout(now).map(Action::Report));
         let has_run_out = is_due(self.disconnect_at());
         if let Some(conversation) = &mut self.conversation {
             if has_run_out {
@@ -232,7 +240,7 @@ impl Endpoint {
             self.held.push_back(Held { id, peer, until: now + HOLD });
         } else {
             self.actions.push_back(Action::Drop(id));
-            self.report(Notice::Closed(peer));
+            self.report_refused(Notice::Closed(peer), now);
         }
     }
 
@@ -277,6 +285,10 @@ impl Endpoint {
         self.actions.push_back(Action::Report(notice));
     }
 
+    fn report_refused(&mut self, notice: Notice, now: Instant) {
+        self.actions.extend(self.refused.refused(notice, now).map(Action::Report));
+    }
+
     /// When to end the conversation by force because of a signal.
     fn disconnect_at(&self) -> Option<Instant> {
         let is_disconnected = self.conversation.as_ref().is_none_or(Conversation::is_disconnected);
@@ -303,6 +315,7 @@ impl Endpoint {
             self.start_or_leave(now);
         }
         if let Some(ending) = self.ending {
+            self.actions.extend(self.refused.take().map(Action::Report));
             self.actions.push_back(Action::End(ending));
         }
     }

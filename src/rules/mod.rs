@@ -9,7 +9,8 @@
 //! - Many people: `hub`.
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
 //!   (made harmless for a terminal).
-//! - Words for people: [`notice`], [`record`] (for a transcript), [`errors`] and [`failure`].
+//! - Words for people: [`notice`], `refused` (what is reported of callers who are turned away), [`record`] (for a
+//!   transcript), [`errors`] and [`failure`].
 #![deny(missing_docs)]
 // Tests may ask a clock where to start.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
@@ -29,6 +30,7 @@ pub mod messages;
 pub mod moment;
 pub mod notice;
 pub mod record;
+pub(crate) mod refused;
 pub mod sanitize;
 pub mod settings;
 pub mod signal;

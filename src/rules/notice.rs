@@ -32,6 +32,10 @@ pub enum Notice {
     LineRefusedByTranscript,
     TurnedAway(SocketAddr),
     Closed(SocketAddr),
+    MoreRefused {
+        count: usize,
+        last: Box<Self>,
+    },
     YouSaidGoodbye,
     SignalSaidGoodbye(&'static str),
     ScreenFailedGoodbye,
@@ -120,6 +124,7 @@ impl Notice {
             | Self::CannotStart { .. }
             | Self::Failed(_)
             | Self::NoticesLost(_) => Importance::Error,
+            Self::MoreRefused { last, .. } => last.importance(),
             _ => Importance::Information,
         }
     }
@@ -133,6 +138,7 @@ impl Notice {
                 | Self::LineRefusedByTranscript
                 | Self::CannotAccept(_)
                 | Self::CannotTurnAway(_)
+                | Self::MoreRefused { .. }
         )
     }
 }
@@ -142,6 +148,12 @@ impl Display for Notice {
         if self.importance() == Importance::Error {
             f.write_str("threadchat: ")?;
         }
+        self.write_text(f)
+    }
+}
+
+impl Notice {
+    fn write_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TakingTurns => f.write_str(
                 "taking turns, one message each; the caller speaks first\n\
@@ -177,6 +189,10 @@ impl Display for Notice {
             ),
             Self::TurnedAway(peer) => write!(f, "{peer} called and was told that the line is busy"),
             Self::Closed(peer) => write!(f, "{peer} called and was disconnected: too many calls at once"),
+            Self::MoreRefused { count, last } => {
+                write!(f, "{count} more callers were turned away; the last one: ")?;
+                last.write_text(f)
+            }
             Self::YouSaidGoodbye => f.write_str("you said 88"),
             Self::SignalSaidGoodbye(signal) => write!(f, "{signal}: said 88 for you"),
             Self::ScreenFailedGoodbye => f.write_str("cannot show messages any more: said 88 for you"),

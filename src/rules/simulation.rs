@@ -696,6 +696,40 @@ mod endpoint {
     }
 
     #[test]
+    fn callers_beyond_the_first_are_reported_once_a_second_and_the_rest_at_the_end() {
+        let mut side = Side::serving(settings(), true, false);
+        side.is_called(1);
+        side.does();
+        let calls = |side: &mut Side, count: u16| {
+            (0..count).for_each(|_| side.is_called(2));
+            side.passes(ms(1500));
+            side.does()
+                .into_iter()
+                .filter(|done| done.contains("turned away") || done.contains("busy"))
+                .collect()
+        };
+        let reported: Vec<String> = calls(&mut side, 4);
+        assert_eq!(
+            reported,
+            [
+                "127.0.0.1:2 called and was told that the line is busy",
+                "3 more callers were turned away; the last one: 127.0.0.1:2 called and was told that the line is busy"
+            ]
+        );
+        let reported: Vec<String> = calls(&mut side, 1);
+        assert_eq!(reported, ["127.0.0.1:2 called and was told that the line is busy"]);
+        // A conversation that ends does not hide the count, and neither does the end of the program.
+        (0..2).for_each(|_| side.is_called(2));
+        side.passes(ms(200));
+        side.types("88\n88\n");
+        side.delivers();
+        side.receives_all();
+        assert!(side.exit.is_some());
+        let done = side.does();
+        assert_eq!(done.iter().filter(|done| done.ends_with("line is busy")).count(), 2, "{done:?}");
+    }
+
+    #[test]
     fn without_capacity_nothing_is_sent_and_what_is_typed_at_a_terminal_is_refused_but_a_goodbye() {
         for capacity in
             [Capacity { peer: false, ..Capacity::FREE }, Capacity { transcript: false, ..Capacity::FREE }]

@@ -110,6 +110,25 @@ fn of_many_callers_at_once_some_hear_that_the_line_is_busy_and_the_rest_are_disc
 }
 
 #[test]
+fn callers_who_are_turned_away_are_reported_once_a_second() {
+    let (serve, port) = serve(&[]);
+    let _first = connect(port, &[]);
+    serve.err.wait_for("...connected from");
+    let began = Instant::now();
+    // Those that are only disconnected may see a reset.
+    (0..500).for_each(|_| drop(TcpStream::connect(("127.0.0.1", port))));
+    let reported = || -> Vec<usize> {
+        let count = |line: &str| match line.split_once(" more callers were turned away; ") {
+            Some((count, _)) => count.parse().ok(),
+            None => line.contains(" called and was ").then_some(1),
+        };
+        serve.err.text().lines().filter_map(count).collect()
+    };
+    wait_until("all are reported", || reported().iter().sum::<usize>() == 500);
+    assert!(reported().len() as u64 <= began.elapsed().as_secs() + 2, "{}", serve.err.text());
+}
+
+#[test]
 fn lines_typed_before_a_call_are_kept_for_the_caller_and_an_88_among_them_ends_that_call() {
     let (mut serve, port) = serve(&[]);
     serve.types("one\ntwo\n88\nthree\n");

@@ -1,6 +1,7 @@
 //! Who may join, and how the others are refused.
 
 use super::*;
+use std::time::{Duration, Instant};
 
 #[test]
 fn callers_over_the_limit_are_refused_until_somebody_leaves() {
@@ -96,11 +97,92 @@ fn a_mapped_ipv4_address_counts_as_the_ipv4_address() {
     Client::joins(port);
 }
 
+/// How many callers each line of standard error reports as turned away.
+fn reported_refusals(hub: &Program) -> Vec<usize> {
+    let count = |line: &str| match line.split_once(" more callers were turned away; ") {
+        Some((count, _)) => count.parse().ok(),
+        None => line.contains(" was not admitted: ").then_some(1),
+    };
+    hub.err.text().lines().filter_map(count).collect()
+}
+
+#[test]
+fn refused_callers_are_counted_and_reported_once_a_second() {
+    let (hub, port) = hub(&["--deny", "127.0.0.1,::1"]);
+    let began = Instant::now();
+    let callers: Vec<_> = (0..200).map(|_| Client::calls(port)).collect();
+    callers.into_iter().for_each(|caller| drop(caller.hears_the_rest()));
+    wait_until("all are reported", || reported_refusals(&hub).iter().sum::<usize>() == 200);
+    let lines = reported_refusals(&hub).len() as u64;
+    assert!(lines <= began.elapsed().as_secs() + 2, "{}", hub.err.text());
+    let first = hub.err.text().lines().find(|line| line.contains("was not admitted")).unwrap().to_owned();
+    assert!(
+        first.starts_with("127.0.0.1:") && first.ends_with("this address is not allowed here"),
+        "{first}"
+    );
+}
+
+#[test]
+fn refused_callers_are_not_reported_with_q() {
+    let (mut hub, port) = hub(&["-q", "--max-clients", "1"]);
+    let member = Client::joins(port);
+    (0..50).for_each(|_| drop(Client::calls(port).hears_the_rest()));
+    hub.types("88\n");
+    member.hears_88();
+    hub.exits(0);
+    assert_eq!(reported_refusals(&hub), [0; 0], "{}", hub.err.text());
+}
+
+#[cfg(all(unix, signals))]
+#[test]
+fn without_an_operator_refused_callers_are_a_line_a_minute_and_one_at_the_end() {
+    let (mut hub, port) = hub(&["--no-operator", "--max-clients", "1"]);
+    let member = Client::joins(port);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(1500) {
+        Client::calls(port).hears_the_rest();
+    }
+    hub.signal(rustix::process::Signal::TERM);
+    member.hears_88();
+    hub.exits(143);
+    assert_eq!(reported_refusals(&hub).len(), 2, "{}", hub.err.text());
+}
+
 #[cfg(target_os = "linux")]
 mod out_of_descriptors {
     use super::*;
+    use std::collections::VecDeque;
+    use std::io::Write;
 
     const ANSWER: &str = "* hub: the hub is out of threads or file descriptors; please try again later";
+
+    #[test]
+    fn an_address_that_comes_and_leaves_without_closing_takes_no_descriptors_from_others() {
+        // Without a limit, callers are clients until the hub has read their 88.
+        for (limit, max_descriptors) in [(&["--max-per-address", "2"][..], 40), (&[], 200)] {
+            let (hub, port) = serve_with(threadchat_after("ulimit -n 300", &[&["hub", "0"], limit].concat()));
+            std::thread::scope(|scope| {
+                let flood = scope.spawn(|| {
+                    let mut open = VecDeque::new();
+                    for _ in 0..1000 {
+                        let mut caller = call_from([127, 0, 0, 2], port, None);
+                        // It may have been refused and disconnected by now.
+                        let _ = caller.write_all(b"88\n");
+                        open.push_back(caller);
+                        if open.len() > 400 {
+                            open.pop_front();
+                        }
+                    }
+                });
+                let mut most = 0;
+                while !flood.is_finished() {
+                    Client::joins(port).leaves();
+                    most = most.max(hub.descriptors());
+                }
+                assert!(most < max_descriptors, "{most} descriptors");
+            });
+        }
+    }
 
     #[test]
     fn callers_are_refused_and_members_chat_on() {

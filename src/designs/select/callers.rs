@@ -7,7 +7,7 @@ use crate::rules::notice::{AcceptFailures, Notice};
 use crate::rules::wire::{GOODBYE, PAUSE};
 use rustix::event::PollFlags;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ pub(super) struct Callers {
 /// A caller who was sent a line that says why nobody talks with them.
 struct TurnedAway {
     socket: TcpStream,
+    address: IpAddr,
     /// When to send the goodbye. None when it is sent. Then what the caller sends is read and discarded: closing with
     /// unread bytes would reset the connection, and the reset can overtake what was sent.
     goodbye_at: Option<Instant>,
@@ -70,19 +71,22 @@ impl Callers {
         }
     }
 
-    /// How many callers are being turned away.
-    pub(super) fn being_turned_away(&self) -> usize {
-        self.turned_away.len()
+    /// The addresses of the callers who are being turned away.
+    pub(super) fn being_turned_away(&self) -> Vec<IpAddr> {
+        self.turned_away.iter().map(|caller| caller.address).collect()
     }
 
     /// Sends a caller a line that says why nobody talks with them, and later a goodbye.
     pub(super) fn turn_away(&mut self, socket: TcpStream, line: &[u8], now: Instant) -> io::Result<()> {
+        // Without an address the caller has gone, as it should.
+        let Ok(peer) = socket.peer_addr() else { return Ok(()) };
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
         // A new connection takes a line at once. An error means that the caller has gone, as it should.
         let _ = (&socket).write_all(line);
         self.turned_away.push(TurnedAway {
             socket,
+            address: peer.ip(),
             goodbye_at: Some(now + PAUSE),
             until: now + CLOSE_WITHIN,
         });
@@ -112,7 +116,7 @@ impl Callers {
         for socket in held {
             let _ = self.turn_away(socket, line, Instant::now());
         }
-        while self.being_turned_away() > 0 {
+        while !self.turned_away.is_empty() {
             let mut interests = Interests::default();
             self.add_turned_away(&mut interests);
             interests.wait(self.deadline());

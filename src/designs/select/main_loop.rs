@@ -174,7 +174,7 @@ impl MainLoop {
         let Source::Callers(callers) = &mut self.source else { return };
         let event = match callers.accept(now) {
             Ok(Some((socket, peer))) => {
-                let being_turned_away = callers.being_turned_away();
+                let being_turned_away = callers.being_turned_away().len();
                 Event::Called { id: self.pending.add(socket), peer, being_turned_away }
             }
             Ok(None) => return,

@@ -11,10 +11,28 @@ use crate::rules::wire::{GOODBYE, PAUSE};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, after, bounded, select_biased};
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// How many callers may be on their way from the listener to main. Further ones wait in the system's queue, where they cost
+/// no descriptor, until main has decided about one of these. More would not be faster, and a hub keeps few descriptors free
+/// for them.
+const ON_THE_WAY: usize = 4;
+
+/// A caller on the way to main.
+pub(super) struct Caller {
+    pub(super) socket: TcpStream,
+    pub(super) peer: SocketAddr,
+    /// Dropped when main has decided about the caller.
+    _credit: Credit,
+}
+
+/// Allows the listener to accept one caller. Dropped, it returns to the listener.
+struct Credit {
+    home: Sender<()>,
+}
 
 /// The listener thread, and the callers who are being turned away.
 pub(super) struct Callers {
@@ -24,8 +42,15 @@ pub(super) struct Callers {
     /// Dropped, it ends the listener when it next looks.
     running: Option<Sender<Infallible>>,
     observer: Observer,
-    /// The threads that turn a caller away, each with its connection, which closes when the thread ends.
-    turned_away: Vec<(Weak<Connection>, Thread)>,
+    turned_away: Vec<TurnedAway>,
+}
+
+/// A caller who is being turned away.
+struct TurnedAway {
+    address: IpAddr,
+    /// It closes when the thread ends.
+    connection: Weak<Connection>,
+    thread: Thread,
 }
 
 impl Callers {
@@ -44,16 +69,18 @@ impl Callers {
         self.address
     }
 
-    /// How many callers are being turned away.
-    pub(super) fn being_turned_away(&mut self) -> usize {
-        for (_, thread) in self.turned_away.extract_if(.., |(_, thread)| thread.has_ended()) {
-            thread.join();
+    /// The addresses of the callers who are being turned away.
+    pub(super) fn being_turned_away(&mut self) -> Vec<IpAddr> {
+        for caller in self.turned_away.extract_if(.., |caller| caller.thread.has_ended()) {
+            caller.thread.join();
         }
-        self.turned_away.len()
+        self.turned_away.iter().map(|caller| caller.address).collect()
     }
 
     /// Sends a caller a line that says why nobody talks with them, and a goodbye.
     pub(super) fn turn_away(&mut self, connection: Arc<Connection>, line: Vec<u8>) -> io::Result<()> {
+        // Without an address the caller has gone, as it should.
+        let Ok(peer) = connection.socket.peer_addr() else { return Ok(()) };
         let (shared, kept) = (Arc::downgrade(&connection), Arc::clone(&connection));
         // Written here, because there may be no thread for the rest.
         let written = platform::write_first(&connection.socket, &line).unwrap_or(0);
@@ -62,7 +89,7 @@ impl Callers {
             let _ = turn_away(&connection.socket, &line[written..]);
         });
         let thread = thread.inspect_err(|_| drop(platform::write_first(&kept.socket, GOODBYE)))?;
-        self.turned_away.push((shared, thread));
+        self.turned_away.push(TurnedAway { address: peer.ip(), connection: shared, thread });
         Ok(())
     }
 
@@ -85,15 +112,15 @@ impl Callers {
         }
         held.extend(self.end_listener(events));
         if in_a_hurry {
-            let connections = self.turned_away.iter().filter_map(|(connection, _)| connection.upgrade());
+            let connections = self.turned_away.iter().filter_map(|caller| caller.connection.upgrade());
             connections.for_each(|connection| connection.hang_up());
         } else {
             for socket in held {
                 let _ = self.turn_away(Arc::new(Connection::new(socket)), line.to_vec());
             }
         }
-        for (_, thread) in self.turned_away {
-            thread.join();
+        for caller in self.turned_away {
+            caller.thread.join();
         }
         // If nothing could wake it, it is left behind.
         self.listener.join_within(Duration::ZERO);
@@ -102,7 +129,7 @@ impl Callers {
     /// Wakes the listener, waits for its end, and returns the callers whom it has accepted.
     fn end_listener<E: ProgramEvent>(&self, events: &Receiver<E>) -> Vec<TcpStream> {
         let caller = |event: E| match event.into_console() {
-            Some(ConsoleEvent::Called(socket, _)) => Some(socket),
+            Some(ConsoleEvent::Called(caller)) => Some(caller.socket),
             _ => None,
         };
         let mut called = Vec::new();
@@ -125,11 +152,12 @@ impl Callers {
 /// The listener: blocks until somebody calls.
 fn listen<E: ProgramEvent>(listener: &TcpListener, stop: &Receiver<Infallible>, to_main: &ToMain<E>) {
     let mut failures = AcceptFailures::default();
-    loop {
+    let credits = Credits::new(ON_THE_WAY);
+    while let Some(credit) = credits.take(stop) {
         to_main.observer.emit(|| Step::Waits(For::Caller));
         let mut pause = Duration::ZERO;
         let event = match listener.accept() {
-            Ok((socket, peer)) => Some(ConsoleEvent::Called(socket, peer)),
+            Ok((socket, peer)) => Some(ConsoleEvent::Called(Caller { socket, peer, _credit: credit })),
             // The caller has gone again.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => None,
             // The end of the listener is no failure of it.
@@ -145,6 +173,40 @@ fn listen<E: ProgramEvent>(listener: &TcpListener, stop: &Receiver<Infallible>, 
         if stop.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
+    }
+}
+
+/// The credits that are not with a caller.
+struct Credits {
+    free: Receiver<()>,
+    home: Sender<()>,
+}
+
+impl Credits {
+    fn new(count: usize) -> Self {
+        let (home, free) = bounded(count);
+        let credits = Self { free, home };
+        (0..count).for_each(|_| drop(credits.lend()));
+        credits
+    }
+
+    /// Waits for a credit. `None` when the sender of `stop` has been dropped.
+    fn take(&self, stop: &Receiver<Infallible>) -> Option<Credit> {
+        select_biased! {
+            recv(stop) -> _ => None,
+            recv(self.free) -> _ => Some(self.lend()),
+        }
+    }
+
+    fn lend(&self) -> Credit {
+        Credit { home: self.home.clone() }
+    }
+}
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        // Fails only if the listener has ended.
+        let _ = self.home.try_send(());
     }
 }
 
@@ -170,5 +232,25 @@ fn turn_away(mut socket: &TcpStream, line: &[u8]) -> io::Result<()> {
         if socket.read(&mut discarded)? == 0 {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn no_more_callers_are_accepted_than_main_decides_about_and_the_end_wakes_the_listener() {
+        let credits = Credits::new(ON_THE_WAY);
+        let (running, stop) = bounded(0);
+        let mut callers: Vec<Credit> = (0..ON_THE_WAY).map(|_| credits.take(&stop).unwrap()).collect();
+        assert!(credits.free.is_empty());
+        // Main decides about one of them.
+        callers.pop();
+        callers.push(credits.take(&stop).unwrap());
+        assert!(credits.free.is_empty());
+        drop(running);
+        assert!(credits.take(&stop).is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! The user's side: the keyboard, the screen and the signals, for as long as the program runs.
 
+use super::callers::Caller;
 use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::pool::Pool;
 use super::reader::{BUFFERS, READ_SIZE, Reader};
@@ -16,7 +17,6 @@ use crate::rules::notice::Notice;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// The threads of the keyboard and of the signals, and the screen with its own.
@@ -101,7 +101,7 @@ impl Console {
         &mut self,
         events: &Receiver<E>,
         ending: &mut Ending,
-        mut called: impl FnMut(TcpStream, SocketAddr),
+        mut called: impl FnMut(Caller),
     ) {
         // The next output reports the errors of the last. At one terminal the screen-writer writes notices, too.
         let order: &[Output] = match self.screen.has_notice_writer() {
@@ -134,7 +134,7 @@ impl Console {
                     }
                     Some(ConsoleEvent::Signal(signal)) if !ending.signalled(signal, Instant::now()) => {}
                     Some(ConsoleEvent::Signal(_)) | None => return,
-                    Some(ConsoleEvent::Called(socket, peer)) => called(socket, peer),
+                    Some(ConsoleEvent::Called(caller)) => called(caller),
                     // The last events of threads that end.
                     Some(_) => {}
                 }

@@ -3,6 +3,7 @@
 //! Each program has its own type: [`Event`] is that of a chat, and `hub/event.rs` has the hub's. Both wrap what they
 //! share.
 
+use super::callers::Caller;
 use crate::observe::{Observer, Step};
 use crate::rules::buffer::Buffer;
 use crate::rules::event::Delivery;
@@ -49,7 +50,7 @@ pub(super) enum ConsoleEvent {
     /// transcript, its last event: all is written.
     TranscriptDone,
     /// listener: somebody calls.
-    Called(TcpStream, SocketAddr),
+    Called(Caller),
     /// signals: the program has to end.
     Signal(Signal),
     /// Any thread: this is for the user.

@@ -1,6 +1,6 @@
 //! Main: one loop that takes an event, asks the rules what it means, and hands the outcome to the writers.
 
-use super::callers::Callers;
+use super::callers::{Caller, Callers};
 use super::connector;
 use super::console::Console;
 use super::event::{ConsoleEvent, Event, ProgramEvent, ToMain};
@@ -26,7 +26,7 @@ use crate::rules::settings::Settings;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -193,7 +193,7 @@ impl MainLoop {
         let event = match event {
             ConsoleEvent::Typed(buffer) => event::Event::Typed(buffer),
             ConsoleEvent::InputEnded(result) => event::Event::InputEnded(result),
-            ConsoleEvent::Called(socket, peer) => self.called(socket, peer),
+            ConsoleEvent::Called(caller) => self.called(caller),
             ConsoleEvent::Signal(signal) => event::Event::Signal(signal),
             ConsoleEvent::ScreenFailed(error) => event::Event::ScreenFailed(error),
             ConsoleEvent::TranscriptFailed(error) => {
@@ -209,9 +209,9 @@ impl MainLoop {
         self.endpoint.handle(event, Instant::now());
     }
 
-    fn called(&mut self, socket: TcpStream, peer: SocketAddr) -> event::Event {
+    fn called(&mut self, Caller { socket, peer, .. }: Caller) -> event::Event {
         let being_turned_away = match &mut self.source {
-            Source::Callers(callers) => callers.being_turned_away(),
+            Source::Callers(callers) => callers.being_turned_away().len(),
             Source::Connector { .. } => 0,
         };
         event::Event::Called { id: self.pending.add(socket), peer, being_turned_away }
@@ -294,11 +294,11 @@ impl MainLoop {
     fn end(mut self, mut ending: Ending) -> Exit {
         self.console.close_keyboard();
         let (pending, source) = (&mut self.pending, &mut self.source);
-        self.console.finish_outputs(&self.events, &mut ending, |socket, _| {
+        self.console.finish_outputs(&self.events, &mut ending, |caller| {
             if let Source::Callers(callers) = source
-                && pending.len() + callers.being_turned_away() < CALLERS
+                && pending.len() + callers.being_turned_away().len() < CALLERS
             {
-                pending.add(socket);
+                pending.add(caller.socket);
             }
         });
         if let Source::Callers(callers) = self.source {

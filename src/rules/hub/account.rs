@@ -1,22 +1,8 @@
 //! What the clients of each address have cost others.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
-
-/// Who a client belongs to, as far as its address says: an IPv4 address, or the first 64 bits of an IPv6 address, because
-/// whoever has one of those has all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Source(IpAddr);
-
-impl From<IpAddr> for Source {
-    fn from(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-            address => address,
-        })
-    }
-}
 
 /// A client that reads this many bytes per second is never disconnected, whatever it costs.
 pub(super) const MIN_SPEED: f64 = 64.0 * 1024.0;
@@ -43,7 +29,7 @@ const MAX_ACCOUNTS: usize = 4096;
 /// it, so nobody suffers from what a neighbour behind the same address owes until they do the same.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    accounts: HashMap<Source, Account>,
+    accounts: HashMap<IpAddr, Account>,
 }
 
 #[derive(Debug)]
@@ -56,7 +42,7 @@ struct Account {
 /// A client that holds up others: the debt of its address rises while it does, and each byte it reads pays for some.
 #[derive(Debug)]
 pub(super) struct Holding {
-    source: Option<Source>,
+    address: Option<IpAddr>,
     /// What the address owed when this began.
     before: f64,
     /// What has been added since.
@@ -79,46 +65,46 @@ impl Accounts {
     /// A client of this address begins to hold up others.
     pub(super) fn begin(
         &self,
-        source: Option<Source>,
+        address: Option<IpAddr>,
         has_caught_up: bool,
         tell_at: Instant,
         now: Instant,
     ) -> Holding {
-        let before = source.map_or(0.0, |source| self.debt(source, now));
-        Holding { source, before, debt: 0.0, as_of: now, has_caught_up, tell_at }
+        let before = address.map_or(0.0, |address| self.debt(address, now));
+        Holding { address, before, debt: 0.0, as_of: now, has_caught_up, tell_at }
     }
 
     /// It does not hold them up any more. Clients of one address that hold up others at the same time cost them no more than
     /// one of them would.
-    pub(super) fn end(&mut self, mut holding: Holding, now: Instant) {
-        holding.pay(0, now);
-        let Some(source) = holding.source.filter(|_| holding.debt > 0.0) else { return };
-        let debt = self.debt(source, now).max(holding.before + holding.debt);
-        self.account(source, now).debt = Leaky { level: debt, as_of: now };
+    pub(super) fn end(&mut self, holding: &Holding, now: Instant) {
+        let cost = holding.cost(now);
+        let Some(address) = holding.address.filter(|_| cost > 0.0) else { return };
+        let debt = self.debt(address, now).max(holding.before + cost);
+        self.account(address, now).debt = Leaky { level: debt, as_of: now };
     }
 
     /// How many seconds an address owes.
-    pub(super) fn debt(&self, source: Source, now: Instant) -> f64 {
-        self.accounts.get(&source).map_or(0.0, |account| account.debt.level(GIVEN_BACK, now))
+    fn debt(&self, address: IpAddr, now: Instant) -> f64 {
+        self.accounts.get(&address).map_or(0.0, |account| account.debt.level(GIVEN_BACK, now))
     }
 
     /// What share is left of what the light members of this address may say although somebody's outbox is full.
-    pub(super) fn share_ahead(&self, source: Source, now: Instant) -> f64 {
-        self.accounts.get(&source).map_or(1.0, |account| 1.0 - account.ahead.level(AHEAD, now) / MAX_AHEAD)
+    pub(super) fn share_ahead(&self, address: IpAddr, now: Instant) -> f64 {
+        self.accounts.get(&address).map_or(1.0, |account| 1.0 - account.ahead.level(AHEAD, now) / MAX_AHEAD)
     }
 
     /// One of them says this much.
-    pub(super) fn went_ahead(&mut self, source: Source, bytes: usize, now: Instant) {
-        let ahead = &mut self.account(source, now).ahead;
+    pub(super) fn went_ahead(&mut self, address: IpAddr, bytes: usize, now: Instant) {
+        let ahead = &mut self.account(address, now).ahead;
         *ahead = Leaky { level: ahead.level(AHEAD, now) + bytes as f64, as_of: now };
     }
 
-    fn account(&mut self, source: Source, now: Instant) -> &mut Account {
-        if self.accounts.len() >= MAX_ACCOUNTS && !self.accounts.contains_key(&source) {
+    fn account(&mut self, address: IpAddr, now: Instant) -> &mut Account {
+        if self.accounts.len() >= MAX_ACCOUNTS && !self.accounts.contains_key(&address) {
             self.forget_some(now);
         }
         let none = Leaky { level: 0.0, as_of: now };
-        self.accounts.entry(source).or_insert(Account { debt: none, ahead: none })
+        self.accounts.entry(address).or_insert(Account { debt: none, ahead: none })
     }
 
     /// Forgets those who owe nothing, and half of the others if that is not enough.
@@ -139,14 +125,13 @@ impl Accounts {
 impl Holding {
     /// The client has read this many bytes.
     pub(super) fn pay(&mut self, bytes: usize, now: Instant) {
-        let held = now.saturating_duration_since(self.as_of).as_secs_f64();
-        self.debt = (self.debt + held - bytes as f64 / MIN_SPEED).max(0.0);
+        self.debt = (self.cost(now) - bytes as f64 / MIN_SPEED).max(0.0);
         self.as_of = now;
     }
 
-    /// What the client and its address owe.
-    pub(super) fn debt(&self, now: Instant) -> f64 {
-        self.before + self.debt + now.saturating_duration_since(self.as_of).as_secs_f64()
+    /// What the client has cost others since this began, in seconds: the time for which they waited, less what it paid.
+    pub(super) fn cost(&self, now: Instant) -> f64 {
+        self.debt + now.saturating_duration_since(self.as_of).as_secs_f64()
     }
 
     /// When the client is to be disconnected if it reads nothing until then. The address may owe `stall`. A client that finds

@@ -1,19 +1,47 @@
 //! Who may join.
 
+use super::id::Id;
 use super::refusal::Refusal;
+use crate::rules::endpoint::CALLERS;
 use ipnet::IpNet;
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// How many file descriptors the program needs for everything but its clients, and then some.
 const OTHER_DESCRIPTORS: usize = 32;
+
+/// How many connections of one address stay open after their clients have left. They do only until the other side closes or
+/// two seconds have passed, so few do at a time, unless somebody leaves again and again without closing, to take all
+/// descriptors.
+const MAX_LINGERING: usize = 8;
+
+/// How many callers from one address are turned away slowly at a time, so that one address cannot take all of the [`CALLERS`]
+/// places.
+const MAX_SLOW_FAREWELLS: usize = 2;
+
+/// What counts as one address: an IPv4 address, or an IPv6 network of 64 bits, because one machine can use any address in its
+/// network.
+pub(super) fn address_key(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// Whether a caller is turned away slowly while those from `others` are: it gets a pause before the goodbye, and time to close,
+/// so that the connection is not reset. If not, it gets line and goodbye in one write, and the connection is closed.
+#[must_use]
+pub fn gets_slow_farewell(caller: IpAddr, others: &[IpAddr]) -> bool {
+    let is_from_there = |other: &&IpAddr| address_key(**other) == address_key(caller);
+    others.len() < CALLERS && others.iter().filter(is_from_there).count() < MAX_SLOW_FAREWELLS
+}
 
 /// Who may join, and how many.
 #[derive(Debug, Clone, Default)]
 pub struct AdmissionPolicy {
     /// The most clients. `None`: as many as the system has descriptors and threads for.
     pub max_clients: Option<usize>,
-    /// The most clients from one address.
+    /// The most connections from one address, including those of clients that have left.
     pub max_per_address: Option<usize>,
     /// If not empty, only these may join.
     pub allow: Vec<IpNet>,
@@ -44,7 +72,17 @@ impl AdmissionPolicy {
 pub(super) struct Admission {
     policy: AdmissionPolicy,
     clients: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<IpAddr, Address>,
+    /// The addresses that may have too many lingering connections.
+    crowded: Vec<IpAddr>,
+}
+
+/// The connections of one address.
+#[derive(Debug, Default)]
+struct Address {
+    members: usize,
+    /// Those of clients that have left, oldest first.
+    lingering: BTreeSet<Id>,
 }
 
 impl Admission {
@@ -52,9 +90,15 @@ impl Admission {
         Self { policy, ..Self::default() }
     }
 
-    /// Whether somebody from `address` may join now. `connections` includes those of members who are leaving: they still
-    /// have a descriptor.
-    pub(super) fn admit(&self, address: IpAddr, connections: usize) -> Result<(), Refusal> {
+    /// Whether somebody from `address` may join now. Returns the connections to close for it: clients that have left and
+    /// have got everything (`is_done`) make room for the next. `connections` includes those of members who are leaving: they
+    /// still have a descriptor.
+    pub(super) fn admit(
+        &self,
+        address: IpAddr,
+        connections: usize,
+        is_done: impl Fn(Id) -> bool,
+    ) -> Result<Vec<Id>, Refusal> {
         let address = address.to_canonical();
         let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
         let AdmissionPolicy { max_clients, max_per_address, allow, deny, max_descriptors } = &self.policy;
@@ -67,26 +111,60 @@ impl Admission {
         if max_descriptors.is_some_and(|limit| connections >= limit.saturating_sub(OTHER_DESCRIPTORS)) {
             return Err(Refusal::NoResources);
         }
-        let from_there = self.by_address.get(&address).copied().unwrap_or(0);
-        match max_per_address.filter(|limit| from_there >= *limit) {
-            Some(limit) => Err(Refusal::FullForAddress(limit)),
-            None => Ok(()),
-        }
+        let Some(limit) = *max_per_address else { return Ok(Vec::new()) };
+        let nobody = Address::default();
+        let from_there = self.by_address.get(&address_key(address)).unwrap_or(&nobody);
+        let surplus = (from_there.members + from_there.lingering.len() + 1).saturating_sub(limit);
+        let done = from_there.lingering.iter().copied().filter(|id| is_done(*id));
+        let to_close: Vec<_> = done.take(surplus).collect();
+        if to_close.len() == surplus { Ok(to_close) } else { Err(Refusal::FullForAddress(limit)) }
     }
 
     pub(super) fn joined(&mut self, address: IpAddr) {
         self.clients += 1;
-        *self.by_address.entry(address.to_canonical()).or_default() += 1;
+        self.by_address.entry(address_key(address)).or_default().members += 1;
     }
 
-    pub(super) fn left(&mut self, address: IpAddr) {
+    /// A client has left. Its connection lingers until it is [closed](Self::closed).
+    pub(super) fn left(&mut self, address: IpAddr, id: Id) {
         self.clients -= 1;
-        if let Some(count) = self.by_address.get_mut(&address.to_canonical()) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_address.remove(&address.to_canonical());
-            }
+        if let Some(from_there) = self.by_address.get_mut(&address_key(address)) {
+            from_there.members -= 1;
+            from_there.lingering.insert(id);
         }
+    }
+
+    /// The connection of a client that has left was closed.
+    pub(super) fn closed(&mut self, address: IpAddr, id: Id) {
+        let address = address_key(address);
+        let Some(from_there) = self.by_address.get_mut(&address) else { return };
+        from_there.lingering.remove(&id);
+        if from_there.members == 0 && from_there.lingering.is_empty() {
+            self.by_address.remove(&address);
+        }
+    }
+
+    /// From now on the connections that linger at this address are bounded: see
+    /// [`next_surplus`](Self::next_surplus).
+    pub(super) fn bound_lingering(&mut self, address: IpAddr) {
+        let address = address_key(address);
+        let lingering = self.by_address.get(&address).map_or(0, |from_there| from_there.lingering.len());
+        if lingering > MAX_LINGERING {
+            self.crowded.push(address);
+        }
+    }
+
+    /// The next connection to close because too many linger at its address: the oldest that has got everything (`is_done`),
+    /// or else the oldest.
+    pub(super) fn next_surplus(&mut self, is_done: impl Fn(Id) -> bool) -> Option<Id> {
+        while let Some(address) = self.crowded.last() {
+            let lingering = self.by_address.get(address).map(|from_there| &from_there.lingering);
+            if let Some(lingering) = lingering.filter(|lingering| lingering.len() > MAX_LINGERING) {
+                return lingering.iter().find(|id| is_done(**id)).or(lingering.first()).copied();
+            }
+            self.crowded.pop();
+        }
+        None
     }
 
     /// From now on nobody from there may join.
@@ -127,7 +205,28 @@ mod tests {
     use super::*;
 
     fn admit(admission: &Admission, address: &str) -> Result<(), Refusal> {
-        admission.admit(address.parse().unwrap(), 0)
+        admission.admit(address.parse().unwrap(), 0, |_| false).map(drop)
+    }
+
+    #[test]
+    fn a_network_of_64_bits_counts_as_one_address_and_a_mapped_address_as_that_of_ipv4() {
+        let key = |text: &str| address_key(text.parse().unwrap());
+        assert_eq!(key("::ffff:192.0.2.7"), key("192.0.2.7"));
+        assert_ne!(key("192.0.2.7"), key("192.0.2.8"));
+        assert_eq!(key("2001:db8:1:2:3:4:5:6"), key("2001:db8:1:2::9"));
+        assert_ne!(key("2001:db8:1:2::9"), key("2001:db8:1:3::9"));
+    }
+
+    #[test]
+    fn one_address_cannot_take_all_places_for_slow_farewells() {
+        let address = |last: usize| IpAddr::from([192, 0, 2, u8::try_from(last).unwrap()]);
+        let mut others = vec![address(1)];
+        assert!(gets_slow_farewell(address(1), &others));
+        others.push(address(1));
+        assert!(!gets_slow_farewell(address(1), &others));
+        assert!(gets_slow_farewell(address(2), &others));
+        others.extend((others.len()..CALLERS).map(address));
+        assert!(!gets_slow_farewell(address(99), &others));
     }
 
     #[test]
@@ -149,13 +248,19 @@ mod tests {
         let policy = AdmissionPolicy { max_clients, max_per_address, ..AdmissionPolicy::default() };
         let mut admission = Admission::new(policy);
         let [one, other] = ["127.0.0.1", "127.0.0.2"].map(|address| address.parse().unwrap());
+        let admit = |admission: &Admission, address| admission.admit(address, 0, |_| false);
         admission.joined(one);
         admission.joined(one);
-        assert_eq!(admission.admit(one, 0), Err(Refusal::FullForAddress(2)));
+        assert_eq!(admit(&admission, one), Err(Refusal::FullForAddress(2)));
         admission.joined(other);
-        assert_eq!(admission.admit(other, 0), Err(Refusal::Full(3)));
-        admission.left(one);
-        assert_eq!(admission.admit(one, 0), Ok(()));
+        assert_eq!(admit(&admission, other), Err(Refusal::Full(3)));
+        admission.left(one, Id(1));
+        assert_eq!(admit(&admission, other), Ok(Vec::new()));
+        // Its connection still counts, unless it has got everything.
+        assert_eq!(admit(&admission, one), Err(Refusal::FullForAddress(2)));
+        assert_eq!(admission.admit(one, 0, |_| true), Ok(vec![Id(1)]));
+        admission.closed(one, Id(1));
+        assert_eq!(admit(&admission, one), Ok(Vec::new()));
     }
 
     #[test]
@@ -164,7 +269,8 @@ mod tests {
         let admission = Admission::new(AdmissionPolicy { max_descriptors, ..AdmissionPolicy::default() });
         assert_eq!(admission.policy.check_descriptors(), Ok(()));
         let address = "127.0.0.1".parse().unwrap();
-        assert_eq!(admission.admit(address, 0), Ok(()));
-        assert_eq!(admission.admit(address, 1), Err(Refusal::NoResources));
+        let admit = |connections| admission.admit(address, connections, |_| false).map(drop);
+        assert_eq!(admit(0), Ok(()));
+        assert_eq!(admit(1), Err(Refusal::NoResources));
     }
 }

@@ -20,6 +20,7 @@ pub(super) enum Line<'a> {
     Help,
     Kick(&'a str),
     Ban(&'a str),
+    Behind,
     /// A command without its argument, and its usage.
     Incomplete(&'static str),
     Unknown(&'a [u8]),
@@ -38,7 +39,7 @@ pub(super) enum Remainder {
 }
 
 /// Each command with its description. The last ones are the operator's.
-const HELP: [(&str, &str); 13] = [
+const HELP: [(&str, &str); 14] = [
     ("88", "leave"),
     ("/name NEW", "change your name"),
     ("/who", "list who is in this room"),
@@ -52,10 +53,11 @@ const HELP: [(&str, &str); 13] = [
     ("//TEXT", "say a line that begins with a slash"),
     ("/kick NAME", "disconnect somebody"),
     ("/ban ADDRESS", "disconnect and refuse everybody from an address, or a network such as 192.0.2.0/24"),
+    ("/behind", "list who reads slowly, and for how long others waited for them"),
 ];
 
 /// How many of those are the operator's.
-const OPERATORS: usize = 2;
+const OPERATORS: usize = 3;
 
 /// The lines of `/help`.
 pub(super) fn help(for_operator: bool) -> impl Iterator<Item = String> {
@@ -124,6 +126,7 @@ impl<'a> Line<'a> {
             b"ignore" => word(Self::Ignore, "/ignore NAME"),
             b"help" => Self::Help,
             b"kick" if is_operator => word(Self::Kick, "/kick NAME"),
+            b"behind" if is_operator => Self::Behind,
             b"ban" if is_operator => word(Self::Ban, "/ban ADDRESS"),
             _ => Self::Unknown(command),
         }
@@ -170,9 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn only_the_operator_has_kick_and_ban() {
+    fn only_the_operator_has_kick_ban_and_behind() {
         assert_eq!(parse("/kick bob"), Line::Unknown(b"kick"));
         assert_eq!(Line::parse(b"/kick bob", None, true), Line::Kick("bob"));
+        assert_eq!(
+            [parse("/behind"), Line::parse(b"/behind", None, true)],
+            [Line::Unknown(b"behind"), Line::Behind]
+        );
         assert_eq!(help(true).count(), help(false).count() + OPERATORS);
     }
 }

@@ -11,8 +11,13 @@ use super::room::{LOBBY, Room};
 use super::state::Hub;
 use crate::rules::moment::Moment;
 use crate::rules::record::What;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
+
+/// A member is called behind from this many KiB on that are not written to it. Less is usual for a moment.
+const MIN_BEHIND: usize = 64;
 
 /// How many members the welcome lists.
 const WELCOME_LISTED: usize = 20;
@@ -103,20 +108,57 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id) else { return };
         let Some(room) = self.rooms.get(&member.room) else { return };
         member.lists.spend(now.instant);
-        let line = self.list_members(room, &format!("in {}", room.name.shown()), id, LISTED);
+        let line = self.list_members(room, &format!("in {}", room.name.shown()), id, LISTED, now.instant);
         self.reply(id, &line, now);
     }
 
     /// The members of a room as `reader` may see them, the newest first.
-    fn list_members(&self, room: &Room, place: &str, reader: Id, max: usize) -> String {
+    fn list_members(&self, room: &Room, place: &str, reader: Id, max: usize, now: Instant) -> String {
         let count = room.members.len();
-        let describe = |member: &Member| match member.peer.filter(|_| reader == OPERATOR) {
-            Some(peer) => format!("{} ({peer})", member.name.shown()),
-            None => member.name.shown().to_string(),
+        let describe = |id: &Id| {
+            let member = self.members.get(id)?;
+            Some(match member.peer.filter(|_| reader == OPERATOR) {
+                Some(peer) => {
+                    let parts = [Some(peer.to_string()), self.describe_delay(*id, member, now)];
+                    format!(
+                        "{} ({})",
+                        member.name.shown(),
+                        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+                    )
+                }
+                None => member.name.shown().to_string(),
+            })
         };
-        let names = room.members.values().rev().filter_map(|id| self.members.get(id)).map(describe);
+        let names = room.members.values().rev().filter_map(describe);
         let is = if count == 1 { "is" } else { "are" };
         format!("{count} {is} {place}: {}", list(names, max, count))
+    }
+
+    /// `/behind`: those who read slowly, the slowest first.
+    pub(super) fn reply_behind(&mut self, now: Moment) {
+        let describe = |(id, member): (&Id, &Member)| {
+            let delay = self.describe_delay(*id, member, now.instant)?;
+            let peer = member.peer.map_or_else(String::new, |peer| format!(" ({peer})"));
+            let line = format!("{}{peer} in {}: {delay}", member.name.shown(), member.room);
+            Some((member.outbox.pending(), line))
+        };
+        let mut behind: Vec<_> = self.members.iter().filter_map(describe).collect();
+        behind.sort_unstable_by_key(|(pending, _)| Reverse(*pending));
+        let count = behind.len();
+        let line = match count {
+            0 => "nobody is behind".to_owned(),
+            _ => format!("{count} behind: {}", list(behind.into_iter().map(|(_, line)| line), LISTED, count)),
+        };
+        self.reply(OPERATOR, &line, now);
+    }
+
+    /// By how much a member is behind, and how many seconds of waiting that has cost others, if either is worth mentioning.
+    fn describe_delay(&self, id: Id, member: &Member, now: Instant) -> Option<String> {
+        let (pending, cost) = (member.outbox.pending() / 1024, self.outboxes.cost(id, member, now));
+        let pending = (pending >= MIN_BEHIND).then(|| format!("{pending} KiB behind"));
+        let cost = (cost >= 0.1).then(|| format!("cost {cost:.1} s"));
+        let parts: Vec<_> = pending.into_iter().chain(cost).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     /// `/rooms`.
@@ -135,7 +177,7 @@ impl Hub {
         let (room_name, name, history) =
             (room.name.shown(), member.name.shown(), room.history.lines(&member.ignored));
         let welcome = format!("welcome to {room_name}, {name}; 88 leaves, /help lists the commands");
-        let who = self.list_members(room, "here", id, WELCOME_LISTED);
+        let who = self.list_members(room, "here", id, WELCOME_LISTED, now.instant);
         self.reply(id, &welcome, now);
         self.reply(id, &who, now);
         self.post(id, Kind::Answer, history, now.instant);

@@ -1,6 +1,7 @@
 //! What goes into the [`Hub`](super::Hub) and what comes out of it.
 
 use super::id::{Id, OPERATOR};
+use super::refusal::Refusal;
 use crate::rules::buffer::Buffer;
 use crate::rules::event::PeerState;
 use crate::rules::exit::Exit;
@@ -16,6 +17,8 @@ use std::net::SocketAddr;
 pub enum Event {
     /// A caller got this id from [`Hub::admit`](super::Hub::admit), is connected, and becomes a member.
     Joined(Id, SocketAddr),
+    /// A caller was turned away.
+    Refused(SocketAddr, Refusal),
     /// A read from this member returned these bytes. The buffer returns to its reader when the hub has executed all of it.
     Read(Id, Buffer),
     /// Nothing more can be read from this member.

@@ -3,6 +3,7 @@
 use super::announcements::Announcement;
 use super::event::Action;
 use super::id::{Id, OPERATOR};
+use super::member::Member;
 use super::post::Kind;
 use super::state::Hub;
 use crate::rules::moment::Moment;
@@ -36,6 +37,10 @@ impl Hub {
         self.withdraw(id, now);
         if let Some(member) = self.members.get_mut(&id) {
             member.begin_leaving(sends_goodbye, now);
+            // Those whom the hub sends away are not bounded: all of them get the reason.
+            if let Some(peer) = member.peer.filter(|_| !sends_goodbye) {
+                self.admission.bound_lingering(peer.ip());
+            }
             self.continue_leaving(id, now);
         }
     }
@@ -52,7 +57,7 @@ impl Hub {
         self.names.remove(member.name.key());
         self.looks.remove(&member.name);
         if let Some(peer) = member.peer {
-            self.admission.left(peer.ip());
+            self.admission.left(peer.ip(), id);
         }
     }
 
@@ -89,6 +94,9 @@ impl Hub {
     pub(super) fn disconnect(&mut self, id: Id, now: Instant) {
         self.withdraw(id, now);
         let Some(member) = self.members.remove(&id) else { return };
+        if let Some(peer) = member.peer {
+            self.admission.closed(peer.ip(), id);
+        }
         if let Some(timer) = member.timer {
             self.timers.remove(&(timer, id));
         }
@@ -97,6 +105,18 @@ impl Hub {
             self.actions.push_back(Action::TrimMemory);
         }
         self.end_if_empty();
+    }
+
+    /// Closes connections of clients that have left if too many of one address linger. Call it when everything that clients
+    /// accept has been written: most have got everything by then. While the hub is ending nobody joins, and the number of
+    /// connections cannot grow.
+    pub(super) fn close_surplus(&mut self) {
+        while self.ending.is_none()
+            && let Some(id) =
+                self.admission.next_surplus(|id| self.members.get(&id).is_some_and(Member::is_done))
+        {
+            self.disconnect(id, self.now);
+        }
     }
 
     /// Disconnects all clients, whatever is in their outboxes.
@@ -121,6 +141,7 @@ impl Hub {
         if let Some(exit) = self.ending
             && self.members.len() == usize::from(self.members.contains_key(&OPERATOR))
         {
+            self.actions.extend(self.refused.take().map(Action::Report));
             self.actions.push_back(Action::End(exit));
         }
     }

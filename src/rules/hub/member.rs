@@ -1,6 +1,7 @@
 //! One member, from joining until the connection is closed.
 
-use super::account::{MIN_SPEED, Source};
+use super::account::MIN_SPEED;
+use super::admission::address_key;
 use super::announcements::Untold;
 use super::budget::Budget;
 use super::id::Id;
@@ -13,7 +14,7 @@ use super::volume::Volume;
 use crate::rules::wire::PAUSE;
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,8 @@ pub(super) struct Member {
     pub(super) is_full: bool,
     /// Light members wait, too.
     pub(super) is_brimful: bool,
+    /// What it cost others before, in seconds.
+    pub(super) cost: f64,
     /// It has held up others before, and caught up.
     pub(super) has_caught_up: bool,
     /// When the room was last told that it waits for this member.
@@ -113,6 +116,7 @@ impl Member {
             volume: Volume::default(),
             is_full: false,
             is_brimful: false,
+            cost: 0.0,
             has_caught_up: false,
             told_at: None,
             senders: Vec::new(),
@@ -130,9 +134,9 @@ impl Member {
         }
     }
 
-    /// None for the operator.
-    pub(super) fn source(&self) -> Option<Source> {
-        self.peer.map(|peer| peer.ip().into())
+    /// What counts as its address. None for the operator.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.peer.map(|peer| address_key(peer.ip()))
     }
 
     /// From here on the member only gets what is in its outbox. What it sends is read and dropped: a peer that cannot write
@@ -146,6 +150,11 @@ impl Member {
             sends_goodbye,
             is_half_closed: false,
         });
+    }
+
+    /// It has left and has got everything: its connection only waits for the other side to close.
+    pub(super) fn is_done(&self) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| leaving.is_half_closed)
     }
 
     /// When to call the hub although nothing happens.

@@ -39,7 +39,7 @@ mod trim;
 mod turns;
 mod volume;
 
-pub use admission::{AdmissionPolicy, parse_net};
+pub use admission::{AdmissionPolicy, gets_slow_farewell, parse_net};
 pub use event::{Action, Event};
 pub use id::{Id, OPERATOR};
 pub use name::{MAX_NAME, Name, NameError};

@@ -187,16 +187,16 @@ impl Outboxes {
         if brimful > usize::from(member.is_brimful) {
             return 0;
         }
-        let share = member.source().map_or(1.0, |source| self.accounts.share_ahead(source, now));
+        let share = member.address().map_or(1.0, |address| self.accounts.share_ahead(address, now));
         member.volume.light_share(share)
     }
 
     /// A member says this much to its room, or something about it is announced there.
     pub(super) fn speaks(&mut self, members: &Members, id: Id, bytes: usize, now: Instant) {
         if self.notice_jam(members, id, now)
-            && let Some(source) = members.get(&id).and_then(Member::source)
+            && let Some(address) = members.get(&id).and_then(Member::address)
         {
-            self.accounts.went_ahead(source, bytes, now);
+            self.accounts.went_ahead(address, bytes, now);
         }
     }
 
@@ -259,7 +259,7 @@ impl Outboxes {
     fn begin_holding(&mut self, member: &Member, id: Id, now: Instant) {
         let Entry::Vacant(entry) = self.holdings.entry(id) else { return };
         let tell_at = (now + TELL_AFTER).max(member.told_at.map_or(now, |told_at| told_at + TELL_EVERY));
-        let holding = self.accounts.begin(member.source(), member.has_caught_up, tell_at, now);
+        let holding = self.accounts.begin(member.address(), member.has_caught_up, tell_at, now);
         let check_at = entry.insert(holding).due(self.stall).min(tell_at);
         self.check_at = Some(self.check_at.map_or(check_at, |earlier| earlier.min(check_at)));
     }
@@ -278,7 +278,7 @@ impl Outboxes {
             }
         }
         if member.senders.is_empty() {
-            self.end_holding(id, now);
+            self.end_holding(member, id, now);
         }
     }
 
@@ -318,9 +318,9 @@ impl Outboxes {
         measures
     }
 
-    /// What a member and its address owe while it holds up others.
-    pub(super) fn debt(&self, id: Id, now: Instant) -> Option<Duration> {
-        self.holdings.get(&id).map(|holding| Duration::from_secs_f64(holding.debt(now)))
+    /// What a member has cost others so far, in seconds.
+    pub(super) fn cost(&self, id: Id, member: &Member, now: Instant) -> f64 {
+        member.cost + self.holdings.get(&id).map_or(0.0, |holding| holding.cost(now))
     }
 
     /// Lets those go on whose private messages wait for this member.
@@ -328,14 +328,15 @@ impl Outboxes {
         if !member.senders.is_empty() {
             self.resumed.append(&mut member.senders);
             if !member.is_full {
-                self.end_holding(id, now);
+                self.end_holding(member, id, now);
             }
         }
     }
 
-    fn end_holding(&mut self, id: Id, now: Instant) {
+    fn end_holding(&mut self, member: &mut Member, id: Id, now: Instant) {
         if let Some(holding) = self.holdings.remove(&id) {
-            self.accounts.end(holding, now);
+            member.cost += holding.cost(now);
+            self.accounts.end(&holding, now);
         }
     }
 

@@ -346,6 +346,7 @@ impl Hub {
                 None => self.reply_no_such_name(id, name, now),
             },
             Line::Ban(address) => self.ban(address, now),
+            Line::Behind => self.reply_behind(now),
             Line::Incomplete(usage) => self.reply(id, &format!("usage: {usage}"), now),
             Line::Unknown(command) => {
                 let command = String::from_utf8_lossy(command);

@@ -25,18 +25,24 @@ use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
+use crate::rules::refused::RefusedCallers;
 use crate::rules::signal::Signal;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many bytes the operator's screen gets at a time.
 const SCREEN_BYTES: usize = 64 * 1024;
 
 /// About how many bytes the design gets to record at once. After that the transcript is asked whether it is behind.
 const MAX_UNRECORDED: usize = 256 * 1024;
+/// How often callers who are turned away are reported.
+const REPORT_REFUSED_EVERY: Duration = Duration::from_secs(1);
+
+/// The same without an operator: a log is read later, and kept.
+const LOG_REFUSED_EVERY: Duration = Duration::from_secs(60);
 
 /// The rules of a chat with many members.
 ///
@@ -71,6 +77,7 @@ pub struct Hub {
     pub(super) deliveries: usize,
     pub(super) timers: BTreeSet<(Instant, Id)>,
     pub(super) presences: Presences,
+    pub(super) refused: RefusedCallers,
     transcript_is_behind: bool,
     /// About how many bytes the design has to record.
     pub(super) unrecorded: usize,
@@ -80,7 +87,7 @@ pub struct Hub {
     pub(super) trim: Trim,
     pub(super) actions: VecDeque<Action>,
     /// When something last happened.
-    now: Instant,
+    pub(super) now: Instant,
 }
 
 /// How a design is to end after [`Action::End`]. After a signal it waits for nothing longer than [`GRACE`].
@@ -112,6 +119,10 @@ impl Hub {
             deliveries: 0,
             timers: BTreeSet::new(),
             presences: Presences::default(),
+            refused: RefusedCallers::new(match settings.operator {
+                true => REPORT_REFUSED_EVERY,
+                false => LOG_REFUSED_EVERY,
+            }),
             transcript_is_behind: false,
             unrecorded: 0,
             waiting_for_transcript: Vec::new(),
@@ -138,7 +149,9 @@ impl Hub {
         if self.is_paused() {
             return Err(Refusal::Transcript);
         }
-        self.admission.admit(peer.ip(), self.members.len())?;
+        let is_done = |id| self.members.get(&id).is_some_and(Member::is_done);
+        let to_close = self.admission.admit(peer.ip(), self.members.len(), is_done)?;
+        to_close.into_iter().for_each(|id| self.disconnect(id, self.now));
         self.last_id += 1;
         Ok(Id(self.last_id))
     }
@@ -148,6 +161,10 @@ impl Hub {
         self.now = now.instant;
         match event {
             Event::Joined(id, peer) => self.join(id, peer, now),
+            Event::Refused(peer, refusal) => {
+                let notice = self.refused.refused(Notice::NotAdmitted { peer, refusal }, now.instant);
+                self.actions.extend(notice.map(Action::Report));
+            }
             Event::Read(id, buffer) => self.handle_read(id, buffer, now),
             Event::ReadEnded(id, result) => self.handle_read_ended(id, result, now),
             Event::Written(id, bytes) => self.handle_written(id, bytes, now),
@@ -162,6 +179,7 @@ impl Hub {
     /// The next thing to do: first everything there is to write, then the other actions in the order in which they came up.
     pub fn poll_action(&mut self) -> Option<Action> {
         let Some(id) = self.outboxes.to_write.pop_front() else {
+            self.close_surplus();
             let action = self.actions.pop_front();
             if let Some(Action::Record { what, .. }) = &action {
                 self.unrecorded -= what.size();
@@ -186,7 +204,8 @@ impl Hub {
         }
         let summary = self.summarizing.first().map(|(due, _)| *due);
         let timer = self.timers.first().map(|(due, _)| *due);
-        timer.into_iter().chain(self.presences.due_at()).chain(self.outboxes.check_at).chain(summary).min()
+        let due = [self.presences.due_at(), self.outboxes.check_at, self.refused.poll_timeout()];
+        due.into_iter().flatten().chain(timer).chain(summary).min()
     }
 
     /// Does what is due, and executes what members have sent, each in its turn. Call it after each batch of events, too. What
@@ -211,6 +230,7 @@ impl Hub {
             }
         }
         self.announce_summaries(now);
+        self.actions.extend(self.refused.handle_timeout(now.instant).map(Action::Report));
         self.take_turns(now);
     }
 

@@ -21,7 +21,6 @@ use crate::designs::environment::Environment;
 use crate::designs::hub::observe_relay;
 use crate::observe::{For, Goodbye, Step};
 use crate::platform;
-use crate::rules::endpoint::CALLERS;
 use crate::rules::exit::Exit;
 use crate::rules::hub::{self as rules, Action, Hub, Id, OPERATOR, Refusal, Settings};
 use crate::rules::moment::Moment;
@@ -155,9 +154,9 @@ impl HubLoop {
             }
             Err(refusal) => (socket, refusal),
         };
-        self.console.screen.report(&Notice::NotAdmitted { peer, refusal });
+        self.pass_on(rules::Event::Refused(peer, refusal), now);
         // An error means that the caller has gone, which is the purpose.
-        if self.callers.being_turned_away() < CALLERS {
+        if rules::gets_slow_farewell(peer.ip(), &self.callers.being_turned_away()) {
             let _ = self.callers.turn_away(socket, &refusal.line(&now.stamp), now.instant);
         } else {
             let _ = platform::try_write(&socket, &refusal.line_and_goodbye(&now.stamp));

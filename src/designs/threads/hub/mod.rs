@@ -12,7 +12,7 @@
 mod client;
 mod event;
 
-use super::callers::Callers;
+use super::callers::{Caller, Callers};
 use super::console::Console;
 use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::thread::Thread;
@@ -22,7 +22,6 @@ use crate::designs::hub::{observe_relay, observe_written};
 use crate::designs::net;
 use crate::observe::{For, Goodbye, Place, Step};
 use crate::platform::{self, Connection};
-use crate::rules::endpoint::CALLERS;
 use crate::rules::exit::Exit;
 use crate::rules::hub::{self as rules, Action, Hub, Id, OPERATOR, Refusal, Settings};
 use crate::rules::moment::Moment;
@@ -33,7 +32,7 @@ use crossbeam_channel::{Receiver, bounded};
 use event::Event;
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -154,7 +153,7 @@ impl HubLoop {
 
     fn handle_console(&mut self, event: ConsoleEvent, now: Moment) {
         match event {
-            ConsoleEvent::Called(socket, peer) => self.handle_caller(socket, peer, now),
+            ConsoleEvent::Called(caller) => self.handle_caller(caller, now),
             ConsoleEvent::Typed(buffer) => self.pass_on(rules::Event::Read(OPERATOR, buffer), now),
             ConsoleEvent::InputEnded(result) => self.pass_on(rules::Event::ReadEnded(OPERATOR, result), now),
             ConsoleEvent::Signal(signal) => self.pass_on(rules::Event::Signal(signal), now),
@@ -177,7 +176,7 @@ impl HubLoop {
     }
 
     /// Starts a client for a caller, or tells the caller why not.
-    fn handle_caller(&mut self, socket: TcpStream, peer: SocketAddr, now: Moment) {
+    fn handle_caller(&mut self, Caller { socket, peer, .. }: Caller, now: Moment) {
         let connection = Arc::new(Connection::new(socket));
         let admitted = self.hub.admit(peer).and_then(|id| {
             platform::prepare_client(&connection.socket);
@@ -191,8 +190,8 @@ impl HubLoop {
                 self.pass_on(rules::Event::Joined(id, peer), now);
             }
             Err(refusal) => {
-                self.console.screen.report(&Notice::NotAdmitted { peer, refusal });
-                if self.callers.being_turned_away() < CALLERS {
+                self.pass_on(rules::Event::Refused(peer, refusal), now);
+                if rules::gets_slow_farewell(peer.ip(), &self.callers.being_turned_away()) {
                     // Fails if there is no thread for it, after telling the caller what fits into one call.
                     let _ = self.callers.turn_away(connection, refusal.line(&now.stamp));
                 } else {
@@ -322,7 +321,9 @@ impl HubLoop {
             self.console.screen.show_unrecorded(lines);
         }
         let mut late = Vec::new();
-        self.console.finish_outputs(&self.events, &mut ending, |socket, _| late.push(socket));
+        // They keep their credits, so that the listener accepts no more while the outputs take their time.
+        self.console.finish_outputs(&self.events, &mut ending, |caller| late.push(caller));
+        let late = late.into_iter().map(|caller| caller.socket).collect();
         let line = Refusal::Ending.line(&self.clock.stamp());
         self.callers.end(late, &self.events, &line, matches!(exit, Exit::Signal(_)));
         // This wakes threads that wait for space in the channel.
