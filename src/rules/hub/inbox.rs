@@ -38,6 +38,8 @@ pub(super) struct Backlog {
     pub(super) early_until: Option<Instant>,
     /// What the member waits for.
     pub(super) wait: Option<Wait>,
+    /// The member is in the list of those who wait in its room.
+    pub(super) is_in_jam: bool,
 }
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! One member, from joining until the connection is closed.
 
-use super::account::MIN_SPEED;
+use super::account::{Leaky, MIN_SPEED};
 use super::admission::address_key;
 use super::announcements::Untold;
 use super::budget::Budget;
@@ -55,8 +55,9 @@ pub(super) struct Member {
     pub(super) is_full: bool,
     /// Light members wait, too.
     pub(super) is_brimful: bool,
-    /// What it cost others before, in seconds.
-    pub(super) cost: f64,
+    pub(super) joined_at: Instant,
+    /// What it has cost others so far, in seconds.
+    pub(super) cost: Leaky,
     /// It has held up others before, and caught up.
     pub(super) has_caught_up: bool,
     /// When the room was last told that it waits for this member.
@@ -116,7 +117,8 @@ impl Member {
             volume: Volume::default(),
             is_full: false,
             is_brimful: false,
-            cost: 0.0,
+            joined_at: now,
+            cost: Leaky::new(now),
             has_caught_up: false,
             told_at: None,
             senders: Vec::new(),
@@ -165,7 +167,7 @@ impl Member {
             return goodbye_at.into_iter().chain(self.disconnect_at()).min();
         }
         match self.inbox.backlog.wait {
-            Some(Wait::Time) => self.inbox.backlog.early_until,
+            Some(Wait::Time | Wait::Room) => self.inbox.backlog.early_until,
             Some(_) => None,
             None => self.inbox.decoder.quiet_at(),
         }

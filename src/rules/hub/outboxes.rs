@@ -25,10 +25,13 @@ const MAX_PRIVATE: usize = 256 * 1024;
 const PART: usize = 4;
 
 /// How many full outboxes there is memory for. What many members share is counted once.
-const MAX_FULL: usize = 32;
+const MAX_FULL: usize = 24;
 
 /// The least memory for all outboxes, in bytes.
-const MIN_MEMORY: usize = 32 * 1024 * 1024;
+const MIN_MEMORY: usize = 24 * 1024 * 1024;
+
+/// A light member can only wait for what is left to those at its address, and that grows with time.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 /// A room is told for whom it waits after this long.
 const TELL_AFTER: Duration = Duration::from_secs(1);
@@ -40,8 +43,6 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Outboxes {
     /// An outbox with this many bytes of what others said is full.
     limit: usize,
-    /// The longest time for which one address may hold up others.
-    stall: Duration,
     pub(super) memory: Memory,
     /// The members with something new in their outbox, each once.
     pub(super) to_write: VecDeque<Id>,
@@ -81,12 +82,11 @@ impl Outboxes {
     pub(super) fn new(limit: usize, stall: Duration) -> Self {
         Self {
             limit,
-            stall,
             memory: Memory::default(),
             to_write: VecDeque::new(),
             jams: HashMap::new(),
             holdings: BTreeMap::new(),
-            accounts: Accounts::default(),
+            accounts: Accounts::new(stall),
             check_at: None,
             resumed: Vec::new(),
             dropped: None,
@@ -245,11 +245,15 @@ impl Outboxes {
         answers == 0 || answers < MAX_ANSWERS && self.free() > 0
     }
 
-    /// Adds a member to those who wait for outboxes in its room.
-    pub(super) fn wait_for_room(&mut self, room: &str, id: Id) {
-        match self.jams.get_mut(room) {
-            // The operator can be there already: commands overtake the lines that wait.
-            Some(jam) if id == OPERATOR && jam.waiting.contains(&id) => {}
+    /// Adds a member to those who wait for outboxes in its room, unless it is there already: commands of the operator overtake
+    /// lines that wait, and light members try again [in time](TRY_AGAIN).
+    pub(super) fn wait_for_room(&mut self, member: &mut Member, id: Id, now: Instant) {
+        let backlog = &mut member.inbox.backlog;
+        backlog.early_until = member.volume.is_light().then_some(now + TRY_AGAIN);
+        if std::mem::replace(&mut backlog.is_in_jam, true) {
+            return;
+        }
+        match self.jams.get_mut(&member.room) {
             Some(jam) => jam.waiting.push_back(id),
             None => self.resumed.push(id),
         }
@@ -259,8 +263,8 @@ impl Outboxes {
     fn begin_holding(&mut self, member: &Member, id: Id, now: Instant) {
         let Entry::Vacant(entry) = self.holdings.entry(id) else { return };
         let tell_at = (now + TELL_AFTER).max(member.told_at.map_or(now, |told_at| told_at + TELL_EVERY));
-        let holding = self.accounts.begin(member.address(), member.has_caught_up, tell_at, now);
-        let check_at = entry.insert(holding).due(self.stall).min(tell_at);
+        let holding = self.accounts.begin(member, tell_at, now);
+        let check_at = entry.insert(holding).due(self.accounts.limit).min(tell_at);
         self.check_at = Some(self.check_at.map_or(check_at, |earlier| earlier.min(check_at)));
     }
 
@@ -285,6 +289,7 @@ impl Outboxes {
     /// Moves a member, perhaps with a full outbox, to another room.
     pub(super) fn change_room(&mut self, member: &mut Member, id: Id, room: Arc<str>, now: Instant) {
         self.unblock(member, id, now);
+        member.inbox.backlog.is_in_jam = false;
         member.room = room;
         self.fill(member, id, now);
     }
@@ -297,7 +302,7 @@ impl Outboxes {
         self.check_at = None;
         let mut measures = Vec::new();
         for (id, holding) in &mut self.holdings {
-            let due = holding.due(self.stall);
+            let due = holding.due(self.accounts.limit);
             if due <= now {
                 measures.push((*id, Measure::Disconnect));
                 continue;
@@ -318,9 +323,9 @@ impl Outboxes {
         measures
     }
 
-    /// What a member has cost others so far, in seconds.
+    /// What a member has cost others, in seconds, less what it has paid and was given back.
     pub(super) fn cost(&self, id: Id, member: &Member, now: Instant) -> f64 {
-        member.cost + self.holdings.get(&id).map_or(0.0, |holding| holding.cost(now))
+        self.holdings.get(&id).map_or_else(|| Accounts::cost(member, now), |holding| holding.cost(now))
     }
 
     /// Lets those go on whose private messages wait for this member.
@@ -335,8 +340,7 @@ impl Outboxes {
 
     fn end_holding(&mut self, member: &mut Member, id: Id, now: Instant) {
         if let Some(holding) = self.holdings.remove(&id) {
-            member.cost += holding.cost(now);
-            self.accounts.end(&holding, now);
+            self.accounts.end(&holding, member, now);
         }
     }
 

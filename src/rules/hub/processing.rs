@@ -65,7 +65,9 @@ impl Hub {
 
     /// A member that waited can go on when it is its turn.
     fn resume(&mut self, id: Id, now: Instant) {
-        if self.members.get(&id).is_some_and(|member| member.inbox.backlog.wait.is_some()) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.inbox.backlog.is_in_jam = false;
+        if member.inbox.backlog.wait.is_some() {
             self.give_turn(id, now);
         }
     }
@@ -131,7 +133,7 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id) else { return };
         member.inbox.backlog.wait = Some(wait);
         match wait {
-            Wait::Room => self.outboxes.wait_for_room(&member.room, id),
+            Wait::Room => self.outboxes.wait_for_room(member, id, now),
             Wait::Receiver(receiver) => match self.members.get_mut(&receiver) {
                 Some(receiver) => receiver.senders.push(id),
                 None => self.outboxes.resumed.push(id),
