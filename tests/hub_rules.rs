@@ -4,6 +4,8 @@
 #![cfg(feature = "hub")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "hub_rules/bounds.rs"]
+mod bounds;
 #[path = "hub_rules/rooms.rs"]
 mod rooms;
 #[path = "hub_rules/slow.rs"]
@@ -369,19 +371,22 @@ enum Trick {
     Pace(usize),
     Leave,
     Vanish,
+    /// Nothing can be written to it any more.
+    Break,
 }
 
 fn trick() -> impl Strategy<Value = Trick> {
     prop_oneof![
-        1 => Just(Trick::Return),
+        2 => Just(Trick::Return),
         6 => (1..200_u8, 0..900_u16).prop_map(|(lines, bytes)| Trick::Say(lines, bytes)),
         2 => (0..60_000_u16).prop_map(Trick::Newlines),
-        3 => (0..8_u8, 1..3_000_u16).prop_map(|(command, times)| Trick::Command(command, times)),
+        4 => (0..14_u8, 1..3_000_u16).prop_map(|(command, times)| Trick::Command(command, times)),
         2 => (0..20_usize, 1..60_000_u16).prop_map(|(to, bytes)| Trick::Whisper(to, bytes)),
         2 => (0..2_000_000_usize).prop_map(Trick::Read),
         2 => prop_oneof![Just(0), Just(30_000), Just(65_536), Just(70_000), Just(10_000_000)].prop_map(Trick::Pace),
         1 => Just(Trick::Leave),
         1 => Just(Trick::Vanish),
+        1 => Just(Trick::Break),
     ]
 }
 
@@ -393,8 +398,11 @@ struct Trickster {
 
 impl Trickster {
     fn does(&mut self, trick: &Trick, world: &mut World) {
-        if matches!(trick, Trick::Return) && world.gone.contains(&self.id) {
-            self.id = world.joins_from("10.6.6.6").unwrap();
+        if matches!(trick, Trick::Return)
+            && world.gone.contains(&self.id)
+            && let Ok(id) = world.joins_from("10.6.6.6")
+        {
+            self.id = id;
         }
         if world.gone.contains(&self.id) {
             return;
@@ -422,6 +430,12 @@ impl Trickster {
                     "/join lobby",
                     "/join tea",
                     "/ignore user1",
+                    "/me waves",
+                    "/reply hello",
+                    "/msg operator hello",
+                    "/msg user1 hello",
+                    "/name hub",
+                    "/join hub",
                 ];
                 let command = format!("{}\n", commands[usize::from(*command)]);
                 says(world, command.as_bytes().repeat(usize::from(*times)));
@@ -434,6 +448,14 @@ impl Trickster {
             Trick::Pace(pace) => self.pace = *pace,
             Trick::Leave => says(world, b"88\n".to_vec()),
             Trick::Vanish => world.ends(self.id, Err(io::ErrorKind::ConnectionReset.into())),
+            Trick::Break => world.handle(Event::WriteFailed(self.id, io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    /// Reads what it reads in a tenth of a second.
+    fn reads(&self, world: &mut World) {
+        if self.pace > 0 && !world.gone.contains(&self.id) {
+            world.takes(self.id, self.pace.div_ceil(10));
         }
     }
 }
@@ -468,11 +490,7 @@ proptest! {
                 reads(&mut world);
                 is_over = false;
             }
-            for trickster in &tricksters {
-                if trickster.pace > 0 && !world.gone.contains(&trickster.id) {
-                    world.takes(trickster.id, trickster.pace / 10);
-                }
-            }
+            tricksters.iter().for_each(|trickster| trickster.reads(&mut world));
             reads(&mut world);
             said += 1;
             let line = format!("this is line {said}");
@@ -491,6 +509,92 @@ proptest! {
                 break;
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn who_reads_64_kib_a_second_is_never_disconnected_whatever_others_do(
+        tricks in prop::collection::vec((0..8_usize, trick()), 1..300),
+        tricks_per_tick in 1..6_usize,
+        outbox in prop_oneof![Just(OUTBOX), Just(1 << 20)],
+    ) {
+        let mut world = World::new(Settings { outbox, ..settings() });
+        let reader = Trickster { id: world.joins_from("10.0.0.1").unwrap(), pace: 64 * 1024 };
+        let mut tricksters: Vec<_> = (0..8)
+            .map(|n| Trickster { id: world.joins_from(&format!("10.6.6.{n}")).unwrap(), pace: 0 })
+            .collect();
+        for tricks in tricks.chunks(tricks_per_tick) {
+            for (who, trick) in tricks {
+                tricksters[*who].does(trick, &mut world);
+                world.takes(OPERATOR, usize::MAX);
+            }
+            // It says something, too: that is another reason to wait for others.
+            if !world.said.contains_key(&reader.id) || !world.waits(reader.id) {
+                world.says(reader.id, b"hello\n");
+            }
+            tricksters.iter().chain([&reader]).for_each(|reader| reader.reads(&mut world));
+            world.passes(Duration::from_millis(100));
+            prop_assert!(!world.gone.contains(&reader.id));
+            world.sent.clear();
+        }
+    }
+
+    #[test]
+    fn when_everybody_reads_nobody_waits_whatever_they_did_before(
+        tricks in prop::collection::vec((0..9_usize, trick()), 1..300),
+        tricks_per_tick in 1..12_usize,
+        addresses in 1..8_usize,
+        transcribed in any::<bool>(),
+    ) {
+        let mut world = World::new(Settings { transcribed, ..settings() });
+        let mut tricksters: Vec<_> = (0..8)
+            .map(|n| Trickster { id: world.joins_from(&format!("10.6.6.{}", n % addresses)).unwrap(), pace: 0 })
+            .collect();
+        // The operator, who neither leaves nor loses the screen.
+        tricksters.push(Trickster { id: OPERATOR, pace: 0 });
+        for (tick, tricks) in tricks.chunks(tricks_per_tick).enumerate() {
+            if transcribed {
+                world.handle(Event::TranscriptBehind(tick % 4 == 1));
+            }
+            for (who, trick) in tricks {
+                let is_end = matches!(trick, Trick::Return | Trick::Leave | Trick::Vanish | Trick::Break);
+                if tricksters[*who].id != OPERATOR || !is_end {
+                    tricksters[*who].does(trick, &mut world);
+                }
+            }
+            tricksters.iter().for_each(|trickster| trickster.reads(&mut world));
+            world.passes(Duration::from_millis(100));
+        }
+        world.handle(Event::TranscriptBehind(false));
+        // The rates of some commands are limited.
+        let mut ticks = 0;
+        let waits = |world: &World, id: &Id| {
+            !world.gone.contains(id) && world.said.contains_key(id) && world.waits(*id)
+        };
+        while tricksters.iter().any(|trickster| waits(&world, &trickster.id)) {
+            world.settles();
+            world.sent.clear();
+            world.passes(Duration::from_secs(3));
+            ticks += 1;
+            prop_assert!(ticks < 20_000, "somebody waits for ever");
+        }
+        world.settles();
+        // Only what is due at some time is left, such as asking who has vanished.
+        while world.step(Duration::from_secs(3600)) {
+            ticks += 1;
+            prop_assert!(ticks < 21_000, "the hub is busy for ever");
+            world.settles();
+        }
+        // And all of it works as before.
+        let (alice, bob) = (world.joins_from("10.0.0.1").unwrap(), world.joins_from("10.0.0.2").unwrap());
+        world.settles();
+        world.says(alice, &b"can you hear me?\n".repeat(10_000));
+        world.settles();
+        let heard = world.lines(bob);
+        prop_assert_eq!(heard.iter().filter(|line| line.ends_with("> can you hear me?")).count(), 10_000);
     }
 }
 

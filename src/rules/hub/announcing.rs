@@ -47,6 +47,9 @@ impl Hub {
         }
         let due = room.announcements.leave_for_summary(id, Announcement::Renamed, now.instant);
         self.summarizing.insert((due, Arc::clone(&member.room)));
+        // The summary is not said by anybody, but this member causes a part of it.
+        let bytes = member.untold.known_as.iter().chain([&member.name]).map(|name| name.shown().len()).sum();
+        self.outboxes.speaks(&self.members, id, bytes, now.instant);
     }
 
     /// Tells the others in the room what they do not know about a member yet. Call it before they are told anything else of

@@ -51,9 +51,10 @@ impl Hub {
         }
         let mut lines = now.stamp.as_bytes().to_vec();
         lines.extend_from_slice(format!("[{} -> you] ", sender.name.shown()).as_bytes());
+        let kind = Kind::Private(sender.address());
         finish_line(&mut lines, 0, text, self.settings.max_line);
         self.introduce(from, now);
-        self.post(to, Kind::Private(from), lines, now.instant);
+        self.post(to, kind, lines, now.instant);
         if let Some(receiver) = self.members.get_mut(&to) {
             receiver.reply_to = Some(from);
         }

@@ -1,9 +1,9 @@
 //! What has not been written to a member yet.
 
-use super::id::Id;
 use super::post::{Kind, Post, Queue};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What has not been written to a member yet. Part of it may have been lent to a writer.
@@ -26,8 +26,8 @@ pub struct Outbox {
 struct Costs {
     said: usize,
     answers: usize,
-    /// By sender.
-    private: BTreeMap<Id, usize>,
+    /// By the addresses of the senders.
+    private: BTreeMap<Option<IpAddr>, usize>,
     all_private: usize,
 }
 
@@ -61,9 +61,9 @@ impl Outbox {
         self.costs.answers
     }
 
-    /// How many bytes the private messages of one sender take in memory, and those of all.
-    pub(super) fn private(&self, sender: Id) -> (usize, usize) {
-        (self.costs.private.get(&sender).copied().unwrap_or(0), self.costs.all_private)
+    /// How many bytes the private messages from one address take in memory, and those from all.
+    pub(super) fn private(&self, address: Option<IpAddr>) -> (usize, usize) {
+        (self.costs.private.get(&address).copied().unwrap_or(0), self.costs.all_private)
     }
 
     /// Removes bytes that have been written: of what was lent, if something was. Returns how many of them were of others: not

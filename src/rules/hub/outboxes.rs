@@ -7,18 +7,24 @@ use super::post::{Kind, Memory, Post};
 use super::turns::Wait;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A full outbox has space for this many more bytes of what light members say. They take at least 14 s to fill it, and who
-/// does not read is disconnected before that.
-const RESERVE: usize = 512 * 1024;
+/// A full outbox has space for this many more bytes of what light members say, and for two of the longest lines: the one that
+/// filled it and the first of theirs. Those of one address take at least 8 s to fill it, and who does not read is disconnected
+/// before that.
+const RESERVE: usize = 384 * 1024;
 
-/// With this many bytes of answers in its outbox, a member's next command waits.
+/// With this many bytes of answers in its outbox, a member's next command waits. So it does with a [part](ANSWERS_PART) of the
+/// memory that is left, so that many members who do not read their answers leave something for what others say.
 const MAX_ANSWERS: usize = 64 * 1024;
 
-/// An outbox has space for this many bytes of private messages. One sender gets a [part](PART) of what is left, so that many
-/// senders leave something for others.
+/// See [`MAX_ANSWERS`].
+const ANSWERS_PART: usize = 64;
+
+/// An outbox has space for this many bytes of private messages. The senders of one address get a [part](PART) of what is left,
+/// so that they leave something for others.
 const MAX_PRIVATE: usize = 256 * 1024;
 
 /// See [`MAX_PRIVATE`].
@@ -33,7 +39,7 @@ const MIN_MEMORY: usize = 24 * 1024 * 1024;
 /// A light member can only wait for what is left to those at its address, and that grows with time.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 
-/// A room is told for whom it waits after this long.
+/// A room is told for whom it waits after this long, and of each further member this long after the one before.
 const TELL_AFTER: Duration = Duration::from_secs(1);
 
 /// The room is not told again of the same member for this long.
@@ -43,6 +49,8 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Outboxes {
     /// An outbox with this many bytes of what others said is full.
     limit: usize,
+    /// How much more space it has for what light members say.
+    reserve: usize,
     pub(super) memory: Memory,
     /// The members with something new in their outbox, each once.
     pub(super) to_write: VecDeque<Id>,
@@ -65,10 +73,21 @@ struct Jam {
     full: BTreeSet<Id>,
     /// How many of them are full for light members, too.
     brimful: usize,
-    /// Somebody has said something since.
-    is_noticed: bool,
+    /// Who has said something since.
+    speakers: Speakers,
     /// Those who wait for them.
-    waiting: VecDeque<Id>,
+    waiting: Vec<Id>,
+    /// When the room was last told for whom it waits.
+    told_at: Option<Instant>,
+}
+
+/// Nobody holds up themselves, so whether a full outbox holds up others depends on who speaks.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Speakers {
+    #[default]
+    None,
+    One(Id),
+    Several,
 }
 
 /// What is to be done about somebody who holds up others.
@@ -79,9 +98,10 @@ pub(super) enum Measure {
 }
 
 impl Outboxes {
-    pub(super) fn new(limit: usize, stall: Duration) -> Self {
+    pub(super) fn new(limit: usize, max_line: usize, stall: Duration) -> Self {
         Self {
             limit,
+            reserve: RESERVE + 2 * max_line,
             memory: Memory::default(),
             to_write: VecDeque::new(),
             jams: HashMap::new(),
@@ -119,7 +139,7 @@ impl Outboxes {
             member.is_full = true;
             let jam = self.jams.entry(Arc::clone(&member.room)).or_default();
             jam.full.insert(id);
-            if jam.is_noticed {
+            if !matches!(jam.speakers, Speakers::None) && jam.speakers != Speakers::One(id) {
                 self.begin_holding(member, id, now);
             }
         }
@@ -131,14 +151,15 @@ impl Outboxes {
         }
     }
 
-    /// From how many bytes of what others said on an outbox is full. It gets smaller when memory does.
+    /// From how many bytes of what others said on an outbox is full. It gets smaller when memory does. An outbox without any is
+    /// never full: there would be nothing to write that could change that.
     fn capacity(&self) -> usize {
-        self.limit.min(self.free())
+        self.limit.min(self.free()).max(1)
     }
 
     /// The same for what light members say.
     fn light_capacity(&self) -> usize {
-        self.limit.min(self.free() + RESERVE) + RESERVE
+        self.limit.min(self.free() + RESERVE) + self.reserve
     }
 
     fn free(&self) -> usize {
@@ -204,32 +225,37 @@ impl Outboxes {
     fn notice_jam(&mut self, members: &Members, speaker: Id, now: Instant) -> bool {
         let Some(room) = members.get(&speaker).map(|member| &member.room) else { return false };
         let Some(jam) = self.jams.get_mut(room) else { return false };
-        let speaker_is_full = jam.full.contains(&speaker);
-        if jam.full.len() == usize::from(speaker_is_full) {
+        if jam.full.len() == usize::from(jam.full.contains(&speaker)) {
             return false;
         }
-        if !std::mem::replace(&mut jam.is_noticed, true) || speaker_is_full {
-            let others =
-                jam.full.iter().copied().filter(|id| *id != speaker && !self.holdings.contains_key(id));
-            for id in others.collect::<Vec<_>>() {
-                if let Some(member) = members.get(&id) {
-                    self.begin_holding(member, id, now);
-                }
+        let speakers = match jam.speakers {
+            Speakers::None => Speakers::One(speaker),
+            Speakers::One(only) if only == speaker => return true,
+            Speakers::One(_) => Speakers::Several,
+            Speakers::Several => return true,
+        };
+        jam.speakers = speakers;
+        for id in jam.full.iter().copied().filter(|id| *id != speaker).collect::<Vec<_>>() {
+            if let Some(member) = members.get(&id) {
+                self.begin_holding(member, id, now);
             }
         }
         true
     }
 
-    /// Whether a member can send another one a private message of this many bytes now. If not, it has to wait for the
-    /// [receiver](Wait::Receiver), who owes for it.
+    /// Whether a member at this address can send another one a private message of this many bytes now. If not, it has to wait
+    /// for the [receiver](Wait::Receiver), who owes for it.
     pub(super) fn may_send(
         &mut self,
-        from: Id,
+        from: Option<IpAddr>,
         receiver: &Member,
         to: Id,
         bytes: usize,
         now: Instant,
     ) -> bool {
+        if to == OPERATOR && self.dropped.is_some() {
+            return true;
+        }
         let (pending, all) = receiver.outbox.private(from);
         let may_send =
             all == 0 || (pending + bytes) * PART <= MAX_PRIVATE.min(self.free()).saturating_sub(all);
@@ -239,10 +265,13 @@ impl Outboxes {
         may_send
     }
 
-    /// Whether the answers to a member's commands have capacity.
-    pub(super) fn may_answer(&self, member: &Member) -> bool {
-        let answers = member.outbox.answers();
-        answers == 0 || answers < MAX_ANSWERS && self.free() > 0
+    /// Whether the answers to a member's commands have capacity. Urgent commands have some of their own.
+    pub(super) fn may_answer(&self, member: &Member, is_urgent: bool) -> bool {
+        let max = match is_urgent {
+            true => 2 * MAX_ANSWERS,
+            false => MAX_ANSWERS.min(self.free() / ANSWERS_PART),
+        };
+        member.outbox.answers() < max.max(1)
     }
 
     /// Adds a member to those who wait for outboxes in its room, unless it is there already: commands of the operator overtake
@@ -254,7 +283,7 @@ impl Outboxes {
             return;
         }
         match self.jams.get_mut(&member.room) {
-            Some(jam) => jam.waiting.push_back(id),
+            Some(jam) => jam.waiting.push(id),
             None => self.resumed.push(id),
         }
     }
@@ -310,12 +339,15 @@ impl Outboxes {
             if holding.tell_at <= now
                 && let Some(member) = members.get_mut(id)
             {
-                let is_waited_for = self.jams.get(&member.room).is_some_and(|jam| !jam.waiting.is_empty());
-                if is_waited_for {
-                    member.told_at = Some(now);
+                let is_due = |jam: &&mut Jam| {
+                    !jam.waiting.is_empty() && jam.told_at.is_none_or(|told_at| told_at + TELL_AFTER <= now)
+                };
+                holding.tell_at = now + TELL_AFTER;
+                if let Some(jam) = self.jams.get_mut(&member.room).filter(is_due) {
+                    (jam.told_at, member.told_at) = (Some(now), Some(now));
+                    holding.tell_at = now + TELL_EVERY;
                     measures.push((*id, Measure::TellRoom));
                 }
-                holding.tell_at = now + if is_waited_for { TELL_EVERY } else { TELL_AFTER };
             }
             let check_at = due.min(holding.tell_at);
             self.check_at = Some(self.check_at.map_or(check_at, |earlier| earlier.min(check_at)));
@@ -347,7 +379,8 @@ impl Outboxes {
     /// The operator's screen cannot be disconnected when it holds up others: from now on lines for it are dropped and counted.
     /// Its first post stays, because writing that shows that the screen accepts bytes again.
     pub(super) fn begin_dropping(&mut self, operator: &mut Member, now: Instant) {
-        self.dropped = Some(operator.outbox.drop_rest());
+        *self.dropped.get_or_insert(0) += operator.outbox.drop_rest();
+        self.resume_senders(operator, OPERATOR, now);
         self.unblock(operator, OPERATOR, now);
         self.resumed.push(OPERATOR);
     }

@@ -4,6 +4,7 @@ use super::id::Id;
 use memchr::memchr_iter;
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,8 +28,8 @@ pub(super) enum Kind {
     Said,
     /// The member itself: it answers a command.
     Answer,
-    /// This member, who sent it as a private message.
-    Private(Id),
+    /// Somebody at this address, or the operator, who sent it as a private message.
+    Private(Option<IpAddr>),
 }
 
 /// What a post takes beside its text: itself, its place in a queue, and what the allocator adds.

@@ -5,9 +5,10 @@ use super::command::{Line, help};
 use super::event::Action;
 use super::id::{Id, OPERATOR};
 use super::inbox::{Backlog, Inbox, PendingLine};
+use super::member::Member;
 use super::posting::Form;
 use super::state::Hub;
-use super::turns::{Turn, Wait};
+use super::turns::{Turn, Wait, add_waiting};
 use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
@@ -78,7 +79,7 @@ impl Hub {
             && member.inbox.backlog.wait.replace(Wait::Turn) != Some(Wait::Turn)
         {
             member.volume.end_silence(now);
-            self.turns.push(id, member.volume.is_light());
+            self.turns.push(member.address(), id, member.volume.is_light());
         }
     }
 
@@ -135,10 +136,10 @@ impl Hub {
         match wait {
             Wait::Room => self.outboxes.wait_for_room(member, id, now),
             Wait::Receiver(receiver) => match self.members.get_mut(&receiver) {
-                Some(receiver) => receiver.senders.push(id),
+                Some(receiver) => add_waiting(&mut receiver.senders, id),
                 None => self.outboxes.resumed.push(id),
             },
-            Wait::Transcript => self.waiting_for_transcript.push(id),
+            Wait::Transcript => add_waiting(&mut self.waiting_for_transcript, id),
             // The timer, and the outbox when it has capacity, look at `wait`.
             Wait::Turn | Wait::Time | Wait::Answers => {}
         }
@@ -152,7 +153,7 @@ impl Hub {
 
     /// Whether the next line has to wait for another turn.
     fn end_turn(&self, said: &[u8]) -> ControlFlow<Stop> {
-        match self.turn.bytes + said.len() >= self.turn.max {
+        match self.turn.bytes + said.len() >= self.turn.max || self.deliveries >= DELIVERIES {
             true => ControlFlow::Break(Stop::Wait(Wait::Turn)),
             false => ControlFlow::Continue(()),
         }
@@ -187,7 +188,11 @@ impl Hub {
             if !bytes.is_empty() {
                 inbox.buffers.push_front((buffer, read_at));
             }
-            flow?;
+            match flow {
+                // What came without a newline may be left.
+                ControlFlow::Break(Stop::Wait(Wait::Turn)) if !inbox.is_waiting() => {}
+                flow => flow?,
+            }
         }
         match inbox.ended.is_some() || inbox.is_quiet(id, now.instant) {
             true => self.process_unended(id, inbox, said, now),
@@ -375,28 +380,38 @@ impl Hub {
         }
     }
 
-    /// Whether a command may be executed now. The operator's commands for the room do not wait.
+    /// Whether a command may be executed now. The operator's commands do not wait for the room.
     fn may_execute(&mut self, id: Id, line: &Line<'_>, now: Instant) -> ControlFlow<Stop> {
         let private = match line {
-            Line::Kick(_) | Line::Ban(_) => return ControlFlow::Continue(()),
+            Line::Kick(_) | Line::Ban(_) => return self.may_answer(id, true),
             Line::Me(_) => return self.may_speak(id, now),
-            Line::Name(_) | Line::Join(_) if id != OPERATOR => return self.may_speak(id, now),
+            Line::Name(_) | Line::Join(_) if id != OPERATOR => {
+                self.may_speak(id, now)?;
+                None
+            }
             Line::Message { to, text } => self.find(to).map(|to| (to, text.len())),
             Line::Reply(text) => {
                 self.members.get(&id).and_then(|member| member.reply_to).map(|to| (to, text.len()))
             }
             _ => None,
         };
-        if self.is_paused() && id != OPERATOR {
+        let is_recorded = matches!(line, Line::Name(_) | Line::Join(_));
+        if self.is_paused() && (id != OPERATOR || is_recorded) {
             return ControlFlow::Break(Stop::Wait(Wait::Transcript));
         }
         if let Some((to, bytes)) = private
-            && let Some(member) = self.members.get(&to)
-            && !self.outboxes.may_send(id, member, to, bytes, now)
+            && let Some(member) = self.members.get(&to).filter(|member| member.leaving.is_none())
+            && let from = self.members.get(&id).and_then(Member::address)
+            && !self.outboxes.may_send(from, member, to, bytes, now)
         {
             return ControlFlow::Break(Stop::Wait(Wait::Receiver(to)));
         }
-        match self.members.get(&id).is_some_and(|member| self.outboxes.may_answer(member)) {
+        self.may_answer(id, false)
+    }
+
+    /// Whether there is capacity for the answer to a command.
+    fn may_answer(&self, id: Id, is_urgent: bool) -> ControlFlow<Stop> {
+        match self.members.get(&id).is_some_and(|member| self.outboxes.may_answer(member, is_urgent)) {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(Stop::Wait(Wait::Answers)),
         }

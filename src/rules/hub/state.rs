@@ -113,7 +113,7 @@ impl Hub {
             rooms: BTreeMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
             room_looks,
             summarizing: BTreeSet::new(),
-            outboxes: Outboxes::new(settings.outbox, settings.stall),
+            outboxes: Outboxes::new(settings.outbox, settings.max_line, settings.stall),
             turns: Turns::default(),
             turn: Turn::default(),
             deliveries: 0,
