@@ -188,7 +188,7 @@ impl Outboxes {
             member.is_brimful = false;
             if let Some(jam) = self.jams.get_mut(&member.room) {
                 jam.brimful -= 1;
-                self.resumed.extend(jam.waiting.drain(..));
+                self.resumed.append(&mut jam.waiting);
             }
         }
         if member.inbox.backlog.wait == Some(Wait::Answers) && member.outbox.answers() <= MAX_ANSWERS / 2 {
@@ -305,7 +305,7 @@ impl Outboxes {
         {
             jam.full.remove(&id);
             jam.brimful -= usize::from(was_brimful);
-            self.resumed.extend(jam.waiting.drain(..));
+            self.resumed.append(&mut jam.waiting);
             if jam.full.is_empty() {
                 self.jams.remove(&member.room);
             }
