@@ -22,7 +22,7 @@ Examples:
   threadchat hub 0.0.0.0 --allow 192.0.2.0/24 --max-per-address 3
 
 The line 88 at the keyboard says goodbye to everybody and ends the hub; so does SIGTERM. Only the operator at the
-keyboard can use the commands /kick NAME and /ban ADDRESS.
+keyboard can use the commands /kick NAME, /ban ADDRESS and /behind.
 `threadchat help` shows the exit codes.";
 
 /// The headings under which the help lists options.
@@ -64,16 +64,16 @@ pub struct Hub {
     #[arg(long, value_name = "NET", value_delimiter = ',', value_parser = parse_net, help_heading = CLIENTS)]
     deny: Vec<IpNet>,
 
-    /// Maximum number of lines per second to relay from each client; more are delayed, and none is lost
+    /// Maximum number of lines per second to relay from each client, of 512 bytes each; more are delayed, and none is lost
     #[arg(long, value_name = "LINES", value_parser = values::rate, help_heading = CLIENTS)]
     rate: Option<f64>,
 
-    /// Capacity of the outbox of each client; while one is full, those who write to that client wait
+    /// Capacity of the outbox of each client; while one is full, those in its room who say much wait
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_OUTBOX, value_parser = values::outbox,
         help_heading = CLIENTS)]
     outbox: usize,
 
-    /// Disconnect a client whose outbox is full and that accepts no bytes for SECONDS
+    /// Disconnect a client for whose full outbox others had to wait for SECONDS, unless it reads 64 KiB per second
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = values::seconds,
         allow_negative_numbers = true, help_heading = CLIENTS)]
     stall: Duration,

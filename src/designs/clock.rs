@@ -81,11 +81,13 @@ mod tests {
 
     #[test]
     fn a_clock_that_leaves_the_years_of_four_digits_stands_still() {
-        let after = |seconds| utc(UNIX_EPOCH + Duration::from_secs(seconds));
-        let before = |seconds| utc(UNIX_EPOCH - Duration::from_secs(seconds));
-        assert_eq!(after(1), datetime!(1970-01-01 0:00:01 UTC));
-        assert_eq!(before(1), datetime!(1969-12-31 23:59:59 UTC));
+        let after = |seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).map(utc);
+        let before = |seconds| UNIX_EPOCH.checked_sub(Duration::from_secs(seconds)).map(utc);
+        assert_eq!(after(1), Some(datetime!(1970-01-01 0:00:01 UTC)));
+        assert_eq!(before(1), Some(datetime!(1969-12-31 23:59:59 UTC)));
         for (time, year) in [(after(253_402_300_800), 9999), (after(1 << 60), 9999), (before(1 << 60), 0)] {
+            // Not every system can express the last two.
+            let Some(time) = time else { continue };
             for hours in [-25, 25] {
                 let Ok(offset) = UtcOffset::from_hms(hours, 0, 0) else { unreachable!("the largest offset") };
                 assert_eq!(time.to_offset(offset).year(), year);

@@ -6,7 +6,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 impl World {
     /// These join under these names, one after the other, without using up the limits of the tests.
-    fn join_as<const N: usize>(&mut self, names: [&str; N]) -> [Id; N] {
+    pub(crate) fn join_as<const N: usize>(&mut self, names: [&str; N]) -> [Id; N] {
         let ids = names.map(|name| {
             let id = self.joins();
             self.says(id, format!("/name {name}\n").as_bytes());

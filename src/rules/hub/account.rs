@@ -1,5 +1,6 @@
 //! What the clients of each address have cost others.
 
+use super::member::Member;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -10,8 +11,9 @@ pub(super) const MIN_SPEED: f64 = 64.0 * 1024.0;
 /// How many seconds of debt are given back per second.
 const GIVEN_BACK: f64 = 1.0 / 60.0;
 
-/// TCP reports what a client reads in steps. For a client that reads [`MIN_SPEED`] they are this many seconds apart.
-const STEP: f64 = 2.0;
+/// TCP reports what a client reads in steps. For a client that reads [`MIN_SPEED`] they are at most two seconds apart
+/// (measured on Linux, with the send buffer that the hub sets), and this leaves a margin.
+const STEP: f64 = 3.0;
 
 /// While somebody's outbox is full, the light members of one address may add this many bytes per second to it, and
 /// [`MAX_AHEAD`] at once: half of [`MIN_SPEED`], so that a client that reads that fast catches up all the same.
@@ -27,14 +29,18 @@ const MAX_ACCOUNTS: usize = 4096;
 ///
 /// An account belongs to an address, so that coming back does not wipe it. Only those who hold up others are ever judged by
 /// it, so nobody suffers from what a neighbour behind the same address owes until they do the same.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Accounts {
+    /// How many seconds an address may owe.
+    pub(super) limit: f64,
     accounts: HashMap<IpAddr, Account>,
 }
 
 #[derive(Debug)]
 struct Account {
     debt: Leaky,
+    /// Since when it is twice the limit.
+    exhausted_at: Option<Instant>,
     /// What its light members said while somebody's outbox was full, in bytes.
     ahead: Leaky,
 }
@@ -45,42 +51,70 @@ pub(super) struct Holding {
     address: Option<IpAddr>,
     /// What the address owed when this began.
     before: f64,
+    /// What the client itself owed.
+    own_before: f64,
     /// What has been added since.
     debt: f64,
     as_of: Instant,
-    /// This connection has held up others before and has caught up. It may owe one [`STEP`], whatever its address owes.
-    has_caught_up: bool,
+    /// It may owe one [`STEP`], whatever its address owes.
+    is_trusted: bool,
     /// When to tell the room.
     pub(super) tell_at: Instant,
 }
 
 /// A level that rises when something is added and falls with time.
 #[derive(Debug, Clone, Copy)]
-struct Leaky {
+pub(super) struct Leaky {
     level: f64,
     as_of: Instant,
 }
 
 impl Accounts {
-    /// A client of this address begins to hold up others.
-    pub(super) fn begin(
-        &self,
-        address: Option<IpAddr>,
-        has_caught_up: bool,
-        tell_at: Instant,
-        now: Instant,
-    ) -> Holding {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit: limit.as_secs_f64(), accounts: HashMap::new() }
+    }
+
+    /// A client begins to hold up others.
+    ///
+    /// A client that finds the account used up may itself owe one [`STEP`], so that a neighbour who reads fast enough can show
+    /// it. But of those who came when the address owed twice the limit, only those who have shown it may.
+    pub(super) fn begin(&self, member: &Member, tell_at: Instant, now: Instant) -> Holding {
+        let address = member.address();
         let before = address.map_or(0.0, |address| self.debt(address, now));
-        Holding { address, before, debt: 0.0, as_of: now, has_caught_up, tell_at }
+        let exhausted_at = address
+            .and_then(|address| self.accounts.get(&address)?.exhausted_at)
+            .filter(|_| before >= 2.0 * self.limit);
+        Holding {
+            address,
+            before,
+            own_before: member.cost.level(GIVEN_BACK, now),
+            debt: 0.0,
+            as_of: now,
+            is_trusted: member.has_caught_up || exhausted_at.is_none_or(|at| member.joined_at < at),
+            tell_at,
+        }
     }
 
     /// It does not hold them up any more. Clients of one address that hold up others at the same time cost them no more than
     /// one of them would.
-    pub(super) fn end(&mut self, holding: &Holding, now: Instant) {
-        let cost = holding.cost(now);
-        let Some(address) = holding.address.filter(|_| cost > 0.0) else { return };
-        let debt = self.debt(address, now).max(holding.before + cost);
-        self.account(address, now).debt = Leaky { level: debt, as_of: now };
+    pub(super) fn end(&mut self, holding: &Holding, member: &mut Member, now: Instant) {
+        member.cost = Leaky { level: holding.cost(now), as_of: now };
+        let debt = holding.debt(now);
+        if let Some(address) = holding.address.filter(|_| debt > 0.0) {
+            let (before, limit) = (self.debt(address, now), self.limit);
+            let level = before.max(holding.before + debt);
+            let account = self.account(address, now);
+            account.debt = Leaky { level, as_of: now };
+            account.exhausted_at = account.exhausted_at.filter(|_| before >= 2.0 * limit);
+            if level >= 2.0 * limit {
+                account.exhausted_at.get_or_insert(now);
+            }
+        }
+    }
+
+    /// What a client that holds up nobody has cost others, in seconds, less what it was given back.
+    pub(super) fn cost(member: &Member, now: Instant) -> f64 {
+        member.cost.level(GIVEN_BACK, now)
     }
 
     /// How many seconds an address owes.
@@ -103,8 +137,11 @@ impl Accounts {
         if self.accounts.len() >= MAX_ACCOUNTS && !self.accounts.contains_key(&address) {
             self.forget_some(now);
         }
-        let none = Leaky { level: 0.0, as_of: now };
-        self.accounts.entry(address).or_insert(Account { debt: none, ahead: none })
+        self.accounts.entry(address).or_insert_with(|| Account {
+            debt: Leaky::new(now),
+            exhausted_at: None,
+            ahead: Leaky::new(now),
+        })
     }
 
     /// Forgets those who owe nothing, and half of the others if that is not enough.
@@ -125,27 +162,33 @@ impl Accounts {
 impl Holding {
     /// The client has read this many bytes.
     pub(super) fn pay(&mut self, bytes: usize, now: Instant) {
-        self.debt = (self.cost(now) - bytes as f64 / MIN_SPEED).max(0.0);
+        self.debt = (self.debt(now) - bytes as f64 / MIN_SPEED).max(0.0);
         self.as_of = now;
     }
 
-    /// What the client has cost others since this began, in seconds: the time for which they waited, less what it paid.
-    pub(super) fn cost(&self, now: Instant) -> f64 {
+    /// What has been added since this began.
+    fn debt(&self, now: Instant) -> f64 {
         self.debt + now.saturating_duration_since(self.as_of).as_secs_f64()
     }
 
-    /// When the client is to be disconnected if it reads nothing until then. The address may owe `stall`. A client that finds
-    /// this used up gets the time of one [`STEP`], so that a neighbour who reads fast enough can show it; but not when the
-    /// address owes twice as much.
-    pub(super) fn due(&self, stall: Duration) -> Instant {
-        let stall = stall.as_secs_f64();
-        let is_trusted = self.has_caught_up || self.before < 2.0 * stall;
-        let may_owe = (stall - self.before).max(if is_trusted { STEP.min(stall) } else { 0.0 });
-        self.as_of + Duration::from_secs_f64((may_owe - self.debt).max(0.0))
+    /// What the client has cost others, in seconds: the time for which they waited, less what it has paid and was given back.
+    pub(super) fn cost(&self, now: Instant) -> f64 {
+        self.own_before + self.debt(now)
+    }
+
+    /// When the client is to be disconnected if it reads nothing until then.
+    pub(super) fn due(&self, limit: f64) -> Instant {
+        let of_its_own = if self.is_trusted { STEP.min(limit) - self.own_before } else { 0.0 };
+        let left = (limit - self.before).max(of_its_own) - self.debt;
+        self.as_of + Duration::from_secs_f64(left.max(0.0))
     }
 }
 
 impl Leaky {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { level: 0.0, as_of: now }
+    }
+
     /// The level, if it falls by `per_second`.
     fn level(&self, per_second: f64, now: Instant) -> f64 {
         (self.level - now.saturating_duration_since(self.as_of).as_secs_f64() * per_second).max(0.0)

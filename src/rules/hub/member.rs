@@ -1,6 +1,6 @@
 //! One member, from joining until the connection is closed.
 
-use super::account::MIN_SPEED;
+use super::account::{Leaky, MIN_SPEED};
 use super::admission::address_key;
 use super::announcements::Untold;
 use super::budget::Budget;
@@ -64,8 +64,9 @@ pub(super) struct Member {
     pub(super) is_full: bool,
     /// Light members wait, too.
     pub(super) is_brimful: bool,
-    /// What it cost others before, in seconds.
-    pub(super) cost: f64,
+    pub(super) joined_at: Instant,
+    /// What it has cost others so far, in seconds.
+    pub(super) cost: Leaky,
     /// It has held up others before, and caught up.
     pub(super) has_caught_up: bool,
     /// When the room was last told that it waits for this member.
@@ -126,7 +127,8 @@ impl Member {
             waited_at: None,
             is_full: false,
             is_brimful: false,
-            cost: 0.0,
+            joined_at: now,
+            cost: Leaky::new(now),
             has_caught_up: false,
             told_at: None,
             senders: Vec::new(),
@@ -149,13 +151,14 @@ impl Member {
         self.peer.map(|peer| address_key(peer.ip()))
     }
 
-    /// It waits for outboxes in its room, perhaps again.
-    pub(super) fn wait_for_room(&mut self, now: Instant) {
-        self.waited_at = Some(match self.waited_at {
+    /// It waits for outboxes in its room, perhaps again. Returns when it has waited long enough.
+    pub(super) fn wait_for_room(&mut self, now: Instant) -> Instant {
+        let waited_at = match self.waited_at {
             None => now + PATIENCE,
             Some(waited_at) if waited_at <= now => now + TRY_AGAIN,
             Some(waited_at) => waited_at,
-        });
+        };
+        *self.waited_at.insert(waited_at)
     }
 
     /// How much it may say to its room although an outbox there is full, if this share is left for its address.
@@ -192,8 +195,7 @@ impl Member {
             return goodbye_at.into_iter().chain(self.disconnect_at()).min();
         }
         match self.inbox.backlog.wait {
-            Some(Wait::Time) => self.inbox.backlog.early_until,
-            Some(Wait::Room) => self.waited_at,
+            Some(Wait::Time | Wait::Room) => self.inbox.backlog.early_until,
             Some(_) => None,
             None => self.inbox.decoder.quiet_at(),
         }

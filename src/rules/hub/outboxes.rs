@@ -31,14 +31,17 @@ const MAX_PRIVATE: usize = 256 * 1024;
 const PART: usize = 4;
 
 /// How many full outboxes there is memory for. What many members share is counted once.
-const MAX_FULL: usize = 32;
+const MAX_FULL: usize = 24;
 
 /// However short memory is, an outbox with fewer bytes of what others said is not full, so that who pauses for a moment is not
 /// the one who pays for those who took it.
 const MIN_CAPACITY: usize = 32 * 1024;
 
 /// The least memory for all outboxes, in bytes.
-const MIN_MEMORY: usize = 32 * 1024 * 1024;
+const MIN_MEMORY: usize = 24 * 1024 * 1024;
+
+/// A light member can only wait for what is left to those at its address, and that grows with time.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 /// A room is told for whom it waits after this long, and of each further member this long after the one before.
 const TELL_AFTER: Duration = Duration::from_secs(1);
@@ -52,8 +55,6 @@ pub(super) struct Outboxes {
     limit: usize,
     /// How much more space it has for what light members say.
     reserve: usize,
-    /// The longest time for which one address may hold up others.
-    stall: Duration,
     pub(super) memory: Memory,
     /// The members with something new in their outbox, each once.
     pub(super) to_write: VecDeque<Id>,
@@ -105,12 +106,11 @@ impl Outboxes {
         Self {
             limit,
             reserve: RESERVE + 2 * max_line,
-            stall,
             memory: Memory::default(),
             to_write: VecDeque::new(),
             jams: HashMap::new(),
             holdings: BTreeMap::new(),
-            accounts: Accounts::default(),
+            accounts: Accounts::new(stall),
             check_at: None,
             resumed: Vec::new(),
             dropped: None,
@@ -293,9 +293,13 @@ impl Outboxes {
         member.outbox.answers() < max.max(1)
     }
 
-    /// Adds a member to those who wait for outboxes in its room.
-    pub(super) fn wait_for_room(&mut self, room: &str, id: Id) {
-        match self.jams.get_mut(room) {
+    /// Adds a member to those who wait for outboxes in its room. It can be there already: commands of the operator overtake
+    /// lines that wait, and light members try again [in time](TRY_AGAIN).
+    pub(super) fn wait_for_room(&mut self, member: &mut Member, id: Id, now: Instant) {
+        let waited_at = member.wait_for_room(now);
+        let again_at = if member.volume.is_light() { now + TRY_AGAIN } else { waited_at };
+        member.inbox.backlog.early_until = Some(again_at);
+        match self.jams.get_mut(&member.room) {
             Some(jam) => drop(jam.waiting.insert(id)),
             None => self.resumed.push(id),
         }
@@ -305,8 +309,8 @@ impl Outboxes {
     fn begin_holding(&mut self, member: &Member, id: Id, now: Instant) {
         let Entry::Vacant(entry) = self.holdings.entry(id) else { return };
         let tell_at = (now + TELL_AFTER).max(member.told_at.map_or(now, |told_at| told_at + TELL_EVERY));
-        let holding = self.accounts.begin(member.address(), member.has_caught_up, tell_at, now);
-        let check_at = entry.insert(holding).due(self.stall).min(tell_at);
+        let holding = self.accounts.begin(member, tell_at, now);
+        let check_at = entry.insert(holding).due(self.accounts.limit).min(tell_at);
         self.check_at = Some(self.check_at.map_or(check_at, |earlier| earlier.min(check_at)));
     }
 
@@ -343,7 +347,7 @@ impl Outboxes {
         self.check_at = None;
         let mut measures = Vec::new();
         for (id, holding) in &mut self.holdings {
-            let due = holding.due(self.stall);
+            let due = holding.due(self.accounts.limit);
             if due <= now {
                 measures.push((*id, Measure::Disconnect));
                 continue;
@@ -367,9 +371,9 @@ impl Outboxes {
         measures
     }
 
-    /// What a member has cost others so far, in seconds.
+    /// What a member has cost others, in seconds, less what it has paid and was given back.
     pub(super) fn cost(&self, id: Id, member: &Member, now: Instant) -> f64 {
-        member.cost + self.holdings.get(&id).map_or(0.0, |holding| holding.cost(now))
+        self.holdings.get(&id).map_or_else(|| Accounts::cost(member, now), |holding| holding.cost(now))
     }
 
     /// Lets those go on whose private messages wait for this member.
@@ -384,8 +388,7 @@ impl Outboxes {
 
     fn end_holding(&mut self, member: &mut Member, id: Id, now: Instant) {
         if let Some(holding) = self.holdings.remove(&id) {
-            member.cost += holding.cost(now);
-            self.accounts.end(&holding, now);
+            self.accounts.end(&holding, member, now);
         }
     }
 

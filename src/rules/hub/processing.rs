@@ -135,10 +135,7 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id) else { return };
         member.inbox.backlog.wait = Some(wait);
         match wait {
-            Wait::Room => {
-                member.wait_for_room(now);
-                self.outboxes.wait_for_room(&member.room, id);
-            }
+            Wait::Room => self.outboxes.wait_for_room(member, id, now),
             Wait::Receiver(receiver) => match self.members.get_mut(&receiver) {
                 Some(receiver) => add_waiting(&mut receiver.senders, id),
                 None => self.outboxes.resumed.push(id),

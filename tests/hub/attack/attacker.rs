@@ -23,6 +23,7 @@ pub(super) struct Stage {
     pub(super) port: u16,
     pub(super) began: Instant,
     pub(super) lasts: Duration,
+    /// How many bytes the attackers have sent, and how many of their connections the hub has ended.
     sent: AtomicU64,
     ended: AtomicUsize,
     complaints: Mutex<Vec<String>>,
@@ -42,18 +43,14 @@ impl Stage {
         self.complaints.lock().unwrap().push(about);
     }
 
-    pub(super) fn complaints(self) -> Vec<String> {
-        self.complaints.into_inner().unwrap()
+    pub(super) fn complaints(&self) -> Vec<String> {
+        std::mem::take(&mut self.complaints.lock().unwrap())
     }
 
-    /// How many bytes the attackers have sent.
-    pub(super) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// How many of their connections the hub has ended.
-    pub(super) fn ended(&self) -> usize {
-        self.ended.load(Ordering::Relaxed)
+    /// What the attackers have done.
+    pub(super) fn figures(&self) -> String {
+        let (sent, ended) = (self.sent.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed));
+        format!("{:.1} MB sent, {ended} connections ended", sent as f64 / 1e6)
     }
 }
 

@@ -47,7 +47,7 @@ impl Talk {
     }
 
     /// Hears the lines in order, and returns how late each was. A line that waits before it is sent is late, too. Reads on
-    /// until nothing is `missing` in any talk, because who does not read delays the others.
+    /// while anything is `missing` in any talk, because who does not read delays the others.
     pub(super) fn is_heard(&self, mut ears: impl Read + AsFd, missing: &AtomicUsize) -> Vec<Duration> {
         let (finder, mut delays, mut next) = (memmem::Finder::new(self.marker), Vec::new(), 0);
         let (mut unheard, mut bytes) = (Vec::new(), vec![0; 256 * 1024]);
