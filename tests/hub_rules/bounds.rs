@@ -192,6 +192,71 @@ fn who_floods_with_commands_leaves_memory_for_what_others_say() {
 }
 
 #[test]
+fn who_reads_nothing_in_many_rooms_of_their_own_takes_the_memory_only_for_a_moment() {
+    let mut world = World::new(Settings { operator: false, outbox: 1 << 20, ..settings() });
+    let [alice, paused] = ["10.0.0.1", "10.0.0.2"].map(|a| world.joins_from(a).unwrap());
+    let many = world.join_many("10.6.6.6", 120);
+    for (n, id) in many.iter().enumerate() {
+        world.says(*id, format!("/join room{}\n", n / 2).as_bytes());
+    }
+    world.passes(SECOND * 60);
+    world.settles();
+    for pair in many.chunks(2) {
+        world.says(pair[0], &line(500).repeat(1800));
+    }
+    for _ in 0..20 {
+        world.says(alice, b"a line now and then\n");
+        while world.takes(alice, usize::MAX) > 0 {}
+        world.passes(SECOND);
+    }
+    assert!(!world.gone.contains(&paused));
+    // Somebody who pastes much has all of an outbox again.
+    world.says(alice, &line(500).repeat(1500));
+    assert!(!world.waits(alice));
+}
+
+#[test]
+fn who_says_much_is_heard_within_some_seconds_although_somebody_elses_outbox_is_full_all_the_time() {
+    let mut world = World::new(Settings { operator: false, ..settings() });
+    let [heavy, bob] = ["10.0.0.1", "10.0.0.2"].map(|a| world.joins_from(a).unwrap());
+    // These fill the outboxes of the others, who read enough to owe nothing, and never all of them at the same time.
+    let fillers = world.join_many("10.6.6.6", 20);
+    let readers = world.join_many("10.6.6.6", 8);
+    world.passes(SECOND * 60);
+    world.settles();
+    world.says(heavy, &line(500).repeat(2000));
+    for (n, id) in readers.iter().enumerate() {
+        let pending = world.pending(*id);
+        world.takes(*id, pending.saturating_sub(if n == 0 { 100_000 } else { 30_000 + 8_000 * n }));
+    }
+    for tenths in 0..300 {
+        let filler = fillers[tenths % 10 * 2];
+        if !world.said.contains_key(&filler) || !world.waits(filler) {
+            world.says(filler, &line(970).repeat(3));
+        }
+        for id in &readers {
+            let pending = world.pending(*id);
+            if pending > OUTBOX + 24 * 1024 {
+                world.takes(*id, pending - OUTBOX / 2 + 4096);
+            }
+        }
+        for id in fillers.iter().chain([&heavy, &bob]) {
+            while world.takes(*id, usize::MAX) > 0 {}
+        }
+        if tenths % 100 == 0 {
+            world.sent.clear();
+        }
+        if !world.waits(heavy) {
+            world.says(heavy, &line(500).repeat(2000));
+        }
+        world.passes(SECOND / 10);
+        if tenths % 100 == 99 {
+            assert!(world.hears(bob, "<user1> x"), "{tenths}");
+        }
+    }
+}
+
+#[test]
 fn a_client_to_whom_nothing_can_be_written_holds_nobody_up_even_when_memory_is_short() {
     let mut world = World::new(Settings { operator: false, outbox: 1 << 20, ..settings() });
     let speakers = world.join_many("10.0.0.1", 40);

@@ -149,7 +149,9 @@ impl Hub {
     /// Keeps the list of timers up to date with what a member waits for.
     pub(super) fn update_timer(&mut self, id: Id) {
         let Some(member) = self.members.get_mut(&id) else { return };
-        let next = member.next_timer().filter(|_| id != OPERATOR);
+        // A line at the operator's keyboard is never complete because of a pause.
+        let is_timed = id != OPERATOR || member.inbox.backlog.wait.is_some();
+        let next = member.next_timer().filter(|_| is_timed);
         if next != member.timer {
             if let Some(timer) = member.timer {
                 self.timers.remove(&(timer, id));

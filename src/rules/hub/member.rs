@@ -33,6 +33,13 @@ const CHANGES_AT_ONCE: u32 = 3;
 /// ...and how soon once more.
 const CHANGE_INTERVAL: Duration = Duration::from_secs(3);
 
+/// A member that has waited this long for outboxes in its room may say as much as a light one. The outboxes of several clients
+/// can be full in turns for as long as these like, and each of them reads enough.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// If it cannot, because its address has used up what it may say, it tries again after this long.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
 /// How soon a member may list members or rooms again.
 const LIST_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -51,6 +58,8 @@ pub(super) struct Member {
     pub(super) progress_at: Instant,
     /// What it has said lately.
     pub(super) volume: Volume,
+    /// While it waits for outboxes in its room: when it has waited long enough.
+    pub(super) waited_at: Option<Instant>,
     /// The outbox is full: others in the room wait.
     pub(super) is_full: bool,
     /// Light members wait, too.
@@ -115,6 +124,7 @@ impl Member {
             outbox: Outbox::default(),
             progress_at: now,
             volume: Volume::default(),
+            waited_at: None,
             is_full: false,
             is_brimful: false,
             joined_at: now,
@@ -139,6 +149,23 @@ impl Member {
     /// What counts as its address. None for the operator.
     pub(super) fn address(&self) -> Option<IpAddr> {
         self.peer.map(|peer| address_key(peer.ip()))
+    }
+
+    /// It waits for outboxes in its room, perhaps again.
+    pub(super) fn wait_for_room(&mut self, now: Instant) {
+        self.waited_at = Some(match self.waited_at {
+            None => now + PATIENCE,
+            Some(waited_at) if waited_at <= now => now + TRY_AGAIN,
+            Some(waited_at) => waited_at,
+        });
+    }
+
+    /// How much it may say to its room although an outbox there is full, if this share is left for its address.
+    pub(super) fn may_say_ahead(&self, share: f64, now: Instant) -> usize {
+        match self.waited_at.is_some_and(|waited_at| waited_at <= now) {
+            true => Volume::default().light_share(share),
+            false => self.volume.light_share(share),
+        }
     }
 
     /// From here on the member only gets what is in its outbox. What it sends is read and dropped: a peer that cannot write
@@ -167,7 +194,8 @@ impl Member {
             return goodbye_at.into_iter().chain(self.disconnect_at()).min();
         }
         match self.inbox.backlog.wait {
-            Some(Wait::Time | Wait::Room) => self.inbox.backlog.early_until,
+            Some(Wait::Time) => self.inbox.backlog.early_until,
+            Some(Wait::Room) => self.inbox.backlog.early_until.or(self.waited_at),
             Some(_) => None,
             None => self.inbox.decoder.quiet_at(),
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A full outbox has space for this many more bytes of what light members say, and for two of the longest lines: the one that
-/// filled it and the first of theirs. Those of one address take at least 8 s to fill it, and who does not read is disconnected
+/// filled it and the first of theirs. Those of one address take at least 7 s to fill it, and who does not read is disconnected
 /// before that.
 const RESERVE: usize = 384 * 1024;
 
@@ -32,6 +32,10 @@ const PART: usize = 4;
 
 /// How many full outboxes there is memory for. What many members share is counted once.
 const MAX_FULL: usize = 24;
+
+/// However short memory is, an outbox with fewer bytes of what others said is not full, so that who pauses for a moment is not
+/// the one who pays for those who took it.
+const MIN_CAPACITY: usize = 32 * 1024;
 
 /// The least memory for all outboxes, in bytes.
 const MIN_MEMORY: usize = 24 * 1024 * 1024;
@@ -132,8 +136,24 @@ impl Outboxes {
         }
     }
 
+    /// When memory is short, those with a full outbox owe for it even if nobody in their room speaks.
+    pub(super) fn check_memory(&mut self, members: &mut Members, now: Instant) {
+        if self.free() >= self.limit {
+            return;
+        }
+        for (id, member) in members.iter_mut().filter(|(_, member)| member.leaving.is_none()) {
+            self.fill(member, *id, now);
+            if member.is_full {
+                self.begin_holding(member, *id, now);
+            }
+        }
+    }
+
     /// Finds out whether an outbox has become full.
     fn fill(&mut self, member: &mut Member, id: Id, now: Instant) {
+        if id == OPERATOR && self.dropped.is_some() {
+            return;
+        }
         let said = member.outbox.said();
         if !member.is_full && said >= self.capacity() {
             member.is_full = true;
@@ -151,10 +171,9 @@ impl Outboxes {
         }
     }
 
-    /// From how many bytes of what others said on an outbox is full. It gets smaller when memory does. An outbox without any is
-    /// never full: there would be nothing to write that could change that.
+    /// From how many bytes of what others said on an outbox is full. It gets smaller when memory does.
     fn capacity(&self) -> usize {
-        self.limit.min(self.free()).max(1)
+        self.limit.min(self.free().max(MIN_CAPACITY))
     }
 
     /// The same for what light members say.
@@ -209,7 +228,7 @@ impl Outboxes {
             return 0;
         }
         let share = member.address().map_or(1.0, |address| self.accounts.share_ahead(address, now));
-        member.volume.light_share(share)
+        member.may_say_ahead(share, now)
     }
 
     /// A member says this much to its room, or something about it is announced there.

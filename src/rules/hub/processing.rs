@@ -113,6 +113,9 @@ impl Hub {
             _ => Some(inbox.backlog.wait.unwrap_or(Wait::Turn)),
         };
         inbox.backlog.wait = None;
+        if wait != Some(Wait::Room) {
+            member.waited_at = None;
+        }
         let is_finished = wait.is_none() && inbox.ended.is_some();
         member.inbox = inbox;
         match wait {
@@ -134,7 +137,10 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id) else { return };
         member.inbox.backlog.wait = Some(wait);
         match wait {
-            Wait::Room => self.outboxes.wait_for_room(member, id, now),
+            Wait::Room => {
+                member.wait_for_room(now);
+                self.outboxes.wait_for_room(member, id, now);
+            }
             Wait::Receiver(receiver) => match self.members.get_mut(&receiver) {
                 Some(receiver) => add_waiting(&mut receiver.senders, id),
                 None => self.outboxes.resumed.push(id),

@@ -223,6 +223,7 @@ impl Hub {
             }
         }
         self.probe_clients(now.instant);
+        self.outboxes.check_memory(&mut self.members, now.instant);
         for (id, measure) in self.outboxes.measures(&mut self.members, now.instant) {
             match measure {
                 Measure::TellRoom => self.tell_who_is_slow(id, now),
