@@ -291,6 +291,26 @@ fn a_room_is_not_told_of_many_slow_readers_at_once() {
 }
 
 #[test]
+fn an_operator_who_changes_rooms_while_lines_wait_waits_only_for_the_new_room() {
+    let mut world = World::new(settings());
+    let [one, _slow, other, slow_too] = [(); 4].map(|()| world.joins());
+    for id in [other, slow_too] {
+        world.says(id, b"/join tea\n");
+    }
+    world.passes(SECOND * 60);
+    world.settles();
+    for id in [one, other] {
+        world.says(id, &line(500).repeat(140));
+    }
+    while world.takes(OPERATOR, usize::MAX) > 0 {}
+    world.says(OPERATOR, &[&line(500).repeat(200)[..], b"/join tea\n"].concat());
+    for id in [other, slow_too, OPERATOR].repeat(5) {
+        while world.takes(id, usize::MAX) > 0 {}
+    }
+    assert!(world.lines(other).iter().filter(|line| line.starts_with("<@operator> x")).count() > 100);
+}
+
+#[test]
 fn what_the_operator_pipes_in_is_bounded_too() {
     for command in ["/kick nobody", "/ban nothing", "/who", "/name x\n/name y"] {
         let mut world = World::new(settings());
