@@ -34,19 +34,19 @@ fn answers_to_ones_own_commands_make_nobody_wait_but_oneself() {
 #[test]
 fn those_who_waited_take_turns_whoever_filled_the_outbox() {
     let mut world = World::new(settings());
-    let [slow, one, other] = world.join_as(["slow", "one", "other"]);
-    world.says(one, &LINE.repeat(3000));
-    world.says(other, &LINE.repeat(3000));
-    let mut heard = Vec::new();
+    let [slow, one, two, three] = world.join_as(["slow", "one", "two", "three"]);
+    for speaker in [one, two, three] {
+        world.says(speaker, &LINE.repeat(3000));
+    }
     for _ in 0..20 {
         world.takes(slow, OUTBOX / 2);
         passes_while_others_read(&mut world, &[slow], Duration::from_millis(100));
         let lines = world.lines(slow);
-        heard.push(["<one>", "<other>"].map(|by| lines.iter().filter(|line| line.starts_with(by)).count()));
-    }
-    // Neither gets further ahead of the other than it was when the outbox became full.
-    for [one, other] in heard {
-        assert!(one.abs_diff(other) < 2000, "{one} and {other}");
+        let heard =
+            ["<one>", "<two>", "<three>"].map(|by| lines.iter().filter(|line| line.starts_with(by)).count());
+        // None gets further ahead of the others than it was when the outbox became full.
+        let (most, least) = (heard.iter().max().unwrap(), heard.iter().min().unwrap());
+        assert!(most - least < 2000, "{heard:?}");
     }
 }
 
@@ -94,13 +94,14 @@ fn coming_back_does_not_wipe_the_account() {
 fn who_reads_64_kib_a_second_is_never_disconnected() {
     let mut world = World::new(Settings { outbox: 1 << 20, ..settings() });
     let [speaker, slow] = world.join_as(["speaker", "slow"]);
-    for tenths in 0..6000 {
+    for tenths in 0..6000_usize {
         if !world.said.contains_key(&speaker) || !world.waits(speaker) {
             world.says(speaker, &LINE.repeat(1000));
         }
-        // In steps of two seconds, as TCP reports it.
-        if tenths % 20 == 19 {
-            world.takes(slow, 128 * 1024);
+        // In steps of two seconds, and later of six, as TCP reports it.
+        let step = if tenths < 100 { 2 } else { 6 };
+        if tenths % (10 * step) == 10 * step - 1 {
+            world.takes(slow, step * 64 * 1024);
         }
         passes_while_others_read(&mut world, &[slow], Duration::from_millis(100));
         assert!(!world.gone.contains(&slow), "after {tenths} tenths of a second");
@@ -108,7 +109,7 @@ fn who_reads_64_kib_a_second_is_never_disconnected() {
 }
 
 #[test]
-fn who_reads_half_of_that_is_disconnected_after_twice_the_time() {
+fn who_reads_half_of_that_is_disconnected_all_the_same() {
     let mut world = World::new(settings());
     let [speaker, slow] = world.join_as(["speaker", "slow"]);
     let began = world.now;
@@ -120,7 +121,7 @@ fn who_reads_half_of_that_is_disconnected_after_twice_the_time() {
         passes_while_others_read(&mut world, &[slow], Duration::from_millis(100));
     }
     let took = (world.now - began).as_secs_f64();
-    assert!((9.0..12.0).contains(&took), "{took}");
+    assert!((9.0..18.0).contains(&took), "{took}");
 }
 
 #[test]

@@ -11,9 +11,20 @@ pub(super) const MIN_SPEED: f64 = 64.0 * 1024.0;
 /// How many seconds of debt are given back per second.
 const GIVEN_BACK: f64 = 1.0 / 60.0;
 
-/// TCP reports what a client reads in steps. For a client that reads [`MIN_SPEED`] they are at most two seconds apart
-/// (measured on Linux, with the send buffer that the hub sets), and this leaves a margin.
-const STEP: f64 = 3.0;
+/// A client pays for a second with this many bytes. It is a bit less than [`MIN_SPEED`], so that who reads at that speed never
+/// falls behind because of how its time is measured.
+const BYTES_PER_SECOND: f64 = 60.0 * 1024.0;
+
+/// A client that has [shown](SHOWN) that it reads may itself owe this many times the limit, whatever its address owes. TCP
+/// reports what it reads in steps: Linux opens a closed window when a sixteenth of the receive buffer is free, and that can be
+/// 384 KiB, which a client that reads [`MIN_SPEED`] reads in 6 s.
+const MAY_OWE: f64 = 1.4;
+
+/// The same for one that has not, but may yet. At first the steps are about 2 s.
+const MAY_OWE_AT_FIRST: f64 = 0.6;
+
+/// How many bytes a client reads to show that it does, while its outbox is full: more than the system takes for it.
+const SHOWN: usize = 256 * 1024;
 
 /// While somebody's outbox is full, the light members of one address may add this many bytes per second to it, and
 /// [`MAX_AHEAD`] at once: half of [`MIN_SPEED`], so that a client that reads that fast catches up all the same.
@@ -56,8 +67,10 @@ pub(super) struct Holding {
     /// What has been added since.
     debt: f64,
     as_of: Instant,
-    /// It may owe one [`STEP`], whatever its address owes.
-    is_trusted: bool,
+    /// How many bytes the client has read while its outbox was full.
+    read: usize,
+    /// How many times the limit the client may owe itself, whatever its address owes.
+    may_owe: f64,
     /// When to tell the room.
     pub(super) tell_at: Instant,
 }
@@ -76,8 +89,8 @@ impl Accounts {
 
     /// A client begins to hold up others.
     ///
-    /// A client that finds the account used up may itself owe one [`STEP`], so that a neighbour who reads fast enough can show
-    /// it. But of those who came when the address owed twice the limit, only those who have shown it may.
+    /// A client that finds the account used up may itself owe something, so that a neighbour who reads fast enough can show it.
+    /// But of those who came when the address owed twice the limit, only those who have shown it may.
     pub(super) fn begin(&self, member: &Member, tell_at: Instant, now: Instant) -> Holding {
         let address = member.address();
         let before = address.map_or(0.0, |address| self.debt(address, now));
@@ -90,7 +103,11 @@ impl Accounts {
             own_before: member.cost.level(GIVEN_BACK, now),
             debt: 0.0,
             as_of: now,
-            is_trusted: member.has_caught_up || exhausted_at.is_none_or(|at| member.joined_at < at),
+            read: member.read_while_full,
+            may_owe: match exhausted_at.is_none_or(|at| member.joined_at < at) {
+                true => MAY_OWE_AT_FIRST,
+                false => 0.0,
+            },
             tell_at,
         }
     }
@@ -99,6 +116,7 @@ impl Accounts {
     /// one of them would.
     pub(super) fn end(&mut self, holding: &Holding, member: &mut Member, now: Instant) {
         member.cost = Leaky { level: holding.cost(now), as_of: now };
+        member.read_while_full = holding.read;
         let debt = holding.debt(now);
         if let Some(address) = holding.address.filter(|_| debt > 0.0) {
             let (before, limit) = (self.debt(address, now), self.limit);
@@ -160,9 +178,12 @@ impl Accounts {
 }
 
 impl Holding {
-    /// The client has read this many bytes.
+    /// The client has read this many bytes. What it pays more than it owes for this time goes to what it owed before.
     pub(super) fn pay(&mut self, bytes: usize, now: Instant) {
-        self.debt = (self.debt(now) - bytes as f64 / MIN_SPEED).max(0.0);
+        self.read = self.read.saturating_add(bytes);
+        let debt = self.debt(now) - bytes as f64 / BYTES_PER_SECOND;
+        self.own_before = (self.own_before + debt.min(0.0)).max(0.0);
+        self.debt = debt.max(0.0);
         self.as_of = now;
     }
 
@@ -178,8 +199,8 @@ impl Holding {
 
     /// When the client is to be disconnected if it reads nothing until then.
     pub(super) fn due(&self, limit: f64) -> Instant {
-        let of_its_own = if self.is_trusted { STEP.min(limit) - self.own_before } else { 0.0 };
-        let left = (limit - self.before).max(of_its_own) - self.debt;
+        let may_owe = if self.read >= SHOWN { MAY_OWE } else { self.may_owe };
+        let left = (limit - self.before).max(may_owe * limit - self.own_before) - self.debt;
         self.as_of + Duration::from_secs_f64(left.max(0.0))
     }
 }

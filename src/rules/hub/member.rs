@@ -58,6 +58,8 @@ pub(super) struct Member {
     pub(super) progress_at: Instant,
     /// What it has said lately.
     pub(super) volume: Volume,
+    /// It is in the list of those who wait for outboxes in its room.
+    pub(super) is_in_jam: bool,
     /// While it waits for outboxes in its room: when it has waited long enough.
     pub(super) waited_at: Option<Instant>,
     /// The outbox is full: others in the room wait.
@@ -67,8 +69,8 @@ pub(super) struct Member {
     pub(super) joined_at: Instant,
     /// What it has cost others so far, in seconds.
     pub(super) cost: Leaky,
-    /// It has held up others before, and caught up.
-    pub(super) has_caught_up: bool,
+    /// How many bytes it has read while it held up others.
+    pub(super) read_while_full: usize,
     /// When the room was last told that it waits for this member.
     pub(super) told_at: Option<Instant>,
     /// Those whose private messages wait for the outbox.
@@ -124,12 +126,13 @@ impl Member {
             outbox: Outbox::default(),
             progress_at: now,
             volume: Volume::default(),
+            is_in_jam: false,
             waited_at: None,
             is_full: false,
             is_brimful: false,
             joined_at: now,
             cost: Leaky::new(now),
-            has_caught_up: false,
+            read_while_full: 0,
             told_at: None,
             senders: Vec::new(),
             write_is_queued: false,

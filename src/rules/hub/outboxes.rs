@@ -80,7 +80,7 @@ struct Jam {
     /// Who has said something since.
     speakers: Speakers,
     /// Those who wait for them.
-    waiting: BTreeSet<Id>,
+    waiting: Vec<Id>,
     /// When the room was last told for whom it waits.
     told_at: Option<Instant>,
 }
@@ -201,13 +201,12 @@ impl Outboxes {
             holding.pay(of_others, now);
         }
         if member.is_full && member.outbox.said() <= self.capacity() / 2 {
-            member.has_caught_up |= self.holdings.contains_key(&id);
             self.unblock(member, id, now);
         } else if member.is_brimful && member.outbox.said() <= self.light_capacity() - RESERVE / 2 {
             member.is_brimful = false;
             if let Some(jam) = self.jams.get_mut(&member.room) {
                 jam.brimful -= 1;
-                self.resumed.extend(std::mem::take(&mut jam.waiting));
+                self.resumed.append(&mut jam.waiting);
             }
         }
         if member.inbox.backlog.wait == Some(Wait::Answers) && member.outbox.answers() <= MAX_ANSWERS / 2 {
@@ -300,7 +299,9 @@ impl Outboxes {
         let again_at = if member.volume.is_light() { now + TRY_AGAIN } else { waited_at };
         member.inbox.backlog.early_until = Some(again_at);
         match self.jams.get_mut(&member.room) {
-            Some(jam) => drop(jam.waiting.insert(id)),
+            // It keeps its place when it only tries again.
+            Some(jam) if !std::mem::replace(&mut member.is_in_jam, true) => jam.waiting.push(id),
+            Some(_) => {}
             None => self.resumed.push(id),
         }
     }
@@ -322,7 +323,7 @@ impl Outboxes {
         {
             jam.full.remove(&id);
             jam.brimful -= usize::from(was_brimful);
-            self.resumed.extend(std::mem::take(&mut jam.waiting));
+            self.resumed.append(&mut jam.waiting);
             if jam.full.is_empty() {
                 self.jams.remove(&member.room);
             }
@@ -335,7 +336,7 @@ impl Outboxes {
     /// Moves a member, perhaps with a full outbox, to another room.
     pub(super) fn change_room(&mut self, member: &mut Member, id: Id, room: Arc<str>, now: Instant) {
         self.unblock(member, id, now);
-        member.room = room;
+        (member.room, member.is_in_jam) = (room, false);
         self.fill(member, id, now);
     }
 

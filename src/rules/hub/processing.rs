@@ -66,7 +66,9 @@ impl Hub {
 
     /// A member that waited can go on when it is its turn.
     fn resume(&mut self, id: Id, now: Instant) {
-        if self.members.get(&id).is_some_and(|member| member.inbox.backlog.wait.is_some()) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.is_in_jam = false;
+        if member.inbox.backlog.wait.is_some() {
             self.give_turn(id, now);
         }
     }
