@@ -62,9 +62,9 @@ pub(super) struct Outboxes {
     jams: HashMap<Arc<str>, Jam>,
     /// Those who hold up others.
     holdings: BTreeMap<Id, Holding>,
-    pub(super) accounts: Accounts,
-    /// When to look at them.
+    /// When to look at those.
     pub(super) check_at: Option<Instant>,
+    pub(super) accounts: Accounts,
     /// Members that waited for an outbox and can go on.
     pub(super) resumed: Vec<Id>,
     /// While the operator's screen accepts nothing: how many lines were dropped instead of shown.
