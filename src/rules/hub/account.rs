@@ -20,11 +20,11 @@ const BYTES_PER_SECOND: f64 = 60.0 * 1024.0;
 /// 384 KiB, which a client that reads [`MIN_SPEED`] reads in 6 s.
 const MAY_OWE: f64 = 1.4;
 
-/// The same for one that has not, but may yet. At first the steps are about 2 s.
-const MAY_OWE_AT_FIRST: f64 = 0.6;
+/// How many bytes a client reads to show that it does, while its outbox is full.
+const SHOWN: usize = 64 * 1024;
 
-/// How many bytes a client reads to show that it does, while its outbox is full: more than the system takes for it.
-const SHOWN: usize = 256 * 1024;
+/// What the system takes for a client earlier than this after it began to hold up others does not show that it reads.
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// While somebody's outbox is full, the light members of one address may add this many bytes per second to it, and
 /// [`MAX_AHEAD`] at once: half of [`MIN_SPEED`], so that a client that reads that fast catches up all the same.
@@ -69,8 +69,9 @@ pub(super) struct Holding {
     as_of: Instant,
     /// How many bytes the client has read while its outbox was full.
     read: usize,
-    /// How many times the limit the client may owe itself, whatever its address owes.
-    may_owe: f64,
+    began: Instant,
+    /// The client may itself owe as much as its address may, whatever that owes.
+    is_trusted: bool,
     /// When to tell the room.
     pub(super) tell_at: Instant,
 }
@@ -104,10 +105,8 @@ impl Accounts {
             debt: 0.0,
             as_of: now,
             read: member.read_while_full,
-            may_owe: match exhausted_at.is_none_or(|at| member.joined_at < at) {
-                true => MAY_OWE_AT_FIRST,
-                false => 0.0,
-            },
+            began: now,
+            is_trusted: exhausted_at.is_none_or(|at| member.joined_at < at),
             tell_at,
         }
     }
@@ -180,7 +179,9 @@ impl Accounts {
 impl Holding {
     /// The client has read this many bytes. What it pays more than it owes for this time goes to what it owed before.
     pub(super) fn pay(&mut self, bytes: usize, now: Instant) {
-        self.read = self.read.saturating_add(bytes);
+        if now >= self.began + SETTLED {
+            self.read = self.read.saturating_add(bytes);
+        }
         let debt = self.debt(now) - bytes as f64 / BYTES_PER_SECOND;
         self.own_before = (self.own_before + debt.min(0.0)).max(0.0);
         self.debt = debt.max(0.0);
@@ -199,7 +200,10 @@ impl Holding {
 
     /// When the client is to be disconnected if it reads nothing until then.
     pub(super) fn due(&self, limit: f64) -> Instant {
-        let may_owe = if self.read >= SHOWN { MAY_OWE } else { self.may_owe };
+        let may_owe = match self.read >= SHOWN {
+            true => MAY_OWE,
+            false => f64::from(u8::from(self.is_trusted)),
+        };
         let left = (limit - self.before).max(may_owe * limit - self.own_before) - self.debt;
         self.as_of + Duration::from_secs_f64(left.max(0.0))
     }
