@@ -200,9 +200,10 @@ impl Holding {
 
     /// When the client is to be disconnected if it reads nothing until then.
     pub(super) fn due(&self, limit: f64) -> Instant {
-        let may_owe = match self.read >= SHOWN {
-            true => MAY_OWE,
-            false => f64::from(u8::from(self.is_trusted)),
+        let may_owe = match self.is_trusted {
+            _ if self.read >= SHOWN => MAY_OWE,
+            true => 1.0,
+            false => 0.0,
         };
         let left = (limit - self.before).max(may_owe * limit - self.own_before) - self.debt;
         self.as_of + Duration::from_secs_f64(left.max(0.0))

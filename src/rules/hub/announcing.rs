@@ -109,7 +109,8 @@ impl Hub {
         }
     }
 
-    fn post_announcements(&mut self, id: Id, lines: Vec<u8>, now: Moment) {
+    /// Posts lines of the hub about a member to the others in the room.
+    pub(super) fn post_announcements(&mut self, id: Id, lines: Vec<u8>, now: Moment) {
         let post = self.outboxes.memory.post(Kind::Said, None, lines, 0);
         self.post_to_others(id, &post, now.instant);
     }

@@ -101,8 +101,7 @@ impl Hub {
         let Some(name) = self.members.get(&id).map(|member| member.name.shown()) else { return };
         let text = format!("the room waits for {name}, who reads slowly");
         let lines = hub_lines(&now.stamp, "* hub: ", &text, self.settings.max_line);
-        let post = self.outboxes.memory.post(Kind::Said, None, lines, 0);
-        self.post_to_others(id, &post, now.instant);
+        self.post_announcements(id, lines, now);
     }
 
     /// Records something that a member did, if there is a transcript.

@@ -90,10 +90,8 @@ impl Hub {
         };
         let mut inbox = std::mem::replace(&mut member.inbox, Inbox::new(0));
         inbox.backlog.wait = None;
-        self.turn = Turn { bytes: 0, max: member.volume.light_bytes().max(1) };
-        if !member.volume.is_light() {
-            self.turn.max = TURN;
-        }
+        let max = if member.volume.is_light() { member.volume.light_bytes() } else { TURN };
+        self.turn = Turn { bytes: 0, max };
         let mut said = Vec::new();
         let stop = self.process_inbox(id, &mut inbox, &mut said, now).break_value();
         self.publish(id, Form::Text, said, now);
