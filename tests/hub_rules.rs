@@ -855,7 +855,7 @@ fn of_the_clients_of_one_address_that_leave_without_closing_eight_stay_connected
 #[test]
 fn a_client_that_has_left_and_not_got_everything_is_disconnected_only_if_no_other_of_its_address_has() {
     let mut world = World::new(settings());
-    // So many leave in this second that further ones are only counted: nobody is sent a line about them.
+    // Ten leave in this second, so the hub only counts the next ones and sends nobody a line about them.
     let earlier: Vec<_> = (0..10).map(|_| world.joins_from("10.0.0.1").unwrap()).collect();
     world.leave(&earlier);
     let clients: Vec<_> = (0..20).map(|_| world.joins()).collect();

@@ -54,7 +54,7 @@ impl Stage {
     }
 }
 
-/// What a number of clients do. Whoever is disconnected comes back at once.
+/// What `count` clients do. A client that the hub disconnects connects again at once.
 pub(super) struct Attacker {
     pub(super) count: usize,
     /// The address from which they call.
