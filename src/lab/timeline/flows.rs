@@ -47,20 +47,26 @@ pub(super) fn find(endpoints: &[Endpoint]) -> Vec<Flow> {
     flows
 }
 
-/// What a hub writes to its clients comes from the message it has decided about just before.
+/// What a hub writes to its clients comes from the message that it has decided about since it waited or wrote last.
 fn find_causes(endpoints: &[Endpoint], flows: &mut [Flow]) {
     let places: HashMap<_, _> =
         flows.iter().enumerate().map(|(place, flow)| ((flow.stream, flow.first), place)).collect();
     for flow in flows.iter_mut().filter(|flow| flow.at(Stage::ToSend).is_none()) {
         let Some(id) = flow.at(Stage::HandedToWriter).or(flow.at(Stage::Written)) else { continue };
-        let is_writing =
-            |step: &Step| matches!(step, Step::Writes { .. } | Step::Wrote { .. } | Step::HandsOut { .. });
-        let before = id.before(endpoints).find(|slice| !is_writing(&slice.step));
+        let is_writing = |slice: &&Slice| {
+            matches!(slice.step, Step::Writes { .. } | Step::Wrote { .. } | Step::HandsOut { .. })
+        };
+        let batch = id.before(endpoints).skip_while(is_writing);
+        let batch = batch.take_while(|slice| !slice.is_wait() && !is_writing(slice));
+        let decided: Vec<_> = batch
+            .filter_map(|slice| match slice.step {
+                Step::Decides { messages, .. } => Some(messages),
+                _ => None,
+            })
+            .collect();
         // Of several messages it is not known which one.
-        if let Some(Step::Decides { messages: Messages { stream, first, count: 1 }, .. }) =
-            before.map(|slice| &slice.step)
-        {
-            flow.cause = places.get(&(*stream, *first)).copied();
+        if let [Messages { stream, first, count: 1 }] = decided[..] {
+            flow.cause = places.get(&(stream, first)).copied();
         }
     }
 }
@@ -351,6 +357,28 @@ pub(super) mod tests {
         ]);
         let causes: Vec<_> = find(&[hub]).iter().map(|flow| (flow.stream.0, flow.cause)).collect();
         assert_eq!(causes, [(7, None), (8, Some(0)), (9, Some(0)), (9, None)]);
+    }
+
+    #[test]
+    fn what_else_happens_meanwhile_does_not_hide_what_a_hub_relays() {
+        let takes = |event: &'static str, messages| Step::Takes { event: event.into(), waiting: 0, messages };
+        let [one, other] = [messages(7, 1, 1), messages(7, 2, 1)];
+        let hub = endpoint([
+            (1, takes("Received", one)),
+            (2, decides(Decision::Relay, Messages::NONE, one)),
+            (3, takes("Room", Messages::NONE)),
+            (4, writes(Place::Client)),
+            (5, wrote(Place::Client, messages(8, 5, 1))),
+            (6, takes("Received", one)),
+            (7, decides(Decision::Relay, Messages::NONE, one)),
+            (8, takes("Received", other)),
+            (9, decides(Decision::Relay, Messages::NONE, other)),
+            (10, wrote(Place::Client, messages(8, 6, 1))),
+        ]);
+        let flows = find(&[hub]);
+        let causes: Vec<_> =
+            flows.iter().filter(|flow| flow.stream.0 == 8).map(|flow| flow.cause.is_some()).collect();
+        assert_eq!(causes, [true, false]);
     }
 
     #[test]
