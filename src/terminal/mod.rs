@@ -4,11 +4,15 @@
 //! what follows from the keys and what to write. The bytes come from whoever reads the keyboard, and go to whoever writes to
 //! the screen.
 
+mod days;
 #[cfg(line_editor)]
 mod editor;
 mod frame;
+mod mention;
 #[cfg(not(line_editor))]
 mod no_editor;
+mod palette;
+mod seen;
 #[cfg(all(line_editor, unix))]
 mod unix;
 mod view;
