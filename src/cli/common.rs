@@ -127,6 +127,8 @@ impl Common {
 
 #[cfg(line_editor)]
 fn with_line_editor(environment: Environment, color: bool) -> Result<Environment, Failure> {
+    // Before the terminal is taken over, so that no signal comes in between.
+    crate::platform::restore_before_deadly_signals(crate::terminal::restore);
     let (keyboard, screen, close) = crate::terminal::editor::open(color)
         .map_err(|error| Failure::new("cannot use the terminal", error).hint("; try --plain"))?;
     Ok(Environment {

@@ -6,7 +6,7 @@ use super::transcript::Transcript;
 use super::wait::{Interests, Ready};
 use crate::designs::environment::Environment;
 use crate::observe::{Observer, Place, Step};
-use crate::platform::Signals;
+use crate::platform::{Caught, Signals};
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::buffer::Buffer;
 use crate::rules::errors;
@@ -98,7 +98,7 @@ impl Console {
 
     /// The next signal that has arrived, if any.
     pub(super) fn take_signal(&mut self) -> Option<Signal> {
-        self.signals.take()
+        std::iter::from_fn(|| self.signals.take()).find_map(Caught::signal)
     }
 
     /// Reads once from the keyboard, which has become readable.

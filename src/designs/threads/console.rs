@@ -61,7 +61,9 @@ impl Console {
         let caught = to_main.clone();
         let signals = spawn("signals", observer, move || {
             caught.observer.emit(|| Step::Waits(For::Signal));
-            environment.signals.for_each(|signal| caught.send(ConsoleEvent::Signal(signal)));
+            environment.signals.for_each(|said| {
+                said.signal().is_none_or(|signal| caught.send(ConsoleEvent::Signal(signal)))
+            });
         })?;
         let (reading, stop) = bounded(0);
         let reader = Reader {
