@@ -6,6 +6,8 @@ use crate::designs::environment::Environment;
 use crate::designs::transcript::{self, JsonLines, Sink};
 use crate::observe::Observer;
 use crate::platform::Signals;
+#[cfg(all(line_editor, unix))]
+use crate::rules::errors::hint;
 use crate::rules::failure::Failure;
 use crate::rules::settings::Verbosity;
 use crate::terminal::{Editor, Input, Terminal, Timestamps, View};
@@ -161,6 +163,15 @@ impl Common {
     /// Takes over the terminal.
     #[cfg(line_editor)]
     fn open_editor(&self, environment: &mut Environment, color: bool) -> Result<Editor, Failure> {
+        #[cfg(unix)]
+        {
+            // Before the terminal is taken over, so that no signal comes in between.
+            crate::platform::restore_before_deadly_signals(crate::terminal::restore);
+            environment
+                .signals
+                .watch_terminal()
+                .map_err(|error| Failure::new("cannot catch signals", &error).hint(hint(&error)))?;
+        }
         let (keyboard, close) = crate::terminal::open()
             .map_err(|error| Failure::new("cannot use the terminal", error).hint("; try --plain"))?;
         environment.keyboard = Some(Box::new(keyboard));

@@ -7,7 +7,7 @@ use super::wait::{Interests, Ready};
 use crate::designs::environment::Environment;
 use crate::designs::typed::{self, Typed};
 use crate::observe::{Observer, Place, Step};
-use crate::platform::Signals;
+use crate::platform::{Caught, Signals};
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::errors;
 use crate::rules::exit::Exit;
@@ -90,9 +90,14 @@ impl Console {
         }
     }
 
-    /// The next signal that has arrived, if any.
+    /// The next signal that has arrived, if any. What concerns the terminal is dealt with.
     pub(super) fn take_signal(&mut self) -> Option<Signal> {
-        self.signals.take()
+        loop {
+            match self.signals.take()? {
+                Caught::Signal(signal) => return Some(signal),
+                Caught::Terminal(change) => typed::handle_change(self.screen.terminal().0, change),
+            }
+        }
     }
 
     /// Reads once from the keyboard, which has become readable. Returns what follows.

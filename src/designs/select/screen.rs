@@ -2,6 +2,7 @@
 
 use super::transcript::Transcript;
 use crate::designs::clock::Clock;
+use crate::designs::typed;
 use crate::designs::verbose;
 use crate::observe::{Observer, Place, Step};
 use crate::platform::Out;
@@ -265,7 +266,7 @@ impl Output {
                 let suspends = *suspends;
                 self.queue.pop_front();
                 if suspends {
-                    terminal::suspend();
+                    typed::suspend();
                 }
             }
         }

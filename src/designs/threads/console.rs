@@ -10,6 +10,7 @@ use crate::designs::environment::Environment;
 use crate::designs::typed::{self, Typed};
 use crate::observe::thread::STDIN_READER;
 use crate::observe::{For, Observer, Place, Step};
+use crate::platform::TerminalChange;
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::errors;
 use crate::rules::exit::Exit;
@@ -72,7 +73,7 @@ impl Console {
         let caught = to_main.clone();
         let signals = spawn("signals", observer, move || {
             caught.observer.emit(|| Step::Waits(For::Signal));
-            environment.signals.for_each(|signal| caught.send(ConsoleEvent::Signal(signal)));
+            environment.signals.for_each(|said| caught.send(ConsoleEvent::from(said)));
         })?;
         let (reading, stop) = bounded(0);
         let reader = Reader {
@@ -107,6 +108,11 @@ impl Console {
         let observer = self.screen.observer().clone();
         let (terminal, now) = self.screen.terminal();
         typed::handle(buffer, terminal, now, &mut self.lines, &observer)
+    }
+
+    /// This has happened to the terminal.
+    pub(super) fn terminal_changed(&mut self, change: TerminalChange) {
+        typed::handle_change(self.screen.terminal().0, change);
     }
 
     /// Ends the reading from the keyboard, where that is possible.
