@@ -1,5 +1,7 @@
 //! The options of every command that runs an endpoint, and the environment that they ask for.
 
+#[cfg(line_editor)]
+use super::history::{self, History};
 use super::{CONVERSATION, OUTPUT};
 use crate::designs::Design;
 use crate::designs::environment::Environment;
@@ -41,6 +43,12 @@ pub struct Common {
     /// Ring the terminal's bell when somebody mentions your name or writes to you alone
     #[arg(long, help_heading = OUTPUT)]
     bell: bool,
+
+    /// Remember the lines you enter for the next time, in FILE or in the folder for such files
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, num_args = 0..=1, require_equals = true,
+        help_heading = OUTPUT)]
+    #[cfg_attr(not(line_editor), allow(dead_code, reason = "there is no line editor"))]
+    history_file: Option<Option<PathBuf>>,
 
     /// Append each message and event to FILE, as a line of JSON with its time
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
@@ -163,6 +171,9 @@ impl Common {
     /// Takes over the terminal.
     #[cfg(line_editor)]
     fn open_editor(&self, environment: &mut Environment, color: bool) -> Result<Editor, Failure> {
+        let path = self.history_file.clone().map(|path| path.map_or_else(history::default_path, Ok));
+        let history = path.transpose()?.map(|path| History::open(&path)).transpose()?;
+        let (lines, file) = history.map_or_else(Default::default, |history| (history.lines, Some(history.file)));
         #[cfg(unix)]
         {
             // Before the terminal is taken over, so that no signal comes in between.
@@ -176,7 +187,7 @@ impl Common {
             .map_err(|error| Failure::new("cannot use the terminal", error).hint("; try --plain"))?;
         environment.keyboard = Some(Box::new(keyboard));
         environment.close_keyboard = Some(Box::new(close));
-        Ok(Editor::new(Vec::new(), color))
+        Ok(Editor::new(lines, file, color))
     }
 
     #[cfg(not(line_editor))]

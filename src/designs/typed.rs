@@ -73,7 +73,7 @@ pub(super) fn handle(
         Some(terminal) if terminal.input_has_ended() => Vec::new(),
         Some(terminal) if terminal.edits() => {
             let typed = terminal.handle_keys(buffer.input(), now);
-            typed.into_iter().filter_map(|typed| handle_key(typed, terminal, lines, observer)).collect()
+            typed.into_iter().filter_map(|typed| handle_key(typed, terminal, now, lines, observer)).collect()
         }
         // Somebody has only made room on the screen.
         Some(_) if matches!(buffer.input(), b"\n" | b"\r\n") => Vec::new(),
@@ -84,6 +84,7 @@ pub(super) fn handle(
 fn handle_key(
     typed: terminal::Typed,
     terminal: &mut Terminal,
+    now: Stamp,
     lines: &mut Counter,
     observer: &Observer,
 ) -> Option<Typed> {
@@ -99,7 +100,7 @@ fn handle_key(
             Some(Typed::Input(buffer))
         }
         terminal::Typed::End => {
-            terminal.end_input();
+            terminal.end_input(now);
             Some(Typed::Ended(Ok(())))
         }
         terminal::Typed::Interrupt => Some(Typed::Signal(INTERRUPT)),

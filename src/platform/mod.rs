@@ -18,7 +18,7 @@ mod tcp_info;
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
 pub(crate) use connection::Connection;
-#[cfg(feature = "hub")]
+#[cfg(any(feature = "hub", line_editor))]
 pub(crate) use files::read_at_most;
 pub(crate) use files::{append_to_private, is_named_pipe};
 pub use files::{create_private, print};

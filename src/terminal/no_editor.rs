@@ -24,7 +24,7 @@ impl Terminal {
     pub fn suspend(&mut self) {}
 
     /// No row is shown.
-    pub fn end_input(&mut self) {}
+    pub fn end_input(&mut self, _now: Stamp) {}
 }
 
 /// Only a line editor knows the key.

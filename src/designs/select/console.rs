@@ -128,8 +128,8 @@ impl Console {
     /// Waits until the screen has taken all messages and the transcript all entries, for as long as that takes, and
     /// then all notices. After a signal it waits for a short time only, and a second signal ends the wait.
     pub(super) fn finish_outputs(&mut self, ending: &mut Ending) {
-        if let (Some(terminal), _) = self.screen.terminal() {
-            terminal.end_input();
+        if let (Some(terminal), now) = self.screen.terminal() {
+            terminal.end_input(now);
         }
         self.screen.transcript.end();
         loop {

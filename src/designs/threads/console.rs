@@ -117,8 +117,8 @@ impl Console {
 
     /// Ends the reading from the keyboard, where that is possible.
     pub(super) fn close_keyboard(&mut self) {
-        if let (Some(terminal), _) = self.screen.terminal() {
-            terminal.end_input();
+        if let (Some(terminal), now) = self.screen.terminal() {
+            terminal.end_input(now);
         }
         self.keyboard_ends = self.close_keyboard.take().is_some_and(|close| close());
     }
