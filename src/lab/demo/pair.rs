@@ -147,7 +147,7 @@ impl Devices {
             keyboard_is_terminal: true,
             close_keyboard: Some(Box::new(move || keyboard.close())),
             screen: Box::new(screen),
-            terminal: Some(Terminal::new(View::new(Timestamps::Wire, false, false), None)),
+            terminal: Some(Terminal::new(View::new(Timestamps::None, false, false), None)),
             notices: None,
             transcript: None,
             verbosity: Verbosity::Normal,
