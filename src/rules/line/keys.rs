@@ -89,7 +89,7 @@ impl Keys {
         match mem::take(&mut self.state) {
             State::Ground => self.ground(byte, keys),
             State::Quoted if matches!(byte, b'\r' | b'\n') => self.ground(byte, keys),
-            State::Quoted => self.text(byte, Key::Text, keys),
+            State::Quoted => self.text(byte, false, keys),
             State::Prefix if byte == control(b'U') => keys.push(Key::Control('_')),
             State::Prefix => self.ground(byte, keys),
             State::Escape { meta } => self.escape(byte, meta, keys),
@@ -109,12 +109,12 @@ impl Keys {
     fn ground(&mut self, byte: u8, keys: &mut Vec<Key>) {
         match byte {
             b'\x1b' => {
-                self.end_text(Key::Text, keys);
+                self.end_text(false, keys);
                 self.state = State::Escape { meta: false };
             }
-            b' '..=b'~' | 0x80.. => self.text(byte, Key::Text, keys),
+            b' '..=b'~' | 0x80.. => self.text(byte, false, keys),
             _ => {
-                self.end_text(Key::Text, keys);
+                self.end_text(false, keys);
                 match byte {
                     b'\r' | b'\n' => keys.push(Key::Enter),
                     b'\x08' | b'\x7f' => keys.push(Key::Backspace),
@@ -180,7 +180,7 @@ impl Keys {
         } else {
             bytes.iter().for_each(|&byte| self.ground(byte, keys));
             if escape {
-                self.end_text(Key::Text, keys);
+                self.end_text(false, keys);
                 self.escape(byte, false, keys);
             } else {
                 self.ground(byte, keys);
@@ -190,7 +190,7 @@ impl Keys {
 
     fn paste(&mut self, byte: u8, matched: usize, keys: &mut Vec<Key>) {
         if byte == PASTE_END[matched] {
-            self.end_text(Key::Pasted, keys);
+            self.end_text(true, keys);
             if matched + 1 < PASTE_END.len() {
                 self.state = State::Paste(matched + 1);
             }
@@ -198,31 +198,33 @@ impl Keys {
         }
         self.state = State::Paste(0);
         for &byte in &PASTE_END[..matched] {
-            self.text(byte, Key::Pasted, keys);
+            self.text(byte, true, keys);
         }
         match byte {
             b'\x1b' if matched > 0 => self.paste(byte, 0, keys),
-            b'\r' => self.text(b'\n', Key::Pasted, keys),
-            _ => self.text(byte, Key::Pasted, keys),
+            b'\r' => self.text(b'\n', true, keys),
+            _ => self.text(byte, true, keys),
         }
     }
 
     /// Adds a byte of text, and with it the characters that it finishes.
-    fn text(&mut self, byte: u8, key: fn(String) -> Key, keys: &mut Vec<Key>) {
+    fn text(&mut self, byte: u8, pasted: bool, keys: &mut Vec<Key>) {
         if byte.is_ascii() {
-            self.end_text(key, keys);
-            return add(&[byte], key, keys);
+            self.end_text(pasted, keys);
+            return add(char::from(byte).encode_utf8(&mut [0; 4]), pasted, keys);
         }
         self.unfinished.push(byte);
         while let Some(length) = finished(&self.unfinished) {
-            add(&self.unfinished[..length], key, keys);
-            self.unfinished.drain(..length);
+            let character: Vec<u8> = self.unfinished.drain(..length).collect();
+            add(&foreign::to_text(&character), pasted, keys);
         }
     }
 
     /// The character that has begun goes no further, and so is not UTF-8.
-    fn end_text(&mut self, key: fn(String) -> Key, keys: &mut Vec<Key>) {
-        add(&mem::take(&mut self.unfinished), key, keys);
+    fn end_text(&mut self, pasted: bool, keys: &mut Vec<Key>) {
+        if !self.unfinished.is_empty() {
+            add(&foreign::to_text(&mem::take(&mut self.unfinished)), pasted, keys);
+        }
     }
 }
 
@@ -234,16 +236,11 @@ fn finished(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-fn add(bytes: &[u8], key: fn(String) -> Key, keys: &mut Vec<Key>) {
-    if bytes.is_empty() {
-        return;
-    }
-    let text = foreign::to_text(bytes);
-    match (keys.last_mut(), key(String::new())) {
-        (Some(Key::Text(run)), Key::Text(_)) | (Some(Key::Pasted(run)), Key::Pasted(_)) => {
-            run.push_str(&text);
-        }
-        _ => keys.push(key(text)),
+fn add(text: &str, pasted: bool, keys: &mut Vec<Key>) {
+    match keys.last_mut() {
+        Some(Key::Text(run)) if !pasted => run.push_str(text),
+        Some(Key::Pasted(run)) if pasted => run.push_str(text),
+        _ => keys.push(if pasted { Key::Pasted(text.to_owned()) } else { Key::Text(text.to_owned()) }),
     }
 }
 
