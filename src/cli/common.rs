@@ -5,7 +5,7 @@ use crate::designs::Design;
 use crate::designs::environment::Environment;
 use crate::designs::transcript::{self, JsonLines, Sink};
 use crate::observe::Observer;
-use crate::platform::Signals;
+use crate::platform::{Patient, Signals};
 use crate::rules::failure::Failure;
 use crate::rules::settings::Verbosity;
 use crate::terminal::{Input, Output};
@@ -89,11 +89,11 @@ impl Common {
         let marks = (screen.is_terminal() && notices.is_terminal()).then(|| self.color.is_on(&screen));
         let notices_are_apart = marks.is_none() || !is_same_terminal(&screen, &notices);
         let environment = Environment {
-            keyboard: keyboard.map(|keyboard| Box::new(keyboard) as Box<dyn Input>),
+            keyboard: keyboard.map(|keyboard| Box::new(Patient(keyboard)) as Box<dyn Input>),
             keyboard_is_terminal,
             close_keyboard: None,
-            screen: Box::new(Output { stream: screen, marks }),
-            notices: notices_are_apart.then(|| Box::new(Output { stream: notices, marks }) as _),
+            screen: Box::new(Output { stream: Patient(screen), marks }),
+            notices: notices_are_apart.then(|| Box::new(Output { stream: Patient(notices), marks }) as _),
             transcript: self.transcript()?,
             verbosity: self.verbosity(),
             observer,
