@@ -7,7 +7,7 @@ use crate::designs::Design;
 use crate::designs::environment::Environment;
 use crate::designs::transcript::{self, JsonLines, Sink};
 use crate::observe::Observer;
-use crate::platform::Signals;
+use crate::platform::{Patient, Signals};
 #[cfg(all(line_editor, unix))]
 use crate::rules::errors::hint;
 use crate::rules::failure::Failure;
@@ -15,6 +15,8 @@ use crate::rules::settings::Verbosity;
 use crate::terminal::{Editor, Input, Terminal, Timestamps, View};
 use anstream::stream::RawStream;
 use clap::{Args, ValueEnum};
+#[cfg(unix)]
+use std::fs::File;
 use std::io::{self, IsTerminal, Stderr, Stdin, Stdout};
 #[cfg(unix)]
 use std::os::fd::AsFd;
@@ -129,21 +131,26 @@ impl Common {
     ) -> Result<Environment, Failure> {
         let keyboard_is_terminal = keyboard.as_ref().is_some_and(Stdin::is_terminal);
         let mut environment = Environment {
-            keyboard: keyboard.map(|keyboard| Box::new(keyboard) as Box<dyn Input>),
+            keyboard: keyboard.map(|keyboard| Box::new(Patient(keyboard)) as Box<dyn Input>),
             keyboard_is_terminal,
             close_keyboard: None,
             terminal: None,
             notices: None,
-            screen: Box::new(io::stdout()),
+            screen: Box::new(Patient(io::stdout())),
             transcript: self.transcript()?,
             verbosity: self.verbosity(),
             observer,
             signals,
         };
         if !screen.is_terminal() || !is_same_terminal(&screen, &notices) {
-            environment.notices = Some(Box::new(notices));
+            environment.notices = Some(Box::new(Patient(notices)));
         }
         if screen.is_terminal() {
+            // Not buffered by line, so that a frame is one write.
+            #[cfg(unix)]
+            if let Ok(own) = screen.as_fd().try_clone_to_owned() {
+                environment.screen = Box::new(Patient(File::from(own)));
+            }
             let color = self.color.is_on(&screen);
             let editor = if keyboard_is_terminal && self.edits() && is_same_terminal(&io::stdin(), &screen) {
                 Some(self.open_editor(&mut environment, color)?)

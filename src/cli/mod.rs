@@ -18,13 +18,16 @@ mod session;
 mod timeline;
 mod values;
 
+use common::Color;
 pub use common::Common;
 pub use pages::{completions, manual};
 
 use crate::designs::Design;
+use crate::platform::Patient;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Error, Parser, Subcommand};
 use std::fmt::Display;
+use std::io::{self, Write};
 
 /// A full-duplex chat over TCP, built on threads: both sides type and read at the same time.
 #[derive(Debug, Parser)]
@@ -121,6 +124,18 @@ impl Cli {
             .or_else(|| unfit.and_then(|why| error(ErrorKind::ArgumentConflict, &why)));
         error.map_or(Ok(cli), Err)
     }
+}
+
+/// Shows the help that the command line asks for, or what is wrong with it.
+pub fn show(error: &Error) {
+    let (mut to, is_colored): (Box<dyn Write>, _) = match error.use_stderr() {
+        true => (Box::new(Patient(io::stderr())), Color::Auto.is_on(&io::stderr())),
+        false => (Box::new(Patient(io::stdout())), Color::Auto.is_on(&io::stdout())),
+    };
+    let text = error.render();
+    let text = if is_colored { text.ansi().to_string() } else { text.to_string() };
+    // If this cannot be written, there is nowhere left to say so.
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
 }
 
 impl Command {

@@ -3,7 +3,7 @@
 
 use super::*;
 use threadchat::rules::said::{News, Said};
-use threadchat::terminal::view::{Timestamps, View};
+use threadchat::terminal::{Timestamps, View};
 
 /// Lines of one member, each with what it says in short.
 fn understood(lines: &[String]) -> Vec<String> {

@@ -9,6 +9,10 @@ use proptest::sample::{Index, select};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+fn new(history: Vec<String>) -> Line {
+    Line::new(history.into_iter().map(String::into_bytes).collect())
+}
+
 const COMMANDS: [&str; 4] = ["/who", "/msg", "/me", "/help"];
 
 fn press(line: &mut Line, bytes: impl AsRef<[u8]>) -> Vec<Command> {
@@ -24,7 +28,7 @@ fn shown(line: &Line) -> String {
 
 /// What is on the screen after these keys.
 fn after(keys: &str) -> String {
-    let mut line = Line::new(["first thing", "second thing"].map(str::to_owned).into());
+    let mut line = new(["first thing", "second thing"].map(str::to_owned).into());
     press(&mut line, keys);
     shown(&line)
 }
@@ -35,7 +39,7 @@ fn enter(text: &str) -> Command {
 
 #[test]
 fn a_typed_line_is_entered_and_an_empty_one_is_not() {
-    let mut line = Line::new(Vec::new());
+    let mut line = new(Vec::new());
     assert_eq!(press(&mut line, "\rhello\r\rworld\r"), [enter("hello"), enter("world")]);
     assert_eq!(line.text(), "");
 }
@@ -99,7 +103,7 @@ fn undo_takes_back_what_was_typed_in_one_go() {
 
 #[test]
 fn control_keys_mean_something_else_on_an_empty_line() {
-    let mut line = Line::new(Vec::new());
+    let mut line = new(Vec::new());
     assert_eq!(press(&mut line, "a\x03\x03"), [Command::Interrupt]);
     assert_eq!(press(&mut line, "a\x02\x04\x04"), [Command::End]);
     assert_eq!(press(&mut line, "\x1b[3~\x7f"), []);
@@ -112,7 +116,7 @@ fn control_keys_mean_something_else_on_an_empty_line() {
 fn a_paste_enters_its_whole_lines_and_the_rest_joins_the_line() {
     for end in ["\r", "\n", "\r\n"] {
         for (begin, finish) in [("", ""), ("\x1b[200~", "\x1b[201~")] {
-            let mut line = Line::new(Vec::new());
+            let mut line = new(Vec::new());
             press(&mut line, "<>\x02");
             let pasted = [begin, "one", end, end, "two", end, "th", finish].concat();
             assert_eq!(press(&mut line, &pasted), [enter("<one>"), enter("two")], "{pasted:?}");
@@ -123,7 +127,7 @@ fn a_paste_enters_its_whole_lines_and_the_rest_joins_the_line() {
 
 #[test]
 fn a_pasted_control_character_is_sent_and_not_obeyed() {
-    let mut line = Line::new(Vec::new());
+    let mut line = new(Vec::new());
     press(&mut line, "\x1b[200~a\x1b[2J\tgone\x03\u{202e}\x1b[201~");
     assert_eq!(shown(&line), "a^[[2J^Igone^C<U+202E>|");
     assert_eq!(press(&mut line, "\r"), [enter("a\x1b[2J\tgone\x03\u{202e}")]);
@@ -131,7 +135,7 @@ fn a_pasted_control_character_is_sent_and_not_obeyed() {
 
 #[test]
 fn bytes_that_are_not_utf_8_are_shown_at_once_and_sent_as_they_are() {
-    let mut line = Line::new(Vec::new());
+    let mut line = new(Vec::new());
     press(&mut line, b"caf\xe9");
     assert_eq!(shown(&line), "caf\u{fffd}|");
     press(&mut line, b"\x7f\xe8 \xf0\x9f");
@@ -142,7 +146,7 @@ fn bytes_that_are_not_utf_8_are_shown_at_once_and_sent_as_they_are() {
 
 #[test]
 fn a_full_line_refuses_keys_and_a_paste_goes_on_in_another_line() {
-    let mut line = Line::new(Vec::new());
+    let mut line = new(Vec::new());
     let full = "0123456789abcdef".repeat(LIMIT / 16);
     assert_eq!(press(&mut line, &full), []);
     assert_eq!(press(&mut line, "x"), [Command::Bell]);
@@ -159,7 +163,7 @@ fn a_full_line_refuses_keys_and_a_paste_goes_on_in_another_line() {
 
 #[test]
 fn the_history_keeps_lines_and_the_unfinished_one() {
-    let mut line = Line::new(vec!["first".to_owned(), "second".to_owned(), "no\nline".to_owned()]);
+    let mut line = new(vec!["first".to_owned(), "second".to_owned(), "no\nline".to_owned()]);
     assert_eq!(press(&mut line, "third\rthird\r"), [enter("third"), enter("third")]);
     assert_eq!(line.history().collect::<Vec<_>>(), ["first", "second", "third"]);
     for (keys, expected) in [
@@ -180,7 +184,7 @@ fn the_history_keeps_lines_and_the_unfinished_one() {
 
 #[test]
 fn the_history_is_bounded() {
-    let mut line = Line::new((0..1100).map(|n| format!("line {n}")).collect());
+    let mut line = new((0..1100).map(|n| format!("line {n}")).collect());
     press(&mut line, "last\r");
     assert_eq!(line.history().count(), 1000);
     assert_eq!(line.history().next(), Some("line 101"));
@@ -214,7 +218,7 @@ fn a_search_finds_a_line_of_the_history_and_sends_nothing() {
     ] {
         assert_eq!(after(keys), expected, "{keys:?}");
     }
-    let mut line = Line::new(vec!["first".to_owned()]);
+    let mut line = new(vec!["first".to_owned()]);
     assert_eq!(press(&mut line, "\x12\x12"), [Command::Bell]);
     assert_eq!(press(&mut line, "fi"), []);
     assert_eq!(press(&mut line, "\x12"), [Command::Bell]);
@@ -248,12 +252,12 @@ fn tab_completes_commands_and_names() {
     ] {
         assert_eq!(after(keys), expected, "{keys:?}");
     }
-    assert_eq!(press(&mut Line::new(Vec::new()), "q\t"), [Command::Bell]);
+    assert_eq!(press(&mut new(Vec::new()), "q\t"), [Command::Bell]);
 }
 
 #[test]
 fn keys_that_can_do_nothing_ring_the_bell_once() {
-    let mut line = Line::new(Vec::new());
+    let mut line = new(Vec::new());
     for keys in ["\x1f", "\x19", "\x1by", "\x1bq", "\x07\x07\x07"] {
         assert_eq!(press(&mut line, keys), [Command::Bell], "{keys:?}");
     }
@@ -261,7 +265,7 @@ fn keys_that_can_do_nothing_ring_the_bell_once() {
 
 #[test]
 fn a_long_line_is_shown_around_the_cursor() {
-    let mut line = Line::new(Vec::new());
+    let mut line = new(Vec::new());
     press(&mut line, "0123456789".repeat(10));
     let row = |line: &Line, columns| {
         let Row { prompt, before, after } = line.row("bob> ", columns);
@@ -278,7 +282,7 @@ fn a_long_line_is_shown_around_the_cursor() {
 
 #[test]
 fn a_narrow_terminal_cuts_the_prompt_and_an_absurd_one_does_not_matter() {
-    let mut line = Line::new(Vec::new());
+    let mut line = new(Vec::new());
     press(&mut line, "漢字漢字");
     let row = |line: &Line, columns| {
         let Row { prompt, before, after } = line.row("127.0.0.1:54321> ", columns);
@@ -452,8 +456,8 @@ proptest! {
         places.sort_unstable();
         let pieces: Vec<&[u8]> = places.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
         let history = || vec!["bob".to_owned(), "ann bo".to_owned()];
-        let whole = read(&mut Line::new(history()), &[&bytes]);
-        prop_assert_eq!(read(&mut Line::new(history()), &pieces), whole);
+        let whole = read(&mut new(history()), &[&bytes]);
+        prop_assert_eq!(read(&mut new(history()), &pieces), whole);
     }
 
     #[test]
@@ -466,7 +470,7 @@ proptest! {
             0..60,
         ),
     ) {
-        let (mut line, mut model) = (Line::new(Vec::new()), Model::default());
+        let (mut line, mut model) = (new(Vec::new()), Model::default());
         for key in keys {
             // As a private character it would be taken for bytes that are no text.
             let bytes = if key == "\u{10fffd}" { b"\xfd".as_slice() } else { key.as_bytes() };
