@@ -5,7 +5,8 @@
 //!
 //! - In and out: [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
-//!   was typed and not yet sent).
+//!   was typed and not yet sent), `reconnection` (calling again after a connection broke), `introduction` (who one is in a
+//!   hub), `unconfirmed` (what is sent again).
 //! - Many people: `hub`.
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
 //!   (made harmless for a terminal).
@@ -26,9 +27,11 @@ pub mod failure;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod input;
+pub(crate) mod introduction;
 pub mod messages;
 pub mod moment;
 pub mod notice;
+pub(crate) mod reconnection;
 pub mod record;
 pub(crate) mod refused;
 pub mod sanitize;
@@ -36,4 +39,5 @@ pub mod settings;
 pub mod signal;
 #[cfg(test)]
 mod simulation;
+pub(crate) mod unconfirmed;
 pub mod wire;

@@ -41,8 +41,6 @@ pub(super) struct MainLoop {
 enum Source {
     Callers(Callers),
     Connector(Connector),
-    /// Somebody has been reached.
-    None,
 }
 
 impl MainLoop {
@@ -63,7 +61,7 @@ impl MainLoop {
 
     /// Calls somebody, and talks to them.
     pub(super) fn connect(environment: Environment, settings: Settings, call: Call) -> Self {
-        let endpoint = Endpoint::connect(settings, environment.keyboard_is_terminal);
+        let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal);
         Self::new(environment, endpoint, Source::Connector(Connector::new(call, Instant::now())))
     }
 
@@ -115,7 +113,6 @@ impl MainLoop {
             Source::Connector(connector) => {
                 interests.add(connector.to_connect(), PollFlags::OUT, Ready::Connected);
             }
-            Source::None => {}
         }
         interests.wait(self.deadline())
     }
@@ -124,7 +121,6 @@ impl MainLoop {
         let source = match &self.source {
             Source::Callers(callers) => callers.deadline(),
             Source::Connector(connector) => connector.deadline(),
-            Source::None => None,
         };
         let session = self.session.as_ref().and_then(Session::deadline);
         let transcript = self.console.screen.transcript.deadline();
@@ -189,7 +185,6 @@ impl MainLoop {
             Progress::None => return,
             Progress::Report(notice) => Event::Report(notice),
             Progress::Ended(outcome) => {
-                self.source = Source::None;
                 Event::Connected(outcome.map(|(socket, peer)| (self.pending.add(socket), peer)))
             }
         };
@@ -205,7 +200,6 @@ impl MainLoop {
         match &mut self.source {
             Source::Callers(callers) => callers.tick(now),
             Source::Connector(_) => self.go_on_calling(now, false),
-            Source::None => {}
         }
     }
 
@@ -218,6 +212,11 @@ impl MainLoop {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 // Ordinary line input has none.
                 Action::Prompt(_) => {}
+                Action::Call => {
+                    if let Source::Connector(connector) = &mut self.source {
+                        connector.call_again(now.instant);
+                    }
+                }
                 Action::Start(id) => self.start(id),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {
