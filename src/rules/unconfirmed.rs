@@ -1,11 +1,12 @@
 //! What was sent and may not have arrived. If the connection breaks, it is sent again over the next one.
 //!
 //! TCP tells what the peer's system has confirmed, not what its program has read. So a message counts as arrived when it is
-//! confirmed and the connection has held for a while after that. What is in doubt is sent again: twice is better than never.
+//! confirmed and the connection has held for a while after that, without anything that the peer's system leaves
+//! unconfirmed: a program that does not read looks like that. What is in doubt is sent again, because twice is better than
+//! never.
 
 use super::buffer::Buffer;
 use super::event::{SILENCE_LIMIT, Status};
-use memchr::memrchr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,16 +15,20 @@ use std::time::{Duration, Instant};
 /// within that time a program reads what its system holds for it.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// How often to check while no more can be kept, so that the sender hardly waits.
+/// The same while no more can be kept, so that the sender hardly waits.
 const CHECK_FULL_EVERY: Duration = Duration::from_millis(10);
 
 /// How long messages are kept where the system does not report what the peer has confirmed: a broken connection goes
 /// unnoticed for up to [`SILENCE_LIMIT`].
 const KEEP_FOR: Duration = SILENCE_LIMIT.saturating_add(Duration::from_secs(10));
 
-/// How many bytes are kept. It is more than an outbox and Linux's buffer of a socket (4 MiB) hold together, so that a
-/// sender does not wait for confirmations that are on their way.
-const LIMIT: usize = 8 * 1024 * 1024;
+/// How many bytes are kept at most: more than an outbox, the buffer of our socket (4 MiB on Linux) and that of the peer's
+/// (6 MiB) hold together. So a sender does not wait for confirmations that are on their way, and what is forgotten to make
+/// place was read.
+const LIMIT: usize = 16 * 1024 * 1024;
+
+/// How many are left then.
+const LEFT: usize = LIMIT - 2 * 1024 * 1024;
 
 /// What was sent and may not have arrived, in order.
 #[derive(Debug, Default)]
@@ -35,9 +40,10 @@ pub(super) struct Unconfirmed {
     size: usize,
     /// How many bytes were handed out over this connection.
     handed_out: u64,
-    /// How many of them the peer's system had confirmed at the last check, and how many have arrived.
+    /// How many of them the peer's system had confirmed at the last check.
     confirmed: u64,
-    arrived: u64,
+    /// How many it had confirmed at a check when nothing was unconfirmed. They have arrived at the next such check.
+    noted: Option<(Instant, u64)>,
     check_at: Option<Instant>,
 }
 
@@ -112,17 +118,27 @@ impl Unconfirmed {
     /// Forgets what has arrived.
     pub(super) fn check(&mut self, now: Instant, status: &Status) {
         let is_full = self.is_full();
-        if let Some(confirmed) = status.confirmed() {
-            self.arrived = if is_full { confirmed } else { self.confirmed };
-            self.confirmed = confirmed;
-            let arrived = self.arrived;
-            self.forget_while(|kept, _| kept.end <= arrived);
-            self.check_at = Some(now + if self.is_full() { CHECK_FULL_EVERY } else { CHECK_EVERY });
-        } else {
-            self.forget_while(|kept, size| kept.sent_at + KEEP_FOR <= now || is_full && size > LIMIT / 2);
-            self.check_at = self.kept.front().map(|kept| kept.sent_at + KEEP_FOR);
+        let is_known = status.confirmed().is_some();
+        let confirmed = status.confirmed().unwrap_or(status.written);
+        self.confirmed = confirmed;
+        let mut arrived = 0;
+        if is_known
+            && status.peer.unconfirmed == 0
+            && self.noted.is_none_or(|(noted_at, _)| noted_at + CHECK_EVERY <= now)
+            && let Some((_, noted)) = self.noted.replace((now, confirmed))
+        {
+            arrived = noted;
         }
-        self.check_at = self.check_at.filter(|_| self.sent > 0);
+        self.forget_while(|kept, size| {
+            let is_old = !is_known && kept.sent_at + KEEP_FOR <= now;
+            kept.end <= arrived || kept.end <= confirmed && (is_old || is_full && size > LEFT)
+        });
+        let check_at = match self.kept.front() {
+            _ if self.is_full() => now + CHECK_FULL_EVERY,
+            Some(first) if !is_known => (now + CHECK_EVERY).max(first.sent_at + KEEP_FOR),
+            _ => now + CHECK_EVERY,
+        };
+        self.check_at = Some(check_at).filter(|_| self.sent > 0);
     }
 
     /// Forgets messages that were sent over this connection, from the first on.
@@ -140,14 +156,8 @@ impl Unconfirmed {
         let unconfirmed = |kept: &Kept| kept.messages_after(kept.bytes_before(confirmed));
         let sent: usize = self.kept.range(..self.sent).map(unconfirmed).sum();
         let messages = sent + self.waiting();
-        if self.sent > 0
-            && let Some(first) = self.kept.front_mut()
-        {
-            self.size -= first.size();
-            first.forget_messages_before(self.arrived);
-            self.size += first.size();
-        }
-        (self.sent, self.handed_out, self.confirmed, self.arrived, self.check_at) = (0, 0, 0, 0, None);
+        (self.sent, self.handed_out, self.confirmed) = (0, 0, 0);
+        (self.noted, self.check_at) = (None, None);
         messages
     }
 }
@@ -170,18 +180,5 @@ impl Kept {
             true => bytecount::count(&self.output[bytes..], b'\n'),
             false => self.ends.iter().filter(|end| **end > bytes).count(),
         }
-    }
-
-    /// Forgets the messages that end before this position in what was handed out.
-    fn forget_messages_before(&mut self, position: u64) {
-        let bytes = self.bytes_before(position);
-        let end = match self.ends.is_empty() {
-            true => memrchr(b'\n', &self.output[..bytes]).map(|newline| newline + 1),
-            false => self.ends.iter().copied().take_while(|end| *end <= bytes).last(),
-        };
-        let end = end.unwrap_or(0);
-        self.output.drain(..end);
-        self.ends.retain(|message| *message > end);
-        self.ends.iter_mut().for_each(|message| *message -= end);
     }
 }
