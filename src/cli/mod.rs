@@ -156,7 +156,7 @@ impl Command {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Self::Serve(serve) => serve.session.check(&serve.common),
-            Self::Connect(connect) => connect.session.check(&connect.common),
+            Self::Connect(connect) => connect.check(),
             #[cfg(feature = "hub")]
             Self::Hub(hub) if hub.common.design == Design::HalfDuplex => Err(crate::designs::NO_HUB_IN_TURNS),
             _ => Ok(()),
