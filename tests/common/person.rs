@@ -96,7 +96,7 @@ pub fn steps(count: impl Into<proptest::collection::SizeRange>) -> impl Strategy
         1 => paste([&TEXTS[..], &FOREIGN].concat(), true),
         1 => (1_usize..4, any::<bool>()).prop_map(|(up, send)| Step::Recall { up, send }),
         5 => prop::collection::vec(select(&MESSAGES[..]), 1..4).prop_map(Step::Hear),
-        1 => (2_u16..40, 30_u16..140).prop_map(|(rows, columns)| Step::Resize(rows, columns)),
+        1 => (2_u16..40, 45_u16..140).prop_map(|(rows, columns)| Step::Resize(rows, columns)),
     ];
     prop::collection::vec(step, count)
 }

@@ -1,52 +1,13 @@
 //! A terminal far away, while messages arrive: what is typed takes effect after the delay and little more. The goal is
 //! 100 ms, but the tests must pass on slow and busy machines. They print what they measure.
 
+use super::flood::Flood;
 use super::*;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use crate::DESIGN;
 use std::time::Instant;
 
 /// How much longer than the delay anything may take.
 const PATIENCE: Duration = Duration::from_millis(2100);
-
-/// Says numbered messages at a rate until it is stopped.
-struct Flood {
-    said: Arc<AtomicUsize>,
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-impl Flood {
-    /// `rate` messages a second, the first of which has the number `first`.
-    fn start(peer: &TcpStream, first: usize, rate: usize) -> Self {
-        let (said, stop) = (Arc::new(AtomicUsize::new(first)), Arc::new(AtomicBool::new(false)));
-        let (count, end, mut peer) = (Arc::clone(&said), Arc::clone(&stop), peer.try_clone().unwrap());
-        let thread = thread::spawn(move || {
-            let began = Instant::now();
-            while rate > 0 && !end.load(Ordering::Relaxed) {
-                let now = first + rate * usize::try_from(began.elapsed().as_millis()).unwrap() / 1000;
-                let lines: String =
-                    (count.load(Ordering::Relaxed)..now).map(|n| format!("message {n}\n")).collect();
-                // The chat may have ended.
-                if peer.write_all(lines.as_bytes()).is_err() {
-                    return;
-                }
-                count.store(now.max(first), Ordering::Relaxed);
-                thread::sleep(Duration::from_millis(2));
-            }
-        });
-        Self { said, stop, thread }
-    }
-
-    /// Waits until it has said some messages, stops it, and returns how many have been said in all.
-    fn stop(self, some: usize) -> usize {
-        wait_until("it has said something", || self.said.load(Ordering::Relaxed) >= some);
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap();
-        self.said.load(Ordering::Relaxed)
-    }
-}
 
 /// How long something took beyond its delay. Fails if that is too long.
 #[track_caller]
@@ -57,6 +18,10 @@ fn overtime(what: &str, began: Instant, delay: Duration) -> Duration {
     elapsed - delay
 }
 
+fn message(n: usize) -> String {
+    format!("message {n}\n")
+}
+
 /// Types, erases and sends lines at each rate, at a terminal with this delay each way.
 #[track_caller]
 fn take_effect(delay: u64, rates: &[usize]) {
@@ -64,7 +29,7 @@ fn take_effect(delay: u64, rates: &[usize]) {
     let (mut terminal, peer, prompt) = connect_at(at(24, 80).delayed(delay), &[]);
     let mut said = 0;
     for rate in rates {
-        let flood = Flood::start(&peer, said, *rate);
+        let flood = Flood::start(&peer, said, *rate, message);
         let began = Instant::now();
         terminal.types("not th");
         terminal.types("is");
@@ -99,7 +64,7 @@ fn take_effect(delay: u64, rates: &[usize]) {
         .collect();
     assert_eq!(own, rates.iter().map(|rate| format!("> line at {rate}")).collect::<Vec<_>>());
 
-    let flood = Flood::start(&peer, said, *rates.last().unwrap());
+    let flood = Flood::start(&peer, said, *rates.last().unwrap(), message);
     let began = Instant::now();
     terminal.types("\x03");
     assert_eq!(read_rest(&peer), b"88");
@@ -109,8 +74,6 @@ fn take_effect(delay: u64, rates: &[usize]) {
     flood.stop(0);
     terminal.exits(130);
 }
-
-use crate::DESIGN;
 
 #[test]
 fn without_a_delay_typing_takes_effect_at_once_whatever_arrives() {

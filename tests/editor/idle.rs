@@ -4,7 +4,7 @@ use super::*;
 use std::fs;
 
 /// How often the threads of a process have waited for something. It grows with each time that one wakes up.
-fn waits(process: u32) -> u64 {
+pub(super) fn waits(process: u32) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
     let status = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap());
     let count = |status: String| -> u64 {

@@ -3,9 +3,11 @@
 
 mod delays;
 mod ends;
+mod flood;
 mod foreign;
 mod idle;
 mod keys;
+mod measure;
 mod messages;
 mod random;
 mod sizes;
