@@ -6,7 +6,8 @@
 //! - In and out: [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
 //!   was typed and not yet sent).
-//! - Many people: `hub`.
+//! - Many people: `hub`, and for both sides [`commands`] (what a typed line means) and [`said`] (what a received line says).
+//! - At a terminal: `line` (what is being typed, from keys to the row that shows it).
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
 //!   (made harmless for a terminal).
 //! - Words for people: [`notice`], `refused` (what is reported of callers who are turned away), [`record`] (for a
@@ -17,6 +18,7 @@
 
 pub mod action;
 pub mod buffer;
+pub mod commands;
 pub(crate) mod conversation;
 pub mod endpoint;
 pub mod errors;
@@ -26,11 +28,14 @@ pub mod failure;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod input;
+#[cfg(line_editor)]
+pub mod line;
 pub mod messages;
 pub mod moment;
 pub mod notice;
 pub mod record;
 pub(crate) mod refused;
+pub mod said;
 pub mod sanitize;
 pub mod settings;
 pub mod signal;
