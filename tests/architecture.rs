@@ -10,15 +10,18 @@ const FLOORS: [&[&str]; 6] =
     [&["rules"], &["observe", "platform", "terminal"], &["designs"], &["lab"], &["cli"], &["main"]];
 
 /// The crates that rules may use: none of them does I/O or looks at a clock.
-const PURE: [&str; 10] = [
+const PURE: [&str; 13] = [
     "bytecount",
     "caseless",
     "ipnet",
     "memchr",
+    "rustyline",
     "std",
     "time",
     "unicode_normalization",
     "unicode_security",
+    "unicode_segmentation",
+    "unicode_width",
     // In tests.
     "proptest",
     "crate",

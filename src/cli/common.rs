@@ -8,10 +8,12 @@ use crate::observe::Observer;
 use crate::platform::Signals;
 use crate::rules::failure::Failure;
 use crate::rules::settings::Verbosity;
-use crate::terminal::{Input, Output};
+use crate::terminal::{Editor, Input, Terminal, Timestamps, View};
 use anstream::stream::RawStream;
 use clap::{Args, ValueEnum};
-use std::io::{IsTerminal, Stderr, Stdin, Stdout};
+use std::io::{self, IsTerminal, Stderr, Stdin, Stdout};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 /// The options of every command that runs an endpoint.
@@ -21,7 +23,7 @@ pub struct Common {
     #[arg(long, value_name = "DESIGN", value_enum, default_value_t, help_heading = CONVERSATION)]
     pub design: Design,
 
-    /// Use the terminal's own line input instead of the line editor (which only --design threads has)
+    /// Use the terminal's own line input instead of the line editor
     #[arg(long, help_heading = OUTPUT)]
     #[cfg_attr(not(line_editor), allow(dead_code, reason = "there is nothing else"))]
     plain: bool,
@@ -29,6 +31,14 @@ pub struct Common {
     /// When to use colours at a terminal
     #[arg(long, value_name = "WHEN", value_enum, default_value_t, help_heading = OUTPUT)]
     color: Color,
+
+    /// How to show the times of messages at a terminal
+    #[arg(long, value_name = "HOW", value_enum, default_value_t, help_heading = OUTPUT)]
+    timestamps: TimestampsValue,
+
+    /// Ring the terminal's bell when somebody mentions your name or writes to you alone
+    #[arg(long, help_heading = OUTPUT)]
+    bell: bool,
 
     /// Append each message and event to FILE, as a line of JSON with its time
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
@@ -45,6 +55,28 @@ pub struct Common {
     /// Also show what each thread does
     #[arg(short, long, help_heading = OUTPUT)]
     verbose: bool,
+}
+
+/// `--timestamps`.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum TimestampsValue {
+    /// As they were sent, with the date
+    Wire,
+    /// The time of day, and a line for each new day
+    #[default]
+    Short,
+    /// Not at all
+    None,
+}
+
+impl From<TimestampsValue> for Timestamps {
+    fn from(value: TimestampsValue) -> Self {
+        match value {
+            TimestampsValue::Wire => Self::Wire,
+            TimestampsValue::Short => Self::Short,
+            TimestampsValue::None => Self::None,
+        }
+    }
 }
 
 /// `--color`.
@@ -86,29 +118,59 @@ impl Common {
         observer: Observer,
     ) -> Result<Environment, Failure> {
         let keyboard_is_terminal = keyboard.as_ref().is_some_and(Stdin::is_terminal);
-        let marks = (screen.is_terminal() && notices.is_terminal()).then(|| self.color.is_on(&screen));
-        let notices_are_apart = marks.is_none() || !is_same_terminal(&screen, &notices);
-        let environment = Environment {
+        let mut environment = Environment {
             keyboard: keyboard.map(|keyboard| Box::new(keyboard) as Box<dyn Input>),
             keyboard_is_terminal,
             close_keyboard: None,
-            screen: Box::new(Output { stream: screen, marks }),
-            notices: notices_are_apart.then(|| Box::new(Output { stream: notices, marks }) as _),
+            terminal: None,
+            notices: None,
+            screen: Box::new(io::stdout()),
             transcript: self.transcript()?,
             verbosity: self.verbosity(),
             observer,
             signals,
         };
-        #[cfg(line_editor)]
-        if let Some(color) = marks
-            && self.design == Design::Threads
-            && keyboard_is_terminal
-            && !self.plain
-            && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
-        {
-            return with_line_editor(environment, color);
+        if !screen.is_terminal() || !is_same_terminal(&screen, &notices) {
+            environment.notices = Some(Box::new(notices));
+        }
+        if screen.is_terminal() {
+            let color = self.color.is_on(&screen);
+            let editor = if keyboard_is_terminal && self.edits() && is_same_terminal(&io::stdin(), &screen) {
+                Some(self.open_editor(&mut environment, color)?)
+            } else {
+                None
+            };
+            environment.terminal = Some(Terminal::new(View::new(self.timestamps.into(), color, self.bell), editor));
         }
         Ok(environment)
+    }
+
+    /// Whether lines are edited at a terminal.
+    #[cfg(line_editor)]
+    fn edits(&self) -> bool {
+        let is_dumb = cfg!(unix) && std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        self.design != Design::HalfDuplex && !self.plain && !is_dumb
+    }
+
+    #[cfg(not(line_editor))]
+    #[allow(clippy::unused_self, reason = "other builds need it")]
+    fn edits(&self) -> bool {
+        false
+    }
+
+    /// Takes over the terminal.
+    #[cfg(line_editor)]
+    fn open_editor(&self, environment: &mut Environment, color: bool) -> Result<Editor, Failure> {
+        let (keyboard, close) = crate::terminal::open()
+            .map_err(|error| Failure::new("cannot use the terminal", error).hint("; try --plain"))?;
+        environment.keyboard = Some(Box::new(keyboard));
+        environment.close_keyboard = Some(Box::new(close));
+        Ok(Editor::new(Vec::new(), color))
+    }
+
+    #[cfg(not(line_editor))]
+    fn open_editor(&self, _: &mut Environment, _: bool) -> Result<Editor, Failure> {
+        Err("this program was built without the line editor".into())
     }
 
     fn transcript(&self) -> Result<Option<Sink>, Failure> {
@@ -125,31 +187,18 @@ impl Common {
     }
 }
 
-#[cfg(line_editor)]
-fn with_line_editor(environment: Environment, color: bool) -> Result<Environment, Failure> {
-    let (keyboard, screen, close) = crate::terminal::editor::open(color)
-        .map_err(|error| Failure::new("cannot use the terminal", error).hint("; try --plain"))?;
-    Ok(Environment {
-        keyboard: Some(Box::new(keyboard)),
-        screen: Box::new(screen),
-        close_keyboard: Some(Box::new(close)),
-        // Everything goes through the editor, or it would overwrite the edited line.
-        notices: None,
-        ..environment
-    })
-}
-
-/// Whether two terminals are one, also if one of them was opened as `/dev/tty`. A process has no more than one where this
-/// cannot be asked.
+/// Whether two streams are one terminal, also if one of them was opened as `/dev/tty`.
 #[cfg(unix)]
-fn is_same_terminal(one: &Stdout, other: &Stderr) -> bool {
+fn is_same_terminal(one: &(impl AsFd + IsTerminal), other: &(impl AsFd + IsTerminal)) -> bool {
     let device = |stat: rustix::io::Result<rustix::fs::Stat>| stat.map(|stat| stat.st_rdev).ok();
-    let (one, other) = (device(rustix::fs::fstat(one)), device(rustix::fs::fstat(other)));
+    let (first, second) = (device(rustix::fs::fstat(one)), device(rustix::fs::fstat(other)));
     let controlling = device(rustix::fs::stat("/dev/tty"));
-    one == other || one == controlling || other == controlling
+    let is_same = first == second || first == controlling || second == controlling;
+    one.is_terminal() && other.is_terminal() && is_same
 }
 
+/// Whether two streams are one terminal. A process has no more than one here.
 #[cfg(not(unix))]
-fn is_same_terminal(_: &Stdout, _: &Stderr) -> bool {
-    true
+fn is_same_terminal(one: &impl IsTerminal, other: &impl IsTerminal) -> bool {
+    one.is_terminal() && other.is_terminal()
 }

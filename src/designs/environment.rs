@@ -4,7 +4,7 @@ use crate::designs::transcript::Sink;
 use crate::observe::Observer;
 use crate::platform::Signals;
 use crate::rules::settings::Verbosity;
-use crate::terminal::{Display, Input};
+use crate::terminal::{Input, Output, Terminal};
 use std::io::{self, Read};
 
 /// Everything an endpoint reads from and writes to, except its socket. The program gives it the process's own keyboard,
@@ -17,9 +17,11 @@ pub struct Environment {
     /// Ends the reading from the keyboard, if something can. True if it succeeds.
     pub close_keyboard: Option<Box<dyn FnOnce() -> bool + Send>>,
     /// Where received messages are shown.
-    pub screen: Box<dyn Display>,
+    pub screen: Box<dyn Output>,
+    /// What the screen shows, and what the keys mean, if a person sits there. Otherwise messages are shown as they come.
+    pub terminal: Option<Terminal>,
     /// Where notices and errors are shown. `None` if on the screen, where they stay in order with messages.
-    pub notices: Option<Box<dyn Display>>,
+    pub notices: Option<Box<dyn Output>>,
     /// Where to record what happens, if anywhere.
     pub transcript: Option<Sink>,
     /// How much the user is shown.
@@ -39,10 +41,10 @@ impl Environment {
         }
     }
 
-    /// Writes to the screen without blocking, where the platform can and lines need no marks.
+    /// Writes to the screen without blocking, where the platform can and no terminal is to be looked after.
     pub(crate) fn nonblocking_screen(&self) -> Option<Box<dyn io::Write>> {
         #[cfg(nonblocking_send)]
-        if self.screen.marks().is_none() {
+        if self.terminal.is_none() {
             let screen = self.screen.as_fd().try_clone_to_owned().ok()?;
             return Some(Box::new(crate::platform::Out::new(Box::new(screen))));
         }

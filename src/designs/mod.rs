@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod task;
+mod typed;
 
 pub mod clock;
 pub(crate) mod connect;

@@ -7,6 +7,7 @@
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
 //!   was typed and not yet sent).
 //! - Many people: `hub`.
+//! - At a terminal: `line` (what is being typed, from keys to the row that shows it).
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
 //!   (made harmless for a terminal).
 //! - Words for people: [`notice`], `refused` (what is reported of callers who are turned away), [`record`] (for a
@@ -26,6 +27,8 @@ pub mod failure;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod input;
+#[cfg(line_editor)]
+pub mod line;
 pub mod messages;
 pub mod moment;
 pub mod notice;

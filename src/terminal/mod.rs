@@ -1,26 +1,51 @@
 //! Keys in, rows out: where a person types and reads.
+//!
+//! Main owns a [`Terminal`], which reads and writes nothing: it is told what was typed and what is to be shown, and returns
+//! what follows from the keys and what to write. The bytes come from whoever reads the keyboard, and go to whoever writes to
+//! the screen.
 
-mod display;
 #[cfg(line_editor)]
-pub(crate) mod editor;
-#[cfg(line_editor)]
-mod mode;
+mod editor;
+mod frame;
+#[cfg(not(line_editor))]
+mod no_editor;
+#[cfg(all(line_editor, unix))]
+mod unix;
+mod view;
+#[cfg(all(line_editor, windows))]
+mod windows;
 
-#[cfg(poll)]
-pub(crate) use display::mark;
-pub use display::{Display, Output};
 #[cfg(line_editor)]
-pub use mode::restore;
+pub use editor::Editor;
+pub use frame::{Frame, between_frames};
+#[cfg(not(line_editor))]
+pub use no_editor::{Editor, quit, restore, suspend};
+#[cfg(all(line_editor, unix))]
+pub use unix::{Keyboard, open, quit, restore, suspend};
+pub use view::{Timestamps, View};
+#[cfg(all(line_editor, windows))]
+pub use windows::{Keyboard, open, quit, restore, screen, suspend};
+
 /// What a loop can wait for.
 #[cfg(unix)]
 pub use std::os::fd::AsFd as Descriptor;
 
-use std::io::Read;
+use crate::rules::buffer::Buffer;
+use crate::rules::notice::Kind;
+use crate::rules::wire::Stamp;
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::sync::Arc;
 
 /// Where lines are typed: a thread blocks in reading, or a loop waits for the descriptor.
 pub trait Input: Read + Send + Descriptor {}
 
 impl<T: Read + Send + Descriptor> Input for T {}
+
+/// Where something is shown: a thread blocks in writing, or a loop writes to the descriptor without blocking.
+pub trait Output: Write + Send + Descriptor {}
+
+impl<T: Write + Send + Descriptor> Output for T {}
 
 /// What a loop can wait for. Here no design waits for more than one thing at a time.
 #[cfg(not(unix))]
@@ -29,6 +54,131 @@ pub trait Descriptor {}
 #[cfg(not(unix))]
 impl<T> Descriptor for T {}
 
-/// Restores the terminal, if this process has changed its modes. It never does here.
-#[cfg(not(line_editor))]
-pub fn restore() {}
+/// How many notices may wait to be shown. Further ones are dropped and counted.
+pub const NOTICES: usize = 256;
+
+/// A terminal at which a person sits: what the keys mean, and what the screen shows.
+///
+/// What is to be shown waits here until whoever writes has written the last [`Frame`]. So messages that arrive together are
+/// one write, and a terminal that is behind gets the edited line as it is now, not as it was at each key.
+pub struct Terminal {
+    view: View,
+    /// None where the terminal's own line input is used, and when the input has ended.
+    editor: Option<Editor>,
+    input_has_ended: bool,
+    waiting: VecDeque<Shown>,
+    /// How many notices wait.
+    notices: usize,
+    /// How many bytes of entered lines wait.
+    entered: usize,
+    /// The screen shows a row with the edited line.
+    has_row: bool,
+    /// That row is not what it should be.
+    is_stale: bool,
+    /// Others may have used the terminal since the last frame.
+    #[cfg_attr(not(line_editor), allow(dead_code, reason = "there is no row"))]
+    begins: bool,
+    /// The program is to be stopped.
+    suspends: bool,
+}
+
+/// What is to be shown.
+#[cfg_attr(not(line_editor), allow(dead_code, reason = "without a line editor no keys are read"))]
+enum Shown {
+    /// Messages, of which `done` bytes are in frames.
+    Messages {
+        buffer: Arc<Buffer>,
+        done: usize,
+        now: Stamp,
+    },
+    Notice {
+        kind: Kind,
+        text: String,
+        now: Stamp,
+    },
+    /// A line that the user has entered.
+    Entered {
+        line: Vec<u8>,
+        now: Stamp,
+    },
+    /// Whom the user talks to, or what the program waits for.
+    Prompt(String),
+    ClearScreen,
+    Bell,
+}
+
+/// What follows from what was typed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// A line that is not empty, without a line end.
+    Line(Vec<u8>),
+    /// The input has ended.
+    End,
+    /// The interrupt key.
+    Interrupt,
+    /// The quit key, which ends a program at once, perhaps with a core dump.
+    Quit,
+}
+
+impl Terminal {
+    /// A terminal where `editor` edits lines, or which uses its own line input.
+    #[must_use]
+    pub fn new(view: View, editor: Option<Editor>) -> Self {
+        let edits = editor.is_some();
+        Self {
+            view,
+            editor,
+            input_has_ended: false,
+            waiting: VecDeque::new(),
+            notices: 0,
+            entered: 0,
+            has_row: false,
+            is_stale: edits,
+            begins: edits,
+            suspends: false,
+        }
+    }
+
+    /// Whether what is read from the keyboard is for [`handle_keys`](Self::handle_keys). Otherwise it is lines.
+    #[must_use]
+    pub fn edits(&self) -> bool {
+        self.editor.is_some()
+    }
+
+    /// Whether what is still read from the keyboard is to be ignored.
+    #[must_use]
+    pub fn input_has_ended(&self) -> bool {
+        self.input_has_ended
+    }
+
+    /// Shows messages, which came in the buffers of a reader. Each ends in a newline.
+    pub fn show(&mut self, buffer: Arc<Buffer>, now: Stamp) {
+        self.waiting.push_back(Shown::Messages { buffer, done: 0, now });
+    }
+
+    /// Shows a notice. False if too many wait already.
+    pub fn try_notice(&mut self, kind: Kind, text: String, now: Stamp) -> bool {
+        let has_capacity = self.notices < NOTICES;
+        if has_capacity {
+            self.notices += 1;
+            self.waiting.push_back(Shown::Notice { kind, text, now });
+        }
+        has_capacity
+    }
+
+    /// Shows, where lines are typed, the other side or what we wait for.
+    pub fn set_prompt(&mut self, state: String) {
+        self.waiting.push_back(Shown::Prompt(state));
+    }
+
+    /// The user is the operator of a hub, under this name in this room.
+    pub fn operate(&mut self, room: &str, name: &str) {
+        self.view.operate(room, name);
+    }
+
+    /// Whether messages, notices or entered lines wait to be shown.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+}

@@ -13,9 +13,8 @@ use crate::rules::notice::{Importance, Kind, Notice, Reporter};
 use crate::rules::sanitize::sanitize;
 use crate::rules::settings::Settings;
 use crate::rules::wire::Encoder;
-use crate::terminal::Display;
-use std::fmt;
-use std::io::Read;
+use crate::terminal::{Output, Terminal};
+use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What lasts longer than one conversation.
@@ -37,16 +36,44 @@ pub(super) struct Endpoint {
 
 /// Where messages and notices are shown. The endpoint shares it with the observer of `-v`.
 struct Outputs {
-    messages: Box<dyn Display>,
+    messages: Box<dyn Output>,
+    terminal: Option<Terminal>,
     /// None if they are shown where messages are.
-    notices: Option<Box<dyn Display>>,
+    notices: Option<Box<dyn Output>>,
+    /// For what arrives at the terminal.
+    clock: Clock,
 }
 
 impl Outputs {
-    fn show_notice(&mut self, kind: Kind, text: impl fmt::Display) {
-        let notices = self.notices.as_mut().unwrap_or(&mut self.messages);
+    fn show(&mut self, buffer: Buffer) -> io::Result<()> {
+        match &mut self.terminal {
+            Some(terminal) => {
+                terminal.show(Arc::new(buffer), self.clock.stamp());
+                self.draw()
+            }
+            None => self.messages.write_all(&buffer.output).and_then(|()| self.messages.flush()),
+        }
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        while let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.wants_frame()) {
+            self.messages.write_all(&terminal.next_frame().bytes)?;
+        }
+        self.messages.flush()
+    }
+
+    fn show_notice(&mut self, kind: Kind, text: String) {
         // If it cannot be shown, there is no way left to report that.
-        let _ = notices.show(kind, format!("{text}\n").as_bytes());
+        let _ = match (&mut self.notices, &mut self.terminal) {
+            (None, Some(terminal)) => {
+                terminal.try_notice(kind, text, self.clock.stamp());
+                self.draw()
+            }
+            (notices, _) => {
+                let to = notices.as_mut().unwrap_or(&mut self.messages);
+                to.write_all((text + "\n").as_bytes()).and_then(|()| to.flush())
+            }
+        };
     }
 }
 
@@ -57,8 +84,8 @@ fn lock(outputs: &Mutex<Outputs>) -> MutexGuard<'_, Outputs> {
 impl Endpoint {
     pub(super) fn new(mut environment: Environment, settings: Settings) -> Self {
         let keyboard = environment.take_keyboard();
-        let Environment { screen: messages, notices, verbosity, observer, .. } = environment;
-        let outputs = Arc::new(Mutex::new(Outputs { messages, notices }));
+        let Environment { screen: messages, terminal, notices, verbosity, observer, .. } = environment;
+        let outputs = Arc::new(Mutex::new(Outputs { messages, terminal, notices, clock: Clock::new() }));
         let shown = Arc::clone(&outputs);
         let observer = verbose::observer(observer, verbosity, move |line| {
             lock(&shown).show_notice(Kind::Notice, line);
@@ -126,7 +153,7 @@ impl Endpoint {
         line.push(b'\n');
         let (to, bytes) = (Place::Screen, line.len());
         self.observer.emit(|| Step::Writes { to, bytes });
-        let shown = lock(&self.outputs).messages.show(Kind::Message, &line);
+        let shown = lock(&self.outputs).show(Buffer::with_output(line));
         self.observer.emit(|| Step::Wrote { to, bytes, messages });
         self.is_over |= shown.is_err();
         shown.map_err(Notice::CannotWriteScreen)
@@ -140,7 +167,7 @@ impl Endpoint {
         verbose::observe_notice(notice, &self.observer);
         self.failed |= notice.importance() == Importance::Error;
         self.reporter.report(notice, |kind, notice| {
-            lock(&self.outputs).show_notice(kind, notice);
+            lock(&self.outputs).show_notice(kind, notice.to_string());
             true
         });
     }

@@ -5,10 +5,10 @@ use super::screen::Screen;
 use super::transcript::Transcript;
 use super::wait::{Interests, Ready};
 use crate::designs::environment::Environment;
+use crate::designs::typed::{self, Typed};
 use crate::observe::{Observer, Place, Step};
 use crate::platform::Signals;
 use crate::rules::action::{Ending, GRACE};
-use crate::rules::buffer::Buffer;
 use crate::rules::errors;
 use crate::rules::exit::Exit;
 use crate::rules::messages::{Counter, Stream};
@@ -17,7 +17,6 @@ use crate::rules::signal::Signal;
 use crate::terminal::Input;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
@@ -39,18 +38,13 @@ pub(super) struct Console {
     pub(super) observer: Observer,
 }
 
-/// What a read from the keyboard returned.
-pub(super) enum Typed {
-    Input(Buffer),
-    Ended(io::Result<()>),
-}
-
 impl Console {
     pub(super) fn new(environment: Environment) -> Self {
         let transcript = Transcript::new(environment.transcript);
         let screen = Screen::new(
             environment.screen,
             environment.notices,
+            environment.terminal,
             environment.verbosity,
             environment.observer,
             transcript,
@@ -101,29 +95,37 @@ impl Console {
         self.signals.take()
     }
 
-    /// Reads once from the keyboard, which has become readable.
-    pub(super) fn read_keyboard(&mut self) -> Option<Typed> {
-        let mut buffer = self.typed.try_take()?;
-        let result = match rustix::io::read(self.keyboard.as_ref()?.as_fd(), buffer.space()) {
+    /// Reads once from the keyboard, which has become readable. Returns what follows.
+    pub(super) fn read_keyboard(&mut self) -> Vec<Typed> {
+        let (Some(keyboard), Some(mut buffer)) = (&self.keyboard, self.typed.try_take()) else {
+            return Vec::new();
+        };
+        let result = match rustix::io::read(keyboard.as_fd(), buffer.space()) {
             Ok(0) => Ok(()),
             Ok(bytes) => {
                 buffer.filled(bytes);
-                let messages = self.observer.count(&mut self.lines, buffer.input());
-                buffer.messages = messages;
+                let (terminal, now) = self.screen.terminal();
+                if !terminal.as_ref().is_some_and(|terminal| terminal.edits()) {
+                    buffer.messages = self.observer.count(&mut self.lines, buffer.input());
+                }
+                let messages = buffer.messages;
                 self.observer.emit(|| Step::Read { from: Place::Keyboard, bytes, messages });
-                return Some(Typed::Input(buffer));
+                return typed::handle(buffer, terminal, now, &mut self.lines, &self.observer);
             }
             // Another process that reads from this terminal was faster.
-            Err(Errno::INTR | Errno::AGAIN) => return None,
+            Err(Errno::INTR | Errno::AGAIN) => return Vec::new(),
             Err(error) => Err(error.into()),
         };
         self.keyboard = None;
-        Some(Typed::Ended(result))
+        vec![Typed::Ended(result)]
     }
 
     /// Waits until the screen has taken all messages and the transcript all entries, for as long as that takes, and
     /// then all notices. After a signal it waits for a short time only, and a second signal ends the wait.
     pub(super) fn finish_outputs(&mut self, ending: &mut Ending) {
+        if let (Some(terminal), _) = self.screen.terminal() {
+            terminal.end_input();
+        }
         self.screen.transcript.end();
         loop {
             if let Err(error) = self.screen.flush()

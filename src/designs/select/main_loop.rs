@@ -2,7 +2,7 @@
 
 use super::callers::Callers;
 use super::connector::{Connector, Progress};
-use super::console::{BUFFERS, Console, READ_SIZE, Typed};
+use super::console::{BUFFERS, Console, READ_SIZE};
 use super::pool::Pool;
 use super::session::Session;
 use super::wait::{Interests, Ready};
@@ -10,6 +10,7 @@ use crate::designs::clock::Clock;
 use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
 use crate::designs::pending::Pending;
+use crate::designs::typed::Typed;
 use crate::observe::{Decision, For, Step};
 use crate::rules::action::{Action, Ending};
 use crate::rules::buffer::Buffer;
@@ -140,15 +141,15 @@ impl MainLoop {
                     self.endpoint.handle(Event::Signal(signal), now);
                 }
             }
-            Ready::Keyboard => match self.console.read_keyboard() {
-                Some(Typed::Input(buffer)) => self.endpoint.handle(Event::Typed(buffer), now),
-                Some(Typed::Ended(result)) => {
+            Ready::Keyboard => {
+                for typed in self.console.read_keyboard() {
                     // A terminal that is closed ends its input and sends a signal, which says why.
-                    self.handle(Ready::Signal);
-                    self.endpoint.handle(Event::InputEnded(result), now);
+                    if matches!(typed, Typed::Ended(_)) {
+                        self.handle(Ready::Signal);
+                    }
+                    self.endpoint.handle(typed.into(), now);
                 }
-                None => {}
-            },
+            }
             Ready::Received => {
                 if let Some(event) = self.session.as_mut().and_then(|session| session.read(&self.received)) {
                     self.endpoint.handle(event, now);
@@ -216,8 +217,7 @@ impl MainLoop {
             self.flush(now.instant);
             match self.endpoint.poll_action(now, self.capacity())? {
                 Action::Report(notice) => self.console.screen.report(&notice),
-                // Ordinary line input has none.
-                Action::Prompt(_) => {}
+                Action::Prompt(state) => self.console.screen.set_prompt(state),
                 Action::Start(id) => self.start(id),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {

@@ -1,6 +1,7 @@
 //! The way to the user: messages to standard output, notices to standard error. What is not taken at once waits.
 
 use super::transcript::Transcript;
+use crate::designs::clock::Clock;
 use crate::designs::verbose;
 use crate::observe::{Observer, Place, Step};
 use crate::platform::Out;
@@ -9,16 +10,12 @@ use crate::rules::messages::Messages;
 use crate::rules::notice::{Kind, Notice, Reporter};
 use crate::rules::record::What;
 use crate::rules::settings::Verbosity;
-use crate::terminal::{Display, mark};
+use crate::rules::wire::Stamp;
+use crate::terminal::{self, NOTICES, Terminal};
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// How many items may wait before notices are dropped and counted. Messages are few, because they come in the buffers
-/// of the socket.
-const NOTICES: usize = 256;
 
 /// What the user sees.
 pub(super) struct Screen {
@@ -35,8 +32,9 @@ struct Outputs {
     messages: Output,
     /// None if they are shown where messages are, so that they stay in order.
     notices: Option<Output>,
-    /// On a terminal, lines are marked, in colour or not.
-    marked: Option<bool>,
+    terminal: Option<Terminal>,
+    /// For what arrives at the terminal.
+    clock: Clock,
     /// Messages can be shown.
     works: bool,
 }
@@ -45,14 +43,24 @@ struct Outputs {
 struct Output {
     out: Out,
     place: Place,
-    queue: VecDeque<Buffer>,
+    queue: VecDeque<Item>,
     is_full: bool,
+}
+
+/// Something to write, in one piece or several.
+struct Item {
+    buffer: Buffer,
+    /// The messages that a frame shows, in the buffers in which they were read.
+    shown: Vec<Arc<Buffer>>,
+    /// When it is written, the program is to be stopped.
+    suspends: bool,
 }
 
 impl Screen {
     pub(super) fn new(
-        screen: Box<dyn Display>,
-        notices: Option<Box<dyn Display>>,
+        screen: Box<dyn terminal::Output>,
+        notices: Option<Box<dyn terminal::Output>>,
+        terminal: Option<Terminal>,
         verbosity: Verbosity,
         observer: Observer,
         transcript: Transcript,
@@ -67,9 +75,10 @@ impl Screen {
         });
         Self {
             outputs: Outputs {
-                marked: screen.marks(),
                 messages: Output::new(screen, Place::Screen),
                 notices: notices.map(|notices| Output::new(notices, Place::Notices)),
+                terminal,
+                clock: Clock::new(),
                 works: true,
             },
             reporter: Reporter::new(verbosity),
@@ -94,14 +103,25 @@ impl Screen {
     }
 
     /// Shows messages that the transcript does not record.
-    pub(super) fn show_unrecorded(&mut self, mut buffer: Buffer) {
+    pub(super) fn show_unrecorded(&mut self, buffer: Buffer) {
         let outputs = &mut self.outputs;
-        if let Some(color) = outputs.marked {
-            buffer.output = mark(Kind::Message, &buffer.output, color);
+        match &mut outputs.terminal {
+            _ if !outputs.works => {}
+            Some(terminal) => terminal.show(Arc::new(buffer), outputs.clock.stamp()),
+            None => outputs.messages.queue.push_back(buffer.into()),
         }
-        if outputs.works {
-            outputs.messages.queue.push_back(buffer);
+    }
+
+    /// Shows, where lines are typed, the other side or what we wait for.
+    pub(super) fn set_prompt(&mut self, state: String) {
+        if let Some(terminal) = &mut self.outputs.terminal {
+            terminal.set_prompt(state);
         }
+    }
+
+    /// The terminal, if there is one, and the present time.
+    pub(super) fn terminal(&mut self) -> (Option<&mut Terminal>, Stamp) {
+        (self.outputs.terminal.as_mut(), self.outputs.clock.stamp())
     }
 
     /// Records a notice, and shows it if it is important enough.
@@ -109,7 +129,7 @@ impl Screen {
         verbose::observe_notice(notice, &self.observer);
         self.show_observed();
         self.transcript.report(notice);
-        self.reporter.report(notice, |kind, notice| self.outputs.try_notice(kind, notice));
+        self.reporter.report(notice, |kind, notice| self.outputs.try_notice(kind, notice.to_string()));
     }
 
     pub(super) fn observer(&self) -> Observer {
@@ -126,7 +146,8 @@ impl Screen {
 
     /// Whether messages wait to be written.
     pub(super) fn has_messages(&self) -> bool {
-        self.outputs.messages.is_behind()
+        let terminal = self.outputs.terminal.as_ref();
+        self.outputs.messages.is_behind() || terminal.is_some_and(Terminal::wants_frame)
     }
 
     /// Whether notices wait to be written.
@@ -158,7 +179,7 @@ impl Screen {
             // If notices cannot be written, there is no way left to report that.
             let _ = notices.flush(&self.observer);
         }
-        let result = self.outputs.messages.flush(&self.observer);
+        let result = self.outputs.flush_messages(&self.observer);
         self.outputs.works &= result.is_ok();
         result
     }
@@ -166,28 +187,45 @@ impl Screen {
 
 impl Outputs {
     /// False if there is no capacity for it.
-    fn try_notice(&mut self, kind: Kind, text: impl fmt::Display) -> bool {
-        let output = match &mut self.notices {
-            Some(notices) => notices,
+    fn try_notice(&mut self, kind: Kind, text: String) -> bool {
+        let output = match (&mut self.notices, &mut self.terminal) {
+            (Some(notices), _) => notices,
             // The terminal is gone, and nobody is left to read it.
-            None if !self.works => return true,
-            None => &mut self.messages,
+            (None, _) if !self.works => return true,
+            (None, Some(terminal)) => return terminal.try_notice(kind, text, self.clock.stamp()),
+            (None, None) => &mut self.messages,
         };
         let has_capacity = output.queue.len() < NOTICES;
         if has_capacity {
-            let line = format!("{text}\n").into_bytes();
-            let line = match self.marked {
-                Some(color) => mark(kind, &line, color),
-                None => line,
-            };
-            output.queue.push_back(Buffer::with_output(line));
+            output.queue.push_back(Buffer::with_output((text + "\n").into_bytes()).into());
         }
         has_capacity
+    }
+
+    /// At a terminal, writes one frame after the other. What comes while one is not written waits for the next.
+    fn flush_messages(&mut self, observer: &Observer) -> io::Result<()> {
+        loop {
+            self.messages.flush(observer)?;
+            match &mut self.terminal {
+                Some(terminal) if terminal.wants_frame() && !self.messages.is_behind() => {
+                    let frame = terminal.next_frame();
+                    let buffer = Buffer::with_output(frame.bytes);
+                    self.messages.queue.push_back(Item { buffer, shown: frame.shown, suspends: frame.suspends });
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+impl From<Buffer> for Item {
+    fn from(buffer: Buffer) -> Self {
+        Self { buffer, shown: Vec::new(), suspends: false }
     }
 }
 
 impl Output {
-    fn new(to: Box<dyn Display>, place: Place) -> Self {
+    fn new(to: Box<dyn terminal::Output>, place: Place) -> Self {
         Self { out: Out::new(to), place, queue: VecDeque::new(), is_full: false }
     }
 
@@ -202,7 +240,7 @@ impl Output {
     /// Writes what is taken without blocking. After an error it drops what waits.
     fn flush(&mut self, observer: &Observer) -> io::Result<()> {
         while !self.is_full
-            && let Some(buffer) = self.queue.front_mut()
+            && let Some(Item { buffer, shown, suspends }) = self.queue.front_mut()
         {
             let bytes = buffer.next_shown().len();
             observer.emit(|| Step::Writes { to: self.place, bytes });
@@ -221,7 +259,14 @@ impl Output {
                 }
             }
             if buffer.next_shown().is_empty() {
+                for messages in shown.iter().map(|buffer| buffer.messages) {
+                    observer.emit(|| Step::Wrote { to: self.place, bytes: 0, messages });
+                }
+                let suspends = *suspends;
                 self.queue.pop_front();
+                if suspends {
+                    terminal::suspend();
+                }
             }
         }
         Ok(())

@@ -7,16 +7,19 @@ use super::reader::{BUFFERS, READ_SIZE, Reader};
 use super::screen::Screen;
 use super::thread::{Thread, spawn};
 use crate::designs::environment::Environment;
+use crate::designs::typed::{self, Typed};
 use crate::observe::thread::STDIN_READER;
 use crate::observe::{For, Observer, Place, Step};
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::errors;
 use crate::rules::exit::Exit;
-use crate::rules::messages::Stream;
+use crate::rules::buffer::Buffer;
+use crate::rules::messages::{Counter, Stream};
 use crate::rules::notice::Notice;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
 use std::io;
+use crate::terminal::Terminal;
 use std::time::{Duration, Instant};
 
 /// The threads of the keyboard and of the signals, and the screen with its own.
@@ -29,6 +32,8 @@ pub(super) struct Console {
     close_keyboard: Option<Box<dyn FnOnce() -> bool + Send>>,
     /// The stdin-reader is about to end.
     keyboard_ends: bool,
+    /// Numbers the lines that are typed in the line editor.
+    lines: Counter,
     signals: Thread,
     close_signals: Box<dyn FnOnce()>,
 }
@@ -49,9 +54,15 @@ impl Console {
         to_main: &ToMain<E>,
     ) -> io::Result<(Self, ToMain<E>)> {
         let keyboard = environment.take_keyboard();
-        let direct = environment.nonblocking_screen();
-        let mut screen =
-            Screen::start(environment.screen, direct, environment.notices, environment.verbosity, to_main)?;
+        let reads_keys = environment.terminal.as_ref().is_some_and(Terminal::edits);
+        let mut screen = Screen::start(
+            environment.nonblocking_screen(),
+            environment.screen,
+            environment.notices,
+            environment.terminal,
+            environment.verbosity,
+            to_main,
+        )?;
         let to_main = to_main.watched_by(screen.observer().clone());
         let observer = &to_main.observer;
         if let Some(transcript) = environment.transcript {
@@ -69,7 +80,7 @@ impl Console {
             stop,
             to_main: to_main.clone(),
             place: Place::Keyboard,
-            stream: Stream::KEYBOARD,
+            stream: (!reads_keys).then_some(Stream::KEYBOARD),
         };
         let stdin_reader = spawn(STDIN_READER, observer, move || {
             reader.run(keyboard, ConsoleEvent::Typed, ConsoleEvent::InputEnded);
@@ -80,6 +91,7 @@ impl Console {
             reading,
             close_keyboard: environment.close_keyboard,
             keyboard_ends: false,
+            lines: Counter::new(Stream::KEYBOARD),
             signals,
             close_signals,
         };
@@ -90,8 +102,18 @@ impl Console {
         self.screen.observer()
     }
 
+    /// What follows from a read from the keyboard.
+    pub(super) fn typed(&mut self, buffer: Buffer) -> Vec<Typed> {
+        let observer = self.screen.observer().clone();
+        let (terminal, now) = self.screen.terminal();
+        typed::handle(buffer, terminal, now, &mut self.lines, &observer)
+    }
+
     /// Ends the reading from the keyboard, where that is possible.
     pub(super) fn close_keyboard(&mut self) {
+        if let (Some(terminal), _) = self.screen.terminal() {
+            terminal.end_input();
+        }
         self.keyboard_ends = self.close_keyboard.take().is_some_and(|close| close());
     }
 

@@ -133,6 +133,7 @@ impl MainLoop {
             if let Some(ending) = self.perform_actions() {
                 return self.end(ending);
             }
+            self.console.screen.draw();
             if let Some(event) = self.next_event() {
                 self.handle(event);
             }
@@ -191,7 +192,7 @@ impl MainLoop {
 
     fn handle_console(&mut self, event: ConsoleEvent) {
         let event = match event {
-            ConsoleEvent::Typed(buffer) => event::Event::Typed(buffer),
+            ConsoleEvent::Typed(buffer) => return self.handle_typed(buffer),
             ConsoleEvent::InputEnded(result) => event::Event::InputEnded(result),
             ConsoleEvent::Called(caller) => self.called(caller),
             ConsoleEvent::Signal(signal) => event::Event::Signal(signal),
@@ -207,6 +208,12 @@ impl MainLoop {
             | ConsoleEvent::TranscriptDone => return,
         };
         self.endpoint.handle(event, Instant::now());
+    }
+
+    fn handle_typed(&mut self, buffer: Buffer) {
+        for typed in self.console.typed(buffer) {
+            self.endpoint.handle(typed.into(), Instant::now());
+        }
     }
 
     fn called(&mut self, Caller { socket, peer, .. }: Caller) -> event::Event {
@@ -232,7 +239,7 @@ impl MainLoop {
             let now = Moment { instant: Instant::now(), stamp: self.clock.stamp() };
             match self.endpoint.poll_action(now, self.capacity())? {
                 Action::Report(notice) => self.console.screen.report(&notice),
-                Action::Prompt(state) => self.console.screen.set_prompt(&state),
+                Action::Prompt(state) => self.console.screen.set_prompt(state),
                 Action::Start(id) => self.start(id),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {

@@ -27,8 +27,8 @@ pub(super) struct Reader<E> {
     pub(super) stop: Receiver<Infallible>,
     pub(super) to_main: ToMain<E>,
     pub(super) place: Place,
-    /// Numbers its messages.
-    pub(super) stream: Stream,
+    /// The stream of its messages. None for keys, which are no messages yet.
+    pub(super) stream: Option<Stream>,
 }
 
 impl<E: ProgramEvent> Reader<E> {
@@ -39,7 +39,7 @@ impl<E: ProgramEvent> Reader<E> {
         batch: impl Fn(Buffer) -> T,
         end: impl FnOnce(io::Result<()>) -> T,
     ) {
-        let mut counter = Counter::new(self.stream);
+        let mut counter = self.stream.map(Counter::new);
         let result = loop {
             let Some(mut buffer) = self.next_buffer() else { break Ok(()) };
             self.to_main.observer.emit(|| Step::Waits(For::Input(self.place)));
@@ -47,7 +47,9 @@ impl<E: ProgramEvent> Reader<E> {
                 Ok(0) => break Ok(()),
                 Ok(bytes) => {
                     buffer.filled(bytes);
-                    buffer.messages = self.to_main.observer.count(&mut counter, buffer.input());
+                    if let Some(counter) = &mut counter {
+                        buffer.messages = self.to_main.observer.count(counter, buffer.input());
+                    }
                     self.to_main.observer.emit(|| Step::Read {
                         from: self.place,
                         bytes,

@@ -5,34 +5,34 @@ use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::queue::{Consumer, Limit, Producer, queue};
 use super::thread::{Thread, spawn};
 use super::transcript::{Recorder, Transcript};
+use crate::designs::clock::Clock;
 use crate::designs::transcript::Sink;
 use crate::designs::verbose;
 use crate::observe::thread::SCREEN_WRITER;
 use crate::observe::{Observer, Place, Step};
 use crate::rules::buffer::Buffer;
 use crate::rules::messages::Messages;
-use crate::rules::notice::{Kind, Notice, Reporter};
+use crate::rules::notice::{Notice, Reporter};
 #[cfg(feature = "hub")]
 use crate::rules::record::Entry;
 use crate::rules::settings::Verbosity;
-use crate::terminal;
-use std::fmt::Display;
+use crate::rules::wire::Stamp;
+use crate::terminal::{self, Frame, NOTICES, Output, Terminal, between_frames};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many notices may wait. Further ones are dropped and counted.
-const NOTICES: usize = 256;
-
 /// Two people are bounded by the buffers of the socket-reader. A hub shows the next messages when the last are
-/// written.
+/// written, and a terminal gets the next frame then.
 const LIMIT: Limit = Limit { items: 1, bytes: usize::MAX };
 
 enum Item {
     /// These count in the queue. The transcript may have the same buffer.
     Messages(Arc<Buffer>),
-    Notice(Kind, String),
-    Prompt(String),
+    /// This counts, too.
+    Frame(Frame),
+    /// A line, with its newline.
+    Notice(String),
     End,
 }
 
@@ -40,11 +40,16 @@ enum Item {
 ///
 /// While no message waits, main itself writes what is taken without blocking, where the platform can do that: a hop
 /// through another thread would cost a message tens of microseconds. The screen-writer is for a screen that is behind.
+///
+/// At a terminal the screen-writer writes frames, one at a time: what comes meanwhile waits for the next.
 pub(super) struct Screen {
     direct: Option<Box<dyn Write>>,
     messages: Producer<Item>,
-    /// The same as `messages` if one terminal shows both, so that they stay in order.
+    /// The same as `messages` if one terminal shows both.
     notices: Producer<Item>,
+    terminal: Option<Terminal>,
+    /// For what arrives at the terminal.
+    clock: Clock,
     reporter: Reporter,
     /// With `-v`, the user observes, too.
     observer: Observer,
@@ -54,36 +59,40 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Starts the screen-writer and, unless one display shows both, the notice-writer.
+    /// Starts the screen-writer and, unless one terminal shows both, the notice-writer.
     ///
     /// They may be left behind when the program ends: nothing can wake a thread that is blocked in writing to a
     /// terminal or a pipe.
     pub(super) fn start<E: ProgramEvent>(
-        screen: Box<dyn terminal::Display>,
         direct: Option<Box<dyn Write>>,
-        notices: Option<Box<dyn terminal::Display>>,
+        screen: Box<dyn Output>,
+        notices: Option<Box<dyn Output>>,
+        terminal: Option<Terminal>,
         verbosity: Verbosity,
         to_main: &ToMain<E>,
     ) -> io::Result<Self> {
-        let to = |place, display, done| Writer::new(place, display, done, to_main);
+        let to = |place, output, done| Writer::new(place, output, done, to_main);
         let (messages, screen_writer) = to(Place::Screen, screen, ConsoleEvent::ScreenDone);
         let screen_writer = screen_writer.start(SCREEN_WRITER)?;
         let (notices, notice_writer) = match notices {
-            Some(display) => {
-                let (notices, writer) = to(Place::Notices, display, ConsoleEvent::NoticesDone);
+            Some(output) => {
+                let (notices, writer) = to(Place::Notices, output, ConsoleEvent::NoticesDone);
                 (notices, Some(writer.start("notice-writer")?))
             }
             None => (messages.clone(), None),
         };
         let shown = notices.clone();
+        let mark = if terminal.is_some() && notice_writer.is_none() { "* " } else { "" };
         // The writers keep the observer without the user: they would report that they report.
         let observer = verbose::observer(to_main.observer.clone(), verbosity, move |line| {
-            try_notice(&shown, Kind::Notice, line);
+            try_notice(&shown, format!("{mark}{line}"));
         });
         Ok(Self {
             direct,
             messages,
             notices,
+            terminal,
+            clock: Clock::new(),
             reporter: Reporter::new(verbosity),
             observer,
             screen_writer,
@@ -96,6 +105,11 @@ impl Screen {
     pub(super) fn record_to<E: ProgramEvent>(&mut self, sink: Sink, to_main: ToMain<E>) -> io::Result<()> {
         self.transcript = Some(Transcript::start(sink, to_main)?);
         Ok(())
+    }
+
+    /// The terminal, if there is one, and the present time.
+    pub(super) fn terminal(&mut self) -> (Option<&mut Terminal>, Stamp) {
+        (self.terminal.as_mut(), self.clock.stamp())
     }
 
     /// Shows and records messages, which came in the buffers of the socket-reader.
@@ -119,9 +133,22 @@ impl Screen {
         }
     }
 
-    fn queue(&self, buffer: Arc<Buffer>) {
+    fn queue(&mut self, buffer: Arc<Buffer>) {
         self.observer.emit(|| Step::HandsOut { to: Place::Screen, messages: buffer.messages });
-        self.messages.push(Item::Messages(buffer), 0);
+        match &mut self.terminal {
+            Some(terminal) => terminal.show(buffer, self.clock.stamp()),
+            None => self.messages.push(Item::Messages(buffer), 0),
+        }
+    }
+
+    /// Hands the next frame to the screen-writer, if it has written the last one. Otherwise a `Capacity` event follows when
+    /// it has.
+    pub(super) fn draw(&mut self) {
+        while let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.wants_frame())
+            && self.messages.has_capacity()
+        {
+            self.messages.push(Item::Frame(terminal.next_frame()), 0);
+        }
     }
 
     /// Writes what the screen takes, unless something else waits for it. An error is left to the writer, which meets it
@@ -142,7 +169,7 @@ impl Screen {
     /// `Capacity` event follows when they are.
     #[cfg(feature = "hub")]
     pub(super) fn has_capacity(&self) -> bool {
-        self.messages.has_capacity()
+        !self.terminal.as_ref().is_some_and(Terminal::is_behind) && self.messages.has_capacity()
     }
 
     /// Records what happened, if there is a transcript.
@@ -159,13 +186,18 @@ impl Screen {
         if let Some(transcript) = &mut self.transcript {
             transcript.report(notice);
         }
-        self.reporter.report(notice, |kind, notice| try_notice(&self.notices, kind, notice));
+        let (mut terminal, now) = (self.terminal.as_mut().filter(|_| self.notice_writer.is_none()), self.clock.stamp());
+        self.reporter.report(notice, |kind, notice| match &mut terminal {
+            Some(terminal) => terminal.try_notice(kind, notice.to_string(), now),
+            None => try_notice(&self.notices, notice.to_string()),
+        });
     }
 
     /// Shows, where lines are typed, the other side or what we wait for.
-    pub(super) fn set_prompt(&self, state: &str) {
-        // Dropped only while more is to be shown than anybody could read.
-        self.messages.try_push_uncounted(Item::Prompt(state.to_owned()), NOTICES);
+    pub(super) fn set_prompt(&mut self, state: String) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.set_prompt(state);
+        }
     }
 
     /// Records the end of a conversation.
@@ -187,7 +219,9 @@ impl Screen {
 
     /// Whether messages or entries of the transcript wait to be written.
     pub(super) fn is_behind(&self) -> bool {
-        !self.messages.is_idle() || self.transcript.as_ref().is_some_and(Transcript::is_behind)
+        !self.messages.is_idle()
+            || self.terminal.as_ref().is_some_and(Terminal::is_behind)
+            || self.transcript.as_ref().is_some_and(Transcript::is_behind)
     }
 
     /// For the threads that the user observes with `-v`.
@@ -201,7 +235,11 @@ impl Screen {
     }
 
     /// No more messages follow: the screen-writer ends when it has written what it has, and reports that.
-    pub(super) fn end_messages(&self) {
+    pub(super) fn end_messages(&mut self) {
+        // They are bounded, because what they show is.
+        while let Some(terminal) = self.terminal.as_mut().filter(|terminal| terminal.wants_frame()) {
+            self.messages.push(Item::Frame(terminal.next_frame()), 0);
+        }
         self.messages.try_push_uncounted(Item::End, usize::MAX);
     }
 
@@ -230,15 +268,18 @@ impl Screen {
     }
 }
 
-fn try_notice(queue: &Producer<Item>, kind: Kind, text: impl Display) -> bool {
-    queue.try_push_uncounted(Item::Notice(kind, format!("{text}\n")), NOTICES)
+fn try_notice(queue: &Producer<Item>, mut line: String) -> bool {
+    line.push('\n');
+    queue.try_push_uncounted(Item::Notice(line), NOTICES)
 }
 
 /// Writes what is shown.
 struct Writer<E> {
     queue: Consumer<Item>,
     place: Place,
-    display: Box<dyn terminal::Display>,
+    output: Box<dyn Output>,
+    /// What the last frame has left where lines are typed.
+    row: Vec<u8>,
     /// Its last event.
     done: ConsoleEvent,
     to_main: ToMain<E>,
@@ -248,12 +289,12 @@ impl<E: ProgramEvent> Writer<E> {
     /// A writer that does not run yet, and the way to it.
     fn new(
         place: Place,
-        display: Box<dyn terminal::Display>,
+        output: Box<dyn Output>,
         done: ConsoleEvent,
         to_main: &ToMain<E>,
     ) -> (Producer<Item>, Self) {
         let (producer, queue) = queue(LIMIT, to_main.waker());
-        (producer, Self { queue, place, display, done, to_main: to_main.clone() })
+        (producer, Self { queue, place, output, row: Vec::new(), done, to_main: to_main.clone() })
     }
 
     fn start(self, name: &str) -> io::Result<Thread> {
@@ -265,37 +306,55 @@ impl<E: ProgramEvent> Writer<E> {
     fn run(mut self) {
         let mut works = true;
         while let Some(item) = self.queue.next(&self.to_main.observer) {
-            match item {
-                Item::Messages(buffer) => {
-                    let result = if works { self.write(&buffer) } else { Ok(()) };
-                    drop(buffer);
-                    self.queue.done(0);
-                    if let Err(error) = result {
-                        works = false;
-                        self.to_main.send(ConsoleEvent::ScreenFailed(error));
-                    }
-                }
-                Item::Notice(kind, lines) => {
-                    self.to_main.observer.emit(|| Step::Writes { to: self.place, bytes: lines.len() });
+            let result = match item {
+                Item::Messages(_) | Item::Frame(_) if !works => Ok(()),
+                Item::Messages(buffer) => self.write_messages(&buffer),
+                Item::Frame(frame) => self.write_frame(frame),
+                Item::Notice(line) => {
                     // If notices cannot be written, there is no way left to report that.
-                    let _ = self.display.show(kind, lines.as_bytes());
+                    let _ = self.write([&between_frames(&self.row, line.as_bytes()), &[]]);
+                    continue;
                 }
-                Item::Prompt(state) => self.display.set_prompt(&state),
                 Item::End => break,
+            };
+            self.queue.done(0);
+            if let Err(error) = result {
+                works = false;
+                self.to_main.send(ConsoleEvent::ScreenFailed(error));
             }
         }
         // Fails only if main has gone.
         self.to_main.send(self.done);
     }
 
-    fn write(&mut self, buffer: &Buffer) -> io::Result<()> {
+    fn write(&mut self, parts: [&[u8]; 2]) -> io::Result<()> {
+        let bytes = parts.iter().map(|part| part.len()).sum();
+        self.to_main.observer.emit(|| Step::Writes { to: self.place, bytes });
+        parts.into_iter().try_for_each(|part| self.output.write_all(part))?;
+        self.output.flush()
+    }
+
+    fn write_messages(&mut self, buffer: &Buffer) -> io::Result<()> {
         let [first, rest] = buffer.shown();
         let written = buffer.written;
-        let bytes = first.len() + rest.len() - written;
-        self.to_main.observer.emit(|| Step::Writes { to: self.place, bytes });
-        self.display.show(Kind::Message, &first[written.min(first.len())..])?;
-        self.display.show(Kind::Message, &rest[written.saturating_sub(first.len())..])?;
-        self.to_main.observer.emit(|| Step::Wrote { to: self.place, bytes, messages: buffer.messages });
+        self.write([&first[written.min(first.len())..], &rest[written.saturating_sub(first.len())..]])?;
+        self.wrote(first.len() + rest.len() - written, buffer.messages);
         Ok(())
+    }
+
+    fn write_frame(&mut self, frame: Frame) -> io::Result<()> {
+        self.write([&frame.bytes, &[]])?;
+        for buffer in &frame.shown {
+            self.wrote(buffer.shown().into_iter().map(<[u8]>::len).sum(), buffer.messages);
+        }
+        self.row = frame.row;
+        if frame.suspends {
+            terminal::suspend();
+        }
+        Ok(())
+    }
+
+    fn wrote(&self, bytes: usize, messages: Messages) {
+        self.to_main.observer.emit(|| Step::Wrote { to: self.place, bytes, messages });
     }
 }

@@ -63,7 +63,7 @@ impl Session {
             stop,
             to_main: to_main.clone(),
             place: Place::Peer,
-            stream: streams.received,
+            stream: Some(streams.received),
         };
         let input = Arc::clone(&connection);
         let reader = spawn(SOCKET_READER, &observer, move || {

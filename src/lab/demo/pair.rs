@@ -13,7 +13,7 @@ use crate::rules::errors::MORE_THREADS;
 use crate::rules::failure::Failure;
 use crate::rules::settings::{OnEof, Settings, Verbosity};
 use crate::rules::wire::{DEFAULT_MAX_LINE, Wire};
-use crate::terminal::Output;
+use crate::terminal::{Terminal, Timestamps, View};
 use crossbeam_channel::Sender;
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write, pipe};
 use std::net::{Ipv4Addr, TcpListener};
@@ -146,7 +146,8 @@ impl Devices {
             keyboard: Some(Box::new(typed)),
             keyboard_is_terminal: true,
             close_keyboard: Some(Box::new(move || keyboard.close())),
-            screen: Box::new(Output { stream: screen, marks: Some(false) }),
+            screen: Box::new(screen),
+            terminal: Some(Terminal::new(View::new(Timestamps::Wire, false, false), None)),
             notices: None,
             transcript: None,
             verbosity: Verbosity::Normal,

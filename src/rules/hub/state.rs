@@ -27,6 +27,7 @@ use crate::rules::notice::Notice;
 use crate::rules::record::What;
 use crate::rules::refused::RefusedCallers;
 use crate::rules::signal::Signal;
+use memchr::memrchr;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
@@ -240,10 +241,19 @@ impl Hub {
         self.members.get_mut(&id).map(|member| &mut member.outbox)
     }
 
-    /// The next lines for the operator's screen, which count as written from here on. Ask for them when the screen has
-    /// accepted what it got before.
+    /// The room and the name of the operator, if there is one.
+    #[must_use]
+    pub fn operator(&self) -> Option<(&str, &str)> {
+        let operator = self.members.get(&OPERATOR)?;
+        Some((self.rooms.get(&operator.room)?.name.shown(), operator.name.shown()))
+    }
+
+    /// The next lines for the operator's screen, whole ones, which count as written from here on. Ask for them when the screen
+    /// has accepted what it got before.
     pub fn next_screen_output(&mut self, now: Moment) -> Option<Buffer> {
-        let lines = self.outbox(OPERATOR)?.queue()?.copy(SCREEN_BYTES);
+        let max = SCREEN_BYTES.max(self.settings.max_line + 1);
+        let mut lines = self.outbox(OPERATOR)?.queue()?.copy(max);
+        lines.truncate(memrchr(b'\n', &lines).map_or(0, |end| end + 1));
         self.handle(Event::Written(OPERATOR, lines.len()), now);
         Some(Buffer::with_output(lines))
     }

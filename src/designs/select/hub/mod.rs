@@ -14,7 +14,7 @@
 mod clients;
 
 use super::callers::Callers;
-use super::console::{Console, Typed};
+use super::console::Console;
 use super::wait::{Interests, Ready};
 use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
@@ -22,7 +22,7 @@ use crate::designs::hub::observe_relay;
 use crate::observe::{For, Goodbye, Step};
 use crate::platform;
 use crate::rules::exit::Exit;
-use crate::rules::hub::{self as rules, Action, Hub, Id, OPERATOR, Refusal, Settings};
+use crate::rules::hub::{self as rules, Action, Hub, Id, Refusal, Settings};
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::Entry;
@@ -62,6 +62,9 @@ impl HubLoop {
         }
         console.screen.report(&Notice::Listening { at, port_was_chosen, command: "hub" });
         let hub = Hub::new(settings, Instant::now());
+        if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
+            terminal.operate(room, name);
+        }
         Ok(Self { hub, callers, clients, console, clock })
     }
 
@@ -107,11 +110,11 @@ impl HubLoop {
                     self.pass_on(rules::Event::Signal(signal), now);
                 }
             }
-            Ready::Keyboard => match self.console.read_keyboard() {
-                Some(Typed::Input(buffer)) => self.pass_on(rules::Event::Read(OPERATOR, buffer), now),
-                Some(Typed::Ended(result)) => self.pass_on(rules::Event::ReadEnded(OPERATOR, result), now),
-                None => {}
-            },
+            Ready::Keyboard => {
+                for typed in self.console.read_keyboard() {
+                    self.pass_on(typed.into(), now);
+                }
+            }
             Ready::Clients => {
                 for id in self.clients.find_ready() {
                     self.write(id, now);

@@ -73,7 +73,7 @@ impl Client {
             stop,
             to_main,
             place: Place::Client,
-            stream: streams.received,
+            stream: Some(streams.received),
         };
         let reader = spawn_with(builder(CLIENT_READER), &observer, move || {
             let heard_all = |result: io::Result<()>| {

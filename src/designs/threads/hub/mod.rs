@@ -22,6 +22,7 @@ use crate::designs::hub::{observe_relay, observe_written};
 use crate::designs::net;
 use crate::observe::{For, Goodbye, Place, Step};
 use crate::platform::{self, Connection};
+use crate::rules::buffer::Buffer;
 use crate::rules::exit::Exit;
 use crate::rules::hub::{self as rules, Action, Hub, Id, OPERATOR, Refusal, Settings};
 use crate::rules::moment::Moment;
@@ -78,9 +79,12 @@ impl HubLoop {
             console.screen.report(&Notice::NoLocalTime);
         }
         console.screen.report(&Notice::Listening { at: callers.address(), port_was_chosen, command: "hub" });
-        console.screen.set_prompt("hub");
+        let hub = Hub::new(settings, Instant::now());
+        if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
+            terminal.operate(room, name);
+        }
         Ok(Self {
-            hub: Hub::new(settings, Instant::now()),
+            hub,
             events,
             callers,
             clients: HashMap::new(),
@@ -154,7 +158,7 @@ impl HubLoop {
     fn handle_console(&mut self, event: ConsoleEvent, now: Moment) {
         match event {
             ConsoleEvent::Called(caller) => self.handle_caller(caller, now),
-            ConsoleEvent::Typed(buffer) => self.pass_on(rules::Event::Read(OPERATOR, buffer), now),
+            ConsoleEvent::Typed(buffer) => self.handle_typed(buffer, now),
             ConsoleEvent::InputEnded(result) => self.pass_on(rules::Event::ReadEnded(OPERATOR, result), now),
             ConsoleEvent::Signal(signal) => self.pass_on(rules::Event::Signal(signal), now),
             ConsoleEvent::ScreenFailed(error) => self.pass_on(rules::Event::ScreenFailed(error), now),
@@ -167,6 +171,12 @@ impl HubLoop {
             | ConsoleEvent::ScreenDone
             | ConsoleEvent::NoticesDone
             | ConsoleEvent::TranscriptDone => {}
+        }
+    }
+
+    fn handle_typed(&mut self, buffer: Buffer, now: Moment) {
+        for typed in self.console.typed(buffer) {
+            self.pass_on(typed.into(), now);
         }
     }
 
@@ -287,10 +297,12 @@ impl HubLoop {
 
     /// Shows the operator's lines while the screen keeps up. If this leads to actions, the hub's time-out is due at once.
     fn show(&mut self, now: Moment) {
+        self.console.screen.draw();
         while self.console.screen.has_capacity()
             && let Some(lines) = self.hub.next_screen_output(now)
         {
             self.console.screen.show_unrecorded(lines);
+            self.console.screen.draw();
         }
     }
 

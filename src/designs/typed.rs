@@ -1,0 +1,92 @@
+//! What follows from a read from the keyboard, the same in each full-duplex design.
+
+use crate::observe::{Observer, Place, Step};
+use crate::rules::buffer::Buffer;
+use crate::rules::event;
+#[cfg(feature = "hub")]
+use crate::rules::hub::{self, OPERATOR};
+use crate::rules::messages::Counter;
+use crate::rules::signal::Signal;
+use crate::rules::wire::Stamp;
+use crate::terminal::{self, Terminal};
+use std::io;
+
+/// What the rules are told.
+pub(super) enum Typed {
+    Input(Buffer),
+    Ended(io::Result<()>),
+    Signal(Signal),
+}
+
+impl From<Typed> for event::Event {
+    fn from(typed: Typed) -> Self {
+        match typed {
+            Typed::Input(buffer) => Self::Typed(buffer),
+            Typed::Ended(result) => Self::InputEnded(result),
+            Typed::Signal(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+#[cfg(feature = "hub")]
+impl From<Typed> for hub::Event {
+    fn from(typed: Typed) -> Self {
+        match typed {
+            Typed::Input(buffer) => Self::Read(OPERATOR, buffer),
+            Typed::Ended(result) => Self::ReadEnded(OPERATOR, result),
+            Typed::Signal(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+/// The interrupt key as the signal that the system sends where keys do not come to us.
+const INTERRUPT: Signal = Signal { name: if cfg!(windows) { "Ctrl-C" } else { "SIGINT" }, number: 2 };
+
+/// What follows from this read. `lines` numbers the lines that are typed at a terminal with a line editor.
+pub(super) fn handle(
+    buffer: Buffer,
+    terminal: Option<&mut Terminal>,
+    now: Stamp,
+    lines: &mut Counter,
+    observer: &Observer,
+) -> Vec<Typed> {
+    match terminal {
+        Some(terminal) if terminal.input_has_ended() => Vec::new(),
+        Some(terminal) if terminal.edits() => {
+            let typed = terminal.handle_keys(buffer.input(), now);
+            typed.into_iter().filter_map(|typed| handle_key(typed, terminal, lines, observer)).collect()
+        }
+        // Somebody has only made room on the screen.
+        Some(_) if matches!(buffer.input(), b"\n" | b"\r\n") => Vec::new(),
+        _ => vec![Typed::Input(buffer)],
+    }
+}
+
+fn handle_key(
+    typed: terminal::Typed,
+    terminal: &mut Terminal,
+    lines: &mut Counter,
+    observer: &Observer,
+) -> Option<Typed> {
+    match typed {
+        // The end of the input was in the same read.
+        terminal::Typed::Line(_) | terminal::Typed::End if terminal.input_has_ended() => None,
+        terminal::Typed::Line(mut line) => {
+            line.push(b'\n');
+            let mut buffer = Buffer::with_input(&line);
+            buffer.messages = observer.count(lines, &line);
+            let (from, bytes, messages) = (Place::Keyboard, line.len(), buffer.messages);
+            observer.emit(|| Step::Read { from, bytes, messages });
+            Some(Typed::Input(buffer))
+        }
+        terminal::Typed::End => {
+            terminal.end_input();
+            Some(Typed::Ended(Ok(())))
+        }
+        terminal::Typed::Interrupt => Some(Typed::Signal(INTERRUPT)),
+        terminal::Typed::Quit => {
+            terminal::quit();
+            None
+        }
+    }
+}

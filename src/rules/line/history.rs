@@ -1,0 +1,70 @@
+//! Lines that were entered.
+
+use super::text::LIMIT;
+use std::collections::VecDeque;
+
+/// How many lines are kept, and how many bytes they may have together.
+const MAX_LINES: usize = 1000;
+const MAX_BYTES: usize = 1024 * 1024;
+
+#[derive(Default)]
+pub(super) struct History {
+    /// The oldest first.
+    lines: VecDeque<String>,
+    bytes: usize,
+    /// Which line is being edited; their number means the one that is not entered yet.
+    position: usize,
+    /// That one, while another is being edited.
+    draft: String,
+}
+
+impl History {
+    pub(super) fn new(lines: Vec<String>) -> Self {
+        let mut history = Self::default();
+        lines.iter().for_each(|line| history.push(line));
+        history
+    }
+
+    /// Keeps a line and goes below it. A repetition is kept once.
+    pub(super) fn push(&mut self, line: &str) {
+        if !line.is_empty() && line.len() <= LIMIT && self.lines.back().is_none_or(|last| last != line) {
+            self.bytes += line.len();
+            self.lines.push_back(line.to_owned());
+        }
+        while self.lines.len() > MAX_LINES || self.bytes > MAX_BYTES {
+            let Some(oldest) = self.lines.pop_front() else { break };
+            self.bytes -= oldest.len();
+        }
+        self.leave();
+    }
+
+    /// Goes below all lines, to an empty one.
+    pub(super) fn leave(&mut self) {
+        self.position = self.lines.len();
+        self.draft.clear();
+    }
+
+    pub(super) fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.lines.iter().map(String::as_str)
+    }
+
+    pub(super) fn line(&self, position: usize) -> Option<&str> {
+        self.lines.get(position).map(String::as_str)
+    }
+
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Goes to another line, if there is one, and returns it. `current` is the text that is being edited.
+    pub(super) fn go_to(&mut self, position: usize, current: &str) -> Option<String> {
+        if position > self.lines.len() || position == self.position {
+            return None;
+        }
+        if self.position == self.lines.len() {
+            current.clone_into(&mut self.draft);
+        }
+        self.position = position;
+        Some(self.line(position).unwrap_or(&self.draft).to_owned())
+    }
+}

@@ -1,0 +1,263 @@
+//! The line that a user types at a terminal, with Emacs keys.
+//!
+//! It is told the bytes that the keyboard sends, and knows the text, the cursor, and the row that shows them. It owns no
+//! terminal, so one place tests it for every design and platform.
+//!
+//! A line has at most [`LIMIT`](text) bytes. A key beyond that is refused with a bell. Pasted text goes on in another line
+//! instead, so that nothing of it is lost; the wire splits long lines as well.
+
+mod completion;
+mod foreign;
+mod history;
+mod keys;
+mod kill_ring;
+mod row;
+mod search;
+mod text;
+
+pub use row::Row;
+
+use completion::Completion;
+use history::History;
+use keys::{Key, Keys};
+use rustyline::line_buffer::WordAction;
+use rustyline::{At, Movement, Word};
+use search::Search;
+use text::Text;
+
+/// The line being edited, and all that its keys need.
+pub struct Line {
+    keys: Keys,
+    text: Text,
+    history: History,
+    search: Option<Search>,
+    last_query: String,
+    completion: Option<Completion>,
+}
+
+/// What follows from keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The user finished this line: the bytes as typed, without a newline, and never empty.
+    Enter(Vec<u8>),
+    /// Ctrl-C on an empty line.
+    Interrupt,
+    /// Ctrl-D on an empty line.
+    End,
+    /// Ctrl-Z.
+    Suspend,
+    /// Ctrl-\.
+    Quit,
+    /// Ctrl-L.
+    ClearScreen,
+    /// The terminal has another size.
+    Resized,
+    /// A key could not do what it is for.
+    Bell,
+}
+
+/// What Tab may complete.
+#[derive(Clone, Debug, Default)]
+pub struct Candidates<'a> {
+    /// Commands, for the beginning of the line.
+    pub commands: &'a [&'a str],
+    /// Names, the last seen first.
+    pub names: Vec<&'a str>,
+}
+
+const WORD_BACK: Movement = Movement::BackwardWord(1, Word::Emacs);
+const SPACED_WORD_BACK: Movement = Movement::BackwardWord(1, Word::Big);
+const WORD: Movement = Movement::ForwardWord(1, At::AfterEnd, Word::Emacs);
+
+impl Line {
+    /// An empty line. The history is in the order in which it was entered.
+    #[must_use]
+    pub fn new(history: Vec<String>) -> Self {
+        Self {
+            keys: Keys::default(),
+            text: Text::new(),
+            history: History::new(history),
+            search: None,
+            last_query: String::new(),
+            completion: None,
+        }
+    }
+
+    /// Handles what was read from the keyboard, cut anywhere. Returns what follows, in order.
+    pub fn handle(&mut self, bytes: &[u8], candidates: &Candidates<'_>) -> Vec<Command> {
+        let mut commands = Vec::new();
+        for key in self.keys.decode(bytes) {
+            self.press(key, candidates, &mut commands);
+        }
+        commands
+    }
+
+    /// The text being edited. Bytes that are not UTF-8 are private characters in it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.text.as_str()
+    }
+
+    /// The lines entered, oldest first.
+    pub fn history(&self) -> impl Iterator<Item = &str> {
+        self.history.lines()
+    }
+
+    /// The row that shows the line: at most `columns - 1` wide, and harmless to a terminal. A longer line is shown around the
+    /// cursor.
+    #[must_use]
+    pub fn row(&self, prompt: &str, columns: usize) -> Row {
+        if let Some(search) = &self.search {
+            let prompt = format!("(search: {}) ", search.query);
+            let (before, after) = match search.found(&self.history) {
+                Some((_, line, place)) => line.split_at(place),
+                None => self.text.halves(),
+            };
+            return Row::new(&prompt, before, after, columns);
+        }
+        let (before, after) = self.text.halves();
+        if self.keys.has_unfinished_text() {
+            return Row::new(prompt, &format!("{before}\u{fffd}"), after, columns);
+        }
+        Row::new(prompt, before, after, columns)
+    }
+
+    fn press(&mut self, key: Key, candidates: &Candidates<'_>, commands: &mut Vec<Command>) {
+        let command = match key {
+            Key::Resized => Command::Resized,
+            Key::Control('l') => Command::ClearScreen,
+            Key::Control('z') => Command::Suspend,
+            Key::Control('\\') => Command::Quit,
+            key => {
+                let key = if let Some(search) = self.search.take() {
+                    self.search(search, key, commands)
+                } else {
+                    Some(key)
+                };
+                let Some(key) = key else { return };
+                return self.edit(key, candidates, commands);
+            }
+        };
+        commands.push(command);
+    }
+
+    /// A key while searching. Returns it if it ends the search and has a meaning of its own.
+    fn search(&mut self, mut search: Search, key: Key, commands: &mut Vec<Command>) -> Option<Key> {
+        let history = &self.history;
+        let found = match key {
+            Key::Text(text) | Key::Pasted(text) => search.extend(&text, history),
+            Key::Backspace => search.shorten(history),
+            Key::Control(direction @ ('r' | 's')) if search.query.is_empty() => {
+                search.next(direction == 'r', history);
+                search.extend(&self.last_query, history)
+            }
+            Key::Control(direction @ ('r' | 's')) => search.next(direction == 'r', history),
+            Key::Control('g' | 'c') => return None,
+            key => {
+                if let Some((position, line, _)) = search.found(history) {
+                    let line = line.to_owned();
+                    self.history.go_to(position, self.text.as_str());
+                    self.text.replace(&line);
+                }
+                self.last_query = search.query;
+                return (key != Key::Enter).then_some(key);
+            }
+        };
+        if !found {
+            commands.push(Command::Bell);
+        }
+        self.search = Some(search);
+        None
+    }
+
+    /// A key that edits the line.
+    fn edit(&mut self, key: Key, candidates: &Candidates<'_>, commands: &mut Vec<Command>) {
+        let completion = self.completion.take();
+        let text = &mut self.text;
+        let is_empty = text.as_str().is_empty();
+        let done = match key {
+            Key::Text(run) | Key::Pasted(run) => self.insert(&run, commands),
+            Key::Enter => return self.finish(commands),
+            Key::Control('c') if is_empty => return commands.push(Command::Interrupt),
+            Key::Control('c') => {
+                self.history.leave();
+                text.replace("")
+            }
+            Key::Control('d') if is_empty => return commands.push(Command::End),
+            Key::Control('d') | Key::Delete => text.edit(|buffer, kills| buffer.delete(1, kills)),
+            Key::Backspace => text.edit(|buffer, kills| buffer.backspace(1, kills)),
+            Key::Control('a') => text.edit(|buffer, _| buffer.move_buffer_start()),
+            Key::Control('e') => text.edit(|buffer, _| buffer.move_buffer_end()),
+            Key::Control('b') => text.edit(|buffer, _| buffer.move_backward(1)),
+            Key::Control('f') => text.edit(|buffer, _| buffer.move_forward(1)),
+            Key::Meta('b') => text.edit(|buffer, _| buffer.move_to_prev_word(Word::Emacs, 1)),
+            Key::Meta('f') => text.edit(|buffer, _| buffer.move_to_next_word(At::AfterEnd, Word::Emacs, 1)),
+            Key::Control('k') => text.kill(&Movement::EndOfBuffer),
+            Key::Control('u') => text.kill(&Movement::BeginningOfBuffer),
+            Key::Control('w') => text.kill(&SPACED_WORD_BACK),
+            Key::Meta('\x7f') => text.kill(&WORD_BACK),
+            Key::Meta('d') => text.kill(&WORD),
+            Key::Control('y') => text.yank(),
+            Key::Meta('y') => text.yank_older(),
+            Key::Control('t') => text.edit(|buffer, kills| buffer.transpose_chars(kills)),
+            Key::Meta('t') => text.edit(|buffer, kills| buffer.transpose_words(1, kills)),
+            Key::Meta('u') => text.edit(|buffer, kills| buffer.edit_word(WordAction::Uppercase, kills)),
+            Key::Meta('l') => text.edit(|buffer, kills| buffer.edit_word(WordAction::Lowercase, kills)),
+            Key::Meta('c') => text.edit(|buffer, kills| buffer.edit_word(WordAction::Capitalize, kills)),
+            Key::Control('_') => text.undo(),
+            Key::Control('p') => self.recall(self.history.position().checked_sub(1)),
+            Key::Control('n') => self.recall(Some(self.history.position() + 1)),
+            Key::Meta('<') => self.recall(Some(0)),
+            Key::Meta('>') => self.recall(Some(self.history.lines().count())),
+            Key::Control(direction @ ('r' | 's')) => {
+                self.search = Some(Search::new(&self.history, direction == 'r'));
+                true
+            }
+            Key::Control('i') => self.complete(completion, candidates),
+            Key::Control('g') | Key::Meta(_) => false,
+            _ => true,
+        };
+        if !done {
+            commands.push(Command::Bell);
+        }
+    }
+
+    /// A single key is refused at the limit; more at once is a paste, which goes on in another line.
+    fn insert(&mut self, run: &str, commands: &mut Vec<Command>) -> bool {
+        let mut rest = self.text.insert(run);
+        let is_paste = run.chars().nth(1).is_some();
+        while is_paste && !rest.is_empty() {
+            self.finish(commands);
+            rest = self.text.insert(rest);
+        }
+        rest.is_empty()
+    }
+
+    fn finish(&mut self, commands: &mut Vec<Command>) {
+        let line = self.text.take();
+        if !line.is_empty() {
+            self.history.push(&line);
+            commands.push(Command::Enter(foreign::to_bytes(&line)));
+        }
+    }
+
+    fn recall(&mut self, position: Option<usize>) -> bool {
+        let line = position.and_then(|position| self.history.go_to(position, self.text.as_str()));
+        if let Some(line) = line {
+            self.text.replace(&line);
+        }
+        true
+    }
+
+    fn complete(&mut self, completion: Option<Completion>, candidates: &Candidates<'_>) -> bool {
+        let (before, _) = self.text.halves();
+        let mut completion = completion.unwrap_or_else(|| Completion::new(before, candidates));
+        let Some(choice) = completion.next() else { return false };
+        let done = self.text.replace_from(completion.start, &choice);
+        self.completion = Some(completion);
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! The modes of the process's terminal, changed while lines are edited and restored afterwards, and its keyboard.
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Signal, getpid, kill_process};
+use rustix::stdio::{stdin, stdout};
+use rustix::termios::{LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use std::io::{self, PipeReader, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The width of a terminal that does not know its own, as at a serial line or in a container.
+const COLUMNS: usize = 80;
+
+/// No screen is wider than this.
+const MAX_COLUMNS: usize = 1000;
+
+/// The modes before we changed them. A static, because a panic hook must be able to restore them.
+static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
+
+fn found() -> MutexGuard<'static, Option<Termios>> {
+    FOUND.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The keys of the terminal, as bytes.
+pub struct Keyboard {
+    /// Its other end is closed to end the reading.
+    closed: PipeReader,
+}
+
+/// Takes over the terminal of the process. Returns its keyboard, and what ends the reading from another thread.
+///
+/// # Errors
+/// Standard input is not a terminal.
+pub fn open() -> io::Result<(Keyboard, impl FnOnce() -> bool + Send)> {
+    take_over()?;
+    let (closed, open) = io::pipe()?;
+    Ok((Keyboard { closed }, move || {
+        drop(open);
+        true
+    }))
+}
+
+impl Read for Keyboard {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut ready = [PollFd::from_borrowed_fd(stdin(), PollFlags::IN), PollFd::new(&self.closed, PollFlags::IN)];
+        poll(&mut ready, None)?;
+        if !ready[1].revents().is_empty() {
+            return Ok(0);
+        }
+        match rustix::io::read(stdin(), bytes) {
+            // The terminal has gone.
+            Err(Errno::IO) => Ok(0),
+            // Another process that reads from this terminal was faster.
+            Err(Errno::AGAIN) => Err(io::ErrorKind::Interrupted.into()),
+            result => Ok(result?),
+        }
+    }
+}
+
+impl AsFd for Keyboard {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        stdin()
+    }
+}
+
+/// How many columns the terminal has.
+pub(super) fn columns() -> usize {
+    match tcgetwinsize(stdout()) {
+        Ok(size) if (1..=MAX_COLUMNS).contains(&size.ws_col.into()) => size.ws_col.into(),
+        _ => COLUMNS,
+    }
+}
+
+/// Makes keys arrive one by one and without echo.
+///
+/// # Errors
+/// Standard input is not a terminal.
+pub(super) fn take_over() -> io::Result<()> {
+    let modes = tcgetattr(stdin())?;
+    let mut raw = modes.clone();
+    raw.make_raw();
+    // Newlines are still translated.
+    raw.output_modes |= OutputModes::OPOST;
+    raw.local_modes -= LocalModes::ECHO;
+    tcsetattr(stdin(), OptionalActions::Now, &raw)?;
+    found().get_or_insert(modes);
+    Ok(())
+}
+
+/// Restores the modes of the keyboard, and nothing on the screen.
+pub(super) fn release() {
+    if let Some(modes) = &*found() {
+        let _ = tcsetattr(stdin(), OptionalActions::Now, modes);
+    }
+}
+
+/// Restores the terminal as it was: the row with the edited line is erased, automatic wrapping is on, pastes are not marked,
+/// and colours are reset. Any thread may call this at any time, repeatedly.
+pub fn restore() {
+    let Some(modes) = found().take() else { return };
+    // There is nothing left to try if the terminal refuses.
+    let _ = rustix::io::write(stdout(), b"\r\x1b[K\x1b[?7h\x1b[?2004l\x1b[0m");
+    let _ = tcsetattr(stdin(), OptionalActions::Now, &modes);
+}
+
+/// What the terminal does by itself at the quit key, unless its modes are changed.
+pub fn quit() {
+    let _ = kill_process(getpid(), Signal::QUIT);
+}
+
+/// What the terminal does by itself at the suspend key: stops the process until the shell continues it.
+pub fn suspend() {
+    restore();
+    // To this very thread: it must be stopped before it changes the modes again.
+    let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTSTP);
+    let _ = take_over();
+}
