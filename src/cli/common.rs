@@ -134,12 +134,12 @@ impl Common {
             environment.notices = Some(Box::new(notices));
         }
         if screen.is_terminal() {
-            let color = self.color.is_on(&screen);
             let editor = if keyboard_is_terminal && self.edits() && is_same_terminal(&io::stdin(), &screen) {
-                Some(self.open_editor(&mut environment, color)?)
+                Some(self.open_editor(&mut environment, &screen)?)
             } else {
                 None
             };
+            let color = self.color.is_on(&screen);
             environment.terminal = Some(Terminal::new(View::new(self.timestamps.into(), color, self.bell), editor));
         }
         Ok(environment)
@@ -160,16 +160,21 @@ impl Common {
 
     /// Takes over the terminal.
     #[cfg(line_editor)]
-    fn open_editor(&self, environment: &mut Environment, color: bool) -> Result<Editor, Failure> {
+    fn open_editor(&self, environment: &mut Environment, screen: &Stdout) -> Result<Editor, Failure> {
         let (keyboard, close) = crate::terminal::open()
             .map_err(|error| Failure::new("cannot use the terminal", error).hint("; try --plain"))?;
         environment.keyboard = Some(Box::new(keyboard));
         environment.close_keyboard = Some(Box::new(close));
-        Ok(Editor::new(Vec::new(), color))
+        #[cfg(windows)]
+        {
+            environment.screen = Box::new(crate::terminal::screen(io::stdout()));
+        }
+        // Only now: this changes a mode of a Windows console, which is restored to what it was before.
+        Ok(Editor::new(Vec::new(), self.color.is_on(screen)))
     }
 
     #[cfg(not(line_editor))]
-    fn open_editor(&self, _: &mut Environment, _: bool) -> Result<Editor, Failure> {
+    fn open_editor(&self, _: &mut Environment, _: &Stdout) -> Result<Editor, Failure> {
         Err("this program was built without the line editor".into())
     }
 

@@ -24,7 +24,7 @@ pub use no_editor::{Editor, quit, restore, suspend};
 pub use unix::{Keyboard, open, quit, restore, suspend};
 pub use view::{Timestamps, View};
 #[cfg(all(line_editor, windows))]
-pub use windows::{Keyboard, open, quit, restore, screen, suspend};
+pub use windows::{Keyboard, Screen, open, quit, restore, screen, suspend};
 
 /// What a loop can wait for.
 #[cfg(unix)]

@@ -28,25 +28,31 @@ use windows_sys::Win32::UI::Input::KeyboardAndMouse::{
 /// What the line decodes as a resize of the window.
 const RESIZED: &str = "\x1b[48t";
 
-/// The modes before we changed them. A static, because a panic hook must be able to restore them.
-static FOUND: Mutex<Option<Modes>> = Mutex::new(None);
+/// The width of a console that does not know its own.
+const COLUMNS: usize = 80;
+
+/// What we found. A static, because a panic hook must be able to restore it.
+static FOUND: Mutex<Option<Found>> = Mutex::new(None);
 
 #[derive(Clone, Copy)]
-struct Modes {
+struct Found {
+    /// The modes before we changed them.
     input: u32,
     output: u32,
+    /// The console obeys sequences.
+    obeys: bool,
 }
 
-fn found() -> MutexGuard<'static, Option<Modes>> {
+fn found() -> MutexGuard<'static, Option<Found>> {
     FOUND.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes over the console of the process. Returns where to read keys, and what ends a read from another thread (false if
-/// it cannot).
+/// Takes over the console of the process. Returns its keyboard, and what ends the reading from another thread (false if it
+/// cannot).
 ///
 /// # Errors
 /// Standard input or standard output is not a console.
-pub(crate) fn open() -> io::Result<(Keyboard, impl FnOnce() -> bool + Send)> {
+pub fn open() -> io::Result<(Keyboard, impl FnOnce() -> bool + Send)> {
     take_over()?;
     let closed = Arc::new(AtomicBool::new(false));
     let keyboard = Keyboard { closed: Arc::clone(&closed), ..Keyboard::default() };
@@ -57,24 +63,31 @@ pub(crate) fn open() -> io::Result<(Keyboard, impl FnOnce() -> bool + Send)> {
     Ok((keyboard, close))
 }
 
+/// How many columns the window has.
+pub(super) fn columns() -> usize {
+    match crossterm::terminal::size() {
+        Ok((columns @ 1.., _)) => columns.into(),
+        _ => COLUMNS,
+    }
+}
+
 /// Makes keys arrive one by one and without echo, Ctrl-C among them, and has the console obey sequences if it can.
 ///
 /// # Errors
 /// Standard input or standard output is not a console.
-pub(crate) fn take_over() -> io::Result<()> {
-    let modes = Modes { input: mode(STD_INPUT_HANDLE)?, output: mode(STD_OUTPUT_HANDLE)? };
-    found().get_or_insert(modes);
-    let keys =
-        modes.input & !(ENABLE_LINE_INPUT | ENABLE_ECHO_INPUT | ENABLE_PROCESSED_INPUT) | ENABLE_WINDOW_INPUT;
+pub(super) fn take_over() -> io::Result<()> {
+    let (input, output) = (mode(STD_INPUT_HANDLE)?, mode(STD_OUTPUT_HANDLE)?);
+    let mut found = found();
+    let found = found.get_or_insert(Found { input, output, obeys: false });
+    let keys = input & !(ENABLE_LINE_INPUT | ENABLE_ECHO_INPUT | ENABLE_PROCESSED_INPUT) | ENABLE_WINDOW_INPUT;
     set_mode(STD_INPUT_HANDLE, keys | ENABLE_VIRTUAL_TERMINAL_INPUT)
         .or_else(|_| set_mode(STD_INPUT_HANDLE, keys))?;
-    let text = modes.output & !(ENABLE_VIRTUAL_TERMINAL_PROCESSING | DISABLE_NEWLINE_AUTO_RETURN)
-        | ENABLE_PROCESSED_OUTPUT
-        | ENABLE_WRAP_AT_EOL_OUTPUT;
-    if set_mode(STD_OUTPUT_HANDLE, text | ENABLE_VIRTUAL_TERMINAL_PROCESSING).is_ok() && obeys_sequences()? {
-        return Ok(());
+    let text = output & !DISABLE_NEWLINE_AUTO_RETURN | ENABLE_PROCESSED_OUTPUT | ENABLE_WRAP_AT_EOL_OUTPUT;
+    found.obeys = set_mode(STD_OUTPUT_HANDLE, text | ENABLE_VIRTUAL_TERMINAL_PROCESSING).is_ok() && obeys_sequences()?;
+    if !found.obeys {
+        set_mode(STD_OUTPUT_HANDLE, text & !ENABLE_VIRTUAL_TERMINAL_PROCESSING)?;
     }
-    set_mode(STD_OUTPUT_HANDLE, text)
+    Ok(())
 }
 
 /// Wine accepts the mode, and shows the sequences as characters. So look what one without an effect does.
@@ -83,35 +96,45 @@ fn obeys_sequences() -> io::Result<bool> {
     write_to_console("\x1b[m")?;
     let obeys = cursor::position()? == before;
     if !obeys {
-        write_to_console("\r")?;
-        Clear(ClearType::UntilNewLine).execute_winapi()?;
+        erase_row()?;
     }
     Ok(obeys)
 }
 
-/// Restores the console as it was, with colours reset and bracketed paste off. Any thread may call this at any time,
-/// repeatedly.
-pub fn restore() {
-    let Some(modes) = found().take() else { return };
-    // There is nothing left to try if the console refuses.
-    if is_obeying() {
-        let _ = write_to_console("\x1b[?7h\x1b[?2004l\x1b[0m");
-    }
-    let _ = set_mode(STD_OUTPUT_HANDLE, modes.output);
-    let _ = set_mode(STD_INPUT_HANDLE, modes.input);
+fn erase_row() -> io::Result<()> {
+    write_to_console("\r")?;
+    Clear(ClearType::UntilNewLine).execute_winapi()
 }
+
+/// Restores the modes of the keyboard, and nothing on the screen.
+pub(super) fn release() {
+    if let Some(found) = &*found() {
+        let _ = set_mode(STD_INPUT_HANDLE, found.input);
+    }
+}
+
+/// Restores the console as it was: the row with the edited line is erased, pastes are not marked, and colours are reset. Any
+/// thread may call this at any time, repeatedly.
+pub fn restore() {
+    let Some(found) = found().take() else { return };
+    // There is nothing left to try if the console refuses.
+    let _ = match found.obeys {
+        true => write_to_console("\r\x1b[K\x1b[?7h\x1b[?2004l\x1b[0m"),
+        false => erase_row(),
+    };
+    let _ = set_mode(STD_OUTPUT_HANDLE, found.output);
+    let _ = set_mode(STD_INPUT_HANDLE, found.input);
+}
+
+/// Does nothing: Windows has no key that ends a program at once.
+pub fn quit() {}
 
 /// Does nothing: Windows cannot suspend a program.
-pub(crate) fn suspend() {}
-
-/// Columns and rows of the window.
-pub(crate) fn size() -> (u16, u16) {
-    crossterm::terminal::size().ok().filter(|(columns, rows)| *columns > 0 && *rows > 0).unwrap_or((80, 24))
-}
+pub fn suspend() {}
 
 /// Where keys are typed: reads the bytes that a terminal would send for them.
 #[derive(Default)]
-pub(crate) struct Keyboard {
+pub struct Keyboard {
     closed: Arc<AtomicBool>,
     keys: Keys,
     /// What nobody has read yet.
@@ -219,17 +242,13 @@ fn name(key: u16, shift: bool, alt: bool, control: bool) -> Option<String> {
     })
 }
 
-/// Where frames are written, each with one write.
-pub(crate) fn screen(out: impl Write) -> impl Write {
-    Screen { out, obeys: is_obeying() }
+/// Where frames are written, each with one write, after the console was taken over.
+pub fn screen<W: Write>(out: W) -> Screen<W> {
+    Screen { out, obeys: found().is_some_and(|found| found.obeys) }
 }
 
-/// Whether [`take_over`] found that the console obeys sequences.
-fn is_obeying() -> bool {
-    mode(STD_OUTPUT_HANDLE).is_ok_and(|mode| mode & ENABLE_VIRTUAL_TERMINAL_PROCESSING != 0)
-}
-
-struct Screen<W> {
+/// Writes text to a console, and does with calls what the sequences say if the console does not obey them.
+pub struct Screen<W> {
     out: W,
     obeys: bool,
 }
