@@ -1,11 +1,15 @@
 //! The options of every command that runs an endpoint, and the environment that they ask for.
 
+#[cfg(line_editor)]
+use super::history::{self, History};
 use super::{CONVERSATION, OUTPUT};
 use crate::designs::Design;
 use crate::designs::environment::Environment;
 use crate::designs::transcript::{self, JsonLines, Sink};
 use crate::observe::Observer;
 use crate::platform::Signals;
+#[cfg(all(line_editor, unix))]
+use crate::rules::errors::hint;
 use crate::rules::failure::Failure;
 use crate::rules::settings::Verbosity;
 use crate::terminal::{Editor, Input, Terminal, Timestamps, View};
@@ -39,6 +43,12 @@ pub struct Common {
     /// Ring the terminal's bell when somebody mentions your name or writes to you alone
     #[arg(long, help_heading = OUTPUT)]
     bell: bool,
+
+    /// Remember the lines you enter for the next time, in FILE or in the folder for such files
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, num_args = 0..=1, require_equals = true,
+        help_heading = OUTPUT)]
+    #[cfg_attr(not(line_editor), allow(dead_code, reason = "there is no line editor"))]
+    history_file: Option<Option<PathBuf>>,
 
     /// Append each message and event to FILE, as a line of JSON with its time
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
@@ -140,7 +150,8 @@ impl Common {
                 None
             };
             let color = self.color.is_on(&screen);
-            environment.terminal = Some(Terminal::new(View::new(self.timestamps.into(), color, self.bell), editor));
+            environment.terminal =
+                Some(Terminal::new(View::new(self.timestamps.into(), color, self.bell), editor));
         }
         Ok(environment)
     }
@@ -161,6 +172,19 @@ impl Common {
     /// Takes over the terminal.
     #[cfg(line_editor)]
     fn open_editor(&self, environment: &mut Environment, screen: &Stdout) -> Result<Editor, Failure> {
+        let path = self.history_file.clone().map(|path| path.map_or_else(history::default_path, Ok));
+        let history = path.transpose()?.map(|path| History::open(&path)).transpose()?;
+        let (lines, file) =
+            history.map_or_else(Default::default, |history| (history.lines, Some(history.file)));
+        #[cfg(unix)]
+        {
+            // Before the terminal is taken over, so that no signal comes in between.
+            crate::platform::restore_before_deadly_signals(crate::terminal::restore);
+            environment
+                .signals
+                .watch_terminal()
+                .map_err(|error| Failure::new("cannot catch signals", &error).hint(hint(&error)))?;
+        }
         let (keyboard, close) = crate::terminal::open()
             .map_err(|error| Failure::new("cannot use the terminal", error).hint("; try --plain"))?;
         environment.keyboard = Some(Box::new(keyboard));
@@ -170,7 +194,7 @@ impl Common {
             environment.screen = Box::new(crate::terminal::screen(io::stdout()));
         }
         // Only now: this changes a mode of a Windows console, which is restored to what it was before.
-        Ok(Editor::new(Vec::new(), self.color.is_on(screen)))
+        Ok(Editor::new(lines, file, self.color.is_on(screen)))
     }
 
     #[cfg(not(line_editor))]

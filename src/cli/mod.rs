@@ -7,6 +7,8 @@ mod compare;
 mod connect;
 #[cfg(feature = "lab")]
 mod demo;
+#[cfg(line_editor)]
+mod history;
 #[cfg(feature = "hub")]
 mod hub;
 mod pages;

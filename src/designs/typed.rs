@@ -1,6 +1,7 @@
-//! What follows from a read from the keyboard, the same in each full-duplex design.
+//! What follows from a read from the keyboard, and from what happens to the terminal, the same in each full-duplex design.
 
 use crate::observe::{Observer, Place, Step};
+use crate::platform::{self, TerminalChange};
 use crate::rules::buffer::Buffer;
 use crate::rules::event;
 #[cfg(feature = "hub")]
@@ -42,6 +43,24 @@ impl From<Typed> for hub::Event {
 /// The interrupt key as the signal that the system sends where keys do not come to us.
 const INTERRUPT: Signal = Signal { name: if cfg!(windows) { "Ctrl-C" } else { "SIGINT" }, number: 2 };
 
+/// This has happened to the terminal.
+pub(super) fn handle_change(terminal: Option<&mut Terminal>, change: TerminalChange) {
+    let Some(terminal) = terminal else { return };
+    match change {
+        TerminalChange::Resized => terminal.handle_resize(),
+        TerminalChange::Continued => terminal.handle_continue(),
+        TerminalChange::Suspend => terminal.suspend(),
+    }
+}
+
+/// Stops the program as the terminal does at the suspend key, unless its modes are changed. Returns when the program goes on.
+pub(super) fn suspend() {
+    terminal::restore();
+    platform::stop();
+    // Fails only if the terminal has gone, which reading from it reports.
+    let _ = terminal::take_over();
+}
+
 /// What follows from this read. `lines` numbers the lines that are typed at a terminal with a line editor.
 pub(super) fn handle(
     buffer: Buffer,
@@ -54,7 +73,7 @@ pub(super) fn handle(
         Some(terminal) if terminal.input_has_ended() => Vec::new(),
         Some(terminal) if terminal.edits() => {
             let typed = terminal.handle_keys(buffer.input(), now);
-            typed.into_iter().filter_map(|typed| handle_key(typed, terminal, lines, observer)).collect()
+            typed.into_iter().filter_map(|typed| handle_key(typed, terminal, now, lines, observer)).collect()
         }
         // Somebody has only made room on the screen.
         Some(_) if matches!(buffer.input(), b"\n" | b"\r\n") => Vec::new(),
@@ -65,6 +84,7 @@ pub(super) fn handle(
 fn handle_key(
     typed: terminal::Typed,
     terminal: &mut Terminal,
+    now: Stamp,
     lines: &mut Counter,
     observer: &Observer,
 ) -> Option<Typed> {
@@ -80,7 +100,7 @@ fn handle_key(
             Some(Typed::Input(buffer))
         }
         terminal::Typed::End => {
-            terminal.end_input();
+            terminal.end_input(now);
             Some(Typed::Ended(Ok(())))
         }
         terminal::Typed::Interrupt => Some(Typed::Signal(INTERRUPT)),

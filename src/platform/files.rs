@@ -38,7 +38,7 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 
 /// Reads a file, but no more than `max` bytes and one, which says that it is longer. Fails for a named pipe that nobody has
 /// written to.
-#[cfg(feature = "hub")]
+#[cfg(any(feature = "hub", line_editor))]
 pub(crate) fn read_at_most(max: usize, path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_without_waiting(File::options().read(true), path)?.take(max as u64 + 1).read_to_end(&mut bytes)?;

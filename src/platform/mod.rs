@@ -18,7 +18,7 @@ mod tcp_info;
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
 pub(crate) use connection::Connection;
-#[cfg(feature = "hub")]
+#[cfg(any(feature = "hub", line_editor))]
 pub(crate) use files::read_at_most;
 pub(crate) use files::{append_to_private, is_named_pipe};
 pub use files::{create_private, print};
@@ -32,7 +32,9 @@ pub use process::lower_thread_priority;
 pub use process::raise_descriptor_limit;
 #[cfg(feature = "hub")]
 pub(crate) use process::trim_memory;
-pub use signals::Signals;
+#[cfg(all(signals, unix))]
+pub use signals::restore_before_deadly_signals;
+pub use signals::{Caught, Signals, TerminalChange, stop};
 pub(crate) use sockets::{prepare, try_write, write_first};
 #[cfg(feature = "hub")]
 pub(crate) use sockets::{prepare_client, try_write_vectored};

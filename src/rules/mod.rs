@@ -6,7 +6,7 @@
 //! - In and out: [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
 //!   was typed and not yet sent).
-//! - Many people: `hub`.
+//! - Many people: `hub`, and for both sides [`commands`] (what a typed line means) and [`said`] (what a received line says).
 //! - At a terminal: `line` (what is being typed, from keys to the row that shows it).
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
 //!   (made harmless for a terminal).
@@ -18,6 +18,7 @@
 
 pub mod action;
 pub mod buffer;
+pub mod commands;
 pub(crate) mod conversation;
 pub mod endpoint;
 pub mod errors;
@@ -34,6 +35,7 @@ pub mod moment;
 pub mod notice;
 pub mod record;
 pub(crate) mod refused;
+pub mod said;
 pub mod sanitize;
 pub mod settings;
 pub mod signal;

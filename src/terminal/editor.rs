@@ -7,9 +7,11 @@ use super::windows as system;
 use super::{Shown, Terminal, Typed};
 use crate::rules::input::CAPACITY;
 use crate::rules::line::{Candidates, Command, Line};
+use crate::rules::notice::Kind;
 use crate::rules::wire::Stamp;
 use anstyle::{AnsiColor, Style};
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 
 /// Edits a line, and draws it as one row.
 pub struct Editor {
@@ -17,14 +19,29 @@ pub struct Editor {
     columns: usize,
     /// How the prompt looks.
     style: Style,
+    /// Where entered lines are kept for the next time, and those that are not there yet.
+    file: Option<File>,
+    unsaved: Vec<u8>,
 }
 
 impl Editor {
-    /// An editor that knows these earlier lines, the oldest first.
+    /// An editor that knows these earlier lines, the oldest first, and appends to `file` those that are entered.
     #[must_use]
-    pub fn new(history: Vec<String>, color: bool) -> Self {
+    pub fn new(history: Vec<Vec<u8>>, file: Option<File>, color: bool) -> Self {
         let style = if color { AnsiColor::Green.on_default() } else { Style::new() };
-        Self { line: Line::new(history), columns: system::columns(), style }
+        Self { line: Line::new(history), columns: system::columns(), style, file, unsaved: Vec::new() }
+    }
+
+    /// Main must not wait for a file, so lines are kept until the end. Only so many of them: nobody types more.
+    fn keep(&mut self, line: &[u8]) {
+        if self.file.is_some() && self.unsaved.len() < CAPACITY {
+            self.unsaved.extend_from_slice(line);
+            self.unsaved.push(b'\n');
+        }
+    }
+
+    fn save(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(&self.unsaved))
     }
 
     /// The bytes that draw the row and leave the cursor in it.
@@ -57,6 +74,9 @@ impl Terminal {
     fn execute(&mut self, command: Command, now: Stamp) -> Option<Typed> {
         match command {
             Command::Enter(line) => {
+                if let Some(editor) = &mut self.editor {
+                    editor.keep(&line);
+                }
                 // Only a paste into a terminal that has stopped can be more. It is sent all the same.
                 if self.entered < CAPACITY {
                     self.entered += line.len();
@@ -104,11 +124,13 @@ impl Terminal {
     }
 
     /// No more lines are typed: the row goes with the next frame, and the terminal itself handles the interrupt key again.
-    pub fn end_input(&mut self) {
-        if self.editor.take().is_some() {
-            system::release();
-            self.input_has_ended = true;
-            self.is_stale = true;
+    pub fn end_input(&mut self, now: Stamp) {
+        let Some(mut editor) = self.editor.take() else { return };
+        if let Err(error) = editor.save() {
+            self.try_notice(Kind::Error, format!("threadchat: cannot write the history: {error}"), now);
         }
+        system::release();
+        self.input_has_ended = true;
+        self.is_stale = true;
     }
 }

@@ -35,7 +35,7 @@ pub struct Frame {
     pub shown: Vec<Arc<Buffer>>,
     /// How the row looks that it leaves on the screen. Empty if there is none.
     pub row: Vec<u8>,
-    /// When it is written, the program is to be [stopped](super::suspend).
+    /// When it is written, the program is to be stopped.
     pub suspends: bool,
 }
 

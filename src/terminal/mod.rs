@@ -4,11 +4,15 @@
 //! what follows from the keys and what to write. The bytes come from whoever reads the keyboard, and go to whoever writes to
 //! the screen.
 
+mod days;
 #[cfg(line_editor)]
 mod editor;
 mod frame;
+mod mention;
 #[cfg(not(line_editor))]
 mod no_editor;
+mod palette;
+mod seen;
 #[cfg(all(line_editor, unix))]
 mod unix;
 mod view;
@@ -19,12 +23,12 @@ mod windows;
 pub use editor::Editor;
 pub use frame::{Frame, between_frames};
 #[cfg(not(line_editor))]
-pub use no_editor::{Editor, quit, restore, suspend};
+pub use no_editor::{Editor, quit, restore, take_over};
 #[cfg(all(line_editor, unix))]
-pub use unix::{Keyboard, open, quit, restore, suspend};
+pub use unix::{Keyboard, open, quit, restore, take_over};
 pub use view::{Timestamps, View};
 #[cfg(all(line_editor, windows))]
-pub use windows::{Keyboard, Screen, open, quit, restore, screen, suspend};
+pub use windows::{Keyboard, Screen, open, quit, restore, screen, take_over};
 
 /// What a loop can wait for.
 #[cfg(unix)]

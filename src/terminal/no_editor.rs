@@ -2,6 +2,7 @@
 
 use super::{Terminal, Typed};
 use crate::rules::wire::Stamp;
+use std::io;
 
 /// There is none.
 pub enum Editor {}
@@ -23,7 +24,7 @@ impl Terminal {
     pub fn suspend(&mut self) {}
 
     /// No row is shown.
-    pub fn end_input(&mut self) {}
+    pub fn end_input(&mut self, _now: Stamp) {}
 }
 
 /// Only a line editor knows the key.
@@ -32,5 +33,10 @@ pub fn quit() {}
 /// The modes of the terminal were not changed.
 pub fn restore() {}
 
-/// Only a line editor is asked to.
-pub fn suspend() {}
+/// Lines are not edited.
+///
+/// # Errors
+/// None.
+pub fn take_over() -> io::Result<()> {
+    Ok(())
+}

@@ -1,13 +1,16 @@
 //! The modes of the process's terminal, changed while lines are edited and restored afterwards, and its keyboard.
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Signal, getpgrp, getpid, kill_process};
 use rustix::stdio::{stdin, stdout};
-use rustix::termios::{LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
+};
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The width of a terminal that does not know its own, as at a serial line or in a container.
 const COLUMNS: usize = 80;
@@ -15,12 +18,11 @@ const COLUMNS: usize = 80;
 /// No screen is wider than this.
 const MAX_COLUMNS: usize = 1000;
 
-/// The modes before we changed them. A static, because a panic hook must be able to restore them.
-static FOUND: Mutex<Option<Termios>> = Mutex::new(None);
+/// How long a terminal that is slow may take before it is restored without a last sequence.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
-fn found() -> MutexGuard<'static, Option<Termios>> {
-    FOUND.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// The modes before we changed them, or null. Not behind a lock, because the handler of a signal must be able to restore them.
+static FOUND: AtomicPtr<Termios> = AtomicPtr::new(ptr::null_mut());
 
 /// The keys of the terminal, as bytes.
 pub struct Keyboard {
@@ -43,7 +45,8 @@ pub fn open() -> io::Result<(Keyboard, impl FnOnce() -> bool + Send)> {
 
 impl Read for Keyboard {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut ready = [PollFd::from_borrowed_fd(stdin(), PollFlags::IN), PollFd::new(&self.closed, PollFlags::IN)];
+        let mut ready =
+            [PollFd::from_borrowed_fd(stdin(), PollFlags::IN), PollFd::new(&self.closed, PollFlags::IN)];
         poll(&mut ready, None)?;
         if !ready[1].revents().is_empty() {
             return Ok(0);
@@ -76,43 +79,53 @@ pub(super) fn columns() -> usize {
 ///
 /// # Errors
 /// Standard input is not a terminal.
-pub(super) fn take_over() -> io::Result<()> {
+pub fn take_over() -> io::Result<()> {
     let modes = tcgetattr(stdin())?;
     let mut raw = modes.clone();
     raw.make_raw();
     // Newlines are still translated.
     raw.output_modes |= OutputModes::OPOST;
     raw.local_modes -= LocalModes::ECHO;
-    tcsetattr(stdin(), OptionalActions::Now, &raw)?;
-    found().get_or_insert(modes);
-    Ok(())
+    if FOUND.load(Ordering::Acquire).is_null() {
+        // Before they change, because a signal may come right after that. Never freed: a handler may be reading them.
+        FOUND.store(Box::into_raw(Box::new(modes)), Ordering::Release);
+    }
+    Ok(tcsetattr(stdin(), OptionalActions::Now, &raw)?)
+}
+
+/// The modes before we changed them, if we did.
+#[allow(unsafe_code, reason = "a handler may not wait for a lock")]
+fn found() -> Option<&'static Termios> {
+    // SAFETY: null, or modes that `take_over` has put there, which are neither changed nor freed.
+    unsafe { FOUND.load(Ordering::Acquire).as_ref() }
 }
 
 /// Restores the modes of the keyboard, and nothing on the screen.
 pub(super) fn release() {
-    if let Some(modes) = &*found() {
+    if let Some(modes) = found() {
+        // There is nothing left to try if the terminal refuses.
         let _ = tcsetattr(stdin(), OptionalActions::Now, modes);
     }
 }
 
 /// Restores the terminal as it was: the row with the edited line is erased, automatic wrapping is on, pastes are not marked,
-/// and colours are reset. Any thread may call this at any time, repeatedly.
+/// and colours are reset. Any thread may call this at any time, repeatedly, and the handler of a signal may: it waits for no
+/// lock and allocates nothing.
 pub fn restore() {
-    let Some(modes) = found().take() else { return };
-    // There is nothing left to try if the terminal refuses.
-    let _ = rustix::io::write(stdout(), b"\r\x1b[K\x1b[?7h\x1b[?2004l\x1b[0m");
-    let _ = tcsetattr(stdin(), OptionalActions::Now, &modes);
+    // In the background the terminal belongs to somebody else.
+    if found().is_none() || tcgetpgrp(stdin()).is_ok_and(|foreground| foreground != getpgrp()) {
+        return;
+    }
+    let mut screen = [PollFd::from_borrowed_fd(stdout(), PollFlags::OUT)];
+    // A terminal that has stopped would not take it.
+    if poll(&mut screen, Some(&PATIENCE)) == Ok(1) {
+        let _ = rustix::io::write(stdout(), b"\r\x1b[K\x1b[?7h\x1b[?2004l\x1b[0m");
+    }
+    release();
+    FOUND.store(ptr::null_mut(), Ordering::Release);
 }
 
 /// What the terminal does by itself at the quit key, unless its modes are changed.
 pub fn quit() {
     let _ = kill_process(getpid(), Signal::QUIT);
-}
-
-/// What the terminal does by itself at the suspend key: stops the process until the shell continues it.
-pub fn suspend() {
-    restore();
-    // To this very thread: it must be stopped before it changes the modes again.
-    let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTSTP);
-    let _ = take_over();
 }

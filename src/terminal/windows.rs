@@ -75,15 +75,17 @@ pub(super) fn columns() -> usize {
 ///
 /// # Errors
 /// Standard input or standard output is not a console.
-pub(super) fn take_over() -> io::Result<()> {
+pub fn take_over() -> io::Result<()> {
     let (input, output) = (mode(STD_INPUT_HANDLE)?, mode(STD_OUTPUT_HANDLE)?);
     let mut found = found();
     let found = found.get_or_insert(Found { input, output, obeys: false });
-    let keys = input & !(ENABLE_LINE_INPUT | ENABLE_ECHO_INPUT | ENABLE_PROCESSED_INPUT) | ENABLE_WINDOW_INPUT;
+    let keys =
+        input & !(ENABLE_LINE_INPUT | ENABLE_ECHO_INPUT | ENABLE_PROCESSED_INPUT) | ENABLE_WINDOW_INPUT;
     set_mode(STD_INPUT_HANDLE, keys | ENABLE_VIRTUAL_TERMINAL_INPUT)
         .or_else(|_| set_mode(STD_INPUT_HANDLE, keys))?;
     let text = output & !DISABLE_NEWLINE_AUTO_RETURN | ENABLE_PROCESSED_OUTPUT | ENABLE_WRAP_AT_EOL_OUTPUT;
-    found.obeys = set_mode(STD_OUTPUT_HANDLE, text | ENABLE_VIRTUAL_TERMINAL_PROCESSING).is_ok() && obeys_sequences()?;
+    found.obeys =
+        set_mode(STD_OUTPUT_HANDLE, text | ENABLE_VIRTUAL_TERMINAL_PROCESSING).is_ok() && obeys_sequences()?;
     if !found.obeys {
         set_mode(STD_OUTPUT_HANDLE, text & !ENABLE_VIRTUAL_TERMINAL_PROCESSING)?;
     }
@@ -128,9 +130,6 @@ pub fn restore() {
 
 /// Does nothing: Windows has no key that ends a program at once.
 pub fn quit() {}
-
-/// Does nothing: Windows cannot suspend a program.
-pub fn suspend() {}
 
 /// Where keys are typed: reads the bytes that a terminal would send for them.
 #[derive(Default)]

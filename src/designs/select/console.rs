@@ -7,7 +7,7 @@ use super::wait::{Interests, Ready};
 use crate::designs::environment::Environment;
 use crate::designs::typed::{self, Typed};
 use crate::observe::{Observer, Place, Step};
-use crate::platform::Signals;
+use crate::platform::{Caught, Signals};
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::errors;
 use crate::rules::exit::Exit;
@@ -90,9 +90,14 @@ impl Console {
         }
     }
 
-    /// The next signal that has arrived, if any.
+    /// The next signal that has arrived, if any. What concerns the terminal is dealt with.
     pub(super) fn take_signal(&mut self) -> Option<Signal> {
-        self.signals.take()
+        loop {
+            match self.signals.take()? {
+                Caught::Signal(signal) => return Some(signal),
+                Caught::Terminal(change) => typed::handle_change(self.screen.terminal().0, change),
+            }
+        }
     }
 
     /// Reads once from the keyboard, which has become readable. Returns what follows.
@@ -123,8 +128,8 @@ impl Console {
     /// Waits until the screen has taken all messages and the transcript all entries, for as long as that takes, and
     /// then all notices. After a signal it waits for a short time only, and a second signal ends the wait.
     pub(super) fn finish_outputs(&mut self, ending: &mut Ending) {
-        if let (Some(terminal), _) = self.screen.terminal() {
-            terminal.end_input();
+        if let (Some(terminal), now) = self.screen.terminal() {
+            terminal.end_input(now);
         }
         self.screen.transcript.end();
         loop {

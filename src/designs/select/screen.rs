@@ -2,6 +2,7 @@
 
 use super::transcript::Transcript;
 use crate::designs::clock::Clock;
+use crate::designs::typed;
 use crate::designs::verbose;
 use crate::observe::{Observer, Place, Step};
 use crate::platform::Out;
@@ -210,7 +211,11 @@ impl Outputs {
                 Some(terminal) if terminal.wants_frame() && !self.messages.is_behind() => {
                     let frame = terminal.next_frame();
                     let buffer = Buffer::with_output(frame.bytes);
-                    self.messages.queue.push_back(Item { buffer, shown: frame.shown, suspends: frame.suspends });
+                    self.messages.queue.push_back(Item {
+                        buffer,
+                        shown: frame.shown,
+                        suspends: frame.suspends,
+                    });
                 }
                 _ => return Ok(()),
             }
@@ -265,7 +270,7 @@ impl Output {
                 let suspends = *suspends;
                 self.queue.pop_front();
                 if suspends {
-                    terminal::suspend();
+                    typed::suspend();
                 }
             }
         }

@@ -10,16 +10,17 @@ use crate::designs::environment::Environment;
 use crate::designs::typed::{self, Typed};
 use crate::observe::thread::STDIN_READER;
 use crate::observe::{For, Observer, Place, Step};
+use crate::platform::TerminalChange;
 use crate::rules::action::{Ending, GRACE};
+use crate::rules::buffer::Buffer;
 use crate::rules::errors;
 use crate::rules::exit::Exit;
-use crate::rules::buffer::Buffer;
 use crate::rules::messages::{Counter, Stream};
 use crate::rules::notice::Notice;
+use crate::terminal::Terminal;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
 use std::io;
-use crate::terminal::Terminal;
 use std::time::{Duration, Instant};
 
 /// The threads of the keyboard and of the signals, and the screen with its own.
@@ -72,7 +73,7 @@ impl Console {
         let caught = to_main.clone();
         let signals = spawn("signals", observer, move || {
             caught.observer.emit(|| Step::Waits(For::Signal));
-            environment.signals.for_each(|signal| caught.send(ConsoleEvent::Signal(signal)));
+            environment.signals.for_each(|said| caught.send(ConsoleEvent::from(said)));
         })?;
         let (reading, stop) = bounded(0);
         let reader = Reader {
@@ -109,10 +110,15 @@ impl Console {
         typed::handle(buffer, terminal, now, &mut self.lines, &observer)
     }
 
+    /// This has happened to the terminal.
+    pub(super) fn terminal_changed(&mut self, change: TerminalChange) {
+        typed::handle_change(self.screen.terminal().0, change);
+    }
+
     /// Ends the reading from the keyboard, where that is possible.
     pub(super) fn close_keyboard(&mut self) {
-        if let (Some(terminal), _) = self.screen.terminal() {
-            terminal.end_input();
+        if let (Some(terminal), now) = self.screen.terminal() {
+            terminal.end_input(now);
         }
         self.keyboard_ends = self.close_keyboard.take().is_some_and(|close| close());
     }

@@ -5,6 +5,7 @@
 
 use super::callers::Caller;
 use crate::observe::{Observer, Step};
+use crate::platform::{Caught, TerminalChange};
 use crate::rules::buffer::Buffer;
 use crate::rules::event::Delivery;
 use crate::rules::failure::Failure;
@@ -53,6 +54,8 @@ pub(super) enum ConsoleEvent {
     Called(Caller),
     /// signals: the program has to end.
     Signal(Signal),
+    /// signals: this concerns the terminal.
+    Terminal(TerminalChange),
     /// Any thread: this is for the user.
     Report(Notice),
 }
@@ -88,6 +91,7 @@ impl ConsoleEvent {
             Self::TranscriptDone => "TranscriptDone",
             Self::Called(..) => "Called",
             Self::Signal(_) => "Signal",
+            Self::Terminal(_) => "Terminal",
             Self::Report(_) => "Tell",
         }
     }
@@ -96,6 +100,15 @@ impl ConsoleEvent {
         match self {
             Self::Typed(buffer) => buffer.messages,
             _ => Messages::NONE,
+        }
+    }
+}
+
+impl From<Caught> for ConsoleEvent {
+    fn from(caught: Caught) -> Self {
+        match caught {
+            Caught::Signal(signal) => Self::Signal(signal),
+            Caught::Terminal(change) => Self::Terminal(change),
         }
     }
 }

@@ -196,6 +196,7 @@ impl MainLoop {
             ConsoleEvent::InputEnded(result) => event::Event::InputEnded(result),
             ConsoleEvent::Called(caller) => self.called(caller),
             ConsoleEvent::Signal(signal) => event::Event::Signal(signal),
+            ConsoleEvent::Terminal(change) => return self.console.terminal_changed(change),
             ConsoleEvent::ScreenFailed(error) => event::Event::ScreenFailed(error),
             ConsoleEvent::TranscriptFailed(error) => {
                 event::Event::Report(Notice::CannotWriteTranscript(error))

@@ -12,7 +12,8 @@
 //! 2. `reader.rs`: the two readers, which are the same code. `pool.rs`: their buffers.
 //! 3. `main_loop.rs`: main. `next_event` waits, `handle` passes the event on, `perform_actions` does what follows from it.
 //!    The rules are in [`endpoint`](crate::rules::endpoint) and [`conversation`](crate::rules::conversation).
-//! 4. `console.rs`: the keyboard, the screen and the signals. `session.rs`: what runs for one conversation.
+//! 4. `console.rs`: the keyboard, the screen and the signals. `session.rs`: what runs for one conversation. At a terminal the
+//!    keys come over the channel like everything else, and main edits the line: [`terminal`](crate::terminal).
 //! 5. `outbox.rs` and `screen.rs`: the two ways out, and the threads that write. `queue.rs`: the queue to such a thread.
 //! 6. `transcript.rs`: a third way out.
 //! 7. `callers.rs` and `connector.rs`: how two people come together.

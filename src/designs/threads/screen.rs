@@ -7,6 +7,7 @@ use super::thread::{Thread, spawn};
 use super::transcript::{Recorder, Transcript};
 use crate::designs::clock::Clock;
 use crate::designs::transcript::Sink;
+use crate::designs::typed;
 use crate::designs::verbose;
 use crate::observe::thread::SCREEN_WRITER;
 use crate::observe::{Observer, Place, Step};
@@ -17,7 +18,7 @@ use crate::rules::notice::{Notice, Reporter};
 use crate::rules::record::Entry;
 use crate::rules::settings::Verbosity;
 use crate::rules::wire::Stamp;
-use crate::terminal::{self, Frame, NOTICES, Output, Terminal, between_frames};
+use crate::terminal::{Frame, NOTICES, Output, Terminal, between_frames};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -186,7 +187,8 @@ impl Screen {
         if let Some(transcript) = &mut self.transcript {
             transcript.report(notice);
         }
-        let (mut terminal, now) = (self.terminal.as_mut().filter(|_| self.notice_writer.is_none()), self.clock.stamp());
+        let (mut terminal, now) =
+            (self.terminal.as_mut().filter(|_| self.notice_writer.is_none()), self.clock.stamp());
         self.reporter.report(notice, |kind, notice| match &mut terminal {
             Some(terminal) => terminal.try_notice(kind, notice.to_string(), now),
             None => try_notice(&self.notices, notice.to_string()),
@@ -349,7 +351,7 @@ impl<E: ProgramEvent> Writer<E> {
         }
         self.row = frame.row;
         if frame.suspends {
-            terminal::suspend();
+            typed::suspend();
         }
         Ok(())
     }

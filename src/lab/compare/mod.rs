@@ -63,7 +63,9 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     let harness = Harness::new()?;
     let (children, progress) = (Arc::clone(&harness.children), Progress::new());
     let (to_main, signal) = bounded(1);
-    super::spawn("signals", move || signals.for_each(|signal| to_main.send(signal).is_ok()))?;
+    super::spawn("signals", move || {
+        signals.for_each(|caught| caught.signal().is_none_or(|signal| to_main.send(signal).is_ok()))
+    })?;
     let (to_main, outcome) = bounded(1);
     let shown = progress.clone();
     // In a thread of its own, so that nothing it waits for delays the answer to a signal.

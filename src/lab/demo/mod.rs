@@ -91,7 +91,8 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     let close_signals = signals.closer();
     let seen = to_main.clone();
     let signals = super::spawn("signals", move || {
-        signals.for_each(|signal| seen.send(Event::Signal(signal)).is_ok());
+        signals
+            .for_each(|caught| caught.signal().is_none_or(|signal| seen.send(Event::Signal(signal)).is_ok()));
     })?;
     let is_live = options.terminal.is_some();
     let main_loop = |front_end: Box<dyn FrontEnd>, keys: Option<Keys>| {

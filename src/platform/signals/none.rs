@@ -1,6 +1,6 @@
 //! For platforms without signals.
 
-use crate::rules::signal::Signal;
+use super::Caught;
 use std::io;
 #[cfg(poll)]
 use std::os::fd::BorrowedFd;
@@ -13,6 +13,11 @@ impl Signals {
     /// Changes nothing.
     pub fn catch() -> io::Result<Self> {
         Ok(Self)
+    }
+
+    /// Changes nothing: a terminal reports no changes here.
+    pub fn watch_terminal(&self) -> io::Result<()> {
+        Ok(())
     }
 
     /// Catches nothing.
@@ -28,7 +33,7 @@ impl Signals {
     }
 
     /// Returns at once: no signal comes.
-    pub fn for_each(self, _handle: impl FnMut(Signal) -> bool) {}
+    pub fn for_each(self, _handle: impl FnMut(Caught) -> bool) {}
 
     /// There is nothing to wait for.
     #[cfg(poll)]
@@ -39,7 +44,7 @@ impl Signals {
 
     /// No signal has come.
     #[cfg(poll)]
-    pub fn take(&mut self) -> Option<Signal> {
+    pub fn take(&mut self) -> Option<Caught> {
         None
     }
 }

@@ -1,5 +1,6 @@
-//! SIGINT, SIGTERM and SIGHUP.
+//! SIGINT, SIGTERM and SIGHUP, and what a terminal has to say.
 
+use super::{Caught, TerminalChange};
 use crate::rules::signal::Signal;
 use signal_hook::iterator::{backend::SignalDelivery, exfiltrator::SignalOnly};
 use std::io::{self, Read};
@@ -19,6 +20,16 @@ impl Signals {
         Ok(Self(Some(SignalDelivery::with_pipe(read, write, SignalOnly, caught)?)))
     }
 
+    /// Also catches what a program that edits lines at a terminal has to know: SIGWINCH, SIGCONT, and SIGTSTP unless it was
+    /// ignored when the program started. From here on SIGTSTP does not stop the program by itself: see
+    /// [`stop`](crate::platform::stop).
+    pub fn watch_terminal(&self) -> io::Result<()> {
+        let Some(delivery) = &self.0 else { return Ok(()) };
+        let suspends = Some(libc::SIGTSTP).filter(|signal| !is_ignored(*signal));
+        let mut wanted = [libc::SIGWINCH, libc::SIGCONT].into_iter().chain(suspends);
+        wanted.try_for_each(|signal| delivery.handle().add_signal(signal))
+    }
+
     /// Catches nothing.
     #[must_use]
     pub fn none() -> Self {
@@ -35,8 +46,8 @@ impl Signals {
         }
     }
 
-    /// Waits for signals and passes each to `handle`, until that returns false or the [`closer`](Self::closer) is called.
-    pub fn for_each(self, mut handle: impl FnMut(Signal) -> bool) {
+    /// Waits for signals and passes what each says to `handle`, until that returns false or the [`closer`](Self::closer) is called.
+    pub fn for_each(self, mut handle: impl FnMut(Caught) -> bool) {
         let Some(mut delivery) = self.0 else { return };
         let mut wait = |pipe: &mut UnixStream| loop {
             match pipe.read(&mut [0]) {
@@ -45,7 +56,7 @@ impl Signals {
             }
         };
         while let Ok(Some(mut signals)) = delivery.poll_pending(&mut wait) {
-            if !signals.all(|number| handle(Signal::from(number))) {
+            if !signals.all(|number| handle(Caught::from(number))) {
                 break;
             }
         }
@@ -58,31 +69,55 @@ impl Signals {
         self.0.as_ref().map(|delivery| delivery.get_read().as_fd())
     }
 
-    /// A signal that has come, without waiting.
+    /// What a signal says that has come, without waiting. Call it until there is none: only then does the
+    /// [`descriptor`](Self::descriptor) become readable again.
     #[cfg(poll)]
-    pub fn take(&mut self) -> Option<Signal> {
-        self.0.as_mut()?.pending().next().map(Signal::from)
+    pub fn take(&mut self) -> Option<Caught> {
+        self.0.as_mut()?.pending().next().map(Caught::from)
     }
 }
 
-impl From<libc::c_int> for Signal {
+impl From<libc::c_int> for Caught {
     fn from(number: libc::c_int) -> Self {
         let (name, number) = match number {
+            libc::SIGWINCH => return Self::Terminal(TerminalChange::Resized),
+            libc::SIGCONT => return Self::Terminal(TerminalChange::Continued),
+            libc::SIGTSTP => return Self::Terminal(TerminalChange::Suspend),
             libc::SIGINT => ("SIGINT", 2),
             libc::SIGHUP => ("SIGHUP", 1),
             _ => ("SIGTERM", 15),
         };
-        Self { name, number }
+        Self::Signal(Signal { name, number })
     }
 }
 
-#[allow(unsafe_code, reason = "signal-hook can set the handler of a signal, but not query it")]
-fn is_ignored(signal: libc::c_int) -> bool {
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: with a null second argument nothing changes. The call writes to `action` if it succeeds; otherwise all zeros is
-    // valid.
+/// Stops this process as the suspend key does, and returns when it has been continued, or at once where nobody could
+/// continue it.
+#[allow(unsafe_code, reason = "std and signal-hook have no such call")]
+pub fn stop() {
+    // SIGSTOP would also stop a process that no shell looks after.
+    let Some(caught) = action(libc::SIGTSTP).filter(|action| action.sa_sigaction != libc::SIG_IGN) else {
+        return;
+    };
+    // SAFETY: all zeros is the default action, without flags. `raise` stops the process before it returns, so that the
+    // handler is back only after that. It gets the action that the system reported.
     unsafe {
-        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
-        action.assume_init().sa_sigaction == libc::SIG_IGN
+        libc::sigaction(libc::SIGTSTP, &std::mem::zeroed(), std::ptr::null_mut());
+        libc::raise(libc::SIGTSTP);
+        libc::sigaction(libc::SIGTSTP, &raw const caught, std::ptr::null_mut());
+    }
+}
+
+fn is_ignored(signal: libc::c_int) -> bool {
+    action(signal).is_some_and(|action| action.sa_sigaction == libc::SIG_IGN)
+}
+
+/// What a signal does now. None if there is no such signal.
+#[allow(unsafe_code, reason = "signal-hook can set the handler of a signal, but not query it")]
+pub(super) fn action(signal: libc::c_int) -> Option<libc::sigaction> {
+    // SAFETY: `sigaction` is plain integers, for which zero is valid. With a null second argument nothing changes.
+    unsafe {
+        let mut action = std::mem::zeroed();
+        (libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0).then_some(action)
     }
 }

@@ -1,5 +1,6 @@
 //! Ctrl-C, Ctrl-Break, and the end of the console, the session or the system.
 
+use super::Caught;
 use crate::rules::signal::Signal;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io;
@@ -33,6 +34,11 @@ impl Signals {
         }
     }
 
+    /// Changes nothing: the console reports its size among the keys, and nothing stops a program.
+    pub fn watch_terminal(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Catches nothing.
     #[must_use]
     pub fn none() -> Self {
@@ -51,10 +57,10 @@ impl Signals {
         }
     }
 
-    /// Waits for signals and passes each to `handle`, until that returns false or the [`closer`](Self::closer) is called.
-    pub fn for_each(self, mut handle: impl FnMut(Signal) -> bool) {
+    /// Waits for signals and passes what each says to `handle`, until that returns false or the [`closer`](Self::closer) is called.
+    pub fn for_each(self, mut handle: impl FnMut(Caught) -> bool) {
         while let Some(Ok(Some(signal))) = self.0.as_ref().map(Receiver::recv) {
-            if !handle(signal) {
+            if !handle(Caught::Signal(signal)) {
                 return;
             }
         }

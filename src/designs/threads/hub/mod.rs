@@ -161,6 +161,7 @@ impl HubLoop {
             ConsoleEvent::Typed(buffer) => self.handle_typed(buffer, now),
             ConsoleEvent::InputEnded(result) => self.pass_on(rules::Event::ReadEnded(OPERATOR, result), now),
             ConsoleEvent::Signal(signal) => self.pass_on(rules::Event::Signal(signal), now),
+            ConsoleEvent::Terminal(change) => self.console.terminal_changed(change),
             ConsoleEvent::ScreenFailed(error) => self.pass_on(rules::Event::ScreenFailed(error), now),
             ConsoleEvent::TranscriptFailed(error) => {
                 self.console.screen.report(&Notice::CannotWriteTranscript(error));
