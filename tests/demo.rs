@@ -218,8 +218,9 @@ fn a_delay_slows_every_step_down() {
 
 #[cfg(unix)]
 mod at_a_terminal {
-    use super::common::terminal::Terminal;
+    use super::common::terminal::{Terminal, at};
     use super::*;
+    use alacritty_terminal::term::TermMode;
     use std::fs::File;
 
     /// A script that types nothing.
@@ -398,8 +399,7 @@ mod at_a_terminal {
     fn there_are_no_colours_with_no_color_unless_the_option_asks_for_them() {
         let has_color = |args: &[&str]| {
             let (terminal, _script) = start(args);
-            let screen = terminal.screen.lock().unwrap();
-            (0..80).any(|column| screen.screen().cell(1, column).unwrap().fgcolor() != vt100::Color::Default)
+            terminal.look(|screen| (0..80).any(|column| screen.is_coloured(1, column)))
         };
         // `Terminal` sets NO_COLOR.
         assert!(!has_color(&[]));
@@ -416,7 +416,7 @@ mod at_a_terminal {
         let path = script.path().to_str().unwrap();
         let id = tempfile::NamedTempFile::new().unwrap();
         let args = ["-c", shell, env!("CARGO_BIN_EXE_threadchat"), path, id.path().to_str().unwrap()];
-        let terminal = Terminal::start_command(40, 80, "sh", &args, &[env, &[]].concat());
+        let terminal = at(40, 80).env(env).start_program("sh", &args);
         let seen = terminal.wait_until("the beginning", has_begun);
         assert!(!seen.contains("a shell"), "{seen}");
         if let Some(raw) = std::fs::read_to_string(&id).unwrap().trim().strip_prefix("pid ") {
@@ -428,8 +428,9 @@ mod at_a_terminal {
         let modes: Vec<&str> = seen.lines().filter(|line| line.matches(':').count() > 20).collect();
         assert_eq!(modes.len(), 2, "{seen}");
         assert_eq!(modes[0], modes[1], "{seen}");
-        let screen = terminal.screen.lock().unwrap();
-        assert!(!screen.screen().hide_cursor() && !screen.screen().alternate_screen());
+        terminal.look(|screen| {
+            assert!(screen.has_mode(TermMode::SHOW_CURSOR) && !screen.has_mode(TermMode::ALT_SCREEN));
+        });
         seen
     }
 

@@ -5,6 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[cfg(unix)]
+pub mod emulator;
+#[cfg(all(unix, line_editor))]
+pub mod person;
+#[cfg(unix)]
 pub mod terminal;
 
 use std::io::{Read, Write};

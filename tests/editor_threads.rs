@@ -1,0 +1,9 @@
+//! The threads design: the line editor at a terminal.
+#![allow(clippy::unwrap_used, clippy::panic)]
+#![cfg(all(unix, line_editor))]
+
+mod common;
+mod editor;
+
+/// The design under test.
+const DESIGN: &str = "threads";
