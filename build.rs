@@ -67,7 +67,7 @@ fn detect_platform() {
         // Nothing wakes a thread that is blocked in reading or writing, so it polls whether it is to end.
         ("polling_io", portable || !(shutdown_wakes || windows)),
         ("signals", (unix || windows) && !portable),
-        ("line_editor", editor && unix && !portable),
+        ("line_editor", editor && (unix || windows) && !portable),
         ("fallbacks_only", portable),
     ] {
         println!("cargo::rustc-check-cfg=cfg({name})");

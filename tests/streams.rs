@@ -290,7 +290,8 @@ fn an_output_that_cannot_be_written_discards_everything() {
 #[cfg(line_editor)]
 mod deadly {
     use super::*;
-    use common::terminal::Terminal;
+    use alacritty_terminal::term::TermMode;
+    use common::terminal::{Terminal, at};
     use rustix::termios::tcgetattr;
     use std::net::TcpListener;
     use std::os::unix::process::ExitStatusExt;
@@ -316,7 +317,7 @@ mod deadly {
         // Nobody needs a core file of it.
         let script = format!("ulimit -c 0; {first} exec \"$0\" connect \"$1\"");
         let args = ["-c", &script, env!("CARGO_BIN_EXE_threadchat"), &address];
-        let terminal = Terminal::start_command(10, 80, "sh", &args, &[]);
+        let terminal = at(10, 80).start_program("sh", &args);
         let (socket, _) = listener.accept().unwrap();
         terminal.wait_for_end(&format!("{address}>"));
         (terminal, socket)
@@ -334,15 +335,13 @@ mod deadly {
         for signal in signals() {
             let (mut terminal, _socket) = connect("");
             assert_ne!(format!("{:?}", tcgetattr(&terminal.pty).unwrap()), before);
-            let marks_pastes = || terminal.screen.lock().unwrap().screen().bracketed_paste();
+            let marks_pastes = || terminal.look(|screen| screen.has_mode(TermMode::BRACKETED_PASTE));
             wait_until("pastes are marked", marks_pastes);
             send(signal, &terminal);
             wait_until("it has ended", || terminal.child.try_wait().unwrap().is_some());
             assert_eq!(terminal.child.wait().unwrap().signal(), Some(signal));
             assert_eq!(format!("{:?}", tcgetattr(&terminal.pty).unwrap()), before, "{signal}");
-            wait_until("pastes are no longer marked", || {
-                !terminal.screen.lock().unwrap().screen().bracketed_paste()
-            });
+            wait_until("pastes are no longer marked", || !marks_pastes());
         }
     }
 

@@ -33,9 +33,9 @@ pub use process::lower_thread_priority;
 pub use process::raise_descriptor_limit;
 #[cfg(feature = "hub")]
 pub(crate) use process::trim_memory;
-pub use signals::{Caught, Signals, TerminalChange, stop};
 #[cfg(all(signals, unix))]
 pub use signals::restore_before_deadly_signals;
+pub use signals::{Caught, Signals, TerminalChange, stop};
 pub(crate) use sockets::{prepare, try_write, write_first};
 #[cfg(feature = "hub")]
 pub(crate) use sockets::{prepare_client, try_write_vectored};
