@@ -7,7 +7,7 @@
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
 //!   was typed and not yet sent), `reconnection` (calling again after a connection broke), `introduction` (who one is in a
 //!   hub), `unconfirmed` (what is sent again).
-//! - Many people: `hub`.
+//! - Many people: `hub`, and for both sides [`commands`] (what a typed line means) and [`said`] (what a received line says).
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
 //!   (made harmless for a terminal).
 //! - Words for people: [`notice`], `refused` (what is reported of callers who are turned away), [`record`] (for a
@@ -18,6 +18,7 @@
 
 pub mod action;
 pub mod buffer;
+pub mod commands;
 pub(crate) mod conversation;
 pub mod endpoint;
 pub mod errors;
@@ -34,6 +35,7 @@ pub mod notice;
 pub(crate) mod reconnection;
 pub mod record;
 pub(crate) mod refused;
+pub mod said;
 pub mod sanitize;
 pub mod settings;
 pub mod signal;

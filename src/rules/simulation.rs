@@ -1206,6 +1206,7 @@ mod reconnection {
         side.types("one\n");
         side.passes(ms(1000));
         side.types("two\n");
+        side.confirms();
         side.passes(ms(59_000));
         side.breaks();
         side.passes(ms(1000));

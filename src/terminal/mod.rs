@@ -1,10 +1,15 @@
 //! Keys in, rows out: where a person types and reads.
 
+mod days;
 mod display;
 #[cfg(line_editor)]
 pub(crate) mod editor;
+mod mention;
 #[cfg(line_editor)]
 mod mode;
+mod palette;
+mod seen;
+pub mod view;
 
 #[cfg(poll)]
 pub(crate) use display::mark;

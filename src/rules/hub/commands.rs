@@ -219,6 +219,18 @@ impl Hub {
         self.record(id, |name, room| What::Joined { name, room });
     }
 
+    /// `/part`: back to the lobby.
+    pub(super) fn part(&mut self, id: Id, room: Option<&str>, now: Moment) {
+        let Some(member) = self.members.get(&id) else { return };
+        match room.filter(|room| *name::key(room) != *member.room) {
+            Some(room) => self.reply(id, &format!("you are not in {room}"), now),
+            None if &*member.room == LOBBY => {
+                self.reply(id, "you are in lobby, where everybody begins; 88 leaves the hub", now);
+            }
+            None => self.change_room(id, LOBBY, now),
+        }
+    }
+
     /// Takes a member out of its room. An empty room is forgotten, except the lobby.
     pub(super) fn leave_room(&mut self, id: Id) {
         self.forget_untold(id);

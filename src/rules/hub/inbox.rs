@@ -1,9 +1,9 @@
 //! What a member has sent that has not been executed yet.
 
-use super::command::Remainder;
 use super::id::{Id, OPERATOR};
 use super::turns::Wait;
 use crate::rules::buffer::Buffer;
+use crate::rules::commands::Remainder;
 use crate::rules::wire::Decoder;
 use std::collections::VecDeque;
 use std::io;

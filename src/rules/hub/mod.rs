@@ -16,7 +16,6 @@ mod admission;
 mod announcements;
 mod announcing;
 mod budget;
-mod command;
 mod commands;
 mod event;
 mod format;

@@ -1,7 +1,6 @@
 //! Follows what members send, from their inboxes until it is executed or has to wait.
 
 use super::budget::Budget;
-use super::command::{Line, help};
 use super::event::Action;
 use super::id::{Id, OPERATOR};
 use super::inbox::{Backlog, Inbox, PendingLine};
@@ -9,6 +8,7 @@ use super::member::Member;
 use super::posting::Form;
 use super::state::Hub;
 use super::turns::{Turn, Wait, add_waiting};
+use crate::rules::commands::{Line, help};
 use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
@@ -267,6 +267,9 @@ impl Hub {
         };
         let remainder = backlog.remainder.take().filter(|_| is_remainder);
         let line = Line::parse(bytes, remainder.as_ref(), id == OPERATOR);
+        if let (OPERATOR, Line::Quit(_)) = (id, line) {
+            self.say_backlog(id, backlog, said, now);
+        }
         backlog.remainder = Some(line.remainder());
         let is_overtaking = !backlog.is_empty() && line.is_text();
         let flow = match backlog.wait.filter(|_| is_overtaking) {
@@ -313,7 +316,7 @@ impl Hub {
     fn budget(&self, id: Id, line: &Line<'_>) -> Option<&Budget> {
         let member = self.members.get(&id).filter(|_| id != OPERATOR)?;
         match line {
-            Line::Join(_) => Some(&member.moves),
+            Line::Join(_) | Line::Part(_) => Some(&member.moves),
             Line::Who | Line::Rooms => Some(&member.lists),
             _ => None,
         }
@@ -329,10 +332,13 @@ impl Hub {
             self.append_lines(id, Form::Text, text, said, now);
             return ControlFlow::Continue(());
         }
+        if let Line::Quit(text) = line {
+            return self.quit(id, text, said, now);
+        }
         self.publish(id, Form::Text, std::mem::take(said), now);
         self.may_execute(id, &line, now.instant)?;
         match line {
-            Line::Text(_) | Line::Nothing => {}
+            Line::Text(_) | Line::Quit(_) | Line::Nothing => {}
             Line::Me(text) => self.emote(id, text, now),
             Line::Message { to, text } => match self.find(to) {
                 Some(to) => self.send_private(id, to, text, now),
@@ -346,6 +352,7 @@ impl Hub {
             Line::Name(name) => self.rename(id, name, now),
             Line::Who => self.reply_who(id, now),
             Line::Join(room) => self.change_room(id, room, now),
+            Line::Part(room) => self.part(id, room, now),
             Line::Rooms => self.reply_rooms(id, now),
             Line::Ignore(name) => self.ignore(id, name, now),
             Line::Help => help(id == OPERATOR).for_each(|line| self.reply(id, &line, now)),
@@ -386,7 +393,7 @@ impl Hub {
         let private = match line {
             Line::Kick(_) | Line::Ban(_) => return self.may_answer(id, true),
             Line::Me(_) => return self.may_speak(id, now),
-            Line::Name(_) | Line::Join(_) if id != OPERATOR => {
+            Line::Name(_) | Line::Join(_) | Line::Part(_) if id != OPERATOR => {
                 self.may_speak(id, now)?;
                 None
             }
@@ -396,7 +403,7 @@ impl Hub {
             }
             _ => None,
         };
-        let is_recorded = matches!(line, Line::Name(_) | Line::Join(_));
+        let is_recorded = matches!(line, Line::Name(_) | Line::Join(_) | Line::Part(_));
         if self.is_paused() && (id != OPERATOR || is_recorded) {
             return ControlFlow::Break(Stop::Wait(Wait::Transcript));
         }
@@ -445,6 +452,24 @@ impl Hub {
         if id != OPERATOR {
             self.actions.push_back(Action::GoodbyeReceived);
             self.announce_leaving(id, "left", false, now);
+        }
+        ControlFlow::Break(Stop::Left)
+    }
+
+    /// `/quit`: a goodbye from somebody whose program does not know that it is one. So the hub says 88.
+    fn quit(&mut self, id: Id, text: &[u8], said: &mut Vec<u8>, now: Moment) -> ControlFlow<Stop> {
+        if !text.is_empty() {
+            // The operator's last words are said even to full outboxes, as those before 88.
+            if said.is_empty() && id != OPERATOR {
+                self.may_speak(id, now.instant)?;
+            }
+            self.append_lines(id, Form::Text, text, said, now);
+        }
+        self.publish(id, Form::Text, std::mem::take(said), now);
+        if let Some(peer) = self.members.get(&id).and_then(|member| member.peer) {
+            self.announce_leaving(id, "left", true, now);
+            // Nobody sent it away: it counts as any that has left.
+            self.admission.bound_lingering(peer.ip());
         }
         ControlFlow::Break(Stop::Left)
     }

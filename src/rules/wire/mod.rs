@@ -14,4 +14,4 @@ pub use decoder::{Decoder, Heard};
 pub use encoder::{Encoder, Wire};
 pub use framer::{Frame, Framer};
 pub use protocol::{DEFAULT_MAX_LINE, DEFAULT_PORT, GOODBYE, MAX_LINE_RANGE, PAUSE, QUIET_TIME};
-pub use stamp::{STAMP_LEN, Stamp};
+pub use stamp::{DAY_LEN, STAMP_LEN, Stamp};

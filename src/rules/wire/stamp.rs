@@ -12,6 +12,9 @@ const FORMAT: StaticFormatDescription = format_description!(
 /// The length of a [`Stamp`] in bytes.
 pub const STAMP_LEN: usize = 27;
 
+/// The length of a [day](Stamp::day) in bytes.
+pub const DAY_LEN: usize = 15;
+
 /// `[Mon Nov  9 06:18:34 2026] `, with the space that separates it from the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp([u8; STAMP_LEN]);
@@ -42,12 +45,29 @@ impl Stamp {
     /// ```
     #[must_use]
     pub fn strip(text: &[u8]) -> &[u8] {
-        match text.split_at_checked(STAMP_LEN) {
-            Some((stamp, rest)) if stamp.iter().zip(SHAPE).all(|(byte, shape)| has_shape(*byte, *shape)) => {
-                rest
-            }
-            _ => text,
-        }
+        if Self::parse(text).is_some() { &text[STAMP_LEN..] } else { text }
+    }
+
+    /// The stamp in front of a text, if there is one.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let stamp = text.first_chunk::<STAMP_LEN>()?;
+        stamp.iter().zip(SHAPE).all(|(byte, shape)| has_shape(*byte, *shape)).then_some(Self(*stamp))
+    }
+
+    /// The time alone: `06:18:34`.
+    #[must_use]
+    pub fn time(&self) -> &[u8] {
+        &self.0[12..20]
+    }
+
+    /// The day alone: `Mon Nov  9 2026`.
+    #[must_use]
+    pub fn day(&self) -> [u8; DAY_LEN] {
+        let mut day = [b' '; DAY_LEN];
+        day[..10].copy_from_slice(&self.0[1..11]);
+        day[11..].copy_from_slice(&self.0[21..25]);
+        day
     }
 
     /// The bytes that go over the wire.
@@ -79,5 +99,15 @@ mod tests {
         let stamp = |moment| String::from_utf8_lossy(Stamp::at(moment).as_bytes()).into_owned();
         assert_eq!(stamp(datetime!(2026-11-09 06:18:34 UTC)), "[Mon Nov  9 06:18:34 2026] ");
         assert_eq!(stamp(datetime!(2018-01-31 23:59:00 -8)), "[Wed Jan 31 23:59:00 2018] ");
+    }
+
+    #[test]
+    fn a_stamp_has_a_time_and_a_day() {
+        let stamp = Stamp::parse(b"[Mon Nov  9 06:18:34 2026] hello");
+        assert_eq!(
+            stamp.map(|stamp| (stamp.time().to_vec(), stamp.day())),
+            Some((b"06:18:34".to_vec(), *b"Mon Nov  9 2026"))
+        );
+        assert_eq!(Stamp::parse(b"[Mon Nov  9 06:18:34 2026]"), None);
     }
 }

@@ -1,28 +1,49 @@
-//! Parses a line of a member.
+//! The commands of a hub: what a member's line means, and what `/help` lists. A client needs both as well: for the Tab key, and
+//! to show what its user says as the others see it.
 
-use crate::rules::wire::Stamp;
+use super::wire::Stamp;
 
-/// A line, without the stamp that its sender may have put in front.
+/// What a member's line means, without the stamp that its sender may have put in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub enum Line<'a> {
+    /// Said to the room.
     Text(&'a [u8]),
+    /// `/me TEXT`
     Me(&'a [u8]),
+    /// `/msg NAME TEXT`
     Message {
+        /// The name.
         to: &'a str,
+        /// The text.
         text: &'a [u8],
     },
+    /// `/reply TEXT`
     Reply(&'a [u8]),
+    /// `/name NEW` or `/nick NEW`
     Name(&'a str),
+    /// `/who`
     Who,
+    /// `/join ROOM`
     Join(&'a str),
+    /// `/part` or `/part ROOM`
+    Part(Option<&'a str>),
+    /// `/rooms`
     Rooms,
+    /// `/ignore NAME`
     Ignore(&'a str),
+    /// `/help`
     Help,
+    /// `/quit` or `/quit TEXT`
+    Quit(&'a [u8]),
+    /// `/kick NAME`
     Kick(&'a str),
+    /// `/ban ADDRESS`
     Ban(&'a str),
+    /// `/behind`
     Behind,
     /// A command without its argument, and its usage.
     Incomplete(&'static str),
+    /// There is no such command.
     Unknown(&'a [u8]),
     /// The remainder of a command that cannot have one.
     Nothing,
@@ -30,23 +51,32 @@ pub(super) enum Line<'a> {
 
 /// What the remainder of a line that was cut means: never a command, and for nobody but those who got its beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Remainder {
+pub enum Remainder {
+    /// Said to the room.
     Text,
+    /// More of a `/me`.
     Me,
-    Message { to: Box<str> },
+    /// More of a `/msg`.
+    Message {
+        /// The name.
+        to: Box<str>,
+    },
+    /// More of a `/reply`.
     Reply,
+    /// Nothing: the command is complete without it.
     Nothing,
 }
 
-/// Each command with its description. The last ones are the operator's.
-const HELP: [(&str, &str); 14] = [
-    ("88", "leave"),
-    ("/name NEW", "change your name"),
+/// The lines of `/help`: each command with its description. The last ones are the operator's.
+const HELP: [(&str, &str); 15] = [
+    ("88", "leave; /quit TEXT says TEXT first"),
+    ("/name NEW", "change your name; so does /nick"),
     ("/who", "list who is in this room"),
     ("/msg NAME TEXT", "send a private message"),
     ("/reply TEXT", "answer the last private message"),
     ("/me TEXT", "describe what you are doing"),
     ("/join ROOM", "go to another room, which is created if it does not exist"),
+    ("/part", "go back to the lobby"),
     ("/rooms", "list the rooms"),
     ("/ignore NAME", "stop receiving what somebody says, or receive it again"),
     ("/help", "show this list"),
@@ -56,23 +86,40 @@ const HELP: [(&str, &str); 14] = [
     ("/behind", "list who reads slowly, and for how long others waited for them"),
 ];
 
-/// How many of those are the operator's.
+/// What can be typed in front of the first blank. The last ones are the operator's.
+const NAMES: [&str; 15] = [
+    "/who", "/me", "/msg", "/reply", "/name", "/nick", "/join", "/part", "/rooms", "/ignore", "/help",
+    "/quit", "/kick", "/ban", "/behind",
+];
+
+/// How many of either are the operator's.
 const OPERATORS: usize = 3;
 
 /// The lines of `/help`.
-pub(super) fn help(for_operator: bool) -> impl Iterator<Item = String> {
-    let shown = if for_operator { HELP.len() } else { HELP.len() - OPERATORS };
-    HELP[..shown].iter().map(|(command, what)| format!("{command:<14}  {what}"))
+pub fn help(for_operator: bool) -> impl Iterator<Item = String> {
+    all_or_members(&HELP, for_operator).iter().map(|(command, what)| format!("{command:<14}  {what}"))
+}
+
+/// The commands that somebody can complete with the Tab key.
+#[must_use]
+pub fn names(for_operator: bool) -> &'static [&'static str] {
+    all_or_members(&NAMES, for_operator)
+}
+
+fn all_or_members<T>(table: &[T], for_operator: bool) -> &[T] {
+    if for_operator { table } else { &table[..table.len() - OPERATORS] }
 }
 
 impl<'a> Line<'a> {
     /// Whether it is for everybody in the room.
-    pub(super) fn is_text(&self) -> bool {
+    #[must_use]
+    pub fn is_text(&self) -> bool {
         matches!(self, Self::Text(_) | Self::Me(_))
     }
 
     /// What the remainder of this line means, if the line was cut.
-    pub(super) fn remainder(&self) -> Remainder {
+    #[must_use]
+    pub fn remainder(&self) -> Remainder {
         match self {
             Self::Text(_) => Remainder::Text,
             Self::Me(_) => Remainder::Me,
@@ -83,7 +130,8 @@ impl<'a> Line<'a> {
     }
 
     /// Parses a line, or what comes after it was cut.
-    pub(super) fn parse(text: &'a [u8], remainder: Option<&'a Remainder>, is_operator: bool) -> Self {
+    #[must_use]
+    pub fn parse(text: &'a [u8], remainder: Option<&'a Remainder>, is_operator: bool) -> Self {
         match remainder {
             None => Self::parse_line(text, is_operator),
             Some(Remainder::Text) => Self::Text(text),
@@ -119,12 +167,14 @@ impl<'a> Line<'a> {
             },
             b"reply" if rest.is_empty() => Self::Incomplete("/reply TEXT"),
             b"reply" => Self::Reply(rest),
-            b"name" => word(Self::Name, "/name NEW"),
+            b"name" | b"nick" => word(Self::Name, "/name NEW"),
             b"who" => Self::Who,
             b"join" => word(Self::Join, "/join ROOM"),
+            b"part" => Self::Part(str::from_utf8(split_word(rest).0).ok().filter(|room| !room.is_empty())),
             b"rooms" => Self::Rooms,
             b"ignore" => word(Self::Ignore, "/ignore NAME"),
             b"help" => Self::Help,
+            b"quit" => Self::Quit(rest),
             b"kick" if is_operator => word(Self::Kick, "/kick NAME"),
             b"behind" if is_operator => Self::Behind,
             b"ban" if is_operator => word(Self::Ban, "/ban ADDRESS"),
@@ -180,6 +230,31 @@ mod tests {
             [parse("/behind"), Line::parse(b"/behind", None, true)],
             [Line::Unknown(b"behind"), Line::Behind]
         );
-        assert_eq!(help(true).count(), help(false).count() + OPERATORS);
+    }
+
+    #[test]
+    fn what_people_from_irc_type_is_understood() {
+        assert_eq!(parse("/nick bob"), Line::Name("bob"));
+        assert_eq!([parse("/part"), parse("/part tea")], [Line::Part(None), Line::Part(Some("tea"))]);
+        assert_eq!([parse("/quit"), parse("/quit so long")], [Line::Quit(b""), Line::Quit(b"so long")]);
+    }
+
+    #[test]
+    fn every_command_can_be_completed_and_is_in_the_help() {
+        let help: Vec<String> = help(true).collect();
+        for name in names(true) {
+            assert!(!matches!(Line::parse(name.as_bytes(), None, true), Line::Unknown(_)), "{name}");
+            assert!(help.iter().any(|line| line.contains(name)), "{name}");
+        }
+        for name in names(false) {
+            assert!(!matches!(parse(name), Line::Unknown(_)), "{name}");
+        }
+        for line in help.iter().filter(|line| line.starts_with('/') && !line.starts_with("//")) {
+            assert!(names(true).contains(&line.split(' ').next().unwrap_or_default()), "{line}");
+        }
+        let hidden = |line: &String| {
+            line.starts_with("/kick") || line.starts_with("/ban") || line.starts_with("/behind")
+        };
+        assert!(!super::help(false).any(|line| hidden(&line)));
     }
 }
