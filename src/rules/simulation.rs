@@ -1126,6 +1126,12 @@ mod reconnection {
         assert_eq!(side.exit, Some(Exit::Failed));
 
         let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.receives(WELCOME);
+        side.breaks();
+        side.types("/who\n/quit\n");
+        assert_eq!(side.exit, Some(Exit::Failed));
+
+        let mut side = Side::reconnecting(true, Reconnect::Always);
         side.breaks();
         side.handle(Event::Signal(SIGTERM));
         assert_eq!(side.exit, Some(Exit::Signal(SIGTERM)));
