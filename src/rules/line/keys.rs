@@ -410,6 +410,7 @@ mod tests {
             &[pasted("a\x1b[2J\t\x03"), text("b"), Key::Control('c')],
         );
         assert_keys(b"\x1b[200~a\rb\nc\r\n\x1b\x1b[20\x1b[201~", &[pasted("a\nb\nc\n\x1b\x1b[20")]);
+        assert_keys(b"\x1b[200~a\x1b[20\x1b[201~", &[pasted("a\x1b[20")]);
         assert_keys(b"\x1b[200~caf\xe9\x1b[201~", &[pasted("caf\u{10ffe9}")]);
     }
 
