@@ -49,6 +49,7 @@ fn detect_platform() {
             || os(&["illumos", "solaris"]);
     for (name, has_it) in [
         // One call waits for descriptors of all kinds.
+        ("can_poll", writes_without_blocking),
         ("poll", select && writes_without_blocking),
         // A write does not block on a descriptor that blocks otherwise.
         ("nonblocking_send", writes_without_blocking),

@@ -147,6 +147,7 @@ impl Console {
                 }
             }
             loop {
+                self.screen.draw();
                 match self.next_event(events, ending.by_force) {
                     Some(ConsoleEvent::ScreenDone | ConsoleEvent::NoticesDone) => break,
                     Some(ConsoleEvent::TranscriptDone) => {
