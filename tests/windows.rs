@@ -6,12 +6,14 @@
 
 mod common;
 
+use common::terminal::{Terminal, at};
 use common::*;
 use rustix::process::Signal;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use tempfile::TempDir;
 
 /// The only design on Windows.
 const DESIGN: &str = "threads";
@@ -236,4 +238,136 @@ fn a_hub_on_windows_serves_clients_of_all_kinds_and_disconnects_one_that_stalls(
     for client in &mut clients[..3] {
         client.exits(0);
     }
+}
+
+/// The Windows program at a console, which Wine shows at a terminal.
+struct AtConsole {
+    terminal: Terminal,
+    socket: TcpStream,
+    prompt: String,
+    /// Its console is closed when a file of this name appears.
+    close: std::path::PathBuf,
+    _folder: TempDir,
+}
+
+/// Starts `connect` at a console, under a program that shows the console's modes before and after.
+fn connect_at_console() -> AtConsole {
+    let folder = tempfile::tempdir().unwrap();
+    let [console, close] = ["console.exe", "close"].map(|name| folder.path().join(name));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/console.c");
+    let compiled = Command::new("x86_64-w64-mingw32-gcc").arg("-o").arg(&console).arg(source).status();
+    assert!(compiled.unwrap().success());
+    let program = std::env::var("THREADCHAT_WINDOWS").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let [console, closes] = [&console, &close].map(|path| path.to_str().unwrap());
+    // Wine asks the terminal what it can do.
+    let setup = at(20, 80).that_may_be_asked().env(&[("LANG", "C.UTF-8")]);
+    let terminal = setup.start_program("wine", &[console, closes, &program, "connect", &address]);
+    let (socket, _) = listener.accept().unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let prompt = format!("{address}>");
+    terminal.wait_for_end(&prompt);
+    AtConsole { terminal, socket, prompt, close, _folder: folder }
+}
+
+impl AtConsole {
+    fn hears(&self, messages: &str) {
+        (&self.socket).write_all(messages.as_bytes()).unwrap();
+    }
+
+    /// Checks the exit code, and that the console is as it was.
+    #[track_caller]
+    fn exits(&mut self, code: i32) {
+        self.terminal.exits(code);
+        let seen = self.terminal.wait_until("the modes", |seen| seen.contains("modes after: "));
+        let modes = |when: &str| seen.lines().find_map(|line| line.strip_prefix(when)).unwrap().to_owned();
+        assert_eq!(modes("modes before: "), modes("modes after: "), "{seen}");
+    }
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn a_line_is_edited_at_a_console_while_messages_arrive_above_it() {
+    let console @ AtConsole { terminal, socket, prompt, .. } = &connect_at_console();
+    terminal.types("hello wrld\x1b[D\x1b[D\x1b[D");
+    terminal.wait_for_end(&format!("{prompt} hello wrld"));
+    console.hears("first\nsecond\n");
+    terminal.wait_for_end(&format!("< first\n< second\n{prompt} hello wrld"));
+    // The cursor has not moved.
+    terminal.types("o\r");
+    assert_eq!(text(&read_line(socket)), "hello world");
+    terminal.wait_for_end(&format!("> hello world\n{prompt}"));
+    // Up and down in the history, words, and what was deleted.
+    terminal.types("\x1b[A\x1b[1;5D\x0bpeople, \x19\x01all: \r");
+    assert_eq!(text(&read_line(socket)), "all: hello people, world");
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn umlauts_and_wide_characters_are_typed_at_a_console() {
+    let console @ AtConsole { terminal, socket, prompt, .. } = &connect_at_console();
+    terminal.types("für 漢x字");
+    terminal.wait_for_end(&format!("{prompt} für 漢x字"));
+    terminal.types("\x1b[D\x7f");
+    console.hears("grüße 漢\n");
+    terminal.wait_for_end(&format!("< grüße 漢\n{prompt} für 漢字"));
+    terminal.types("\r");
+    assert_eq!(text(&read_line(socket)), "für 漢字");
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn pasted_lines_are_sent_from_a_console_and_the_rest_stays_on_the_line() {
+    let AtConsole { terminal, socket, prompt, .. } = &connect_at_console();
+    let lines: Vec<String> = (0..200).map(|n| format!("pasted line {n}")).collect();
+    terminal.types(format!("{}\rand a rest", lines.join("\r")));
+    for line in &lines {
+        assert_eq!(text(&read_line(socket)), line);
+    }
+    terminal.wait_for_end(&format!("> pasted line 199\n{prompt} and a rest"));
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn a_flood_of_messages_leaves_the_typed_line_and_its_row_whole() {
+    const MESSAGES: usize = 20_000;
+    let console @ AtConsole { terminal, socket, prompt, .. } = &connect_at_console();
+    terminal.types("typed before");
+    terminal.wait_for_end("typed before");
+    let messages: Vec<String> = (0..MESSAGES).map(|n| format!("message {n}\n")).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| messages.chunks(100).for_each(|some| console.hears(&some.concat())));
+        terminal.types(" and during it");
+    });
+    // As many as fit on the screen, each once.
+    let last: String = messages[MESSAGES - 19..].iter().map(|message| format!("< {message}")).collect();
+    terminal
+        .wait_until("the last messages", |seen| seen == format!("{last}{prompt} typed before and during it"));
+    terminal.types("\r");
+    assert_eq!(text(&read_line(socket)), "typed before and during it");
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn every_way_out_of_a_console_leaves_it_as_it_was() {
+    for (leave, code) in [("88\r", 0), ("\x04", 0), ("\x03", 130)] {
+        let mut console = connect_at_console();
+        console.terminal.types(leave);
+        expect_bytes(&console.socket, b"88");
+        console.socket.shutdown(Shutdown::Write).unwrap();
+        console.exits(code);
+    }
+}
+
+#[test]
+#[ignore = "needs wine"]
+fn closing_the_console_says_88_and_exits_with_129() {
+    let mut console = connect_at_console();
+    console.terminal.types("never sent");
+    console.terminal.wait_for_end("never sent");
+    File::create(&console.close).unwrap();
+    expect_bytes(&console.socket, b"88");
+    console.exits(129);
+    assert!(console.terminal.seen().contains("the closing of the console: said 88 for you"));
 }

@@ -1,7 +1,7 @@
 //! Who may join, and how the others are refused.
 
 use super::*;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[test]
 fn callers_over_the_limit_are_refused_until_somebody_leaves() {
@@ -139,7 +139,7 @@ fn without_an_operator_refused_callers_are_a_line_a_minute_and_one_at_the_end() 
     let (mut hub, port) = hub(&["--no-operator", "--max-clients", "1"]);
     let member = Client::joins(port);
     let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(1500) {
+    while began.elapsed() < std::time::Duration::from_millis(1500) {
         Client::calls(port).hears_the_rest();
     }
     hub.signal(rustix::process::Signal::TERM);
