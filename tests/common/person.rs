@@ -1,6 +1,7 @@
 //! A person who types at random while others talk, and a simple model of what the line then is and what the screen shows.
 
 use super::emulator::Emulator;
+use super::terminal::without_time;
 use proptest::prelude::*;
 use proptest::sample::select;
 use unicode_segmentation::UnicodeSegmentation;
@@ -207,6 +208,16 @@ impl Person {
         format!("{}{}", self.before, self.after)
     }
 
+    /// Whether the screen shows above the row what was said, each line once and in order.
+    pub fn above_is_right(&self, screen: &Emulator, prompt: &str) -> Result<(), String> {
+        let above = above(screen, prompt);
+        if above == self.above {
+            Ok(())
+        } else {
+            Err(format!("above is {above:#?} instead of {:#?}", self.above))
+        }
+    }
+
     /// Whether the screen shows the line, with the cursor in its place, in a row behind this prompt.
     pub fn row_is_right(&self, screen: &Emulator, columns: usize, prompt: &str) -> Result<(), String> {
         let (before, after) = screen.cursor_row();
@@ -225,6 +236,24 @@ impl Person {
         }
         Err(format!("the row is {seen:?}, the line {line:?}"))
     }
+}
+
+/// The lines above the row. A window that became narrower than the row may keep copies of the row's beginning, which are
+/// left out; the terminal takes what follows one for the rest of the same line.
+fn above(screen: &Emulator, prompt: &str) -> Vec<String> {
+    let text = screen.text().join("\n");
+    let mut starts: Vec<_> = text.match_indices(prompt).map(|(at, _)| at).collect();
+    let is_line = |at: &usize| without_time(&text[*at..]).len() < text.len() - at;
+    starts.extend((0..text.len()).filter(|at| text.is_char_boundary(*at)).filter(is_line));
+    starts.extend(text.match_indices('\n').map(|(at, _)| at + 1));
+    starts.sort_unstable();
+    starts.dedup();
+    starts.push(text.len());
+    let lines = starts.windows(2).map(|ends| text[ends[0]..ends[1]].trim_end());
+    lines
+        .filter(|line| !line.starts_with(prompt.trim_end()))
+        .map(|line| without_time(line).to_owned())
+        .collect()
 }
 
 fn bytes(key: Key) -> String {
