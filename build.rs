@@ -49,6 +49,7 @@ fn detect_platform() {
             || os(&["illumos", "solaris"]);
     for (name, has_it) in [
         // One call waits for descriptors of all kinds.
+        ("can_poll", writes_without_blocking),
         ("poll", select && writes_without_blocking),
         // A write does not block on a descriptor that blocks otherwise.
         ("nonblocking_send", writes_without_blocking),
@@ -66,7 +67,7 @@ fn detect_platform() {
         // Nothing wakes a thread that is blocked in reading or writing, so it polls whether it is to end.
         ("polling_io", portable || !(shutdown_wakes || windows)),
         ("signals", (unix || windows) && !portable),
-        ("line_editor", editor && unix && !portable),
+        ("line_editor", editor && (unix || windows) && !portable),
         ("fallbacks_only", portable),
     ] {
         println!("cargo::rustc-check-cfg=cfg({name})");

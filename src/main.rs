@@ -4,13 +4,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::panic;
 use std::process::{self, ExitCode};
-use threadchat::cli::{Cli, Command, Common, completions, manual};
+use threadchat::cli::{self, Cli, Command, Common, completions, manual};
 use threadchat::designs::{Design, Task};
 #[cfg(feature = "lab")]
 use threadchat::lab::{compare, demo, timeline};
 use threadchat::observe::Observer;
 use threadchat::observe::trace::{About, Trace};
-use threadchat::platform::{Signals, create_private, lower_thread_priority, print};
+use threadchat::platform::{Patient, Signals, create_private, lower_thread_priority, print};
 use threadchat::rules::errors::hint;
 use threadchat::rules::exit::Exit;
 use threadchat::rules::failure::Failure;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            cli::show(&error);
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
@@ -69,7 +69,8 @@ fn endpoint(
     task: impl FnOnce() -> Result<Task, Failure>,
 ) -> Result<Exit, Failure> {
     let about = About { command, design: common.design.name() };
-    let start = |path| Trace::start(path, &about, create_private, lower_thread_priority);
+    let start =
+        |path| Trace::start(path, &about, |path| create_private(path).map(Patient), lower_thread_priority);
     let trace = common.trace.as_deref().map(start).transpose()?;
     let observer = trace.iter().fold(Observer::default(), |observer, trace| observer.and(trace.observer()));
     let run = || {
@@ -97,7 +98,7 @@ fn signals() -> Result<Signals, Failure> {
 
 fn complain(failure: &Failure) {
     // If this cannot be written, there is nowhere left to say so.
-    let _ = writeln!(io::stderr(), "threadchat: {failure}");
+    let _ = writeln!(Patient(io::stderr()), "threadchat: {failure}");
 }
 
 /// A panic in any thread restores the terminal, so that the message can be read, and then ends the program, because the

@@ -6,8 +6,12 @@
 
 #[path = "hub_rules/bounds.rs"]
 mod bounds;
+#[path = "hub_rules/irc.rs"]
+mod irc;
 #[path = "hub_rules/rooms.rs"]
 mod rooms;
+#[path = "hub_rules/said.rs"]
+mod said;
 #[path = "hub_rules/slow.rs"]
 mod slow;
 

@@ -7,7 +7,7 @@ use crate::designs::Design;
 use crate::designs::environment::Environment;
 use crate::designs::transcript::{self, JsonLines, Sink};
 use crate::observe::Observer;
-use crate::platform::Signals;
+use crate::platform::{Patient, Signals};
 #[cfg(all(line_editor, unix))]
 use crate::rules::errors::hint;
 use crate::rules::failure::Failure;
@@ -15,9 +15,11 @@ use crate::rules::settings::Verbosity;
 use crate::terminal::{Editor, Input, Terminal, Timestamps, View};
 use anstream::stream::RawStream;
 use clap::{Args, ValueEnum};
+#[cfg(unix)]
+use std::fs::File;
 use std::io::{self, IsTerminal, Stderr, Stdin, Stdout};
 #[cfg(unix)]
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
 /// The options of every command that runs an endpoint.
@@ -129,28 +131,34 @@ impl Common {
     ) -> Result<Environment, Failure> {
         let keyboard_is_terminal = keyboard.as_ref().is_some_and(Stdin::is_terminal);
         let mut environment = Environment {
-            keyboard: keyboard.map(|keyboard| Box::new(keyboard) as Box<dyn Input>),
+            keyboard: keyboard.map(|keyboard| Box::new(Patient(keyboard)) as Box<dyn Input>),
             keyboard_is_terminal,
             close_keyboard: None,
             terminal: None,
             notices: None,
-            screen: Box::new(io::stdout()),
+            screen: Box::new(Patient(io::stdout())),
             transcript: self.transcript()?,
             verbosity: self.verbosity(),
             observer,
             signals,
         };
         if !screen.is_terminal() || !is_same_terminal(&screen, &notices) {
-            environment.notices = Some(Box::new(notices));
+            environment.notices = Some(Box::new(Patient(notices)));
         }
         if screen.is_terminal() {
-            let color = self.color.is_on(&screen);
+            // Not buffered by line, so that a frame is one write.
+            #[cfg(unix)]
+            if let Ok(own) = screen.as_fd().try_clone_to_owned() {
+                environment.screen = Box::new(Patient(File::from(own)));
+            }
             let editor = if keyboard_is_terminal && self.edits() && is_same_terminal(&io::stdin(), &screen) {
-                Some(self.open_editor(&mut environment, color)?)
+                Some(self.open_editor(&mut environment, &screen)?)
             } else {
                 None
             };
-            environment.terminal = Some(Terminal::new(View::new(self.timestamps.into(), color, self.bell), editor));
+            let color = self.color.is_on(&screen);
+            environment.terminal =
+                Some(Terminal::new(View::new(self.timestamps.into(), color, self.bell), editor));
         }
         Ok(environment)
     }
@@ -170,10 +178,11 @@ impl Common {
 
     /// Takes over the terminal.
     #[cfg(line_editor)]
-    fn open_editor(&self, environment: &mut Environment, color: bool) -> Result<Editor, Failure> {
+    fn open_editor(&self, environment: &mut Environment, screen: &Stdout) -> Result<Editor, Failure> {
         let path = self.history_file.clone().map(|path| path.map_or_else(history::default_path, Ok));
         let history = path.transpose()?.map(|path| History::open(&path)).transpose()?;
-        let (lines, file) = history.map_or_else(Default::default, |history| (history.lines, Some(history.file)));
+        let (lines, file) =
+            history.map_or_else(Default::default, |history| (history.lines, Some(history.file)));
         #[cfg(unix)]
         {
             // Before the terminal is taken over, so that no signal comes in between.
@@ -187,11 +196,16 @@ impl Common {
             .map_err(|error| Failure::new("cannot use the terminal", error).hint("; try --plain"))?;
         environment.keyboard = Some(Box::new(keyboard));
         environment.close_keyboard = Some(Box::new(close));
-        Ok(Editor::new(lines, file, color))
+        #[cfg(windows)]
+        {
+            environment.screen = Box::new(crate::terminal::screen(io::stdout()));
+        }
+        // Only now: this changes a mode of a Windows console, which is restored to what it was before.
+        Ok(Editor::new(lines, file, self.color.is_on(screen)))
     }
 
     #[cfg(not(line_editor))]
-    fn open_editor(&self, _: &mut Environment, _: bool) -> Result<Editor, Failure> {
+    fn open_editor(&self, _: &mut Environment, _: &Stdout) -> Result<Editor, Failure> {
         Err("this program was built without the line editor".into())
     }
 
@@ -212,10 +226,12 @@ impl Common {
 /// Whether two streams are one terminal, also if one of them was opened as `/dev/tty`.
 #[cfg(unix)]
 fn is_same_terminal(one: &(impl AsFd + IsTerminal), other: &(impl AsFd + IsTerminal)) -> bool {
-    let device = |stat: rustix::io::Result<rustix::fs::Stat>| stat.map(|stat| stat.st_rdev).ok();
-    let (first, second) = (device(rustix::fs::fstat(one)), device(rustix::fs::fstat(other)));
-    let controlling = device(rustix::fs::stat("/dev/tty"));
-    let is_same = first == second || first == controlling || second == controlling;
+    use rustix::{fs::fstat, process::getsid, termios::tcgetsid};
+    let device = |stream: BorrowedFd<'_>| fstat(stream).map(|stat| stat.st_rdev).ok();
+    // Only of the terminal that controls this process.
+    let is_controlling = |stream: BorrowedFd<'_>| tcgetsid(stream).is_ok_and(|session| getsid(None) == Ok(session));
+    let (first, second) = (one.as_fd(), other.as_fd());
+    let is_same = device(first) == device(second) || is_controlling(first) && is_controlling(second);
     one.is_terminal() && other.is_terminal() && is_same
 }
 

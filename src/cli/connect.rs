@@ -2,10 +2,11 @@
 
 use super::session::Session;
 use super::{Common, values};
-use crate::designs::Task;
 use crate::designs::connect::Call;
 use crate::designs::net::Address;
-use clap::Args;
+use crate::designs::{Design, Task};
+use crate::rules::settings::{Caller, Reconnect};
+use clap::{Args, ValueEnum};
 use std::time::Duration;
 
 pub(super) const HELP: &str = "\
@@ -16,7 +17,12 @@ Examples:
   threadchat connect                     call serve or a hub on this machine
   threadchat connect example.org:9000    call another machine, on port 9000
   threadchat connect --wait 60           retry for up to a minute until somebody listens
+  threadchat connect --name ann          call a hub, and be ann there
   threadchat connect </dev/null >copy    only listen, and save the messages
+
+A connection breaks if it ends without 88. Then --reconnect calls again after 1, 2, 4, 8, 16 and from then on every
+30 seconds, until somebody answers. What is typed meanwhile is sent then, after what may not have arrived before; a line
+that the other side was reading when the connection broke may arrive twice. 88 or Ctrl-C at the terminal ends the calls.
 
 `threadchat help` shows the exit codes.";
 
@@ -37,6 +43,15 @@ pub struct Connect {
         allow_negative_numbers = true, help_heading = "Connecting")]
     timeout: Duration,
 
+    /// Say /name NAME in front of everything else, as a member of a hub does
+    #[arg(long, value_name = "NAME", value_parser = values::name, help_heading = "Connecting")]
+    name: Option<String>,
+
+    /// When to call again after the connection broke; without WHEN, always
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t, num_args = 0..=1,
+        default_missing_value = "always", help_heading = "Connecting")]
+    reconnect: ReconnectValue,
+
     #[command(flatten)]
     pub(super) session: Session,
 
@@ -45,13 +60,52 @@ pub struct Connect {
     pub common: Common,
 }
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum ReconnectValue {
+    /// If the other side is a hub, and you sit at a terminal
+    #[default]
+    Hub,
+    /// Always
+    Always,
+    /// Never: the program ends, and the exit code is 1
+    Never,
+}
+
 impl Connect {
+    /// Whether the options fit the design.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        match self.common.design {
+            Design::HalfDuplex if self.reconnect == ReconnectValue::Always => {
+                Err("--reconnect needs a full-duplex design, such as --design threads")
+            }
+            Design::HalfDuplex if self.name.is_some() => Err(
+                "--name needs a full-duplex design, such as --design threads: it is for a hub, which does not take turns",
+            ),
+            _ => self.session.check(&self.common),
+        }
+    }
+
     /// What to do. `to_terminal`: a person reads the messages at a terminal.
     #[must_use]
     pub fn task(&self, to_terminal: bool) -> Task {
         Task::Connect {
-            call: Call { address: self.address.clone(), timeout: self.timeout, wait: self.wait },
+            call: Call {
+                address: self.address.clone(),
+                timeout: self.timeout,
+                wait: self.wait,
+                caller: Caller { name: self.name.clone(), reconnect: self.reconnect.into() },
+            },
             settings: self.session.settings(&self.common, to_terminal),
+        }
+    }
+}
+
+impl From<ReconnectValue> for Reconnect {
+    fn from(value: ReconnectValue) -> Self {
+        match value {
+            ReconnectValue::Hub => Self::Hub,
+            ReconnectValue::Always => Self::Always,
+            ReconnectValue::Never => Self::Never,
         }
     }
 }

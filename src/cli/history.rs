@@ -88,7 +88,10 @@ mod tests {
         history.file.write_all(b"one\ntwo\n").unwrap();
         assert_eq!(read(&path), ["one", "two"]);
         #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions()) & 0o777, 0o600);
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions()) & 0o777,
+            0o600
+        );
     }
 
     #[test]

@@ -18,13 +18,16 @@ mod session;
 mod timeline;
 mod values;
 
+use common::Color;
 pub use common::Common;
 pub use pages::{completions, manual};
 
 use crate::designs::Design;
+use crate::platform::Patient;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Error, Parser, Subcommand};
 use std::fmt::Display;
+use std::io::{self, Write};
 
 /// A full-duplex chat over TCP, built on threads: both sides type and read at the same time.
 #[derive(Debug, Parser)]
@@ -123,6 +126,18 @@ impl Cli {
     }
 }
 
+/// Shows the help that the command line asks for, or what is wrong with it.
+pub fn show(error: &Error) {
+    let (mut to, is_colored): (Box<dyn Write>, _) = match error.use_stderr() {
+        true => (Box::new(Patient(io::stderr())), Color::Auto.is_on(&io::stderr())),
+        false => (Box::new(Patient(io::stdout())), Color::Auto.is_on(&io::stdout())),
+    };
+    let text = error.render();
+    let text = if is_colored { text.ansi().to_string() } else { text.to_string() };
+    // If this cannot be written, there is nowhere left to say so.
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+}
+
 impl Command {
     /// The name of the command and its design, if it has one.
     fn design(&self) -> Option<(&'static str, Design)> {
@@ -141,7 +156,7 @@ impl Command {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Self::Serve(serve) => serve.session.check(&serve.common),
-            Self::Connect(connect) => connect.session.check(&connect.common),
+            Self::Connect(connect) => connect.check(),
             #[cfg(feature = "hub")]
             Self::Hub(hub) if hub.common.design == Design::HalfDuplex => Err(crate::designs::NO_HUB_IN_TURNS),
             _ => Ok(()),

@@ -19,6 +19,15 @@ pub(super) fn callable(text: &str) -> Result<Address, String> {
     }
 }
 
+/// A name for a hub, which decides whether it admits the name. What would not be one line with one word is no name.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    match text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        _ if text.is_empty() => Err("it is empty".to_owned()),
+        true => Err("a name has no blanks and no control characters".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= LONGEST => Ok(Duration::from_secs_f64(seconds)),

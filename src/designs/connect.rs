@@ -4,6 +4,7 @@ use crate::designs::net::Address;
 use crate::rules::errors;
 use crate::rules::failure::Failure;
 use crate::rules::notice::Notice;
+use crate::rules::settings::Caller;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -20,12 +21,16 @@ pub struct Call {
     pub timeout: Duration,
     /// How long to retry until somebody listens.
     pub wait: Option<Duration>,
+    /// What the rules do with the connection.
+    pub caller: Caller,
 }
 
 /// Attempts to reach somebody. Each tries all addresses.
 pub(crate) struct Attempts {
     pub(crate) call: Call,
     until: Option<Instant>,
+    /// The rules decide when to call again.
+    is_repeated: bool,
     /// The user knows that we retry.
     reported: bool,
     /// Why this attempt could not use the addresses.
@@ -39,10 +44,16 @@ impl Attempts {
         Self {
             until: call.wait.map(|wait| now + wait),
             call,
+            is_repeated: false,
             reported: false,
             reasons: Vec::new(),
             found: false,
         }
+    }
+
+    /// One attempt, because the connection broke that an earlier call led to.
+    pub(crate) fn again(call: Call, now: Instant) -> Self {
+        Self { is_repeated: true, ..Self::new(Call { wait: None, ..call }, now) }
     }
 
     /// Nobody answered at this address.
@@ -78,7 +89,7 @@ impl Attempts {
         let reason = std::mem::take(&mut self.reasons).join("\n");
         let (Some(wait), Some(until)) = (self.call.wait, self.until) else {
             let hint = "\nTo keep trying until somebody listens, add --wait SECONDS.";
-            return Err((reason + if self.found { hint } else { "" }).into());
+            return Err((reason + if self.found && !self.is_repeated { hint } else { "" }).into());
         };
         if now + RETRY_AFTER >= until {
             return Err(format!("{reason} (tried for {} s)", wait.as_secs_f64()).into());

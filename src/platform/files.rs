@@ -1,5 +1,6 @@
 //! Files and pipes.
 
+use super::Patient;
 use crate::rules::errors::is_broken_pipe;
 use crate::rules::failure::Failure;
 use std::fs::{File, OpenOptions};
@@ -11,7 +12,8 @@ use std::path::Path;
 /// # Errors
 /// Standard output cannot be written.
 pub fn print(text: &[u8]) -> Result<(), Failure> {
-    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
+    let mut out = Patient(io::stdout());
+    match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if !is_broken_pipe(&error) => Err(Failure::new("cannot write to standard output", error)),
         _ => Ok(()),
     }

@@ -13,6 +13,7 @@ mod out;
 mod process;
 mod signals;
 mod sockets;
+mod streams;
 mod tcp_info;
 
 #[cfg(feature = "lab")]
@@ -32,12 +33,13 @@ pub use process::lower_thread_priority;
 pub use process::raise_descriptor_limit;
 #[cfg(feature = "hub")]
 pub(crate) use process::trim_memory;
-pub use signals::{Caught, Signals, TerminalChange, stop};
 #[cfg(all(signals, unix))]
 pub use signals::restore_before_deadly_signals;
+pub use signals::{Caught, Signals, TerminalChange, stop};
 pub(crate) use sockets::{prepare, try_write, write_first};
 #[cfg(feature = "hub")]
 pub(crate) use sockets::{prepare_client, try_write_vectored};
+pub use streams::Patient;
 #[cfg(feature = "hub")]
 pub(crate) use tcp_info::end_of_stream;
 pub(crate) use tcp_info::peer_state;

@@ -1,7 +1,7 @@
 //! Writes without blocking to descriptors that other processes share.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, fcntl_getfl};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 use std::io::{self, Write};
@@ -30,12 +30,18 @@ enum Kind {
     File,
     /// Readiness is all there is, and it holds for [`PIPE_MIN`] bytes.
     Shared,
+    /// It is open for reading only. As `std` does with standard output, this takes it for a closed one and discards everything.
+    Closed,
 }
 
 impl Out {
     /// Writes to this descriptor.
     #[must_use]
     pub fn new(to: Box<dyn AsFd + Send>) -> Self {
+        // Opening such a pipe again would write into the other direction of it.
+        if fcntl_getfl(&to).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDONLY) {
+            return Self { to, kind: Kind::Closed };
+        }
         let file_type = rustix::fs::fstat(&to).map(|stat| FileType::from_raw_mode(stat.st_mode));
         match file_type {
             Ok(FileType::Socket) => Self { to, kind: Kind::Socket },
@@ -60,6 +66,7 @@ impl Write for Out {
             Kind::Socket => rustix::net::send(&self.to, bytes, SendFlags::DONTWAIT),
             Kind::Shared if !self.is_ready()? => Err(Errno::WOULDBLOCK),
             Kind::Shared => rustix::io::write(&self.to, &bytes[..bytes.len().min(PIPE_MIN)]),
+            Kind::Closed => return Ok(bytes.len()),
             Kind::Own | Kind::File => rustix::io::write(&self.to, bytes),
         };
         Ok(result?)
@@ -91,7 +98,6 @@ fn open_again(to: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use rustix::fs::fcntl_getfl;
     use std::io::Read;
 
     /// Writes until nothing more is accepted, and returns how many bytes were.

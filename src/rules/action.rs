@@ -22,6 +22,8 @@ pub enum Action {
     Report(Notice),
     /// Show in the prompt whom the user talks to, or what the program waits for.
     Prompt(String),
+    /// Call again whom the program called first, once, and answer [`Connected`](super::event::Event::Connected).
+    Call,
     /// A session begins over this connection: start what it needs, or answer
     /// [`CannotStart`](super::event::Event::CannotStart).
     Start(ConnectionId),

@@ -165,6 +165,25 @@ impl Conversation {
         self.probe_at.get_or_insert(now + PROBE_EVERY);
     }
 
+    /// Appends messages that were not typed now: an introduction, or what is sent again.
+    pub(super) fn send_first(
+        &mut self,
+        buffer: Buffer,
+        input: &mut Input,
+        now: Instant,
+        actions: &mut Actions,
+    ) {
+        self.send(buffer, input, actions);
+        self.probe_at.get_or_insert(now + PROBE_EVERY);
+    }
+
+    /// Encodes these lines for [`send_first`](Self::send_first).
+    pub(super) fn encode(&self, lines: impl Iterator<Item = String>, stamp: &Stamp) -> Buffer {
+        let mut buffer = Buffer::default();
+        lines.for_each(|line| self.encoder.encode(stamp, line.as_bytes(), &mut buffer));
+        buffer
+    }
+
     fn send(&mut self, mut buffer: Buffer, input: &mut Input, actions: &mut Actions) {
         if !buffer.output.is_empty() {
             buffer.messages = self.sent.next(buffer.messages.count);
@@ -399,8 +418,45 @@ impl Conversation {
 
     /// Whether somebody has said goodbye, or the connection is lost: what is left to be sent needs no capacity.
     pub(super) fn is_ending(&self) -> bool {
-        let they_said = matches!(self.receiving, Receiving::Goodbye | Receiving::Over { goodbye: true });
-        they_said || self.sending.goodbye() || self.trouble.is_some()
+        self.they_said_goodbye() || self.sending.goodbye() || self.trouble.is_some()
+    }
+
+    /// Whether messages that were not typed now may still be sent: nobody has left, and if we are about to, they come before
+    /// our goodbye.
+    pub(super) fn takes_messages(&self) -> bool {
+        let is_open = matches!(self.sending, Sending::Open | Sending::Leaving { goodbye: true });
+        is_open && !self.they_said_goodbye() && self.trouble.is_none()
+    }
+
+    fn they_said_goodbye(&self) -> bool {
+        matches!(self.receiving, Receiving::Goodbye | Receiving::Over { goodbye: true })
+    }
+
+    /// Why the conversation, which [is over](Self::is_over), is to continue over another connection, if that is so: the
+    /// connection broke, and nobody has said goodbye; or if we `must_deliver`, our goodbye or what was in front of it did
+    /// not arrive.
+    pub(super) fn broke_off(&self, must_deliver: bool) -> Option<String> {
+        let Sending::Over { goodbye, delivery } = self.sending else { return None };
+        let is_undelivered = !delivery.complete || self.disconnected.is_some_and(|messages| messages > 0);
+        let is_broken = if goodbye { must_deliver && is_undelivered } else { self.trouble.is_some() };
+        (is_broken && !self.they_said_goodbye()).then(|| match &self.trouble {
+            Some(Notice::Broke { error, .. }) => error.to_string(),
+            Some(Notice::Vanished { silent, .. }) => {
+                format!("the other system has not answered for {} s", silent.as_secs())
+            }
+            Some(_) => "it was closed without 88".to_owned(),
+            None => "not everything was delivered".to_owned(),
+        })
+    }
+
+    /// When it began.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Whether something went wrong, so that it will soon be over.
+    pub(super) fn has_trouble(&self) -> bool {
+        self.trouble.is_some()
     }
 
     /// Whether both halves have ended.
@@ -417,9 +473,10 @@ impl Conversation {
         self.sending.goodbye()
     }
 
-    /// Reports how a conversation ended that [is over](Self::is_over). True if it ended cleanly.
-    pub(super) fn conclude(self, actions: &mut Actions) -> bool {
-        let they_said_goodbye = self.receiving == Receiving::Over { goodbye: true };
+    /// Reports how a conversation ended that [is over](Self::is_over), in which that many messages were `not_sent` again.
+    /// True if it ended cleanly.
+    pub(super) fn conclude(self, not_sent: usize, actions: &mut Actions) -> bool {
+        let they_said_goodbye = self.they_said_goodbye();
         let trouble = self.trouble.filter(|trouble| match trouble {
             // They left as announced. That they did not read what we said is reported below.
             Notice::Broke { .. } => !they_said_goodbye,
@@ -431,7 +488,7 @@ impl Conversation {
             Sending::Over { delivery, .. } => delivery,
             _ => Delivery { complete: false, undelivered: 0 },
         };
-        let messages = delivery.undelivered + self.disconnected.unwrap_or(0);
+        let messages = delivery.undelivered + self.disconnected.unwrap_or(0) + not_sent;
         if messages > 0 {
             actions.push_back(Action::Report(Notice::NotDelivered { messages }));
             return false;

@@ -12,17 +12,19 @@
 //! reported what followed it, and what was received or typed is reported before the endpoint acts on it. Only when no
 //! such action is left is the next batch of typed lines sent.
 
-use super::action::{Action, Ending};
+use super::action::{Action, Ending, Outgoing};
 use super::buffer::Buffer;
 use super::conversation::{Actions, Conversation};
 use super::errors::is_broken_pipe;
 use super::event::{Capacity, ConnectionId, Event, Status};
 use super::exit::Exit;
+use super::failure::Failure;
 use super::input::{self, Input};
 use super::moment::Moment;
 use super::notice::Notice;
+use super::reconnection::Reconnection;
 use super::refused::RefusedCallers;
-use super::settings::{PATIENCE, Settings};
+use super::settings::{Caller, PATIENCE, Settings};
 use super::signal::Signal;
 use std::collections::VecDeque;
 use std::io;
@@ -57,6 +59,10 @@ pub struct Endpoint {
     settings: Settings,
     input: Input,
     conversation: Option<Conversation>,
+    /// Of one that calls.
+    reconnection: Reconnection,
+    /// The lines that introduce us are to be sent before any other.
+    introduces: bool,
     /// Who called while others talk.
     held: VecDeque<Held>,
     refused: RefusedCallers,
@@ -96,8 +102,9 @@ impl Endpoint {
 
     /// An endpoint that is calling somebody.
     #[must_use]
-    pub fn connect(settings: Settings, keyboard_is_terminal: bool) -> Self {
+    pub fn connect(settings: Settings, caller: Caller, keyboard_is_terminal: bool) -> Self {
         let mut endpoint = Self::new(Role::Connect, settings, keyboard_is_terminal);
+        endpoint.reconnection = Reconnection::new(caller, keyboard_is_terminal && settings.to_terminal);
         endpoint.actions.push_back(Action::Prompt("connecting".to_owned()));
         endpoint
     }
@@ -108,6 +115,8 @@ impl Endpoint {
             settings,
             input: Input::new(keyboard_is_terminal, settings.max_line),
             conversation: None,
+            reconnection: Reconnection::new(Caller::default(), false),
+            introduces: false,
             held: VecDeque::new(),
             refused: RefusedCallers::new(REPORT_REFUSED_EVERY),
             ending: None,
@@ -125,11 +134,8 @@ impl Endpoint {
             Event::InputEnded(result) => self.input_ended(result),
             Event::Called { id, peer, being_turned_away } => self.called(id, peer, being_turned_away, now),
             Event::Connected(Ok((id, peer))) => self.start(id, peer, Notice::ConnectedTo(peer), now),
-            Event::Connected(Err(failure)) => {
-                self.report(Notice::Failed(failure));
-                self.end_with(Exit::Failed);
-            }
-            Event::CannotStart(error) => self.cannot_start(error),
+            Event::Connected(Err(failure)) => self.call_failed(failure, now),
+            Event::CannotStart(error) => self.cannot_start(error, now),
             Event::Signal(signal) => self.signalled(signal, now),
             Event::ScreenFailed(error) => self.screen_failed(error),
             Event::TurnedAway(peer, Ok(())) => self.report_refused(Notice::TurnedAway(peer), now),
@@ -146,6 +152,7 @@ impl Endpoint {
     /// Something happened in the conversation.
     fn handle_session(&mut self, event: Event) {
         let Some(conversation) = &mut self.conversation else { return };
+        let before = self.actions.len();
         match event {
             Event::Received(buffer, received_at) => {
                 conversation.receive(buffer, received_at, &mut self.actions);
@@ -155,6 +162,11 @@ impl Endpoint {
             Event::Delivered(delivery) => conversation.delivered(delivery),
             Event::Disconnected { unconfirmed } => conversation.disconnected(unconfirmed),
             _ => {}
+        }
+        for action in self.actions.range(before..) {
+            if let Action::Show(buffer) = action {
+                buffer.shown().into_iter().for_each(|lines| self.reconnection.hear(lines));
+            }
         }
     }
 
@@ -174,7 +186,8 @@ impl Endpoint {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let conversation = self.conversation.as_ref().and_then(Conversation::poll_timeout);
         let callers = self.turn_away_at().into_iter().chain(self.refused.poll_timeout());
-        conversation.into_iter().chain(self.disconnect_at()).chain(callers).min()
+        let reconnection = self.reconnection.poll_timeout();
+        conversation.into_iter().chain(self.disconnect_at()).chain(callers).chain(reconnection).min()
     }
 
     /// The moment of [`poll_timeout`](Self::poll_timeout) has passed. Afterwards call
@@ -187,6 +200,9 @@ impl Endpoint {
             self.actions.push_back(Action::TurnAway { id, peer });
         }
         self.actions.extend(self.refused.handle_timeout(now).map(Action::Report));
+        if self.reconnection.handle_timeout(now, &status) {
+            self.actions.push_back(Action::Call);
+        }
         let has_run_out = is_due(self.disconnect_at());
         if let Some(conversation) = &mut self.conversation {
             if has_run_out {
@@ -200,19 +216,53 @@ impl Endpoint {
     fn advance(&mut self, now: Moment) {
         match &mut self.conversation {
             None => self.look_for_peer(now.instant),
-            Some(conversation) if conversation.is_over() => self.conclude(),
+            Some(conversation) if conversation.is_over() => self.conclude(now.instant),
             // A goodbye needs no capacity.
             Some(conversation) if conversation.is_ending() || self.capacity == Capacity::FREE => {
-                conversation.send_next(&mut self.input, now.instant, &now.stamp, &mut self.actions);
+                self.send_next(now);
             }
             Some(_) => {}
         }
     }
 
+    /// Sends who we are, what may not have arrived over an earlier connection, and then what is typed.
+    fn send_next(&mut self, now: Moment) {
+        let Some(conversation) = &mut self.conversation else { return };
+        let Reconnection { introduction, unconfirmed, said_goodbye, .. } = &mut self.reconnection;
+        if conversation.takes_messages() {
+            if std::mem::take(&mut self.introduces) {
+                let room = unconfirmed.room().unwrap_or_else(|| introduction.room());
+                let lines = conversation.encode(introduction.lines(room), &now.stamp);
+                if lines.messages.count > 0 {
+                    unconfirmed.skip(lines.output.len());
+                    return conversation.send_first(lines, &mut self.input, now.instant, &mut self.actions);
+                }
+            }
+            if let Some(messages) = unconfirmed.send_again(now.instant) {
+                return conversation.send_first(messages, &mut self.input, now.instant, &mut self.actions);
+            }
+            if std::mem::take(said_goodbye) {
+                conversation.say_goodbye(None, &mut self.actions);
+            }
+            if unconfirmed.is_full() && !conversation.is_ending() {
+                return;
+            }
+        }
+        conversation.send_next(&mut self.input, now.instant, &now.stamp, &mut self.actions);
+        for action in &self.actions {
+            if let Action::Send { outgoing: Outgoing::Messages(messages), .. } = action {
+                self.reconnection.sent(messages, now.instant);
+            }
+        }
+    }
+
     /// At a terminal a line is refused when there is no capacity for it, but never a goodbye.
     fn typed(&mut self, buffer: Buffer) {
+        // A connection that breaks takes nothing more, and the next one may take it.
+        let is_broken =
+            |conversation: &Conversation| conversation.has_trouble() && self.reconnection.is_wanted();
         let has_capacity = self.input.waiting() < input::CAPACITY
-            && (self.conversation.is_none() || self.capacity == Capacity::FREE);
+            && (self.conversation.as_ref().is_none_or(is_broken) || self.capacity == Capacity::FREE);
         let is_goodbye = input::is_goodbye(buffer.input());
         match &mut self.conversation {
             _ if has_capacity || !self.input.is_terminal => self.input.push(buffer),
@@ -244,8 +294,21 @@ impl Endpoint {
         }
     }
 
-    fn cannot_start(&mut self, error: io::Error) {
+    fn call_failed(&mut self, failure: Failure, now: Instant) {
+        if self.reconnection.is_lost() {
+            let notice = self.reconnection.call_failed(failure, now);
+            self.actions.extend(notice.map(Action::Report));
+        } else {
+            self.report(Notice::Failed(failure));
+            self.end_with(Exit::Failed);
+        }
+    }
+
+    fn cannot_start(&mut self, error: io::Error, now: Instant) {
         let Some(conversation) = self.conversation.take() else { return };
+        if self.reconnection.is_wanted() && self.ending.is_none() {
+            return self.lose(&conversation, format!("cannot start a thread: {error}"), now);
+        }
         self.report(Notice::CannotStart { peer: conversation.peer(), error });
         self.actions.push_back(Action::Close { cleanly: false });
         if self.has_one_conversation() {
@@ -312,11 +375,30 @@ impl Endpoint {
     /// Nobody is connected.
     fn look_for_peer(&mut self, now: Instant) {
         if self.ending.is_none() {
-            self.start_or_leave(now);
+            match self.reconnection.is_lost() {
+                true => self.leave_if_asked(),
+                false => self.start_or_leave(now),
+            }
         }
         if let Some(ending) = self.ending {
+            if self.reconnection.is_lost() {
+                let messages = self.reconnection.unconfirmed_messages() + self.input.waiting_lines().0;
+                let notice = (messages > 0).then_some(Notice::MayNotBeDelivered { messages });
+                self.actions.extend(notice.map(Action::Report));
+            }
             self.actions.extend(self.refused.take().map(Action::Report));
             self.actions.push_back(Action::End(ending));
+        }
+    }
+
+    /// The connection is lost. Somebody at a terminal need not wait for another one to leave; a pipe is sent to its end.
+    fn leave_if_asked(&mut self) {
+        let says_goodbye = self.input.is_terminal && self.input.waiting_lines().1;
+        if says_goodbye {
+            self.report(Notice::YouSaidGoodbye);
+        }
+        if says_goodbye || self.input.is_terminal && self.input.has_ended() {
+            self.end_with(Exit::Failed);
         }
     }
 
@@ -342,7 +424,12 @@ impl Endpoint {
     fn start(&mut self, id: ConnectionId, peer: SocketAddr, notice: Notice, now: Instant) {
         self.report(notice);
         self.reported_keeping = false;
-        self.input.begin_conversation();
+        match self.reconnection.is_lost() {
+            true => self.input.continue_conversation(),
+            false => self.input.begin_conversation(),
+        }
+        self.reconnection.connected();
+        self.introduces = self.role == Role::Connect;
         self.conversation = Some(Conversation::new(peer, now, self.settings, self.input.is_over()));
         self.actions.push_back(Action::Prompt(peer.to_string()));
         self.actions.push_back(Action::Start(id));
@@ -353,10 +440,18 @@ impl Endpoint {
     }
 
     /// The conversation is over.
-    fn conclude(&mut self) {
+    fn conclude(&mut self, now: Instant) {
         let Some(conversation) = self.conversation.take() else { return };
         let said_goodbye = conversation.said_goodbye();
-        let cleanly = conversation.conclude(&mut self.actions);
+        // A person who said goodbye does not want to wait for another connection.
+        let must_deliver = !self.input.is_terminal;
+        if self.reconnection.is_wanted()
+            && self.ending.is_none()
+            && let Some(reason) = conversation.broke_off(must_deliver)
+        {
+            return self.lose(&conversation, reason, now);
+        }
+        let cleanly = conversation.conclude(self.reconnection.unconfirmed.waiting(), &mut self.actions);
         let once = self.has_one_conversation();
         if once && let Some(notice) = self.unsent(said_goodbye) {
             self.report(notice);
@@ -369,6 +464,16 @@ impl Endpoint {
         } else if self.ending.is_none() {
             self.wait();
         }
+    }
+
+    /// The connection broke: another one is looked for.
+    fn lose(&mut self, conversation: &Conversation, reason: String, now: Instant) {
+        let at_terminal = self.input.is_terminal;
+        self.report(Notice::Lost { peer: conversation.peer(), reason, at_terminal });
+        self.actions.push_back(Action::Close { cleanly: false });
+        self.actions.push_back(Action::Prompt("connection lost, calling again".to_owned()));
+        self.reconnection.said_goodbye |= conversation.said_goodbye();
+        self.reconnection.lose(now - conversation.began(), now);
     }
 
     /// What to report about the rest of an input for which there is no next caller.

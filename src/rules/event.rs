@@ -24,7 +24,8 @@ pub enum Event {
         /// How many earlier callers are being turned away at the moment.
         being_turned_away: usize,
     },
-    /// The call that `connect` makes was answered, or not, for which the error is a sentence.
+    /// The call that `connect` makes, or that [`Action::Call`](super::action::Action::Call) asked for, was answered, or not,
+    /// for which the error is a sentence.
     Connected(Result<(ConnectionId, SocketAddr), Failure>),
     /// What a session needs, a thread for instance, is not available: the answer to
     /// [`Action::Start`](super::action::Action::Start).
@@ -91,6 +92,15 @@ pub struct Status {
     pub output_is_behind: bool,
     /// Nothing that was received waits to be handled.
     pub is_quiet: bool,
+}
+
+impl Status {
+    /// How many of the written bytes the peer's system has confirmed. `None` where the system does not report that.
+    pub(super) fn confirmed(&self) -> Option<u64> {
+        let PeerState { confirmed, unconfirmed, .. } = self.peer;
+        // Not `confirmed` itself, in which some systems count more than what was written.
+        (confirmed > 0 || unconfirmed > 0).then(|| self.written.saturating_sub(unconfirmed as u64))
+    }
 }
 
 /// After how much silence of a peer's system the connection counts as lost: well within a minute.

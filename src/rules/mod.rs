@@ -5,7 +5,8 @@
 //!
 //! - In and out: [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
-//!   was typed and not yet sent).
+//!   was typed and not yet sent), `reconnection` (calling again after a connection broke), `introduction` (who one is in a
+//!   hub), `unconfirmed` (what is sent again).
 //! - Many people: `hub`, and for both sides [`commands`] (what a typed line means) and [`said`] (what a received line says).
 //! - At a terminal: `line` (what is being typed, from keys to the row that shows it).
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
@@ -28,11 +29,13 @@ pub mod failure;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod input;
+pub(crate) mod introduction;
 #[cfg(line_editor)]
 pub mod line;
 pub mod messages;
 pub mod moment;
 pub mod notice;
+pub(crate) mod reconnection;
 pub mod record;
 pub(crate) mod refused;
 pub mod said;
@@ -41,4 +44,5 @@ pub mod settings;
 pub mod signal;
 #[cfg(test)]
 mod simulation;
+pub(crate) mod unconfirmed;
 pub mod wire;

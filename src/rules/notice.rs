@@ -55,7 +55,16 @@ pub enum Notice {
         peer: SocketAddr,
         silent: Duration,
     },
+    Lost {
+        peer: SocketAddr,
+        reason: String,
+        at_terminal: bool,
+    },
+    CallFailed(Failure),
     NotDelivered {
+        messages: usize,
+    },
+    MayNotBeDelivered {
         messages: usize,
     },
     GoodbyeNotDelivered,
@@ -114,7 +123,9 @@ impl Notice {
             | Self::ClosedWithoutGoodbye(_)
             | Self::Broke { .. }
             | Self::Vanished { .. }
+            | Self::Lost { .. }
             | Self::NotDelivered { .. }
+            | Self::MayNotBeDelivered { .. }
             | Self::GoodbyeNotDelivered
             | Self::CannotReadInput(_)
             | Self::CannotWriteScreen(_)
@@ -219,9 +230,24 @@ impl Notice {
                 "{peer} has vanished: its system has not answered for {} s; the last messages may be missing",
                 silent.as_secs()
             ),
+            Self::Lost { peer, reason, at_terminal } => {
+                write!(f, "the connection with {peer} is lost: {reason}; calling again")?;
+                match at_terminal {
+                    true => f.write_str(", and what you type until then is kept; 88 leaves"),
+                    false => Ok(()),
+                }
+            }
+            Self::CallFailed(failure) => write!(f, "{failure}; still calling"),
             Self::NotDelivered { messages } => {
                 let lines = if *messages == 1 { "line was" } else { "lines were" };
                 write!(f, "{messages} {lines} not delivered")
+            }
+            Self::MayNotBeDelivered { messages } => {
+                write!(
+                    f,
+                    "{messages} {} may not have been delivered",
+                    if *messages == 1 { "line" } else { "lines" }
+                )
             }
             Self::GoodbyeNotDelivered => f.write_str("the goodbye was not delivered"),
             Self::NoLocalTime => f.write_str("local time zone unavailable: timestamps are in UTC"),

@@ -161,8 +161,9 @@ fn after_name<'a>(line: &'a str, end: &str) -> Option<(&'a str, &'a str)> {
 pub fn is_name(name: &str) -> bool {
     const MAX: usize = 33;
     let word = name.strip_prefix('@').unwrap_or(name);
-    // A letter of Unicode may need marks after it, which are none.
-    let is_inner = |c: char| is_name_char(c) || !(c.is_ascii() || c.is_whitespace());
+    // The marks of scripts, which Unicode does not count as letters, are in these blocks. So is some punctuation, but none that
+    // looks like a mark of ours.
+    let is_inner = |c: char| is_name_char(c) || matches!(c, '\u{300}'..='\u{1fff}' | '\u{3099}'..='\u{309a}');
     word.starts_with(is_name_char)
         && word.chars().all(is_inner)
         && name.chars().nth(MAX).is_none()
@@ -172,4 +173,82 @@ pub fn is_name(name: &str) -> bool {
 /// Whether a name can begin with it.
 pub(crate) fn is_name_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news(line: &str) -> Option<News<'_>> {
+        Said::parse(line).news()
+    }
+
+    #[test]
+    fn each_kind_of_line_is_told_apart() {
+        for (line, said) in [
+            ("<bob> hello", Said::Text { from: "bob", text: "hello" }),
+            ("<@operator> ", Said::Text { from: "@operator", text: "" }),
+            ("<bob> <ann> a> b", Said::Text { from: "bob", text: "<ann> a> b" }),
+            ("* <bob> waves", Said::Emote { from: "bob", text: "waves" }),
+            ("[bob -> you] psst", Said::Private { from: "bob", text: "psst" }),
+            ("* hub: you were kicked", Said::Answer("you were kicked")),
+            ("* bob joined", Said::Announcement("bob joined")),
+        ] {
+            assert_eq!(Said::parse(line), said);
+        }
+        for line in [
+            "",
+            "hello",
+            "*bob",
+            "<bob>hello",
+            "<two words> hello",
+            "* <> waves",
+            "[you -> you] psst",
+            "<*> hi",
+        ] {
+            assert_eq!(Said::parse(line), Said::Other(line));
+        }
+    }
+
+    #[test]
+    fn a_list_of_those_present_may_have_more_than_names() {
+        let names = |line: &'static str| match news(line) {
+            Some(News::Present(present)) => present.names().collect::<Vec<_>>(),
+            other => unreachable!("{other:?}"),
+        };
+        assert_eq!(names("* hub: 1 is here: bob"), ["bob"]);
+        assert_eq!(names("* hub: 9 are in lobby: bob, @operator and 7 more"), ["bob", "@operator"]);
+        assert_eq!(
+            names(
+                "* hub: 3 are in tea: bob ([::1]:5, 70 KiB behind, cost 1.0 s), ann (192.0.2.7:1), @operator"
+            ),
+            ["bob", "ann", "@operator"]
+        );
+        assert_eq!(news("* hub: 2 rooms: lobby (3), tea (1)"), None);
+    }
+
+    #[test]
+    fn only_the_hub_says_who_the_reader_is() {
+        let welcome = "welcome to tea, ann; 88 leaves, /help lists the commands";
+        assert_eq!(news(&format!("* hub: {welcome}")), Some(News::Welcome { room: "tea", name: "ann" }));
+        for line in [format!("* {welcome}"), format!("<bob> {welcome}"), format!("* <bob> hub: {welcome}")] {
+            assert!(!matches!(news(&line), Some(News::Welcome { .. } | News::YouAreNow(_))), "{line}");
+        }
+        assert_eq!(news("* hub: you are now > x"), None);
+    }
+
+    #[cfg(feature = "hub")]
+    #[test]
+    fn every_name_that_a_hub_allows_is_one() {
+        use crate::rules::hub::Name;
+        for c in '\0'..='\u{1ffff}' {
+            if let Ok(name) = Name::parse(&format!("a{c}")) {
+                assert!(is_name(name.shown()), "{name:?}");
+            }
+        }
+        for name in ["কৃষ্ণ", "สมชาย", "น้ำ", "ကျော်", "ភាសា", "田中さくら", "김철수", "محمد", "ʻŌlelo", "x_9-"]
+        {
+            assert!(is_name(name) && is_name(&format!("@{name}")), "{name}");
+        }
+    }
 }

@@ -31,6 +31,27 @@ pub struct Settings {
     pub patience: Duration,
 }
 
+/// What a side that calls does beyond one conversation.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// The name to take in a hub: the first line over each connection says `/name` with it.
+    pub name: Option<String>,
+    /// Whether to call again when the connection breaks.
+    pub reconnect: Reconnect,
+}
+
+/// When to call again after a connection broke, that is, ended without `88`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reconnect {
+    /// The program ends.
+    #[default]
+    Never,
+    /// If the peer is a hub and a person sits at a terminal.
+    Hub,
+    /// In any case.
+    Always,
+}
+
 /// How long a conversation may end without any progress on the socket.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -9,7 +9,7 @@ use super::event::{Capacity, ConnectionId, Delivery, Event, SILENCE_LIMIT, Statu
 use super::exit::Exit;
 use super::input;
 use super::moment::Moment;
-use super::settings::{OnEof, PATIENCE, Settings};
+use super::settings::{Caller, OnEof, PATIENCE, Reconnect, Settings};
 use super::signal::Signal;
 use super::wire::{PAUSE, QUIET_TIME, Stamp, Wire};
 use proptest::prelude::*;
@@ -89,7 +89,7 @@ impl Side {
     }
 
     fn connecting(settings: Settings) -> Self {
-        Self::new(Endpoint::connect(settings, false))
+        Self::new(Endpoint::connect(settings, Caller::default(), false))
     }
 
     /// One that has reached its peer, with an empty log.
@@ -98,6 +98,34 @@ impl Side {
         side.reaches();
         side.log.clear();
         side
+    }
+
+    /// One that calls again when the connection breaks, and has reached its peer, with an empty log.
+    fn reconnecting(at_terminal: bool, reconnect: Reconnect) -> Self {
+        let settings = Settings { to_terminal: at_terminal, ..settings() };
+        let mut side = Self::new(Endpoint::connect(settings, Caller { name: None, reconnect }, at_terminal));
+        // As on Linux, the system confirms the beginning of the connection.
+        side.status.peer.confirmed = 1;
+        side.reaches();
+        side.log.clear();
+        side
+    }
+
+    /// The peer closes without 88.
+    fn breaks(&mut self) {
+        self.receives_all();
+        self.delivers();
+        // Of the next connection.
+        self.status.written = 0;
+    }
+
+    /// The system writes all that was handed out, and the peer's system confirms it.
+    fn confirms(&mut self) {
+        let bytes = self.sent.drain(..).map(|packet| match packet {
+            Packet::Bytes(bytes) => bytes.len() as u64,
+            Packet::End => 0,
+        });
+        self.status.written += bytes.sum::<u64>();
     }
 
     fn reaches(&mut self) {
@@ -140,6 +168,7 @@ impl Side {
             let words = match action {
                 Action::Report(notice) => notice.to_string(),
                 Action::Prompt(state) => format!("prompt {state}"),
+                Action::Call => "call".to_owned(),
                 Action::Start(_) => "start".to_owned(),
                 Action::Send { outgoing, .. } => self.send(outgoing),
                 Action::Show(buffer) => {
@@ -945,6 +974,373 @@ mod pair {
             prop_assert_eq!(pair.exits(), [Some(Exit::Success); 2]);
             prop_assert_eq!(&pair.sides[0].screen, said[1].as_bytes());
             prop_assert_eq!(&pair.sides[1].screen, said[0].as_bytes());
+        }
+    }
+}
+
+mod reconnection {
+    use super::*;
+
+    const WELCOME: &[u8] =
+        b"[Mon Nov  9 06:18:34 2026] * hub: welcome to lobby, user1; 88 leaves, /help lists the commands\n";
+    const LOST: &str =
+        "threadchat: the connection with 127.0.0.1:9 is lost: it was closed without 88; calling again";
+
+    /// Answers a call with a failure.
+    fn fails(side: &mut Side, reason: &str) {
+        side.handle(Event::Connected(Err(reason.into())));
+    }
+
+    /// How many seconds pass until it calls.
+    fn pause(side: &mut Side) -> u64 {
+        side.log.clear();
+        for seconds in 1..100 {
+            side.passes(ms(1000));
+            if side.log.contains(&"call".to_owned()) {
+                return seconds;
+            }
+        }
+        panic!("it does not call");
+    }
+
+    #[test]
+    fn a_name_is_said_first_over_each_connection_whatever_becomes_of_it() {
+        for reconnect in [Reconnect::Never, Reconnect::Always] {
+            let caller = Caller { name: Some("ann".into()), reconnect };
+            let mut side = Side::new(Endpoint::connect(settings(), caller, false));
+            side.types("hello\n");
+            side.does();
+            side.reaches();
+            assert_eq!(side.does()[3..], ["send /name ann", "send hello"]);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_breaks_is_called_again_and_what_is_typed_meanwhile_is_sent_then() {
+        let mut side = Side::reconnecting(false, Reconnect::Always);
+        side.breaks();
+        assert_eq!(side.does(), ["end our half", LOST, "close", "prompt connection lost, calling again"]);
+        side.types("one\n");
+        side.passes(ms(999));
+        side.types("two\n");
+        assert_eq!(side.does(), [""; 0]);
+        side.passes(ms(1));
+        assert_eq!(side.does(), ["call"]);
+        side.reaches();
+        assert_eq!(
+            side.does(),
+            ["...connected to: 127.0.0.1:9", "prompt 127.0.0.1:9", "start", "send one", "send two"]
+        );
+        side.receives(b"88\n");
+        side.delivers();
+        side.receives_all();
+        assert_eq!(side.exit, Some(Exit::Success));
+    }
+
+    #[test]
+    fn without_reconnect_a_connection_that_breaks_ends_the_program_and_nothing_is_kept() {
+        for (at_terminal, reconnect) in
+            [(false, Reconnect::Never), (true, Reconnect::Never), (false, Reconnect::Hub)]
+        {
+            let mut side = Side::reconnecting(at_terminal, reconnect);
+            side.receives(WELCOME);
+            side.types("one\n");
+            side.passes(ms(5000));
+            assert_eq!(side.endpoint.poll_timeout(), None, "it costs no wake-up");
+            side.breaks();
+            assert_eq!(side.exit, Some(Exit::Failed));
+        }
+    }
+
+    #[test]
+    fn at_a_terminal_a_hub_is_called_again_and_nobody_else() {
+        for (heard, is_again) in [(WELCOME, true), (b"hello\n", false), (b"", false)] {
+            let mut side = Side::reconnecting(true, Reconnect::Hub);
+            side.receives(heard);
+            side.breaks();
+            assert_eq!(side.exit.is_none(), is_again, "{}", String::from_utf8_lossy(heard));
+        }
+    }
+
+    #[test]
+    fn a_goodbye_of_either_side_ends_the_program_as_ever() {
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.receives(b"88\n");
+        side.breaks();
+        assert_eq!(side.exit, Some(Exit::Success));
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.types("88\n");
+        side.handle(Event::WriteFailed(io::ErrorKind::BrokenPipe.into()));
+        side.handle(Event::Delivered(Delivery { complete: false, undelivered: 0 }));
+        side.receives_all();
+        assert_eq!(side.exit, Some(Exit::Failed));
+    }
+
+    #[test]
+    fn a_first_call_that_nobody_answers_fails() {
+        let caller = Caller { name: None, reconnect: Reconnect::Always };
+        let mut side = Side::new(Endpoint::connect(settings(), caller, false));
+        fails(&mut side, "nobody is there");
+        assert_eq!(side.exit, Some(Exit::Failed));
+    }
+
+    #[test]
+    fn the_pauses_grow_to_30_seconds_and_a_reason_is_reported_when_it_changes() {
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.breaks();
+        let mut reported = Vec::new();
+        let mut pauses = Vec::new();
+        for reason in
+            ["refused", "refused", "refused", "unreachable", "unreachable", "unreachable", "refused"]
+        {
+            pauses.push(pause(&mut side));
+            side.does();
+            fails(&mut side, reason);
+            reported.extend(side.does());
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
+        let reasons = ["refused; still calling", "unreachable; still calling", "refused; still calling"];
+        assert_eq!(reported, reasons);
+    }
+
+    #[test]
+    fn a_connection_that_holds_for_less_than_10_seconds_counts_as_a_call_that_failed() {
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        for (holds, expected) in [(0, 1), (9, 2), (0, 4), (10, 1), (0, 2)] {
+            side.passes(ms(holds * 1000));
+            side.breaks();
+            assert_eq!(pause(&mut side), expected);
+            side.reaches();
+        }
+    }
+
+    #[test]
+    fn a_line_88_ends_the_calls_at_a_terminal_also_behind_other_lines_and_so_do_a_signal_and_the_end_of_the_input()
+     {
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.breaks();
+        side.types("one\n");
+        side.does();
+        side.types("88\n");
+        assert_eq!(side.does(), ["you said 88", "threadchat: 1 line may not have been delivered"]);
+        assert_eq!(side.exit, Some(Exit::Failed));
+
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.breaks();
+        side.handle(Event::Signal(SIGTERM));
+        assert_eq!(side.exit, Some(Exit::Signal(SIGTERM)));
+
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.breaks();
+        side.handle(Event::InputEnded(Ok(())));
+        assert_eq!(side.exit, Some(Exit::Failed));
+    }
+
+    #[test]
+    fn a_pipe_is_sent_to_its_end_over_as_many_connections_as_that_takes() {
+        let mut side = Side::reconnecting(false, Reconnect::Always);
+        side.types("one\n88\n");
+        assert_eq!(side.does(), ["send one", "you said 88", "pause, send 88"]);
+        side.handle(Event::WriteFailed(io::ErrorKind::BrokenPipe.into()));
+        side.handle(Event::Delivered(Delivery { complete: false, undelivered: 1 }));
+        side.receives_all();
+        side.handle(Event::InputEnded(Ok(())));
+        side.passes(ms(1000));
+        side.does();
+        side.reaches();
+        assert_eq!(side.does()[3..], ["send one", "pause, send 88"]);
+        side.delivers();
+        side.receives_all();
+        assert_eq!(side.exit, Some(Exit::Success));
+    }
+
+    #[test]
+    fn a_pipe_without_a_line_only_listens_over_the_next_connection_too() {
+        let mut side = Side::reconnecting(false, Reconnect::Always);
+        side.handle(Event::InputEnded(Ok(())));
+        side.breaks();
+        side.passes(ms(1000));
+        side.reaches();
+        side.does();
+        side.receives(b"hello\n");
+        assert_eq!(side.does(), ["show hello"]);
+    }
+
+    #[test]
+    fn a_line_is_sent_again_unless_it_was_confirmed_a_second_before_the_connection_broke() {
+        for (confirmed_for, is_again) in [(0, true), (1000, true), (2000, false)] {
+            let mut side = Side::reconnecting(true, Reconnect::Always);
+            side.types("one\n");
+            side.confirms();
+            side.passes(ms(confirmed_for));
+            side.types("two\n");
+            side.breaks();
+            side.passes(ms(1000));
+            side.does();
+            side.reaches();
+            let expected: &[&str] = if is_again { &["send one", "send two"] } else { &["send two"] };
+            assert_eq!(side.does()[3..], *expected, "confirmed for {confirmed_for} ms");
+        }
+    }
+
+    #[test]
+    fn while_something_is_unconfirmed_nothing_counts_as_arrived() {
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.types("one\n");
+        side.confirms();
+        side.types("two\n");
+        side.confirms();
+        side.status.peer.unconfirmed = 1;
+        side.passes(ms(10_000));
+        side.breaks();
+        side.passes(ms(1000));
+        side.does();
+        side.reaches();
+        assert_eq!(side.does()[3..], ["send one", "send two"]);
+    }
+
+    #[test]
+    fn where_the_system_cannot_tell_what_was_confirmed_a_line_is_kept_for_a_minute() {
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.status.peer.confirmed = 0;
+        side.types("one\n");
+        side.passes(ms(1000));
+        side.types("two\n");
+        side.passes(ms(59_000));
+        side.breaks();
+        side.passes(ms(1000));
+        side.does();
+        side.reaches();
+        assert_eq!(side.does()[3..], ["send two"]);
+    }
+
+    #[test]
+    fn a_line_whose_arrival_is_known_costs_no_more_wake_ups() {
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.types("one\n");
+        side.confirms();
+        side.passes(ms(5000));
+        assert_eq!(side.endpoint.poll_timeout(), None);
+    }
+
+    #[test]
+    fn what_is_sent_again_is_said_to_the_same_room_under_the_same_name() {
+        let mut side = Side::reconnecting(true, Reconnect::Hub);
+        side.receives(WELCOME);
+        let hub = |side: &mut Side, text: &str| side.receives(format!("{STAMP}* hub: {text}\n").as_bytes());
+        hub(&mut side, "you are now bea");
+        side.types("to the lobby\n");
+        side.types("/join team\n");
+        hub(&mut side, "welcome to team, bea; 88 leaves, /help lists the commands");
+        side.types("to the team\n");
+        side.breaks();
+        side.passes(ms(1000));
+        side.does();
+        side.reaches();
+        side.receives(WELCOME);
+        hub(&mut side, "welcome to team, bea; 88 leaves, /help lists the commands");
+        let done = side.does();
+        let sent: Vec<_> = done.iter().filter_map(|done| done.strip_prefix("send ")).collect();
+        assert_eq!(sent, ["/name bea", "to the lobby", "/join team", "to the team"]);
+        side.confirms();
+        side.passes(ms(5000));
+        side.breaks();
+        side.passes(ms(2000));
+        side.does();
+        side.reaches();
+        assert_eq!(side.does()[3..], ["send /name bea, /join team"]);
+    }
+
+    #[test]
+    fn what_could_not_be_sent_again_before_they_left_was_not_delivered() {
+        let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.types("one\ntwo\n");
+        side.breaks();
+        side.passes(ms(1000));
+        side.capacity.peer = false;
+        side.reaches();
+        side.does();
+        side.receives(b"88\n");
+        side.delivers();
+        side.receives_all();
+        assert!(side.does().contains(&"threadchat: 2 lines were not delivered".to_owned()));
+        assert_eq!(side.exit, Some(Exit::Failed));
+    }
+
+    #[test]
+    fn no_more_is_sent_than_can_be_kept_until_it_is_confirmed() {
+        let mut side = Side::reconnecting(false, Reconnect::Always);
+        let line = format!("{}\n", "x".repeat(900)).repeat(300);
+        for _ in 0..100 {
+            side.types(&line);
+        }
+        side.passes(ms(5000));
+        let sent = |side: &Side| side.log.iter().filter(|done| done.starts_with("send")).count();
+        let first = sent(&side);
+        assert!((40..100).contains(&first), "{first} batches");
+        for _ in 0..20 {
+            side.confirms();
+            side.passes(ms(20));
+        }
+        assert_eq!(sent(&side), 100);
+    }
+
+    proptest! {
+        /// Whatever is typed, whenever the connection breaks and whatever part of it has arrived by then: over all
+        /// connections together every line arrives, and in order, if one that arrives twice counts once.
+        #[test]
+        fn nothing_that_was_typed_is_lost(
+            steps in prop::collection::vec((0..4_u8, 1..4_usize, 0..3000_u64, 0..120_usize), 1..60),
+        ) {
+            let mut side = Side::reconnecting(true, Reconnect::Always);
+            let (mut typed, mut arrived) = (Vec::new(), Vec::new());
+            // What was handed out over this connection, and how much of it has arrived.
+            let (mut stream, mut confirmed) = (Vec::new(), 0);
+            let mut is_connected = true;
+            for (what, lines, time, bytes) in steps.into_iter().chain([(2, 1, 0, 0), (2, 1, 60_000, 0)]) {
+                match what {
+                    0 | 1 => for _ in 0..lines {
+                        side.types(&format!("{}\n", typed.len()));
+                        typed.push(typed.len());
+                    },
+                    2 if is_connected => {}
+                    _ if is_connected => {
+                        side.breaks();
+                        is_connected = false;
+                    }
+                    _ => {
+                        if !side.log.contains(&"call".to_owned()) {
+                            side.passes(ms(30_000));
+                        }
+                        side.log.clear();
+                        side.reaches();
+                        is_connected = true;
+                    }
+                }
+                stream.extend(side.sent.drain(..).filter_map(|packet| match packet {
+                    Packet::Bytes(bytes) => Some(bytes),
+                    Packet::End => None,
+                }).flatten());
+                if !is_connected {
+                    arrived.push(stream[..confirmed].to_vec());
+                    (stream, confirmed) = (Vec::new(), 0);
+                } else {
+                    // The last connection holds.
+                    confirmed = if time == 60_000 { stream.len() } else { stream.len().min(confirmed + bytes) };
+                }
+                side.status.written = stream.len() as u64;
+                side.status.peer.unconfirmed = stream.len() - confirmed;
+                side.passes(ms(time % 60_000));
+            }
+            arrived.push(stream[..confirmed].to_vec());
+            let mut seen = Vec::new();
+            for connection in arrived {
+                for line in String::from_utf8(connection).unwrap().split_inclusive('\n') {
+                    let number = line.strip_suffix('\n').map(|line| line[STAMP.len()..].parse::<usize>().unwrap());
+                    seen.extend(number.filter(|number| !seen.contains(number)));
+                }
+            }
+            prop_assert_eq!(seen, typed);
         }
     }
 }

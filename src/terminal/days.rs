@@ -45,3 +45,44 @@ impl Days {
         Some(day)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(n: u8) -> Stamp {
+        let stamp = format!("[Mon Nov {n:2} 06:18:34 2026] ");
+        Stamp::parse(stamp.as_bytes()).unwrap_or_else(|| unreachable!("{stamp}"))
+    }
+
+    /// The days that are announced in front of these lines.
+    fn announced(lines: &[(Clock, u8)]) -> Vec<Option<u8>> {
+        let mut days = Days::default();
+        let next = |(clock, n): &(Clock, u8)| days.next(*clock, &day(*n), &day(9)).map(|_| *n);
+        lines.iter().map(next).collect()
+    }
+
+    #[test]
+    fn a_day_is_announced_when_it_changes_but_not_today_at_first() {
+        use Clock::{Own, Theirs};
+        assert_eq!(
+            announced(&[(Own, 9), (Theirs, 9), (Own, 10), (Theirs, 10)]),
+            [None, None, Some(10), None]
+        );
+        assert_eq!(announced(&[(Theirs, 8), (Theirs, 9)]), [Some(8), Some(9)]);
+    }
+
+    #[test]
+    fn today_is_announced_after_every_history_of_another_day() {
+        use Clock::{Own, Theirs};
+        let lines = [(Own, 9), (Theirs, 9), (Theirs, 8), (Own, 9), (Theirs, 9), (Theirs, 8), (Own, 9)];
+        assert_eq!(announced(&lines), [None, None, Some(8), Some(9), None, Some(8), Some(9)]);
+    }
+
+    #[test]
+    fn people_in_different_days_are_not_reminded_of_that_with_every_line() {
+        use Clock::{Own, Theirs};
+        let lines = [(Own, 9), (Theirs, 10), (Own, 9), (Theirs, 10), (Own, 9), (Theirs, 10)];
+        assert_eq!(announced(&lines), [None, Some(10), Some(9), None, None, None]);
+    }
+}

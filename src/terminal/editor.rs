@@ -87,6 +87,8 @@ impl Terminal {
             Command::End => return Some(Typed::End),
             Command::Interrupt => return Some(Typed::Interrupt),
             Command::Quit => return Some(Typed::Quit),
+            // Nothing would continue the program there.
+            Command::Suspend if cfg!(windows) => {}
             Command::Suspend => self.suspend(),
             Command::Resized => self.handle_resize(),
             Command::ClearScreen => self.waiting.push_back(Shown::ClearScreen),

@@ -45,7 +45,8 @@ pub fn open() -> io::Result<(Keyboard, impl FnOnce() -> bool + Send)> {
 
 impl Read for Keyboard {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut ready = [PollFd::from_borrowed_fd(stdin(), PollFlags::IN), PollFd::new(&self.closed, PollFlags::IN)];
+        let mut ready =
+            [PollFd::from_borrowed_fd(stdin(), PollFlags::IN), PollFd::new(&self.closed, PollFlags::IN)];
         poll(&mut ready, None)?;
         if !ready[1].revents().is_empty() {
             return Ok(0);

@@ -57,9 +57,6 @@ struct Membership {
     is_operator: bool,
 }
 
-/// Whether a line is something that the user may want to notice while looking elsewhere.
-type Calls = bool;
-
 impl View {
     /// A view of nothing yet. `bell` rings when the user is mentioned or gets a private message.
     #[must_use]
@@ -155,7 +152,8 @@ impl View {
         if let Peer::Hub(member) = &self.peer { &member.name } else { "" }
     }
 
-    fn message(&mut self, line: &str, now: &Stamp, out: &mut Vec<u8>) -> Calls {
+    /// Appends how one line looks, without its newline. Returns whether the user is mentioned or gets a private message.
+    fn message(&mut self, line: &str, now: &Stamp, out: &mut Vec<u8>) -> bool {
         let stamp = Stamp::parse(line.as_bytes());
         let text = if stamp.is_some() { &line[STAMP_LEN..] } else { line };
         let clock = if stamp.is_some() { Clock::Theirs } else { Clock::Own };
@@ -217,55 +215,39 @@ impl View {
         }
     }
 
-    fn said(&self, said: &Said<'_>, out: &mut Vec<u8>) -> Calls {
+    fn said(&self, said: &Said<'_>, out: &mut Vec<u8>) -> bool {
         match *said {
-            Said::Text { from, text } => {
-                let calls = self.mentions(text);
-                self.paint(palette::name(from), &[from], out);
-                out.extend_from_slice(if calls { b"! " } else { b"  " });
-                self.text(text, out);
-                calls
-            }
+            Said::Text { from, text } => self.others_text(palette::name(from), &[from], "  ", text, out),
             Said::Emote { from, text } => {
-                self.paint(palette::name(from), &["* <", from, ">"], out);
-                out.push(b' ');
-                self.text(text, out);
-                self.mentions(text)
+                self.others_text(palette::name(from), &["* <", from, ">"], " ", text, out)
             }
             Said::Private { from, text } => {
-                self.paint(palette::PRIVATE, &["[", from, " -> you]"], out);
-                out.push(b' ');
-                self.text(text, out);
+                self.others_text(palette::PRIVATE, &["[", from, " -> you]"], " ", text, out);
                 true
             }
             Said::Answer(text) | Said::Announcement(text) => {
                 self.paint(palette::HUB, &["hub: ", text], out);
                 false
             }
-            Said::Other(text) => {
-                self.paint(palette::THEIRS, &["<"], out);
-                out.push(b' ');
-                out.extend_from_slice(text.as_bytes());
-                false
-            }
+            Said::Other(text) => self.others_text(palette::THEIRS, &["<"], " ", text, out),
         }
     }
 
-    fn mentions(&self, text: &str) -> Calls {
-        mention::find(text, 0, self.own_name().trim_start_matches('@')).is_some()
-    }
-
-    /// What somebody else says in a hub. The user's name stands out.
-    fn text(&self, text: &str, out: &mut Vec<u8>) {
+    /// Appends what somebody else says, with the user's name highlighted. Returns whether that is in it.
+    fn others_text(&self, style: Style, mark: &[&str], gap: &str, text: &str, out: &mut Vec<u8>) -> bool {
         let (name, mut done) = (self.own_name().trim_start_matches('@'), 0);
-        while self.color
-            && let Some(found) = mention::find(text, done, name)
-        {
-            out.extend_from_slice(&text.as_bytes()[done..found.start]);
-            self.paint(palette::MENTION, &[&text[found.clone()]], out);
-            done = found.end;
+        let mut found = mention::find(text, 0, name);
+        let is_mentioned = found.is_some();
+        self.paint(style, mark, out);
+        out.extend_from_slice(if is_mentioned { b"! " } else { gap.as_bytes() });
+        while let Some(at) = found {
+            out.extend_from_slice(&text.as_bytes()[done..at.start]);
+            self.paint(palette::MENTION, &[&text[at.clone()]], out);
+            done = at.end;
+            found = mention::find(text, done, name);
         }
         out.extend_from_slice(&text.as_bytes()[done..]);
+        is_mentioned
     }
 
     fn own_in_hub(&self, member: &Membership, line: &[u8], out: &mut Vec<u8>) {
@@ -332,6 +314,274 @@ impl View {
     fn end_style(&self, style: Style, out: &mut Vec<u8>) {
         if self.color {
             let _ = write!(out, "{style:#}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const WELCOME: &str = "* hub: welcome to lobby, ann; 88 leaves, /help lists the commands";
+
+    /// A view without colours.
+    fn plain() -> View {
+        View::new(Timestamps::Short, false, true)
+    }
+
+    /// The view of ann in the lobby of a hub.
+    fn anns(color: bool) -> View {
+        let mut view = View::new(Timestamps::Short, color, true);
+        view.begin("192.0.2.7:21567");
+        received(&mut view, &[WELCOME]);
+        view
+    }
+
+    fn now() -> Stamp {
+        at("Mon Nov  9", "19:23:02")
+    }
+
+    fn at(day: &str, time: &str) -> Stamp {
+        Stamp::parse(format!("[{day} {time} 2026] ").as_bytes())
+            .unwrap_or_else(|| unreachable!("{day} {time}"))
+    }
+
+    fn text(out: Vec<u8>) -> String {
+        String::from_utf8(out).unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    /// What a batch of these lines looks like, if they are sent now.
+    fn received(view: &mut View, lines: &[&str]) -> String {
+        let stamp = String::from_utf8_lossy(now().as_bytes()).into_owned();
+        received_raw(view, &lines.iter().map(|line| format!("{stamp}{line}\n")).collect::<String>())
+    }
+
+    fn received_raw(view: &mut View, lines: &str) -> String {
+        let mut out = Vec::new();
+        view.messages(lines.as_bytes(), &now(), &mut out);
+        text(out)
+    }
+
+    fn typed(view: &mut View, line: &[u8]) -> String {
+        let mut out = Vec::new();
+        view.own(line, &now(), &mut out);
+        text(out)
+    }
+
+    fn noticed(view: &mut View, kind: Kind, notice: &str) -> String {
+        let mut out = Vec::new();
+        view.notice(kind, notice, &now(), &mut out);
+        text(out)
+    }
+
+    #[test]
+    fn two_people_see_who_says_what_by_marks() {
+        let mut view = plain();
+        view.begin("192.0.2.7:21567");
+        assert_eq!(noticed(&mut view, Kind::Notice, "...connected"), "19:23:02 * ...connected\n");
+        assert_eq!(received(&mut view, &["hi", ""]), "19:23:02 < hi\n19:23:02 < \n");
+        assert_eq!(typed(&mut view, b"hello"), "19:23:02 > hello\n");
+        assert_eq!(typed(&mut view, b"/who"), "19:23:02 > /who\n");
+        assert_eq!(noticed(&mut view, Kind::Error, "one\ntwo"), "19:23:02 ! one\n19:23:02 ! two\n");
+        assert_eq!(view.prompt(), "192.0.2.7:21567");
+        assert_eq!((view.names(), view.commands()), (vec![], &[][..]));
+    }
+
+    #[test]
+    fn in_a_hub_everybody_has_a_name() {
+        let mut view = anns(false);
+        let lines = [
+            ("<bob> hello", "bob  hello"),
+            ("* <bob> waves", "* <bob> waves"),
+            ("[bob -> you] psst", "[bob -> you] psst\n\x07"),
+            ("* bob is now robert", "hub: bob is now robert"),
+            ("* hub: 2 are here: ann, robert", "hub: 2 are here: ann, robert"),
+            ("from nowhere", "< from nowhere"),
+        ];
+        for (line, shown) in lines {
+            assert_eq!(received(&mut view, &[line]).trim_end_matches('\n'), format!("19:23:02 {shown}"));
+        }
+    }
+
+    #[test]
+    fn what_the_user_says_in_a_hub_appears_as_others_see_it_and_is_told_apart_from_what_they_say() {
+        let mut view = anns(false);
+        let lines = [
+            ("hello", "ann> hello"),
+            ("//who", "ann> /who"),
+            ("/who", "> /who"),
+            ("/me waves", "* ann> waves"),
+            ("/msg bob psst", "[you -> bob] psst"),
+            ("/reply psst", "[your reply] psst"),
+            ("/msg bob", "> /msg bob"),
+            ("/kick bob", "> /kick bob"),
+        ];
+        for (line, shown) in lines {
+            assert_eq!(typed(&mut view, line.as_bytes()), format!("19:23:02 {shown}\n"));
+        }
+        assert_eq!(typed(&mut view, b"88"), "");
+    }
+
+    #[test]
+    fn what_the_user_says_is_made_harmless() {
+        for mut view in [plain(), anns(false)] {
+            for line in [
+                "\x1b[2Jgone",
+                "/me \x1b[2J",
+                "/msg \x1b[2J hi",
+                "/msg bob \x1b[2J",
+                "/reply \x1b[2J",
+                "/\x1b[2J",
+            ] {
+                let shown = typed(&mut view, line.as_bytes());
+                assert!(shown.contains("^[[2J") && !shown.contains('\x1b'), "{shown:?}");
+            }
+            assert!(typed(&mut view, b"caf\xe9").ends_with("> caf\u{fffd}\n"));
+        }
+    }
+
+    #[test]
+    fn a_peer_is_a_hub_only_if_it_begins_like_one() {
+        let mut view = plain();
+        view.begin("192.0.2.7:21567");
+        assert_eq!(received(&mut view, &["hi", WELCOME]), format!("19:23:02 < hi\n19:23:02 < {WELCOME}\n"));
+        assert_eq!(received(&mut view, &["<bob> hi"]), "19:23:02 < <bob> hi\n");
+        assert_eq!(view.prompt(), "192.0.2.7:21567");
+        // Another session.
+        view.begin("192.0.2.8:21567");
+        received(&mut view, &["* hub: the message of the day", WELCOME, "<bob> hi"]);
+        assert_eq!((view.prompt(), view.names()), ("lobby ann".to_owned(), vec!["bob"]));
+        view.begin("waiting");
+        assert_eq!((view.prompt(), view.names()), ("waiting".to_owned(), vec![]));
+    }
+
+    #[test]
+    fn the_prompt_follows_the_room_and_the_name() {
+        let mut view = anns(false);
+        received(&mut view, &["* hub: you are now eve"]);
+        assert_eq!(view.prompt(), "lobby eve");
+        received(&mut view, &["* hub: welcome to tea, eve; 88 leaves, /help lists the commands"]);
+        assert_eq!(view.prompt(), "tea eve");
+        received(&mut view, &["<bob> * hub: you are now x", "* hub: you are now \u{3000}"]);
+        assert_eq!(view.prompt(), "tea eve");
+    }
+
+    #[test]
+    fn a_mention_is_marked_and_rings_the_bell_once_for_a_batch() {
+        let mut view = anns(false);
+        let shown =
+            received(&mut view, &["<bob> hi Ann", "* <bob> waves at ann", "<bob> annoying", "* ann left"]);
+        let expected = "bob! hi Ann\n* <bob>! waves at ann\nbob  annoying\nhub: ann left\n\x07";
+        assert_eq!(shown.replace("19:23:02 ", ""), expected);
+        let mut view = View::new(Timestamps::None, true, false);
+        view.operate("lobby", "@operator");
+        let shown = received(&mut view, &["<bob> operator?"]);
+        assert!(shown.ends_with("\x1b[0m! \x1b[1m\x1b[7moperator\x1b[0m?\n"), "{shown:?}");
+    }
+
+    #[test]
+    fn only_marks_and_names_have_a_colour_and_never_what_somebody_says() {
+        let mut view = View::new(Timestamps::Short, true, false);
+        assert_eq!(received(&mut view, &["hi"]), "\x1b[2m19:23:02\x1b[0m \x1b[38;5;31m<\x1b[0m hi\n");
+        assert_eq!(typed(&mut view, b"hi"), "\x1b[2m19:23:02\x1b[0m \x1b[1m> \x1b[0mhi\n");
+        let mut view = anns(true);
+        let shown = received(&mut view, &["<bob> hi", "[bob -> you] hi", "* <bob> hi"]);
+        assert_eq!(
+            shown.matches("\x1b[0m hi\n").count() + shown.matches("\x1b[0m  hi\n").count(),
+            3,
+            "{shown:?}"
+        );
+    }
+
+    #[test]
+    fn the_time_is_shown_as_the_user_wants_it() {
+        let show = |timestamps| {
+            let mut view = View::new(timestamps, false, false);
+            let lines = "[Mon Nov  9 06:18:34 2026] one\nwithout a stamp\n[Mon Nov  8] 3\n";
+            received_raw(&mut view, lines)
+        };
+        assert_eq!(
+            show(Timestamps::Short),
+            "06:18:34 < one\n19:23:02 < without a stamp\n19:23:02 < [Mon Nov  8] 3\n"
+        );
+        assert_eq!(show(Timestamps::None), "< one\n< without a stamp\n< [Mon Nov  8] 3\n");
+        assert!(
+            show(Timestamps::Wire)
+                .starts_with("[Mon Nov  9 06:18:34 2026] < one\n[Mon Nov  9 19:23:02 2026] < without")
+        );
+    }
+
+    #[test]
+    fn a_day_that_is_not_today_is_announced_and_so_is_today_after_it() {
+        let mut view = anns(false);
+        let history = "[Sun Nov  8 23:59:59 2026] <bob> late\n[Mon Nov  9 00:00:00 2026] <bob> early\n";
+        let expected =
+            "--- Sun Nov  8 2026 ---\n23:59:59 bob  late\n--- Mon Nov  9 2026 ---\n00:00:00 bob  early\n";
+        assert_eq!(received_raw(&mut view, history), expected);
+        received_raw(&mut view, "[Sun Nov  8 23:59:59 2026] <bob> late\n");
+        assert_eq!(typed(&mut view, b"hi"), "--- Mon Nov  9 2026 ---\n19:23:02 ann> hi\n");
+    }
+
+    /// Text that tries to look like something else.
+    fn tricky() -> impl Strategy<Value = String> {
+        let part = prop::sample::select(vec![
+            "* ",
+            "! ",
+            "> ",
+            "< ",
+            "<",
+            ">",
+            "hub: ",
+            "ann",
+            "bob",
+            "[",
+            "]",
+            " -> you] ",
+            "you",
+            "your reply",
+            "@",
+            "-",
+            " ",
+            "  ",
+            "\u{a0}",
+            "\u{3000}",
+            "*",
+            "!",
+            "88",
+            "--- ",
+            "joined",
+            "19:23:02 ",
+            " is now ",
+            "you are now ",
+            "\u{ff1e}",
+            "\u{301}",
+            "hi",
+            WELCOME,
+            "[Mon Nov  9 06:18:34 2026] ",
+        ]);
+        prop::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_received_line_looks_like_a_notice_or_like_what_the_user_typed(
+            is_hub in any::<bool>(),
+            lines in prop::collection::vec(tricky(), 1..8),
+        ) {
+            let mut view = if is_hub { anns(false) } else { plain() };
+            for line in lines {
+                let shown = received(&mut view, &[&line]);
+                let shown = shown.trim_end_matches('\x07').strip_suffix('\n').unwrap_or("");
+                let rest = shown.strip_prefix("19:23:02 ");
+                prop_assert!(rest.is_some() && !shown.contains('\n'), "{shown:?}");
+                let rest = rest.unwrap_or("");
+                let (first, others) = rest.split_once(' ').unwrap_or((rest, ""));
+                // A notice, an error, a line of the user or of the user's private messages, or another day.
+                prop_assert!(!["!", ">", "[you", "[your", "---"].contains(&first), "{shown:?}");
+                prop_assert!(first != "*" || others.starts_with('<'), "{shown:?}");
+                prop_assert!(!first.ends_with('>'), "{shown:?}");
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 mod errors;
 mod foreign;
 mod goodbye;
+mod reconnect;
 mod serve;
 #[cfg(all(unix, signals))]
 mod signals;

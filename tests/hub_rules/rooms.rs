@@ -18,7 +18,7 @@ impl World {
     }
 
     /// The lines that somebody is sent while this happens.
-    fn heard(&mut self, id: Id, happens: impl FnOnce(&mut Self)) -> Vec<String> {
+    pub(crate) fn heard(&mut self, id: Id, happens: impl FnOnce(&mut Self)) -> Vec<String> {
         self.settles();
         let before = self.lines(id).len();
         happens(self);

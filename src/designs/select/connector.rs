@@ -16,6 +16,9 @@ pub(super) struct Connector {
     attempts: Attempts,
     /// The addresses that this attempt has not tried yet.
     addresses: vec::IntoIter<SocketAddr>,
+    /// All addresses, as they were looked up for the first call. A look-up for each further one, while the network is gone,
+    /// would keep the user from leaving.
+    found: Vec<SocketAddr>,
     state: State,
 }
 
@@ -26,6 +29,8 @@ enum State {
     Connecting { socket: Socket, address: SocketAddr, until: Instant },
     /// Begin the next attempt.
     Again { at: Instant },
+    /// Nothing is left to do.
+    Over,
 }
 
 pub(super) enum Progress {
@@ -41,7 +46,15 @@ impl Connector {
     /// Nothing happens before [`go_on`](Self::go_on).
     pub(super) fn new(call: Call, now: Instant) -> Self {
         let state = State::Again { at: now };
-        Self { attempts: Attempts::new(call, now), addresses: Vec::new().into_iter(), state }
+        let addresses = Vec::new().into_iter();
+        Self { attempts: Attempts::new(call, now), addresses, found: Vec::new(), state }
+    }
+
+    /// Calls once more, when the last call is over.
+    pub(super) fn call_again(&mut self, now: Instant) {
+        self.attempts = Attempts::again(self.attempts.call.clone(), now);
+        self.addresses = self.found.clone().into_iter();
+        self.state = State::Again { at: now };
     }
 
     /// What becomes writable when an address has answered or refused.
@@ -55,7 +68,7 @@ impl Connector {
     /// When to [go on](Self::go_on) although nothing has become writable.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Next => None,
+            State::Next | State::Over => None,
             State::Connecting { until, .. } => Some(until),
             State::Again { at } => Some(at),
         }
@@ -65,17 +78,28 @@ impl Connector {
     pub(super) fn go_on(&mut self, now: Instant, is_writable: bool) -> Progress {
         match std::mem::replace(&mut self.state, State::Next) {
             State::Again { at } if now < at => self.state = State::Again { at },
-            State::Again { .. } => self.addresses = self.attempts.look_up().into_iter(),
+            State::Again { .. } => self.look_up(),
             State::Connecting { socket, address, until } if !is_writable && now < until => {
                 self.state = State::Connecting { socket, address, until };
             }
             State::Connecting { socket, address, .. } => match connected(socket, is_writable) {
-                Ok(socket) => return Progress::Ended(Ok((socket, address))),
+                Ok(socket) => {
+                    self.state = State::Over;
+                    return Progress::Ended(Ok((socket, address)));
+                }
                 Err(error) => self.attempts.refused(address, &error),
             },
+            State::Over => self.state = State::Over,
             State::Next => {}
         }
         if matches!(self.state, State::Next) { self.next(now) } else { Progress::None }
+    }
+
+    fn look_up(&mut self) {
+        if self.addresses.len() == 0 {
+            self.found = self.attempts.look_up();
+            self.addresses = self.found.clone().into_iter();
+        }
     }
 
     /// Tries the next address, or begins to wait for the next attempt.
@@ -94,7 +118,10 @@ impl Connector {
         match self.attempts.next(now) {
             Ok(None) => Progress::None,
             Ok(Some(notice)) => Progress::Report(notice),
-            Err(reason) => Progress::Ended(Err(reason)),
+            Err(reason) => {
+                self.state = State::Over;
+                Progress::Ended(Err(reason))
+            }
         }
     }
 }

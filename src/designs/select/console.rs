@@ -16,7 +16,9 @@ use crate::rules::notice::Notice;
 use crate::rules::signal::Signal;
 use crate::terminal::Input;
 use rustix::event::PollFlags;
+use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
+use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
@@ -38,6 +40,15 @@ pub(super) struct Console {
     pub(super) observer: Observer,
 }
 
+/// A keyboard that is open for writing only, as `nohup` leaves it, may never become readable. As `std` does with standard input,
+/// this takes it for one that has ended.
+fn readable(keyboard: Box<dyn Input>) -> Box<dyn Input> {
+    let is_closed = fcntl_getfl(keyboard.as_fd()).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::WRONLY);
+    // The other end is dropped at once.
+    let ended = || io::pipe().map(|(ended, _)| Box::new(ended) as _);
+    if is_closed { ended().unwrap_or(keyboard) } else { keyboard }
+}
+
 impl Console {
     pub(super) fn new(environment: Environment) -> Self {
         let transcript = Transcript::new(environment.transcript);
@@ -53,7 +64,7 @@ impl Console {
             observer: screen.observer(),
             screen,
             keyboard_is_terminal: environment.keyboard_is_terminal,
-            keyboard: environment.keyboard,
+            keyboard: environment.keyboard.map(readable),
             typed: Pool::new(BUFFERS, READ_SIZE),
             lines: Counter::new(Stream::KEYBOARD),
             signals: environment.signals,

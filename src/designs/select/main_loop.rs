@@ -42,8 +42,6 @@ pub(super) struct MainLoop {
 enum Source {
     Callers(Callers),
     Connector(Connector),
-    /// Somebody has been reached.
-    None,
 }
 
 impl MainLoop {
@@ -64,7 +62,7 @@ impl MainLoop {
 
     /// Calls somebody, and talks to them.
     pub(super) fn connect(environment: Environment, settings: Settings, call: Call) -> Self {
-        let endpoint = Endpoint::connect(settings, environment.keyboard_is_terminal);
+        let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal);
         Self::new(environment, endpoint, Source::Connector(Connector::new(call, Instant::now())))
     }
 
@@ -116,7 +114,6 @@ impl MainLoop {
             Source::Connector(connector) => {
                 interests.add(connector.to_connect(), PollFlags::OUT, Ready::Connected);
             }
-            Source::None => {}
         }
         interests.wait(self.deadline())
     }
@@ -125,7 +122,6 @@ impl MainLoop {
         let source = match &self.source {
             Source::Callers(callers) => callers.deadline(),
             Source::Connector(connector) => connector.deadline(),
-            Source::None => None,
         };
         let session = self.session.as_ref().and_then(Session::deadline);
         let transcript = self.console.screen.transcript.deadline();
@@ -190,7 +186,6 @@ impl MainLoop {
             Progress::None => return,
             Progress::Report(notice) => Event::Report(notice),
             Progress::Ended(outcome) => {
-                self.source = Source::None;
                 Event::Connected(outcome.map(|(socket, peer)| (self.pending.add(socket), peer)))
             }
         };
@@ -206,7 +201,6 @@ impl MainLoop {
         match &mut self.source {
             Source::Callers(callers) => callers.tick(now),
             Source::Connector(_) => self.go_on_calling(now, false),
-            Source::None => {}
         }
     }
 
@@ -218,6 +212,11 @@ impl MainLoop {
             match self.endpoint.poll_action(now, self.capacity())? {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::Prompt(state) => self.console.screen.set_prompt(state),
+                Action::Call => {
+                    if let Source::Connector(connector) = &mut self.source {
+                        connector.call_again(now.instant);
+                    }
+                }
                 Action::Start(id) => self.start(id),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {

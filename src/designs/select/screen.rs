@@ -211,7 +211,11 @@ impl Outputs {
                 Some(terminal) if terminal.wants_frame() && !self.messages.is_behind() => {
                     let frame = terminal.next_frame();
                     let buffer = Buffer::with_output(frame.bytes);
-                    self.messages.queue.push_back(Item { buffer, shown: frame.shown, suspends: frame.suspends });
+                    self.messages.queue.push_back(Item {
+                        buffer,
+                        shown: frame.shown,
+                        suspends: frame.suspends,
+                    });
                 }
                 _ => return Ok(()),
             }

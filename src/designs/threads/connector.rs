@@ -1,21 +1,56 @@
 //! The connector: looks up a name and calls, both of which can take long.
 
 use super::event::{ConsoleEvent, Event, ToMain};
+use super::thread::spawn;
 use crate::designs::connect::{Attempts, Call, RETRY_AFTER};
+use crate::observe::{For, Step};
 use crate::rules::failure::Failure;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::convert::Infallible;
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
+/// Calls in a thread of its own, which ends when this is dropped. It may be left behind when the program ends: nothing can
+/// wake a thread that waits for the system to look up a name or to reach an address.
+pub(super) struct Connector {
+    call: Call,
+    to_main: ToMain<Event>,
+    /// Dropped, it wakes the thread between two attempts.
+    running: Sender<Infallible>,
+}
+
+impl Connector {
+    pub(super) fn start(call: Call, to_main: ToMain<Event>) -> io::Result<Self> {
+        let running = start(Attempts::new(call.clone(), Instant::now()), to_main.clone())?;
+        Ok(Self { call, to_main, running })
+    }
+
+    /// Calls once more.
+    pub(super) fn call_again(&mut self) -> io::Result<()> {
+        self.running = start(Attempts::again(self.call.clone(), Instant::now()), self.to_main.clone())?;
+        Ok(())
+    }
+}
+
+fn start(attempts: Attempts, to_main: ToMain<Event>) -> io::Result<Sender<Infallible>> {
+    let (running, stop) = bounded(0);
+    let observer = to_main.observer.clone();
+    spawn("connector", &observer, move || {
+        to_main.observer.emit(|| Step::Waits(For::Connection));
+        let outcome = run(attempts, &stop, &to_main);
+        to_main.send(Event::Connected(outcome));
+    })?;
+    Ok(running)
+}
+
 /// Calls until somebody answers, the time is up, or the sender of `stop` is dropped. An error is a sentence for the
 /// user.
-pub(super) fn run(
-    call: Call,
+fn run(
+    mut attempts: Attempts,
     stop: &Receiver<Infallible>,
     to_main: &ToMain<Event>,
 ) -> Result<(TcpStream, SocketAddr), Failure> {
-    let mut attempts = Attempts::new(call, Instant::now());
     loop {
         if let Some(connected) = attempts.try_once() {
             return Ok(connected);

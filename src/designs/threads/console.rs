@@ -12,15 +12,15 @@ use crate::observe::thread::STDIN_READER;
 use crate::observe::{For, Observer, Place, Step};
 use crate::platform::TerminalChange;
 use crate::rules::action::{Ending, GRACE};
+use crate::rules::buffer::Buffer;
 use crate::rules::errors;
 use crate::rules::exit::Exit;
-use crate::rules::buffer::Buffer;
 use crate::rules::messages::{Counter, Stream};
 use crate::rules::notice::Notice;
+use crate::terminal::Terminal;
 use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
 use std::io;
-use crate::terminal::Terminal;
 use std::time::{Duration, Instant};
 
 /// The threads of the keyboard and of the signals, and the screen with its own.
@@ -147,6 +147,7 @@ impl Console {
                 }
             }
             loop {
+                self.screen.draw();
                 match self.next_event(events, ending.by_force) {
                     Some(ConsoleEvent::ScreenDone | ConsoleEvent::NoticesDone) => break,
                     Some(ConsoleEvent::TranscriptDone) => {

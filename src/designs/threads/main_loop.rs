@@ -1,13 +1,12 @@
 //! Main: one loop that takes an event, asks the rules what it means, and hands the outcome to the writers.
 
 use super::callers::{Caller, Callers};
-use super::connector;
+use super::connector::Connector;
 use super::console::Console;
 use super::event::{ConsoleEvent, Event, ProgramEvent, ToMain};
 use super::pool::Pool;
 use super::reader::{BUFFERS, READ_SIZE};
 use super::session::Session;
-use super::thread::spawn;
 use crate::designs::clock::Clock;
 use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
@@ -17,14 +16,15 @@ use crate::platform::Connection;
 use crate::rules::action::{Action, Ending};
 use crate::rules::buffer::Buffer;
 use crate::rules::endpoint::{CALLERS, Endpoint};
+use crate::rules::errors::MORE_THREADS;
 use crate::rules::event::{self, Capacity, ConnectionId};
 use crate::rules::exit::Exit;
+use crate::rules::failure::Failure;
 use crate::rules::messages::Messages;
 use crate::rules::moment::Moment;
 use crate::rules::notice::{Notice, busy};
 use crate::rules::settings::Settings;
-use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
-use std::convert::Infallible;
+use crossbeam_channel::{Receiver, at, bounded, never, select_biased};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -57,11 +57,7 @@ pub(super) struct MainLoop {
 /// Where connections come from.
 enum Source {
     Callers(Callers),
-    /// The connector thread ends when this is dropped. It may be left behind when a signal ends the program:
-    /// nothing can wake a thread that waits for the system to look up a name or to reach an address.
-    Connector {
-        _running: Sender<Infallible>,
-    },
+    Connector(Connector),
 }
 
 impl MainLoop {
@@ -83,16 +79,10 @@ impl MainLoop {
 
     /// Calls somebody, and talks to them.
     pub(super) fn connect(environment: Environment, settings: Settings, call: Call) -> io::Result<Self> {
-        let endpoint = Endpoint::connect(settings, environment.keyboard_is_terminal);
+        let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal);
         let (console, to_main, events) = Self::console(environment)?;
-        let (running, stop) = bounded(0);
-        let connected = to_main.clone();
-        spawn("connector", console.observer(), move || {
-            connected.observer.emit(|| Step::Waits(For::Connection));
-            let outcome = connector::run(call, &stop, &connected);
-            connected.send(Event::Connected(outcome));
-        })?;
-        Ok(Self::new(endpoint, Source::Connector { _running: running }, console, to_main, events))
+        let connector = Connector::start(call, to_main.clone())?;
+        Ok(Self::new(endpoint, Source::Connector(connector), console, to_main, events))
     }
 
     /// The channel, and those who send into it for as long as the program runs.
@@ -220,7 +210,7 @@ impl MainLoop {
     fn called(&mut self, Caller { socket, peer, .. }: Caller) -> event::Event {
         let being_turned_away = match &mut self.source {
             Source::Callers(callers) => callers.being_turned_away().len(),
-            Source::Connector { .. } => 0,
+            Source::Connector(_) => 0,
         };
         event::Event::Called { id: self.pending.add(socket), peer, being_turned_away }
     }
@@ -241,6 +231,7 @@ impl MainLoop {
             match self.endpoint.poll_action(now, self.capacity())? {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::Prompt(state) => self.console.screen.set_prompt(state),
+                Action::Call => self.call_again(),
                 Action::Start(id) => self.start(id),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {
@@ -270,6 +261,15 @@ impl MainLoop {
         Capacity {
             peer: self.session.as_ref().is_none_or(Session::has_capacity),
             transcript: self.console.screen.transcript_has_capacity(),
+        }
+    }
+
+    fn call_again(&mut self) {
+        if let Source::Connector(connector) = &mut self.source
+            && let Err(error) = connector.call_again()
+        {
+            let failure = Failure::new("cannot start a thread", error).hint(MORE_THREADS);
+            self.endpoint.handle(event::Event::Connected(Err(failure)), Instant::now());
         }
     }
 

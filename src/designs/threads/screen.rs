@@ -187,7 +187,8 @@ impl Screen {
         if let Some(transcript) = &mut self.transcript {
             transcript.report(notice);
         }
-        let (mut terminal, now) = (self.terminal.as_mut().filter(|_| self.notice_writer.is_none()), self.clock.stamp());
+        let (mut terminal, now) =
+            (self.terminal.as_mut().filter(|_| self.notice_writer.is_none()), self.clock.stamp());
         self.reporter.report(notice, |kind, notice| match &mut terminal {
             Some(terminal) => terminal.try_notice(kind, notice.to_string(), now),
             None => try_notice(&self.notices, notice.to_string()),

@@ -99,18 +99,23 @@ impl Session {
 
     /// Nothing more can be written.
     pub(super) fn end_outbox(&mut self) {
+        self.written = self.written();
         self.outbox = None;
     }
 
     /// What is known about the session now.
     pub(super) fn status(&mut self, screen: &Screen, is_quiet: bool) -> Status {
-        self.written = self.outbox.as_ref().map_or(self.written, Outbox::written);
+        self.written = self.written();
         Status {
             written: self.written,
             peer: self.peer_state(),
             output_is_behind: screen.is_behind(),
             is_quiet,
         }
+    }
+
+    fn written(&self) -> u64 {
+        self.outbox.as_ref().map_or(self.written, Outbox::written)
     }
 
     fn peer_state(&self) -> PeerState {

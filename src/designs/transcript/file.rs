@@ -1,6 +1,6 @@
 //! The file of a transcript: how it is opened, and that only whole lines reach it.
 
-use crate::platform;
+use crate::platform::{self, Patient};
 use crate::rules::failure::{Context, Failure};
 use std::fs::File;
 use std::io::{self, Write};
@@ -40,7 +40,7 @@ impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self {
-                Self::Open(file) => return file.write(bytes),
+                Self::Open(file) => return Patient(&*file).write(bytes),
                 Self::NotOpen(path) => *self = Self::Open(File::options().append(true).open(path)?),
             }
         }

@@ -125,7 +125,7 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
             restore();
             outcome
         }
-        None => main_loop(Box::new(Log::new(io::stdout())), None),
+        None => main_loop(Box::new(Log::new(platform::Patient(io::stdout()))), None),
     };
     close_signals();
     let _ = signals.join();

@@ -11,7 +11,7 @@ use crate::observe::thread::MAIN;
 use crate::platform::Signals;
 use crate::rules::errors::MORE_THREADS;
 use crate::rules::failure::Failure;
-use crate::rules::settings::{OnEof, Settings, Verbosity};
+use crate::rules::settings::{Caller, OnEof, Settings, Verbosity};
 use crate::rules::wire::{DEFAULT_MAX_LINE, Wire};
 use crate::terminal::{Terminal, Timestamps, View};
 use crossbeam_channel::Sender;
@@ -55,7 +55,7 @@ impl Pair {
         let cannot = |error| Failure::new("cannot start the demo", error).hint(MORE_THREADS);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let call = Call { address: address.into(), timeout: TIMEOUT, wait: None };
+        let call = Call { address: address.into(), timeout: TIMEOUT, wait: None, caller: Caller::default() };
         let start = |side, task| {
             let observer = Observer::default().and(turnstile.observer(side));
             End::start(side, design, task, observer, to_main).map_err(cannot)
@@ -147,7 +147,7 @@ impl Devices {
             keyboard_is_terminal: true,
             close_keyboard: Some(Box::new(move || keyboard.close())),
             screen: Box::new(screen),
-            terminal: Some(Terminal::new(View::new(Timestamps::Wire, false, false), None)),
+            terminal: Some(Terminal::new(View::new(Timestamps::None, false, false), None)),
             notices: None,
             transcript: None,
             verbosity: Verbosity::Normal,

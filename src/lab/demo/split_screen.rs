@@ -8,7 +8,6 @@ use super::side::Side;
 use super::summary::title;
 use super::terminal::{self, Terminal};
 use super::theme::Theme;
-use crate::rules::wire::Stamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -131,7 +130,7 @@ fn chat(endpoint: &Endpoint, theme: Theme, side: Side, area: Rect) -> Vec<Line<'
                 (mark, text.as_str(), theme.strong_side(side))
             }
             ChatLine::Shown(text) => match text.split_at_checked(2) {
-                Some(("< ", text)) => ("< ", without_stamp(text), theme.side(side.other())),
+                Some(("< ", text)) => ("< ", text, theme.side(side.other())),
                 Some(("* ", text)) => ("* ", text, theme.quiet()),
                 Some(("! ", text)) => ("! ", text, theme.bad()),
                 _ => ("  ", text.as_str(), Style::new()),
@@ -153,12 +152,6 @@ fn chat(endpoint: &Endpoint, theme: Theme, side: Side, area: Rect) -> Vec<Line<'
     lines.truncate(area.height.into());
     lines.reverse();
     lines
-}
-
-/// The time at which a message was sent does not fit.
-fn without_stamp(text: &str) -> &str {
-    let stripped = Stamp::strip(text.as_bytes()).len();
-    text.get(text.len() - stripped..).unwrap_or(text)
 }
 
 /// What is under way from one side to the other.

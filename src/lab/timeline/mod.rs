@@ -66,7 +66,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let cut = cut
         .then(|| "the picture has only the first rows of the drawing: the page has all of them".to_owned());
     for note in timeline.notes.iter().chain(&cut) {
-        let _ = writeln!(io::stderr(), "threadchat: {note}");
+        let _ = writeln!(platform::Patient(io::stderr()), "threadchat: {note}");
     }
     if let Some(path) = &options.output {
         write(path, &page::render(&timeline, &drawing))?;

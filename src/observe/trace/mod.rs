@@ -24,8 +24,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use recorder::{CAPACITY, Record, Recorder};
 use std::convert::Infallible;
 use std::fmt::Display;
-use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -60,10 +59,10 @@ impl Trace {
     ///
     /// # Errors
     /// The file cannot be written or no thread be started, in a sentence for the user.
-    pub fn start(
+    pub fn start<W: Write + Send + 'static>(
         path: &Path,
         about: &About,
-        create: impl FnOnce(&Path) -> io::Result<File>,
+        create: impl FnOnce(&Path) -> io::Result<W>,
         prepare: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Failure> {
         let cannot = |error| Failure::new(format_args!("cannot write the trace {}", path.display()), error);
@@ -115,16 +114,16 @@ impl Trace {
 }
 
 /// The trace-writer.
-struct Writer {
+struct Writer<W> {
     recorded: Receiver<Record>,
     woken: Receiver<()>,
-    tracks: Tracks<File>,
+    tracks: Tracks<W>,
     recorder: Arc<Recorder>,
     /// Dropped when the thread ends.
     _running: Sender<Infallible>,
 }
 
-impl Writer {
+impl<W: Write> Writer<W> {
     fn run(mut self) -> io::Result<()> {
         let mut rest = WRITE_EVERY;
         loop {

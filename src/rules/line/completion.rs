@@ -4,6 +4,7 @@ use super::Candidates;
 use super::foreign;
 
 /// What repeated Tabs offer, one after another.
+#[derive(Debug)]
 pub(super) struct Completion {
     /// Where the word begins.
     pub(super) start: usize,
@@ -16,9 +17,7 @@ pub(super) struct Completion {
 impl Completion {
     /// For the word before the cursor.
     pub(super) fn new(before: &str, candidates: &Candidates<'_>) -> Self {
-        let start = before
-            .rfind(char::is_whitespace)
-            .map_or(0, |at| at + before[at..].chars().next().map_or(0, char::len_utf8));
+        let start = before.trim_end_matches(|character: char| !character.is_whitespace()).len();
         let word = &before[start..];
         let mut choices: Vec<String> = match word.strip_prefix('/') {
             Some(begun) if start == 0 => {

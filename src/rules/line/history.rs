@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 const MAX_LINES: usize = 1000;
 const MAX_BYTES: usize = 1024 * 1024;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct History {
     /// The oldest first.
     lines: VecDeque<String>,
@@ -25,9 +25,11 @@ impl History {
         history
     }
 
-    /// Keeps a line and goes below it. A repetition is kept once.
+    /// Keeps a line and goes below it. A repetition is kept once. Nobody knows where a history comes from, so it may have lines
+    /// that cannot be typed.
     pub(super) fn push(&mut self, line: &str) {
-        if !line.is_empty() && line.len() <= LIMIT && self.lines.back().is_none_or(|last| last != line) {
+        let is_line = !line.is_empty() && line.len() <= LIMIT && !line.contains(['\r', '\n']);
+        if is_line && self.lines.back().is_none_or(|last| last != line) {
             self.bytes += line.len();
             self.lines.push_back(line.to_owned());
         }
@@ -40,12 +42,17 @@ impl History {
 
     /// Goes below all lines, to an empty one.
     pub(super) fn leave(&mut self) {
-        self.position = self.lines.len();
+        self.position = self.end();
         self.draft.clear();
     }
 
-    pub(super) fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(String::as_str)
+    }
+
+    /// Where the line is that is not entered yet.
+    pub(super) fn end(&self) -> usize {
+        self.lines.len()
     }
 
     pub(super) fn line(&self, position: usize) -> Option<&str> {
@@ -58,10 +65,10 @@ impl History {
 
     /// Goes to another line, if there is one, and returns it. `current` is the text that is being edited.
     pub(super) fn go_to(&mut self, position: usize, current: &str) -> Option<String> {
-        if position > self.lines.len() || position == self.position {
+        if position > self.end() || position == self.position {
             return None;
         }
-        if self.position == self.lines.len() {
+        if self.position == self.end() {
             current.clone_into(&mut self.draft);
         }
         self.position = position;

@@ -18,7 +18,7 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 pub(super) enum Key {
     /// Characters that were typed one after another, or pasted where the terminal does not bracket a paste.
     Text(String),
-    /// Characters of a bracketed paste, control characters included.
+    /// Characters of a bracketed paste, control characters included; a newline for each end of a line.
     Pasted(String),
     Enter,
     Backspace,
@@ -89,7 +89,7 @@ impl Keys {
         match mem::take(&mut self.state) {
             State::Ground => self.ground(byte, keys),
             State::Quoted if matches!(byte, b'\r' | b'\n') => self.ground(byte, keys),
-            State::Quoted => self.text(byte, Key::Text, keys),
+            State::Quoted => self.text(byte, false, keys),
             State::Prefix if byte == control(b'U') => keys.push(Key::Control('_')),
             State::Prefix => self.ground(byte, keys),
             State::Escape { meta } => self.escape(byte, meta, keys),
@@ -109,12 +109,12 @@ impl Keys {
     fn ground(&mut self, byte: u8, keys: &mut Vec<Key>) {
         match byte {
             b'\x1b' => {
-                self.end_text(Key::Text, keys);
+                self.end_text(false, keys);
                 self.state = State::Escape { meta: false };
             }
-            b' '..=b'~' | 0x80.. => self.text(byte, Key::Text, keys),
+            b' '..=b'~' | 0x80.. => self.text(byte, false, keys),
             _ => {
-                self.end_text(Key::Text, keys);
+                self.end_text(false, keys);
                 match byte {
                     b'\r' | b'\n' => keys.push(Key::Enter),
                     b'\x08' | b'\x7f' => keys.push(Key::Backspace),
@@ -180,7 +180,7 @@ impl Keys {
         } else {
             bytes.iter().for_each(|&byte| self.ground(byte, keys));
             if escape {
-                self.end_text(Key::Text, keys);
+                self.end_text(false, keys);
                 self.escape(byte, false, keys);
             } else {
                 self.ground(byte, keys);
@@ -190,7 +190,7 @@ impl Keys {
 
     fn paste(&mut self, byte: u8, matched: usize, keys: &mut Vec<Key>) {
         if byte == PASTE_END[matched] {
-            self.end_text(Key::Pasted, keys);
+            self.end_text(true, keys);
             if matched + 1 < PASTE_END.len() {
                 self.state = State::Paste(matched + 1);
             }
@@ -198,34 +198,33 @@ impl Keys {
         }
         self.state = State::Paste(0);
         for &byte in &PASTE_END[..matched] {
-            self.text(byte, Key::Pasted, keys);
+            self.text(byte, true, keys);
         }
         match byte {
             b'\x1b' if matched > 0 => self.paste(byte, 0, keys),
-            b'\r' | b'\n' => {
-                self.end_text(Key::Pasted, keys);
-                keys.push(Key::Enter);
-            }
-            _ => self.text(byte, Key::Pasted, keys),
+            b'\r' => self.text(b'\n', true, keys),
+            _ => self.text(byte, true, keys),
         }
     }
 
     /// Adds a byte of text, and with it the characters that it finishes.
-    fn text(&mut self, byte: u8, key: fn(String) -> Key, keys: &mut Vec<Key>) {
+    fn text(&mut self, byte: u8, pasted: bool, keys: &mut Vec<Key>) {
         if byte.is_ascii() {
-            self.end_text(key, keys);
-            return add(&[byte], key, keys);
+            self.end_text(pasted, keys);
+            return add(char::from(byte).encode_utf8(&mut [0; 4]), pasted, keys);
         }
         self.unfinished.push(byte);
         while let Some(length) = finished(&self.unfinished) {
-            add(&self.unfinished[..length], key, keys);
-            self.unfinished.drain(..length);
+            let character: Vec<u8> = self.unfinished.drain(..length).collect();
+            add(&foreign::to_text(&character), pasted, keys);
         }
     }
 
     /// The character that has begun goes no further, and so is not UTF-8.
-    fn end_text(&mut self, key: fn(String) -> Key, keys: &mut Vec<Key>) {
-        add(&mem::take(&mut self.unfinished), key, keys);
+    fn end_text(&mut self, pasted: bool, keys: &mut Vec<Key>) {
+        if !self.unfinished.is_empty() {
+            add(&foreign::to_text(&mem::take(&mut self.unfinished)), pasted, keys);
+        }
     }
 }
 
@@ -237,16 +236,11 @@ fn finished(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-fn add(bytes: &[u8], key: fn(String) -> Key, keys: &mut Vec<Key>) {
-    if bytes.is_empty() {
-        return;
-    }
-    let text = foreign::to_text(bytes);
-    match (keys.last_mut(), key(String::new())) {
-        (Some(Key::Text(run)), Key::Text(_)) | (Some(Key::Pasted(run)), Key::Pasted(_)) => {
-            run.push_str(&text);
-        }
-        _ => keys.push(key(text)),
+fn add(text: &str, pasted: bool, keys: &mut Vec<Key>) {
+    match keys.last_mut() {
+        Some(Key::Text(run)) if !pasted => run.push_str(text),
+        Some(Key::Pasted(run)) if pasted => run.push_str(text),
+        _ => keys.push(if pasted { Key::Pasted(text.to_owned()) } else { Key::Text(text.to_owned()) }),
     }
 }
 
@@ -284,5 +278,160 @@ fn named(introducer: u8, parameters: &[u8], last: u8, meta: bool) -> Option<Key>
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keys of these bytes in two reads, at whatever place they are cut.
+    #[track_caller]
+    fn assert_keys(bytes: &[u8], expected: &[Key]) {
+        for cut in 0..=bytes.len() {
+            let mut keys = Keys::default();
+            let mut decoded = keys.decode(&bytes[..cut]);
+            for key in keys.decode(&bytes[cut..]) {
+                match (decoded.last_mut(), key) {
+                    (Some(Key::Text(run)), Key::Text(more)) | (Some(Key::Pasted(run)), Key::Pasted(more)) => {
+                        run.push_str(&more);
+                    }
+                    (_, key) => decoded.push(key),
+                }
+            }
+            let shown = String::from_utf8_lossy(bytes).escape_debug().to_string();
+            assert_eq!(decoded, expected, "{shown} cut at {cut}");
+        }
+    }
+
+    fn text(text: &str) -> Key {
+        Key::Text(text.to_owned())
+    }
+
+    fn pasted(text: &str) -> Key {
+        Key::Pasted(text.to_owned())
+    }
+
+    #[test]
+    fn the_keys_of_every_terminal_are_known() {
+        for (sequences, key) in [
+            // xterm, also with application cursor keys; tmux and the Linux console; rxvt.
+            ("[A OA [1;5A Oa", Key::Control('p')),
+            ("[B OB [1;2B [b", Key::Control('n')),
+            ("[C OC [1;2C [c", Key::Control('f')),
+            ("[D OD [d", Key::Control('b')),
+            ("[H OH [1~ [7~ [1;5H [7^ [7@", Key::Control('a')),
+            ("[F OF [4~ [8~ [1;2F [8^", Key::Control('e')),
+            ("[3~ [3;2~", Key::Delete),
+            ("[3;5~ [3;3~ [3^ \x1b[3~ d", Key::Meta('d')),
+            ("[1;5C [1;3C [5C O5C Oc \x1b[C f", Key::Meta('f')),
+            ("[1;5D [1;9D Od \x1bOD b", Key::Meta('b')),
+            ("\x7f \x08 \x1b\x7f", Key::Meta('\x7f')),
+            ("OM \r", Key::Enter),
+            ("[48t [48;24;80;0;0t", Key::Resized),
+        ] {
+            for sequence in sequences.split(' ') {
+                assert_keys(format!("\x1b{sequence}x").as_bytes(), &[key.clone(), text("x")]);
+            }
+        }
+        assert_keys(
+            b"\x01\x7f\x08\x1f\x18\x15\x1c\r\n\n\t",
+            &[
+                Key::Control('a'),
+                Key::Backspace,
+                Key::Backspace,
+                Key::Control('_'),
+                Key::Control('_'),
+                Key::Control('\\'),
+                Key::Enter,
+                Key::Enter,
+                Key::Control('i'),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_means_nothing_is_swallowed_whole_and_what_surrounds_it_is_not() {
+        for sequence in [
+            "[2J",
+            "[2;1R",
+            "[5~",
+            "[2~",
+            "[Z",
+            "[I",
+            "[O",
+            "[?1;2c",
+            "[>0;276;0c",
+            "[?2026;2$y",
+            "[4;1$y",
+            "[3$",
+            "[[A",
+            "[M !!",
+            "[M\u{20ac}",
+            "[<0;10;20M",
+            "[<0;10;20m",
+            "[27;5;13~",
+            "[97;5u",
+            "[8;24;80t",
+            "[201~",
+            "OP",
+            "Oj",
+            "]11;rgb:0000/0000/0000\x07",
+            "]11;rgb:ffff/ffff/ffff\x1b\\",
+            "P>|XTerm(379)\x1b\\",
+            "P1$r0m\x1b\\",
+            "_Gi=31;OK\x1b\\",
+        ] {
+            assert_keys(format!("a\x1b{sequence}b").as_bytes(), &[text("ab")]);
+        }
+    }
+
+    #[test]
+    fn a_sequence_that_never_ends_swallows_little() {
+        assert_keys(b"\x1b[1;\rb", &[Key::Enter, text("b")]);
+        assert_keys(b"\x1b[1;\x1b[Ab", &[Key::Control('p'), text("b")]);
+        assert_keys("\x1b[é".as_bytes(), &[text("é")]);
+        assert_keys("\x1bé".as_bytes(), &[text("é")]);
+        assert_keys(b"\x1b\x1b\x1b\x03", &[Key::Control('c')]);
+        // Alt-] and Alt-P begin no string of a terminal.
+        assert_keys(b"\x1b]hi\x1bPho", &[text("hiho")]);
+        assert_keys(b"\x1b_hello\r", &[text("hello"), Key::Enter]);
+        assert_keys(b"\x1b]5 apples\x1b[D", &[text("5 apples"), Key::Control('b')]);
+        let long = "1".repeat(MAX_STRING + 10);
+        let mut keys = Keys::default();
+        assert_eq!(keys.decode(format!("\x1b]{long}").as_bytes()), [text(&long)]);
+        assert_eq!(keys.decode(format!("\x1b[{long}").as_bytes()), [text(&long[MAX_SEQUENCE + 1..])]);
+    }
+
+    #[test]
+    fn a_paste_is_text_whatever_is_in_it() {
+        assert_keys(
+            b"\x1b[200~a\x1b[2J\t\x03\x1b[201~b\x03",
+            &[pasted("a\x1b[2J\t\x03"), text("b"), Key::Control('c')],
+        );
+        assert_keys(b"\x1b[200~a\rb\nc\r\n\x1b\x1b[20\x1b[201~", &[pasted("a\nb\nc\n\x1b\x1b[20")]);
+        assert_keys(b"\x1b[200~caf\xe9\x1b[201~", &[pasted("caf\u{10ffe9}")]);
+    }
+
+    #[test]
+    fn a_quoted_key_is_text() {
+        assert_keys(b"\x11\x1b[A\x16\x16\x11\x03", &[text("\x1b[A\x16\x03")]);
+        assert_keys(b"\x16\r", &[Key::Enter]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_kept() {
+        assert_keys(b"caf\xe9 x", &[text("caf\u{10ffe9} x")]);
+        assert_keys("ü漢👩".as_bytes(), &[text("ü漢👩")]);
+        assert_keys(
+            b"\xe2\x82\r\xf0\x9f\x1b[A\xc3\xc3\xa9",
+            &[
+                text("\u{10ffe2}\u{10ff82}"),
+                Key::Enter,
+                text("\u{10fff0}\u{10ff9f}"),
+                Key::Control('p'),
+                text("\u{10ffc3}é"),
+            ],
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 const SIZE: usize = 16;
 
 /// The newest first. `LineBuffer` reports each deletion here.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct KillRing {
     kills: VecDeque<String>,
     /// The deletion that is reported now is a kill, and not of single characters.

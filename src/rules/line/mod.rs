@@ -26,6 +26,7 @@ use search::Search;
 use text::Text;
 
 /// The line being edited, and all that its keys need.
+#[derive(Debug)]
 pub struct Line {
     keys: Keys,
     text: Text,
@@ -109,12 +110,9 @@ impl Line {
     #[must_use]
     pub fn row(&self, prompt: &str, columns: usize) -> Row {
         if let Some(search) = &self.search {
-            let prompt = format!("(search: {}) ", search.query);
-            let (before, after) = match search.found(&self.history) {
-                Some((_, line, place)) => line.split_at(place),
-                None => self.text.halves(),
-            };
-            return Row::new(&prompt, before, after, columns);
+            let found = search.found(&self.history);
+            let (before, after) = found.map_or(self.text.halves(), |(_, line, place)| line.split_at(place));
+            return Row::new(&search.prompt(), before, after, columns);
         }
         let (before, after) = self.text.halves();
         if self.keys.has_unfinished_text() {
@@ -148,11 +146,7 @@ impl Line {
         let found = match key {
             Key::Text(text) | Key::Pasted(text) => search.extend(&text, history),
             Key::Backspace => search.shorten(history),
-            Key::Control(direction @ ('r' | 's')) if search.query.is_empty() => {
-                search.next(direction == 'r', history);
-                search.extend(&self.last_query, history)
-            }
-            Key::Control(direction @ ('r' | 's')) => search.next(direction == 'r', history),
+            Key::Control(direction @ ('r' | 's')) => search.next(direction == 'r', &self.last_query, history),
             Key::Control('g' | 'c') => return None,
             key => {
                 if let Some((position, line, _)) = search.found(history) {
@@ -160,13 +154,11 @@ impl Line {
                     self.history.go_to(position, self.text.as_str());
                     self.text.replace(&line);
                 }
-                self.last_query = search.query;
+                self.last_query = search.into_query();
                 return (key != Key::Enter).then_some(key);
             }
         };
-        if !found {
-            commands.push(Command::Bell);
-        }
+        ring_unless(found, commands);
         self.search = Some(search);
         None
     }
@@ -177,7 +169,9 @@ impl Line {
         let text = &mut self.text;
         let is_empty = text.as_str().is_empty();
         let done = match key {
-            Key::Text(run) | Key::Pasted(run) => self.insert(&run, commands),
+            // More than one character at once is a paste without brackets.
+            Key::Text(run) => self.insert(&run, run.chars().nth(1).is_some(), commands),
+            Key::Pasted(run) => self.paste(&run, commands),
             Key::Enter => return self.finish(commands),
             Key::Control('c') if is_empty => return commands.push(Command::Interrupt),
             Key::Control('c') => {
@@ -209,7 +203,7 @@ impl Line {
             Key::Control('p') => self.recall(self.history.position().checked_sub(1)),
             Key::Control('n') => self.recall(Some(self.history.position() + 1)),
             Key::Meta('<') => self.recall(Some(0)),
-            Key::Meta('>') => self.recall(Some(self.history.lines().count())),
+            Key::Meta('>') => self.recall(Some(self.history.end())),
             Key::Control(direction @ ('r' | 's')) => {
                 self.search = Some(Search::new(&self.history, direction == 'r'));
                 true
@@ -218,15 +212,22 @@ impl Line {
             Key::Control('g') | Key::Meta(_) => false,
             _ => true,
         };
-        if !done {
-            commands.push(Command::Bell);
-        }
+        ring_unless(done, commands);
     }
 
-    /// A single key is refused at the limit; more at once is a paste, which goes on in another line.
-    fn insert(&mut self, run: &str, commands: &mut Vec<Command>) -> bool {
+    fn paste(&mut self, run: &str, commands: &mut Vec<Command>) -> bool {
+        for (n, line) in run.split('\n').enumerate() {
+            if n > 0 {
+                self.finish(commands);
+            }
+            self.insert(line, true, commands);
+        }
+        true
+    }
+
+    /// A line that is full refuses a key, but a paste goes on in another line.
+    fn insert(&mut self, run: &str, is_paste: bool, commands: &mut Vec<Command>) -> bool {
         let mut rest = self.text.insert(run);
-        let is_paste = run.chars().nth(1).is_some();
         while is_paste && !rest.is_empty() {
             self.finish(commands);
             rest = self.text.insert(rest);
@@ -257,6 +258,13 @@ impl Line {
         let done = self.text.replace_from(completion.start, &choice);
         self.completion = Some(completion);
         done
+    }
+}
+
+/// Once for many keys that come together.
+fn ring_unless(done: bool, commands: &mut Vec<Command>) {
+    if !done && commands.last() != Some(&Command::Bell) {
+        commands.push(Command::Bell);
     }
 }
 

@@ -33,7 +33,7 @@ impl Row {
         let most = columns * BYTES_FOR_COLUMN;
         let prompt = harmless(&prompt[floor(prompt, prompt.len().saturating_sub(most))..]);
         // Its end says more than its beginning.
-        let (prompt, used) = last(&prompt, columns - (columns / 2).min(FOR_LINE));
+        let (prompt, used) = last(&prompt, columns - columns.div_ceil(2).min(FOR_LINE));
         let columns = columns - used;
 
         let begin = floor(before, before.len().saturating_sub(most));

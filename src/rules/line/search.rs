@@ -1,4 +1,4 @@
-//! Searching the history while typing what to search for (Ctrl-R, Ctrl-S).
+//! Searching the history for what is being typed (Ctrl-R, Ctrl-S).
 
 use super::history::History;
 use unicode_segmentation::UnicodeSegmentation;
@@ -6,65 +6,83 @@ use unicode_segmentation::UnicodeSegmentation;
 /// How many bytes may be searched for.
 const MAX_QUERY: usize = 1024;
 
+#[derive(Debug)]
 pub(super) struct Search {
-    pub(super) query: String,
-    /// Where the search has come to, and whether the query is there.
-    position: usize,
-    found: bool,
+    query: String,
     backward: bool,
+    /// Where the search began.
+    start: usize,
+    /// Which line was found last, and the place in it.
+    found: Option<(usize, usize)>,
+    /// The query is nowhere. What was found for its beginning stays.
+    failed: bool,
 }
 
 impl Search {
     /// Begins at the line that is being edited.
     pub(super) fn new(history: &History, backward: bool) -> Self {
-        Self { query: String::new(), position: history.position(), found: false, backward }
+        Self { query: String::new(), backward, start: history.position(), found: None, failed: false }
     }
 
-    /// The line found, and the place in it.
+    /// What is shown in front of the line that was found.
+    pub(super) fn prompt(&self) -> String {
+        format!("({}: {}) ", if self.failed { "not found" } else { "search" }, self.query)
+    }
+
+    /// The line that was found, and the place in it.
     pub(super) fn found<'a>(&self, history: &'a History) -> Option<(usize, &'a str, usize)> {
-        let line = history.line(self.position).filter(|_| self.found)?;
-        Some((self.position, line, line.find(&self.query)?))
+        let (position, place) = self.found?;
+        Some((position, history.line(position)?, place))
     }
 
-    /// Searches for more than so far. False if it is nowhere: then what was found stays.
+    pub(super) fn into_query(self) -> String {
+        self.query
+    }
+
+    /// Searches for more than so far. False if that is nowhere.
     pub(super) fn extend(&mut self, text: &str, history: &History) -> bool {
-        if self.query.len() + text.len() > MAX_QUERY {
+        if text.is_empty() || self.query.len() + text.len() > MAX_QUERY {
             return false;
         }
-        self.query.push_str(text);
-        self.go(self.position, history)
+        // One by one, so that it does not matter how many characters come at once.
+        for character in text.chars() {
+            self.query.push(character);
+            let from = self.found.map_or(self.start, |(position, _)| position);
+            // What begins with something that is nowhere is nowhere either.
+            let _ = self.failed || !self.look(from, history);
+        }
+        !self.failed
     }
 
-    /// Searches for less, from the beginning.
+    /// Searches for less, from the start.
     pub(super) fn shorten(&mut self, history: &History) -> bool {
-        let last = self.query.graphemes(true).next_back().map_or(0, str::len);
-        self.query.truncate(self.query.len() - last);
-        self.found = false;
-        self.position = history.position();
-        self.query.is_empty() || self.go(self.position, history)
+        let Some((last, _)) = self.query.grapheme_indices(true).next_back() else { return false };
+        self.query.truncate(last);
+        (self.found, self.failed) = (None, false);
+        last == 0 || self.look(self.start, history)
     }
 
-    /// Searches for the next one in this direction.
-    pub(super) fn next(&mut self, backward: bool, history: &History) -> bool {
+    /// Searches in this direction: for the next one, or at first for `last_query`.
+    pub(super) fn next(&mut self, backward: bool, last_query: &str, history: &History) -> bool {
         self.backward = backward;
-        let from = match (self.found, backward) {
-            (false, _) => Some(self.position),
-            (true, true) => self.position.checked_sub(1),
-            (true, false) => Some(self.position + 1),
-        };
-        !self.query.is_empty() && from.is_some_and(|from| self.go(from, history))
+        match self.found {
+            _ if self.query.is_empty() => self.extend(last_query, history),
+            None => self.look(self.start, history),
+            Some((0, _)) if backward => false,
+            Some((position, _)) if backward => self.look(position - 1, history),
+            Some((position, _)) => self.look(position + 1, history),
+        }
     }
 
-    fn go(&mut self, from: usize, history: &History) -> bool {
-        let matches =
-            |position: &usize| history.line(*position).is_some_and(|line| line.contains(&self.query));
+    fn look(&mut self, from: usize, history: &History) -> bool {
+        let place = |position| Some((position, history.line(position)?.find(&self.query)?));
         let found = if self.backward {
-            (0..=from).rev().find(matches)
+            (0..=from).rev().find_map(place)
         } else {
-            (from..history.lines().count()).find(matches)
+            (from..history.end()).find_map(place)
         };
-        self.position = found.unwrap_or(self.position);
-        self.found = found.is_some();
-        self.found
+        self.failed = found.is_none();
+        self.found = found.or(self.found);
+        !self.failed
     }
 }

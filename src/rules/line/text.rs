@@ -12,6 +12,7 @@ const UNDO_STEPS: usize = 1000;
 const UNDO_BYTES: usize = 1024 * 1024;
 const ONCE: RepeatCount = 1;
 
+#[derive(Debug)]
 pub(super) struct Text {
     buffer: LineBuffer,
     kills: KillRing,
@@ -21,7 +22,7 @@ pub(super) struct Text {
 }
 
 /// What the last key did, if the next one may go on with it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Last {
     Typed,
     Killed,
@@ -32,7 +33,8 @@ enum Last {
 impl Text {
     pub(super) fn new() -> Self {
         Self {
-            buffer: LineBuffer::with_capacity(LIMIT),
+            // More than the bound, or the buffer would cut without saying so.
+            buffer: LineBuffer::with_capacity(2 * LIMIT),
             kills: KillRing::default(),
             undo: VecDeque::new(),
             undo_bytes: 0,
@@ -62,7 +64,7 @@ impl Text {
         let (fitting, rest) = run.split_at(floor(run, LIMIT - self.as_str().len()));
         if !fitting.is_empty() {
             if self.last != Last::Typed {
-                self.remember();
+                self.push_undo(self.as_str().to_owned(), self.buffer.pos());
             }
             self.buffer.yank(fitting, ONCE, &mut self.kills);
             self.last = Last::Typed;
@@ -85,6 +87,7 @@ impl Text {
         let fits = self.as_str().len() <= LIMIT;
         if !fits {
             self.buffer.update(&before, cursor, &mut self.kills);
+            self.last = Last::Other;
         } else if self.as_str() != before {
             self.push_undo(before, cursor);
         }
@@ -125,10 +128,6 @@ impl Text {
         self.buffer.update(&text, cursor, &mut self.kills);
         self.last = Last::Other;
         true
-    }
-
-    fn remember(&mut self) {
-        self.push_undo(self.as_str().to_owned(), self.buffer.pos());
     }
 
     fn push_undo(&mut self, text: String, cursor: usize) {
