@@ -119,6 +119,12 @@ impl Person {
     /// What is typed in this step, after which the line is as the model says. Nothing, if the step makes no sense now.
     pub fn types(&mut self, step: &Step) -> String {
         let killed_before = std::mem::take(&mut self.kills);
+        let typed = self.take(step, killed_before);
+        self.kills |= killed_before && typed.is_empty();
+        typed
+    }
+
+    fn take(&mut self, step: &Step, killed_before: bool) -> String {
         match step {
             Step::Type(text) => {
                 self.before.push_str(text);
@@ -184,7 +190,7 @@ impl Person {
                 self.after.drain(..first);
             }
             Key::Yank => self.before.push_str(&self.killed.clone()),
-            Key::Clear => self.take(),
+            Key::Clear => self.clear(),
             Key::Enter if self.text().is_empty() => {}
             Key::Enter => {
                 let text = self.text();
@@ -193,13 +199,13 @@ impl Person {
                     self.history.push(text.clone());
                 }
                 self.sent.push(text);
-                self.take();
+                self.clear();
             }
             Key::KillToEnd | Key::KillToStart => unreachable!("handled above"),
         }
     }
 
-    fn take(&mut self) {
+    fn clear(&mut self) {
         self.before.clear();
         self.after.clear();
     }
@@ -224,7 +230,7 @@ impl Person {
         let Some(before) = before.strip_prefix(prompt) else {
             return Err(format!("no prompt: {before:?}{after:?}"));
         };
-        let seen = [before, &after].map(|text| visible(text));
+        let seen = [visible(before), visible(&after).trim_end().to_owned()];
         let line = [&self.before, &self.after].map(|text| visible(&harmless(text)));
         let fits = prompt.width() + line.iter().map(|text| width(text)).sum::<usize>() < columns - 1;
         let after_matches = if fits { seen[1] == line[1].trim_end() } else { line[1].starts_with(&seen[1]) };
