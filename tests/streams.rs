@@ -335,13 +335,13 @@ mod deadly {
         for signal in signals() {
             let (mut terminal, _socket) = connect("");
             assert_ne!(format!("{:?}", tcgetattr(&terminal.pty).unwrap()), before);
-            let marks_pastes = || terminal.look(|screen| screen.has_mode(TermMode::BRACKETED_PASTE));
-            wait_until("pastes are marked", marks_pastes);
+            let marks_pastes = |terminal: &Terminal| terminal.look(|screen| screen.has_mode(TermMode::BRACKETED_PASTE));
+            wait_until("pastes are marked", || marks_pastes(&terminal));
             send(signal, &terminal);
             wait_until("it has ended", || terminal.child.try_wait().unwrap().is_some());
             assert_eq!(terminal.child.wait().unwrap().signal(), Some(signal));
             assert_eq!(format!("{:?}", tcgetattr(&terminal.pty).unwrap()), before, "{signal}");
-            wait_until("pastes are no longer marked", || !marks_pastes());
+            wait_until("pastes are no longer marked", || !marks_pastes(&terminal));
         }
     }
 

@@ -14,6 +14,7 @@
 
 use super::action::{Action, Ending, Outgoing};
 use super::buffer::Buffer;
+use super::commands::Line;
 use super::conversation::{Actions, Conversation};
 use super::errors::is_broken_pipe;
 use super::event::{Capacity, ConnectionId, Event, Status};
@@ -382,7 +383,7 @@ impl Endpoint {
         }
         if let Some(ending) = self.ending {
             if self.reconnection.is_lost() {
-                let messages = self.reconnection.unconfirmed_messages() + self.input.waiting_lines().0;
+                let messages = self.reconnection.unconfirmed_messages() + self.waiting_lines().0;
                 let notice = (messages > 0).then_some(Notice::MayNotBeDelivered { messages });
                 self.actions.extend(notice.map(Action::Report));
             }
@@ -393,13 +394,20 @@ impl Endpoint {
 
     /// The connection is lost. Somebody at a terminal need not wait for another one to leave; a pipe is sent to its end.
     fn leave_if_asked(&mut self) {
-        let says_goodbye = self.input.is_terminal && self.input.waiting_lines().1;
+        let says_goodbye = self.input.is_terminal && self.waiting_lines().1;
         if says_goodbye {
             self.report(Notice::YouSaidGoodbye);
         }
         if says_goodbye || self.input.is_terminal && self.input.has_ended() {
             self.end_with(Exit::Failed);
         }
+    }
+
+    /// How many lines wait for another connection, and whether the user wants to leave. A hub's user may say `/quit`.
+    fn waiting_lines(&self) -> (usize, bool) {
+        let is_hub = self.reconnection.introduction.is_hub() == Some(true);
+        let quits = |line: &[u8]| matches!(Line::parse(line.trim_ascii_end(), None, false), Line::Quit(_));
+        self.input.waiting_lines(|line| input::is_goodbye(line) || is_hub && quits(line))
     }
 
     fn start_or_leave(&mut self, now: Instant) {

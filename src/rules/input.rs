@@ -197,21 +197,16 @@ impl Input {
         !self.framer.is_within_line() && is_goodbye(&line)
     }
 
-    /// How many lines wait in front of a goodbye, and whether one waits.
-    #[must_use]
-    pub fn waiting_lines(&self) -> (usize, bool) {
+    /// How many lines wait in front of one with which the user leaves, and whether there is such a one.
+    pub fn waiting_lines(&self, leaves: impl Fn(&[u8]) -> bool) -> (usize, bool) {
         let queued = self.queue.iter().flat_map(Buffer::input).skip(self.taken);
         let waiting: Vec<u8> = self.framer.partial().iter().chain(queued).copied().collect();
-        let lines = waiting.split_inclusive(|byte| *byte == b'\n').enumerate();
-        let is_line = |line: &[u8]| line.ends_with(b"\n") || self.ended;
-        let is_whole = |number| number > 0 || !self.framer.is_within_line();
-        let mut lines = lines.map(|(number, line)| is_whole(number) && is_line(line) && is_goodbye(line));
-        let mut count = 0;
-        let has_goodbye = lines.any(|is_goodbye| {
-            count += usize::from(!is_goodbye);
-            is_goodbye
-        });
-        (count, has_goodbye)
+        let lines: Vec<_> = waiting.split_inclusive(|byte| *byte == b'\n').collect();
+        let is_whole = |(number, line): (usize, &&[u8])| {
+            (number > 0 || !self.framer.is_within_line()) && (line.ends_with(b"\n") || self.ended)
+        };
+        let leaving = lines.iter().enumerate().position(|line| is_whole(line) && leaves(line.1));
+        (leaving.unwrap_or(lines.len()), leaving.is_some())
     }
 
     /// The conversation goes on over another connection: it learns of an end that the last one knew already.

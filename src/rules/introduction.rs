@@ -1,10 +1,8 @@
 //! Who one is in a hub, and where: learned from the hub's own lines, and said at the beginning of each connection.
 
+use super::said::{News, Said};
 use super::wire::Stamp;
 use std::sync::Arc;
-
-/// How a hub's own lines begin, behind the stamp. No line of somebody else begins so.
-const HUB: &[u8] = b"* hub: ";
 
 /// The room in which everybody is at first.
 const LOBBY: &str = "lobby";
@@ -19,14 +17,6 @@ pub(super) struct Introduction {
     is_hub: Option<bool>,
     /// The hub has said over this connection in which room one begins.
     is_welcomed: bool,
-}
-
-/// What a hub says about the reader.
-#[derive(Debug, PartialEq, Eq)]
-enum Said<'a> {
-    Welcome { room: &'a str },
-    Renamed { name: &'a str },
-    Else,
 }
 
 impl Introduction {
@@ -53,37 +43,30 @@ impl Introduction {
 
     /// Learns from what the peer has sent: whole lines.
     pub(super) fn hear(&mut self, lines: &[u8]) {
-        // A hub begins with lines of its own, the last of which is its welcome.
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            if self.is_hub == Some(false) {
-                return;
-            }
-            match parse(line.trim_ascii_end()) {
-                Some(Said::Welcome { room }) => {
-                    self.is_hub = Some(true);
-                    // A new connection begins in the lobby. That is not where the user wants to be.
-                    if std::mem::replace(&mut self.is_welcomed, true) || self.room.is_none() {
-                        self.room = (room != LOBBY).then(|| Arc::from(room));
-                    }
-                }
-                Some(Said::Renamed { name }) => self.name = Some(name.to_owned()),
-                Some(Said::Else) => {}
-                None => self.is_hub = self.is_hub.or(Some(false)),
+            let line = str::from_utf8(Stamp::strip(line.trim_ascii_end())).unwrap_or_default();
+            match Said::parse(line) {
+                _ if self.is_hub == Some(false) => return,
+                said @ Said::Answer(_) => self.hear_news(said.news()),
+                // A hub begins with lines of its own, up to the welcome.
+                _ => self.is_hub = self.is_hub.or(Some(false)),
             }
         }
     }
-}
 
-/// What a line of a hub's own says. `None` if it is somebody else's.
-fn parse(line: &[u8]) -> Option<Said<'_>> {
-    let text = str::from_utf8(Stamp::strip(line).strip_prefix(HUB)?).unwrap_or_default();
-    let welcome =
-        text.strip_prefix("welcome to ").filter(|_| text.ends_with("; 88 leaves, /help lists the commands"));
-    Some(match (welcome.and_then(|welcome| welcome.split_once(", ")), text.strip_prefix("you are now ")) {
-        (Some((room, _)), _) => Said::Welcome { room },
-        (None, Some(name)) => Said::Renamed { name },
-        (None, None) => Said::Else,
-    })
+    fn hear_news(&mut self, news: Option<News<'_>>) {
+        match news {
+            Some(News::Welcome { room, .. }) => {
+                self.is_hub = Some(true);
+                // A new connection begins in the lobby. That is not where the user wants to be.
+                if std::mem::replace(&mut self.is_welcomed, true) || self.room.is_none() {
+                    self.room = (room != LOBBY).then(|| Arc::from(room));
+                }
+            }
+            Some(News::YouAreNow(name)) => self.name = Some(name.to_owned()),
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]

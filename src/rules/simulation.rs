@@ -1126,6 +1126,12 @@ mod reconnection {
         assert_eq!(side.exit, Some(Exit::Failed));
 
         let mut side = Side::reconnecting(true, Reconnect::Always);
+        side.receives(WELCOME);
+        side.breaks();
+        side.types("/who\n/quit\n");
+        assert_eq!(side.exit, Some(Exit::Failed));
+
+        let mut side = Side::reconnecting(true, Reconnect::Always);
         side.breaks();
         side.handle(Event::Signal(SIGTERM));
         assert_eq!(side.exit, Some(Exit::Signal(SIGTERM)));
@@ -1206,6 +1212,7 @@ mod reconnection {
         side.types("one\n");
         side.passes(ms(1000));
         side.types("two\n");
+        side.confirms();
         side.passes(ms(59_000));
         side.breaks();
         side.passes(ms(1000));

@@ -186,6 +186,7 @@ mod hub {
         for number in 0..LINES {
             connect.types(format!("line {number}\n"));
             if number % 40 == 20 {
+                connect.err.wait_for_times(1 + number / 40, "...connected to");
                 running.kill();
                 connect.err.wait_for_times(1 + number / 40, "is lost");
                 (running, _) = hub(&port.to_string(), &transcript);
@@ -195,7 +196,8 @@ mod hub {
         connect.types("88\n");
         connect.exits(0);
         let recorded = || std::fs::read_to_string(&transcript).unwrap();
-        wait_until("everything is recorded", || recorded().matches(r#""event":"left""#).count() >= 2);
+        let last = format!(r#""text":"line {}""#, LINES - 1);
+        wait_until("everything is recorded", || recorded().contains(&last));
         let mut expected = 0;
         for said in recorded().lines().filter(|line| line.contains(r#""event":"said""#)) {
             let is_ann = said.contains(r#""name":"ann","room":"team""#);
