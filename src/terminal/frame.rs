@@ -8,6 +8,7 @@
 
 use super::{Shown, Terminal};
 use crate::rules::buffer::Buffer;
+use crate::rules::messages::Messages;
 use memchr::memchr;
 use std::mem::take;
 use std::sync::Arc;
@@ -31,12 +32,31 @@ const BRACKETED_PASTE: &[u8] = b"\x1b[?2004h";
 pub struct Frame {
     /// All of it, for one write.
     pub bytes: Vec<u8>,
-    /// The messages in it that are shown completely when it is written.
+    /// The buffers of messages that are shown completely when it is written.
     pub shown: Vec<Arc<Buffer>>,
     /// How the row looks that it leaves on the screen. Empty if there is none.
     pub row: Vec<u8>,
     /// When it is written, the program is to be stopped.
     pub suspends: bool,
+}
+
+impl Frame {
+    /// The messages that are shown completely when it is written, and none at the beginning of a frame without any. Of several
+    /// buffers those that follow each other are one range.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Messages> {
+        let mut ranges: Vec<Messages> = vec![Messages::NONE];
+        for next in self.shown.iter().map(|buffer| buffer.messages).filter(|next| next.count > 0) {
+            match ranges.last_mut() {
+                Some(last) if last.count == 0 => *last = next,
+                Some(last) if last.stream == next.stream && last.last() + 1 == next.first => {
+                    last.count += next.count;
+                }
+                _ => ranges.push(next),
+            }
+        }
+        ranges
+    }
 }
 
 /// What to write between two frames to show these lines, when the last one has left this row.

@@ -15,6 +15,7 @@ use crate::rules::wire::Stamp;
 use crate::terminal::{self, NOTICES, Terminal};
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::mem::take;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,8 +52,10 @@ struct Output {
 /// Something to write, in one piece or several.
 struct Item {
     buffer: Buffer,
-    /// The messages that a frame shows, in the buffers in which they were read.
-    shown: Vec<Arc<Buffer>>,
+    /// The messages in it.
+    messages: Vec<Messages>,
+    /// The buffers in which they were read, if these are others. They return to their reader when it is written.
+    _shown: Vec<Arc<Buffer>>,
     /// When it is written, the program is to be stopped.
     suspends: bool,
 }
@@ -139,7 +142,7 @@ impl Screen {
 
     /// Shows what the user has observed since this was last done.
     fn show_observed(&mut self) {
-        let lines = std::mem::take(&mut *self.observed.lock().unwrap_or_else(PoisonError::into_inner));
+        let lines = take(&mut *self.observed.lock().unwrap_or_else(PoisonError::into_inner));
         for line in lines {
             self.outputs.try_notice(Kind::Notice, line);
         }
@@ -210,10 +213,10 @@ impl Outputs {
             match &mut self.terminal {
                 Some(terminal) if terminal.wants_frame() && !self.messages.is_behind() => {
                     let frame = terminal.next_frame();
-                    let buffer = Buffer::with_output(frame.bytes);
                     self.messages.queue.push_back(Item {
-                        buffer,
-                        shown: frame.shown,
+                        messages: frame.messages(),
+                        buffer: Buffer::with_output(frame.bytes),
+                        _shown: frame.shown,
                         suspends: frame.suspends,
                     });
                 }
@@ -225,7 +228,7 @@ impl Outputs {
 
 impl From<Buffer> for Item {
     fn from(buffer: Buffer) -> Self {
-        Self { buffer, shown: Vec::new(), suspends: false }
+        Self { messages: vec![buffer.messages], buffer, _shown: Vec::new(), suspends: false }
     }
 }
 
@@ -245,16 +248,18 @@ impl Output {
     /// Writes what is taken without blocking. After an error it drops what waits.
     fn flush(&mut self, observer: &Observer) -> io::Result<()> {
         while !self.is_full
-            && let Some(Item { buffer, shown, suspends }) = self.queue.front_mut()
+            && let Some(Item { buffer, messages, suspends, .. }) = self.queue.front_mut()
         {
             let bytes = buffer.next_shown().len();
             observer.emit(|| Step::Writes { to: self.place, bytes });
             match self.out.write(buffer.next_shown()) {
-                Ok(written) => {
+                Ok(mut written) => {
                     buffer.written += written;
-                    let messages =
-                        if buffer.next_shown().is_empty() { buffer.messages } else { Messages::NONE };
-                    observer.emit(|| Step::Wrote { to: self.place, bytes: written, messages });
+                    let is_done = buffer.next_shown().is_empty();
+                    for messages in if is_done { &messages[..] } else { &[Messages::NONE] } {
+                        let (bytes, messages) = (take(&mut written), *messages);
+                        observer.emit(|| Step::Wrote { to: self.place, bytes, messages });
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_full = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -264,9 +269,6 @@ impl Output {
                 }
             }
             if buffer.next_shown().is_empty() {
-                for messages in shown.iter().map(|buffer| buffer.messages) {
-                    observer.emit(|| Step::Wrote { to: self.place, bytes: 0, messages });
-                }
                 let suspends = *suspends;
                 self.queue.pop_front();
                 if suspends {

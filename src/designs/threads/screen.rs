@@ -20,6 +20,7 @@ use crate::rules::settings::Verbosity;
 use crate::rules::wire::Stamp;
 use crate::terminal::{Frame, NOTICES, Output, Terminal, between_frames};
 use std::io::{self, Write};
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -346,8 +347,9 @@ impl<E: ProgramEvent> Writer<E> {
 
     fn write_frame(&mut self, frame: Frame) -> io::Result<()> {
         self.write([&frame.bytes, &[]])?;
-        for buffer in &frame.shown {
-            self.wrote(buffer.shown().into_iter().map(<[u8]>::len).sum(), buffer.messages);
+        let mut bytes = frame.bytes.len();
+        for messages in frame.messages() {
+            self.wrote(take(&mut bytes), messages);
         }
         self.row = frame.row;
         if frame.suspends {
