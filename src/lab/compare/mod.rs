@@ -64,7 +64,7 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     let (children, progress) = (Arc::clone(&harness.children), Progress::new());
     let (to_main, signal) = bounded(1);
     super::spawn("signals", move || {
-        signals.for_each(|caught| caught.signal().is_none_or(|signal| to_main.send(signal).is_ok()))
+        signals.for_each(|caught| caught.signal().is_none_or(|signal| to_main.send(signal).is_ok()));
     })?;
     let (to_main, outcome) = bounded(1);
     let shown = progress.clone();
