@@ -228,14 +228,14 @@ fn waiting_for_streams_that_do_not_block_costs_nothing() {
 }
 
 /// Runs `connect` with standard streams as the shell or `give` prepares them. Returns what a peer hears from it that says
-/// `hello` and closes its half.
+/// `hello` and closes its half. No error is reported.
 #[track_caller]
 fn heard_from(design: &str, shell: &str, give: impl FnOnce(&mut Command)) -> String {
     let (mut program, socket) = accept_from(|port| {
         let script = format!("exec \"$0\" connect {port} --design {design} {shell}");
         let mut command = Command::new("sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_threadchat")]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         give(&mut command);
         Program::spawn(command)
     });
@@ -243,6 +243,8 @@ fn heard_from(design: &str, shell: &str, give: impl FnOnce(&mut Command)) -> Str
     socket.shutdown(Shutdown::Write).unwrap();
     let heard = read_rest(&socket);
     program.status();
+    let said = program.err.text();
+    assert!(!said.contains("threadchat: cannot"), "{design} {shell}: {said}");
     String::from_utf8(heard).unwrap()
 }
 
@@ -254,8 +256,8 @@ fn standard_input_that_cannot_be_read_has_ended() {
         for shell in ["<&-", "0>/dev/null", "<&- >&- 2>&-"] {
             assert_eq!(heard_from(design, shell, |_| {}), end, "{design} {shell}");
         }
-        // The writing end of a pipe never becomes readable.
-        let (_reader, writer) = io::pipe().unwrap();
+        // The writing end of a pipe.
+        let (_, writer) = io::pipe().unwrap();
         let heard = heard_from(design, "", |command| {
             command.stdin(writer);
         });

@@ -99,8 +99,13 @@ impl Terminal {
 
     /// The terminal may have another size.
     pub fn handle_resize(&mut self) {
+        self.set_columns(system::columns());
+    }
+
+    /// The terminal has this many columns now.
+    pub fn set_columns(&mut self, columns: usize) {
         if let Some(editor) = &mut self.editor {
-            editor.columns = system::columns();
+            editor.columns = columns;
             self.is_stale = true;
         }
     }

@@ -1,6 +1,7 @@
 //! A person who types at random while others talk, and a simple model of what the line then is and what the screen shows.
 
 use super::emulator::Emulator;
+use super::terminal::without_time;
 use proptest::prelude::*;
 use proptest::sample::select;
 use unicode_segmentation::UnicodeSegmentation;
@@ -118,6 +119,12 @@ impl Person {
     /// What is typed in this step, after which the line is as the model says. Nothing, if the step makes no sense now.
     pub fn types(&mut self, step: &Step) -> String {
         let killed_before = std::mem::take(&mut self.kills);
+        let typed = self.take(step, killed_before);
+        self.kills |= killed_before && typed.is_empty();
+        typed
+    }
+
+    fn take(&mut self, step: &Step, killed_before: bool) -> String {
         match step {
             Step::Type(text) => {
                 self.before.push_str(text);
@@ -183,7 +190,7 @@ impl Person {
                 self.after.drain(..first);
             }
             Key::Yank => self.before.push_str(&self.killed.clone()),
-            Key::Clear => self.take(),
+            Key::Clear => self.clear(),
             Key::Enter if self.text().is_empty() => {}
             Key::Enter => {
                 let text = self.text();
@@ -192,13 +199,13 @@ impl Person {
                     self.history.push(text.clone());
                 }
                 self.sent.push(text);
-                self.take();
+                self.clear();
             }
             Key::KillToEnd | Key::KillToStart => unreachable!("handled above"),
         }
     }
 
-    fn take(&mut self) {
+    fn clear(&mut self) {
         self.before.clear();
         self.after.clear();
     }
@@ -207,13 +214,23 @@ impl Person {
         format!("{}{}", self.before, self.after)
     }
 
+    /// Whether the screen shows above the row what was said, each line once and in order.
+    pub fn above_is_right(&self, screen: &Emulator, prompt: &str) -> Result<(), String> {
+        let above = above(screen, prompt);
+        if above == self.above {
+            Ok(())
+        } else {
+            Err(format!("above is {above:#?} instead of {:#?}", self.above))
+        }
+    }
+
     /// Whether the screen shows the line, with the cursor in its place, in a row behind this prompt.
     pub fn row_is_right(&self, screen: &Emulator, columns: usize, prompt: &str) -> Result<(), String> {
         let (before, after) = screen.cursor_row();
         let Some(before) = before.strip_prefix(prompt) else {
             return Err(format!("no prompt: {before:?}{after:?}"));
         };
-        let seen = [before, &after].map(|text| visible(text));
+        let seen = [visible(before), visible(&after).trim_end().to_owned()];
         let line = [&self.before, &self.after].map(|text| visible(&harmless(text)));
         let fits = prompt.width() + line.iter().map(|text| width(text)).sum::<usize>() < columns - 1;
         let after_matches = if fits { seen[1] == line[1].trim_end() } else { line[1].starts_with(&seen[1]) };
@@ -225,6 +242,24 @@ impl Person {
         }
         Err(format!("the row is {seen:?}, the line {line:?}"))
     }
+}
+
+/// The lines above the row. A window that became narrower than the row may keep copies of the row's beginning, which are
+/// left out; the terminal takes what follows one for the rest of the same line.
+fn above(screen: &Emulator, prompt: &str) -> Vec<String> {
+    let text = screen.text().join("\n");
+    let mut starts: Vec<_> = text.match_indices(prompt).map(|(at, _)| at).collect();
+    let is_line = |at: &usize| without_time(&text[*at..]).len() < text.len() - at;
+    starts.extend((0..text.len()).filter(|at| text.is_char_boundary(*at)).filter(is_line));
+    starts.extend(text.match_indices('\n').map(|(at, _)| at + 1));
+    starts.sort_unstable();
+    starts.dedup();
+    starts.push(text.len());
+    let lines = starts.windows(2).map(|ends| text[ends[0]..ends[1]].trim_end());
+    lines
+        .filter(|line| !line.starts_with(prompt.trim_end()))
+        .map(|line| without_time(line).to_owned())
+        .collect()
 }
 
 fn bytes(key: Key) -> String {

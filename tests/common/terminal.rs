@@ -220,8 +220,12 @@ fn seen(emulator: &Emulator) -> String {
 
 /// A line without the time of day in front of it, as in `19:23:02 < hi`.
 pub fn without_time(line: &str) -> &str {
-    let shape: String = line.chars().take(9).map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    if shape == "00:00:00 " { &line[9..] } else { line }
+    let is_time = |time: &[u8]| {
+        time.iter()
+            .zip(b"00:00:00 ")
+            .all(|(is, like)| if *like == b'0' { is.is_ascii_digit() } else { is == like })
+    };
+    line.split_at_checked(9).filter(|(time, _)| is_time(time.as_bytes())).map_or(line, |(_, rest)| rest)
 }
 
 fn wait_till(due: Instant) {

@@ -81,3 +81,33 @@ impl<W: Write> Write for WholeLines<W> {
         self.to.flush()
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    /// Where `/dev/stdout` is the same open file as standard output, whose flags others set.
+    #[test]
+    fn a_file_that_does_not_block_gets_all_lines() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let reader = thread::spawn(move || {
+            let mut read = Vec::new();
+            theirs.read_to_end(&mut read).unwrap();
+            read
+        });
+        let mut transcript = WholeLines::new(Target::Open(OwnedFd::from(ours).into()));
+        let line = [&[b'x'; 999][..], b"\n"].concat();
+        for _ in 0..1000 {
+            transcript.write_all(&line).unwrap();
+        }
+        transcript.flush().unwrap();
+        drop(transcript);
+        assert!(reader.join().unwrap() == line.repeat(1000));
+    }
+}

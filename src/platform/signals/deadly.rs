@@ -1,6 +1,7 @@
 //! Signals that end the program at once. A terminal has to be restored before.
 
 use super::unix::action;
+use signal_hook::low_level::raise;
 use std::mem;
 use std::ptr;
 use std::sync::OnceLock;
@@ -45,9 +46,12 @@ fn real_time() -> impl Iterator<Item = libc::c_int> {
 /// What a handler needs, which may neither wait for a lock nor ask for memory.
 struct Prepared {
     restore: fn(),
-    /// What each of the signals did before.
-    found: Vec<(libc::c_int, libc::sigaction)>,
+    /// The handler that each of the signals had before, and its flags.
+    found: Vec<(libc::c_int, Action)>,
 }
+
+/// A handler, and its flags.
+type Action = (libc::sighandler_t, libc::c_int);
 
 static PREPARED: OnceLock<Prepared> = OnceLock::new();
 
@@ -56,26 +60,33 @@ static PREPARED: OnceLock<Prepared> = OnceLock::new();
 ///
 /// `restore` runs in the handler of a signal, in any thread and at any moment. So it must not wait for a lock or ask for
 /// memory; what POSIX calls async-signal-safe is allowed.
-#[allow(unsafe_code, reason = "signal-hook refuses the signals of faults")]
 pub fn restore_before_deadly_signals(restore: fn()) {
     let signals = DEADLY.iter().copied().chain(real_time());
-    let found = signals.filter_map(|signal| action(signal).map(|action| (signal, action)));
-    let found = found.filter(|(_, action)| action.sa_sigaction != libc::SIG_IGN).collect();
+    let found = signals.filter_map(|signal| {
+        let action = action(signal).filter(|action| action.sa_sigaction != libc::SIG_IGN)?;
+        Some((signal, (action.sa_sigaction, action.sa_flags)))
+    });
+    let found = found.collect();
     if PREPARED.set(Prepared { restore, found }).is_err() {
         return;
     }
+    // A thread whose stack is full has another one for this.
+    let ours = (handle as *const () as libc::sighandler_t, libc::SA_SIGINFO | libc::SA_ONSTACK);
     for (signal, _) in PREPARED.get().into_iter().flat_map(|prepared| &prepared.found) {
-        // SAFETY: all zeros is a valid action; the handler has the signature that SA_SIGINFO demands, and is a function, which
-        // exists as long as the program runs.
-        unsafe {
-            let mut action: libc::sigaction = mem::zeroed();
-            action.sa_sigaction = handle as *const () as usize;
-            // A thread whose stack is full has another one for this.
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-            // Blocks all others meanwhile, also SIGTTOU, which would stop the process.
-            libc::sigfillset(&raw mut action.sa_mask);
-            libc::sigaction(*signal, &raw const action, ptr::null_mut());
-        }
+        set(*signal, ours);
+    }
+}
+
+#[allow(unsafe_code, reason = "signal-hook refuses the signals of faults")]
+fn set(signal: libc::c_int, (handler, flags): Action) {
+    // SAFETY: all zeros is a valid action. The handler is a function of this file, with the signature that SA_SIGINFO demands, or
+    // the system reported it with its flags; it exists as long as the program runs.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        (action.sa_sigaction, action.sa_flags) = (handler, flags);
+        // Blocks all others meanwhile, also SIGTTOU, which would stop the process.
+        libc::sigfillset(&raw mut action.sa_mask);
+        libc::sigaction(signal, &raw const action, ptr::null_mut());
     }
 }
 
@@ -84,19 +95,17 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut li
     let Some(prepared) = PREPARED.get() else { return };
     (prepared.restore)();
     let found = prepared.found.iter().find(|(of, _)| *of == signal);
-    // SAFETY: the system passes a valid `info`. All zeros is the default action.
-    unsafe {
-        match found {
-            // The thread meets the fault again when this returns, and then what was there before takes it: Rust's own handler
-            // reports a stack overflow, but not without the fault.
-            Some((_, action)) if is_fault(signal, (*info).si_code) => {
-                libc::sigaction(signal, action, ptr::null_mut());
-            }
-            // The signal is blocked, so that it ends the process when this returns.
-            _ => {
-                libc::sigaction(signal, &mem::zeroed(), ptr::null_mut());
-                libc::raise(signal);
-            }
+    // SAFETY: the system passes a valid `info`.
+    let code = unsafe { (*info).si_code };
+    match found {
+        // The thread meets the fault again when this returns, and then what was there before takes it: Rust's own handler reports
+        // a stack overflow, but not without the fault.
+        Some((_, action)) if is_fault(signal, code) => set(signal, *action),
+        // The signal is blocked, so that it ends the process when this returns.
+        _ => {
+            set(signal, (libc::SIG_DFL, 0));
+            // Fails for no signal that has just come.
+            let _ = raise(signal);
         }
     }
 }

@@ -21,17 +21,17 @@ pub(super) struct History {
 impl History {
     pub(super) fn new(lines: Vec<String>) -> Self {
         let mut history = Self::default();
-        lines.iter().for_each(|line| history.push(line));
+        lines.into_iter().for_each(|line| history.push(line));
         history
     }
 
     /// Keeps a line and goes below it. A repetition is kept once. Nobody knows where a history comes from, so it may have lines
     /// that cannot be typed.
-    pub(super) fn push(&mut self, line: &str) {
+    pub(super) fn push(&mut self, line: String) {
         let is_line = !line.is_empty() && line.len() <= LIMIT && !line.contains(['\r', '\n']);
-        if is_line && self.lines.back().is_none_or(|last| last != line) {
+        if is_line && self.lines.back().is_none_or(|last| *last != line) {
             self.bytes += line.len();
-            self.lines.push_back(line.to_owned());
+            self.lines.push_back(line);
         }
         while self.lines.len() > MAX_LINES || self.bytes > MAX_BYTES {
             let Some(oldest) = self.lines.pop_front() else { break };
@@ -40,10 +40,9 @@ impl History {
         self.leave();
     }
 
-    /// Goes below all lines, to an empty one.
+    /// Goes below all lines.
     pub(super) fn leave(&mut self) {
         self.position = self.end();
-        self.draft.clear();
     }
 
     pub(super) fn lines(&self) -> impl Iterator<Item = &str> {

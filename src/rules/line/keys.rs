@@ -13,6 +13,11 @@ const MAX_STRING: usize = 4096;
 /// What ends a bracketed paste.
 const PASTE_END: &[u8] = b"\x1b[201~";
 
+const CTRL_Q: u8 = 0x11;
+const CTRL_U: u8 = 0x15;
+const CTRL_V: u8 = 0x16;
+const CTRL_X: u8 = 0x18;
+
 /// Keys with the same meaning are the same: Up is Ctrl-P, and Alt-Right is Meta-F.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Key {
@@ -90,7 +95,7 @@ impl Keys {
             State::Ground => self.ground(byte, keys),
             State::Quoted if matches!(byte, b'\r' | b'\n') => self.ground(byte, keys),
             State::Quoted => self.text(byte, false, keys),
-            State::Prefix if byte == control(b'U') => keys.push(Key::Control('_')),
+            State::Prefix if byte == CTRL_U => keys.push(Key::Control('_')),
             State::Prefix => self.ground(byte, keys),
             State::Escape { meta } => self.escape(byte, meta, keys),
             State::Sequence { introducer, meta, bytes } => {
@@ -107,22 +112,18 @@ impl Keys {
     }
 
     fn ground(&mut self, byte: u8, keys: &mut Vec<Key>) {
+        if matches!(byte, b' '..=b'~' | 0x80..) {
+            return self.text(byte, false, keys);
+        }
+        self.end_text(false, keys);
         match byte {
-            b'\x1b' => {
-                self.end_text(false, keys);
-                self.state = State::Escape { meta: false };
-            }
-            b' '..=b'~' | 0x80.. => self.text(byte, false, keys),
-            _ => {
-                self.end_text(false, keys);
-                match byte {
-                    b'\r' | b'\n' => keys.push(Key::Enter),
-                    b'\x08' | b'\x7f' => keys.push(Key::Backspace),
-                    _ if byte == control(b'Q') || byte == control(b'V') => self.state = State::Quoted,
-                    _ if byte == control(b'X') => self.state = State::Prefix,
-                    _ => keys.push(Key::Control(char::from(control(byte)).to_ascii_lowercase())),
-                }
-            }
+            b'\x1b' => self.state = State::Escape { meta: false },
+            b'\r' | b'\n' => keys.push(Key::Enter),
+            b'\x08' | b'\x7f' => keys.push(Key::Backspace),
+            CTRL_Q | CTRL_V => self.state = State::Quoted,
+            CTRL_X => self.state = State::Prefix,
+            // The control character of a letter is 64 places away from it.
+            _ => keys.push(Key::Control(char::from(byte ^ 0x40).to_ascii_lowercase())),
         }
     }
 
@@ -167,23 +168,20 @@ impl Keys {
             b'P' => byte.is_ascii_digit() || b"!$+>".contains(&byte),
             _ => true,
         };
-        let is_end = byte == b'\x07' || (escape && byte == b'\\');
-        if is_end {
-        } else if !escape && byte == b'\x1b' {
-            self.state = State::String { introducer, bytes, escape: true };
-        } else if !escape && matches!(byte, b' '..=b'~' | 0x80..) && bytes.len() < MAX_STRING {
-            if bytes.is_empty() && !begins {
-                return self.ground(byte, keys);
+        match byte {
+            b'\x07' => {}
+            b'\\' if escape => {}
+            b'\x1b' if !escape => self.state = State::String { introducer, bytes, escape: true },
+            b' '..=b'~' | 0x80.. if !escape && bytes.len() < MAX_STRING && (begins || !bytes.is_empty()) => {
+                bytes.push(byte);
+                self.state = State::String { introducer, bytes, escape: false };
             }
-            bytes.push(byte);
-            self.state = State::String { introducer, bytes, escape: false };
-        } else {
-            bytes.iter().for_each(|&byte| self.ground(byte, keys));
-            if escape {
-                self.end_text(false, keys);
-                self.escape(byte, false, keys);
-            } else {
-                self.ground(byte, keys);
+            _ => {
+                bytes.iter().for_each(|&byte| self.ground(byte, keys));
+                if escape {
+                    self.ground(b'\x1b', keys);
+                }
+                self.take(byte, keys);
             }
         }
     }
@@ -242,11 +240,6 @@ fn add(text: &str, pasted: bool, keys: &mut Vec<Key>) {
         Some(Key::Pasted(run)) if pasted => run.push_str(text),
         _ => keys.push(if pasted { Key::Pasted(text.to_owned()) } else { Key::Text(text.to_owned()) }),
     }
-}
-
-/// The control character of a letter, and back.
-const fn control(byte: u8) -> u8 {
-    byte ^ 0x40
 }
 
 /// The key of a sequence with these parameters and this last byte. xterm, the Linux console, rxvt and tmux differ.
@@ -410,6 +403,7 @@ mod tests {
             &[pasted("a\x1b[2J\t\x03"), text("b"), Key::Control('c')],
         );
         assert_keys(b"\x1b[200~a\rb\nc\r\n\x1b\x1b[20\x1b[201~", &[pasted("a\nb\nc\n\x1b\x1b[20")]);
+        assert_keys(b"\x1b[200~a\x1b[20\x1b[201~", &[pasted("a\x1b[20")]);
         assert_keys(b"\x1b[200~caf\xe9\x1b[201~", &[pasted("caf\u{10ffe9}")]);
     }
 

@@ -3,7 +3,7 @@
 //! It is told the bytes that the keyboard sends, and knows the text, the cursor, and the row that shows them. It owns no
 //! terminal, so one place tests it for every design and platform.
 //!
-//! A line has at most [`LIMIT`](text) bytes. A key beyond that is refused with a bell. Pasted text goes on in another line
+//! A line has at most [64 KiB](text::LIMIT). A key beyond that is refused with a bell. Pasted text goes on in another line
 //! instead, so that nothing of it is lost; the wire splits long lines as well.
 
 mod completion;
@@ -17,13 +17,13 @@ mod text;
 
 pub use row::Row;
 
-use completion::Completion;
-use history::History;
-use keys::{Key, Keys};
-use rustyline::line_buffer::WordAction;
+use self::completion::Completion;
+use self::history::History;
+use self::keys::{Key, Keys};
+use self::search::Search;
+use self::text::Text;
+use rustyline::line_buffer::{LineBuffer, WordAction};
 use rustyline::{At, Movement, Word};
-use search::Search;
-use text::Text;
 
 /// The line being edited, and all that its keys need.
 #[derive(Debug)]
@@ -194,7 +194,7 @@ impl Line {
             Key::Meta('d') => text.kill(&WORD),
             Key::Control('y') => text.yank(),
             Key::Meta('y') => text.yank_older(),
-            Key::Control('t') => text.edit(|buffer, kills| buffer.transpose_chars(kills)),
+            Key::Control('t') => text.edit(LineBuffer::transpose_chars),
             Key::Meta('t') => text.edit(|buffer, kills| buffer.transpose_words(1, kills)),
             Key::Meta('u') => text.edit(|buffer, kills| buffer.edit_word(WordAction::Uppercase, kills)),
             Key::Meta('l') => text.edit(|buffer, kills| buffer.edit_word(WordAction::Lowercase, kills)),
@@ -238,8 +238,8 @@ impl Line {
     fn finish(&mut self, commands: &mut Vec<Command>) {
         let line = self.text.take();
         if !line.is_empty() {
-            self.history.push(&line);
             commands.push(Command::Enter(foreign::to_bytes(&line)));
+            self.history.push(line);
         }
     }
 

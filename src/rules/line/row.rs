@@ -17,6 +17,8 @@ pub struct Row {
     pub after: String,
 }
 
+/// How many columns a terminal has that does not say.
+const UNKNOWN: usize = 80;
 /// More columns than this are not believed.
 const MAX_COLUMNS: usize = 1000;
 /// How many columns of the line are shown after the cursor, if there are so many.
@@ -29,13 +31,13 @@ const BYTES_FOR_COLUMN: usize = 64;
 impl Row {
     /// The part of the line around the cursor, in `columns - 1`: in the last column, terminals differ.
     pub(super) fn new(prompt: &str, before: &str, after: &str, columns: usize) -> Self {
-        let columns = columns.clamp(1, MAX_COLUMNS) - 1;
-        let most = columns * BYTES_FOR_COLUMN;
-        let prompt = harmless(&prompt[floor(prompt, prompt.len().saturating_sub(most))..]);
+        let columns = if columns == 0 { UNKNOWN } else { columns.min(MAX_COLUMNS) } - 1;
+        let prompt = harmless(prompt);
         // Its end says more than its beginning.
         let (prompt, used) = last(&prompt, columns - columns.div_ceil(2).min(FOR_LINE));
         let columns = columns - used;
 
+        let most = columns * BYTES_FOR_COLUMN;
         let begin = floor(before, before.len().saturating_sub(most));
         let before = harmless(&before[begin..]);
         // The cut may have split a cluster.

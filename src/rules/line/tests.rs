@@ -162,6 +162,35 @@ fn a_full_line_refuses_keys_and_a_paste_goes_on_in_another_line() {
 }
 
 #[test]
+fn a_yank_that_was_refused_cannot_be_replaced() {
+    let mut line = Line::new(Vec::new());
+    let half = "x".repeat(LIMIT / 2 + 1);
+    assert_eq!(press(&mut line, format!("{half}\x17\x19\x01\x19")), [Command::Bell]);
+    assert_eq!(press(&mut line, "\x1by"), [Command::Bell]);
+    assert_eq!(line.text(), half);
+}
+
+#[test]
+fn undo_and_kills_are_bounded() {
+    let mut line = Line::new(Vec::new());
+    press(&mut line, "a\x05".repeat(1100));
+    press(&mut line, "\x1f".repeat(1100));
+    assert_eq!(line.text().len(), 100);
+    press(&mut line, "x".repeat(LIMIT - 100));
+    press(&mut line, "\x7f".repeat(50));
+    press(&mut line, "\x1f".repeat(50));
+    assert_eq!(line.text().len(), LIMIT - 50 + 1024 * 1024 / LIMIT);
+    press(&mut line, "\x03");
+    for n in 0..20 {
+        press(&mut line, format!("{n}\x15"));
+    }
+    press(&mut line, "\x19".to_owned() + &"\x1by".repeat(15));
+    assert_eq!(line.text(), "4");
+    press(&mut line, "\x1by");
+    assert_eq!(line.text(), "19");
+}
+
+#[test]
 fn the_history_keeps_lines_and_the_unfinished_one() {
     let mut line = new(vec!["first".to_owned(), "second".to_owned(), "no\nline".to_owned()]);
     assert_eq!(press(&mut line, "third\rthird\r"), [enter("third"), enter("third")]);
@@ -172,6 +201,8 @@ fn the_history_keeps_lines_and_the_unfinished_one() {
         ("\x10\x10\x10", "first|"),
         ("\x0e\x1bOB", "third|"),
         ("\x1b[B\x1b[B", "mine|"),
+        ("\x1b[B\x1b[A", "third|"),
+        ("\x1b[B", "mine|"),
         ("\x1b<", "first|"),
         ("\x1b>", "mine|"),
         ("\x10\x10 try\r\x1b[A", "second try|"),
@@ -213,6 +244,7 @@ fn a_search_finds_a_line_of_the_history_and_sends_nothing() {
         ("mine\x12fx\r", "first thing|"),
         ("mine\x12xyz\r", "mine|"),
         ("\x12fi\r\x03\x12\x12", "(search: fi) |first thing"),
+        ("mine\x12th\x7f\x7f", "(search: ) mine|"),
         ("\x1b<\x13sec", "(search: sec) |second thing"),
         ("\x12fi\x1b[200~r\nst\x1b[201~\x07", "|"),
     ] {
@@ -224,6 +256,8 @@ fn a_search_finds_a_line_of_the_history_and_sends_nothing() {
     assert_eq!(press(&mut line, "\x12"), [Command::Bell]);
     assert_eq!(press(&mut line, "\x0c\r"), [Command::ClearScreen]);
     assert_eq!(press(&mut line, "\r"), [enter("first")]);
+    assert_eq!(press(&mut line, "\x12".to_owned() + &"x".repeat(2000)), [Command::Bell]);
+    assert_eq!(shown(&line), "(search: ) |");
 }
 
 #[test]
@@ -293,9 +327,16 @@ fn a_narrow_terminal_cuts_the_prompt_and_an_absurd_one_does_not_matter() {
     assert_eq!(row(&line, 9), "21> 漢字|");
     assert_eq!(row(&line, 2), "|");
     assert_eq!(row(&line, 1), "|");
-    assert_eq!(row(&line, 0), "|");
+    assert_eq!(row(&line, 0), row(&line, 80));
     press(&mut line, "x".repeat(5000));
     assert_eq!(row(&line, usize::MAX).len(), 1000);
+}
+
+#[test]
+fn a_letter_with_thousands_of_accents_is_not_shown_in_part() {
+    let mut line = Line::new(Vec::new());
+    press(&mut line, format!("e{}x", "\u{301}".repeat(5000)));
+    assert_eq!(line.row("", 80).before, "x");
 }
 
 /// Pieces of what keyboards send, some of which belong together.
@@ -363,7 +404,7 @@ fn harmless(text: &str) -> String {
         .collect();
     let mut shown = Vec::new();
     sanitize(visible.replace('\t', "^I").as_bytes(), &mut shown);
-    String::from_utf8(shown).unwrap()
+    String::from_utf8_lossy(&shown).into_owned()
 }
 
 /// How many columns this takes at a terminal that gives each character columns of its own, and at one that does not.
