@@ -166,7 +166,11 @@ impl Common {
     /// Whether lines are edited at a terminal.
     #[cfg(line_editor)]
     fn edits(&self) -> bool {
-        let is_dumb = cfg!(unix) && std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        #[cfg(unix)]
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        // The window of Git Bash is a terminal, which programs for Windows see as pipes.
+        #[cfg(windows)]
+        let is_dumb = !crate::terminal::is_console();
         self.design != Design::HalfDuplex && !self.plain && !is_dumb
     }
 

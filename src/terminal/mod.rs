@@ -28,7 +28,7 @@ pub use no_editor::{Editor, quit, restore, take_over};
 pub use unix::{Keyboard, open, quit, restore, take_over};
 pub use view::{Timestamps, View};
 #[cfg(all(line_editor, windows))]
-pub use windows::{Keyboard, Screen, open, quit, restore, screen, take_over};
+pub use windows::{Keyboard, Screen, is_console, open, quit, restore, screen, take_over};
 
 /// What a loop can wait for.
 #[cfg(unix)]

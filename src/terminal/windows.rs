@@ -47,6 +47,12 @@ fn found() -> MutexGuard<'static, Option<Found>> {
     FOUND.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether standard input and standard output are a console.
+#[must_use]
+pub fn is_console() -> bool {
+    mode(STD_INPUT_HANDLE).is_ok() && mode(STD_OUTPUT_HANDLE).is_ok()
+}
+
 /// Takes over the console of the process. Returns its keyboard, and what ends the reading from another thread (false if it
 /// cannot).
 ///
