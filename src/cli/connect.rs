@@ -43,7 +43,7 @@ pub struct Connect {
         allow_negative_numbers = true, help_heading = "Connecting")]
     timeout: Duration,
 
-    /// Say /name NAME in front of everything else, as a member of a hub does
+    /// Your name in a hub: say /name NAME first over each connection
     #[arg(long, value_name = "NAME", value_parser = values::name, help_heading = "Connecting")]
     name: Option<String>,
 

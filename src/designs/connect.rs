@@ -21,7 +21,7 @@ pub struct Call {
     pub timeout: Duration,
     /// How long to retry until somebody listens.
     pub wait: Option<Duration>,
-    /// What the rules do with the connection.
+    /// Who calls, and whether to call again when the connection breaks.
     pub caller: Caller,
 }
 

@@ -24,7 +24,7 @@ const KEEP_FOR: Duration = SILENCE_LIMIT.saturating_add(Duration::from_secs(10))
 
 /// How many bytes are kept at most: more than an outbox, the buffer of our socket (4 MiB on Linux) and that of the peer's
 /// (6 MiB) hold together. So a sender does not wait for confirmations that are on their way, and what is forgotten to make
-/// place was read.
+/// space was read.
 const LIMIT: usize = 16 * 1024 * 1024;
 
 /// How many are left then.
