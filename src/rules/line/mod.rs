@@ -17,13 +17,13 @@ mod text;
 
 pub use row::Row;
 
-use completion::Completion;
-use history::History;
-use keys::{Key, Keys};
+use self::completion::Completion;
+use self::history::History;
+use self::keys::{Key, Keys};
+use self::search::Search;
+use self::text::Text;
 use rustyline::line_buffer::{LineBuffer, WordAction};
 use rustyline::{At, Movement, Word};
-use search::Search;
-use text::Text;
 
 /// The line being edited, and all that its keys need.
 #[derive(Debug)]
