@@ -30,6 +30,7 @@ pub struct Setup<'a> {
     told: Winsize,
     delay: Duration,
     may_ask: bool,
+    is_stuck: bool,
     env: Vec<(&'a str, &'a str)>,
 }
 
@@ -53,6 +54,7 @@ pub fn at<'a>(rows: u16, columns: u16) -> Setup<'a> {
         told,
         delay: Duration::ZERO,
         may_ask: false,
+        is_stuck: false,
         env: vec![("TERM", "xterm"), ("NO_COLOR", "1")],
     }
 }
@@ -67,6 +69,12 @@ impl<'a> Setup<'a> {
     /// The program is told another size than the screen has.
     pub fn told(mut self, rows: u16, columns: u16) -> Self {
         self.told = size(rows, columns);
+        self
+    }
+
+    /// Takes nothing that the program shows, as after Ctrl-S.
+    pub fn stuck(mut self) -> Self {
+        self.is_stuck = true;
         self
     }
 
@@ -99,7 +107,9 @@ impl<'a> Setup<'a> {
         let (line, sent) = channel();
         thread::spawn(move || deliver(&sent, typing));
         let (shown, drawing, delay) = (channel(), Arc::clone(&screen), self.delay);
-        thread::spawn(move || receive(showing, &shown.0, delay));
+        if !self.is_stuck {
+            thread::spawn(move || receive(showing, &shown.0, delay));
+        }
         thread::spawn(move || draw(&shown.1, &drawing));
         Terminal { child, pty, line, delay, may_ask: self.may_ask, screen }
     }

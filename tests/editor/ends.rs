@@ -3,7 +3,6 @@
 use super::*;
 use alacritty_terminal::term::TermMode;
 use rustix::process::{Pid, Signal, kill_process};
-use std::fs::File;
 
 /// Runs the program in a shell that prints the modes of the terminal before and after, ends it with `how`, and checks
 /// that the modes are the same.
@@ -77,7 +76,7 @@ fn a_panic_leaves_the_terminal_as_it_was() {
     let file = folder.path().join("now");
     let env = [("THREADCHAT_PANIC_WHEN", file.to_str().unwrap())];
     assert_restores_terminal("a panic", &env, |terminal, _peer| {
-        File::create(&file).unwrap();
+        std::fs::File::create(&file).unwrap();
         terminal.wait_until("what the panic says", |seen| {
             seen.contains("on request") && seen.contains("code 101")
         });
@@ -94,4 +93,25 @@ fn the_last_messages_and_notices_are_shown_and_the_row_is_gone() {
     drop(peer);
     terminal.exits(0);
     terminal.wait_until("the last notice", |seen| seen.ends_with("< one\n< two\n* they said 88"));
+}
+
+/// A window that is closed, or an `ssh` whose connection breaks.
+#[test]
+fn a_terminal_that_goes_away_ends_the_program_and_the_peer_is_told() {
+    let (pty, pts) = pty_process::blocking::open().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat"));
+    reset_ignored_signals();
+    let command = command.args(with_design(&["connect", &address])).env("TERM", "xterm");
+    let mut connect = command.spawn(pts).unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    peer.set_read_timeout(Some(LIMIT)).unwrap();
+    (&pty).write_all(b"hello\rhalf a li").unwrap();
+    assert_eq!(text(&read_line(&peer)), "hello");
+    says(&peer, "hi\n");
+    drop(pty);
+    assert_eq!(read_rest(&peer), b"88");
+    drop(peer);
+    wait_until("it has exited", || connect.try_wait().unwrap().is_some());
 }

@@ -61,6 +61,23 @@ fn a_line_that_just_fills_the_row_does_not_damage_the_messages_above_it() {
     }
 }
 
+/// As after Ctrl-S, or when the network to the terminal is stuck.
+#[test]
+fn a_screen_that_takes_nothing_does_not_hold_up_what_is_typed() {
+    let setup = at(24, 80).stuck();
+    let (mut terminal, mut peer, _) = start_connect(|address| setup.start(&["connect", address]));
+    // More than the system keeps for a terminal.
+    peer.write_all("a message\n".repeat(20_000).as_bytes()).unwrap();
+    for n in 0..20 {
+        terminal.types(format!("line x\x7f{n}\r"));
+        assert_eq!(text(&read_line(&peer)), format!("line {n}"));
+    }
+    terminal.types("\x03");
+    assert_eq!(read_rest(&peer), b"88");
+    drop(peer);
+    terminal.exits(130);
+}
+
 #[test]
 fn colours_follow_the_option_and_the_environment() {
     let seen = |args: &[&str], env: &[(&str, &str)]| {
