@@ -77,12 +77,12 @@ fn the_log_follows_each_message_from_keyboard_to_screen() {
             "B main           takes Received out of the channel",
             "B main           decides to show (message 1)",
             "B main           hands out message 1 for the screen",
-            "B screen-writer  wrote 37 bytes (message 1) to the screen",
+            "B screen-writer  wrote 12 bytes (message 1) to the screen",
             "B keyboard       > Hello, A!",
-            "A screen-writer  wrote 37 bytes (message 1) to the screen",
+            "A screen-writer  wrote 12 bytes (message 1) to the screen",
             "A stdin-reader   read 14 bytes (lines 3 to 5) from the keyboard",
             &wrote("95 bytes (messages 3 to 5)"),
-            "B screen-writer  wrote 95 bytes (messages 3 to 5) to the screen",
+            "B screen-writer  wrote 20 bytes (messages 3 to 5) to the screen",
             "B keyboard       > 88",
             "B socket-writer  wrote 88",
             "A main           heard 88",
@@ -110,7 +110,7 @@ fn in_the_select_design_one_thread_does_everything() {
             "A main           wrote 37 bytes (message 1) to the socket",
             "B main           read 37 bytes (message 1) from the socket",
             "B main           decides to show (message 1)",
-            "B main           wrote 39 bytes (message 1) to the screen",
+            "B main           wrote 12 bytes (message 1) to the screen",
             "B main           wrote 88",
             "A main           heard 88",
             "Summary: design select, full-duplex",
@@ -318,7 +318,7 @@ mod at_a_terminal {
             "takes Received",
             "decides to show",
             "hands out",
-            "writes 33 bytes to the screen",
+            "writes 8 bytes to the screen",
         ] {
             terminal.types(".");
             terminal.wait_until(next, |seen| {

@@ -79,7 +79,8 @@ fn the_man_page_has_every_option_of_every_command() {
             .unwrap();
         let options = help.split_whitespace().filter(|word| word.starts_with("--"));
         for option in options {
-            let name = option.trim_matches(|c: char| !c.is_alphanumeric() && c != '-');
+            let name = option.split(['[', '=']).next().unwrap();
+            let name = name.trim_matches(|c: char| !c.is_alphanumeric() && c != '-');
             assert!(section.contains(&name.replace('-', "\\-")), "{command} {option}");
         }
     }

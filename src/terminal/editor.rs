@@ -49,15 +49,9 @@ impl Editor {
     /// Writing the part before the cursor again puts the cursor where the terminal has it, not where we count it.
     pub(super) fn row(&self, prompt: &str) -> Vec<u8> {
         let (row, style) = (self.line.row(prompt, self.columns), self.style);
-        let mut bytes = Vec::new();
-        let _ = write!(
-            bytes,
-            "\x1b[?7l{style}{prompt}{style:#}{before}{after}\r{style}{prompt}{style:#}{before}\x1b[?7h",
-            prompt = row.prompt,
-            before = row.before,
-            after = row.after,
-        );
-        bytes
+        let before = format!("{style}{}{style:#}{}", row.prompt, row.before);
+        let back = if row.after.is_empty() { String::new() } else { format!("\r{before}") };
+        format!("\x1b[?7l{before}{}{back}\x1b[?7h", row.after).into_bytes()
     }
 }
 

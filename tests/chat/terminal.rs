@@ -17,7 +17,7 @@ fn control_characters_in_messages_do_not_reach_the_terminal() {
 
 #[test]
 fn messages_and_notices_are_shown_in_order() {
-    let (mut terminal, mut socket) = accept_connect_at_terminal(&[]);
+    let (mut terminal, mut socket) = accept_connect_at_terminal(&["--timestamps", "none"]);
     socket.write_all(b"one\ntwo\n88\n").unwrap();
     drop(socket);
     terminal.exits(0);

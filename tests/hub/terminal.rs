@@ -16,7 +16,7 @@ fn the_operator_sees_the_chat_is_heard_and_leaves_with_88() {
     let (mut hub, port) = hub_at_terminal(&["--plain"]);
     let mut bob = Client::joins_as(port, "bob");
     bob.sends(b"\x1b[31mred\n");
-    hub.out.wait_for("<bob> ^[[31mred\r\n");
+    hub.out.wait_for("bob  ^[[31mred\r\n");
     hub.types("hello\n");
     bob.hears("<@operator> hello");
     hub.types("88\n");
@@ -39,7 +39,7 @@ fn lines_typed_in_the_line_editor_are_sent() {
     let (mut hub, port) = hub_at_terminal(&[]);
     let mut bob = Client::joins_as(port, "bob");
     bob.says("hello");
-    hub.out.wait_until("what bob says", |seen| String::from_utf8_lossy(seen).contains("<bob> hello"));
+    hub.out.wait_until("what bob says", |seen| String::from_utf8_lossy(seen).contains("bob  hello"));
     hub.types("hi, bob\r");
     bob.hears("<@operator> hi, bob");
     hub.types("88\r");
