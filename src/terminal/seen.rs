@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-/// How many names are remembered.
+/// How many names are offered. Up to twice as many are kept, so that not every new one in a crowd costs a search for the oldest.
 const MAX: usize = 500;
 
 /// Names, and when each was last seen.
@@ -21,13 +21,17 @@ impl Seen {
             *seen = self.count;
             return;
         }
-        if self.names.len() >= MAX
-            && let Some(oldest) =
-                self.names.iter().min_by_key(|(_, seen)| **seen).map(|(name, _)| name.clone())
-        {
-            self.names.remove(&oldest);
+        if self.names.len() >= 2 * MAX {
+            self.forget_older_half();
         }
         self.names.insert(name.into(), self.count);
+    }
+
+    fn forget_older_half(&mut self) {
+        let mut seen: Vec<u64> = self.names.values().copied().collect();
+        seen.sort_unstable();
+        let oldest = seen[seen.len() - MAX];
+        self.names.retain(|_, seen| *seen >= oldest);
     }
 
     /// Somebody is not here any more.
@@ -43,6 +47,7 @@ impl Seen {
     pub(super) fn names(&self) -> Vec<&str> {
         let mut names: Vec<_> = self.names.iter().map(|(name, seen)| (Reverse(*seen), &**name)).collect();
         names.sort_unstable();
+        names.truncate(MAX);
         names.into_iter().map(|(_, name)| name).collect()
     }
 }
@@ -56,11 +61,12 @@ mod tests {
         let mut seen = Seen::default();
         ["ann", "bob", "ann"].iter().for_each(|name| seen.see(name));
         assert_eq!(seen.names(), ["ann", "bob"]);
-        (2..MAX).for_each(|n| seen.see(&format!("user{n}")));
-        seen.see("bob");
-        seen.see("carol");
+        for n in 0..5 * MAX {
+            seen.see(&format!("user{n}"));
+            seen.see("bob");
+        }
         assert_eq!(seen.names().len(), MAX);
-        assert_eq!(seen.names()[..2], ["carol", "bob"]);
-        assert!(!seen.names().contains(&"ann"));
+        assert_eq!(seen.names()[..2], ["bob", &format!("user{}", 5 * MAX - 1)]);
+        assert!(seen.names.len() <= 2 * MAX && !seen.names().contains(&"ann"));
     }
 }

@@ -1,7 +1,7 @@
 //! What a person sees of a chat: how messages, notices and one's own lines look, and what the prompt says.
 //!
-//! No received line can look like something that the program reports or that the user typed: after the time, which is always
-//! there unless nobody wants it, there is a mark or a name, and each kind of line has its own. `docs/terminal.md` lists them.
+//! No received line can look like something that the program reports or that the user typed: each begins, after its time, with a
+//! mark or a name that no notice and no line of the user begins with. `docs/terminal.md` lists them.
 
 use super::days::{Clock, Days};
 use super::mention;
@@ -69,11 +69,11 @@ impl View {
     /// arrived.
     pub fn messages(&mut self, lines: &[u8], now: &Stamp, out: &mut Vec<u8>) {
         let lines = String::from_utf8_lossy(lines);
-        let mut calls = false;
+        let mut rings = false;
         for line in lines.split_terminator('\n') {
-            calls |= self.message(line, now, out);
+            rings |= self.message(line, now, out);
         }
-        if calls && self.bell {
+        if rings && self.bell {
             out.push(b'\x07');
         }
     }
@@ -100,7 +100,7 @@ impl View {
         self.time(Clock::Own, now, now, out);
         match &self.peer {
             Peer::Hub(member) => self.own_in_hub(member, line, out),
-            _ => self.own_text(&["> "], palette::PLAIN, line, out),
+            _ => self.own_text(palette::OWN, &["> "], palette::PLAIN, line, out),
         }
         out.push(b'\n');
     }
@@ -160,9 +160,9 @@ impl View {
         self.time(clock, &stamp.unwrap_or(*now), now, out);
         let said = self.interpret(text);
         self.learn(&said);
-        let calls = self.said(&said, out);
+        let rings = self.said(&said, out);
         out.push(b'\n');
-        calls
+        rings
     }
 
     /// What a line says. Only a hub begins with a line of its own, and from then on only a hub can say who says something.
@@ -253,27 +253,24 @@ impl View {
     fn own_in_hub(&self, member: &Membership, line: &[u8], out: &mut Vec<u8>) {
         let name = &*member.name;
         match Line::parse(line, None, member.is_operator) {
-            Line::Text(text) => self.own_text(&[name, "> "], palette::PLAIN, text, out),
-            Line::Me(text) => self.own_text(&["* ", name, "> "], palette::PLAIN, text, out),
+            Line::Text(text) => self.own_text(palette::OWN, &[name, "> "], palette::PLAIN, text, out),
+            Line::Me(text) => self.own_text(palette::OWN, &["* ", name, "> "], palette::PLAIN, text, out),
             Line::Message { to, text } => {
-                self.paint(palette::PRIVATE, &["[you -> "], out);
                 let mut shown = Vec::new();
                 sanitize(to.as_bytes(), &mut shown);
-                self.paint(palette::PRIVATE, &[&String::from_utf8_lossy(&shown), "]"], out);
-                out.push(b' ');
-                sanitize(text, out);
+                let mark = ["[you -> ", &String::from_utf8_lossy(&shown), "] "];
+                self.own_text(palette::PRIVATE, &mark, palette::PLAIN, text, out);
             }
+            // To whom, only the hub knows for sure: another private message may be on its way.
             Line::Reply(text) => {
-                self.paint(palette::PRIVATE, &["[your reply]"], out);
-                out.push(b' ');
-                sanitize(text, out);
+                self.own_text(palette::PRIVATE, &["[your reply] "], palette::PLAIN, text, out);
             }
-            _ => self.own_text(&["> "], palette::COMMAND, line, out),
+            _ => self.own_text(palette::OWN, &["> "], palette::COMMAND, line, out),
         }
     }
 
-    fn own_text(&self, mark: &[&str], style: Style, text: &[u8], out: &mut Vec<u8>) {
-        self.paint(palette::OWN, mark, out);
+    fn own_text(&self, mark_style: Style, mark: &[&str], style: Style, text: &[u8], out: &mut Vec<u8>) {
+        self.paint(mark_style, mark, out);
         self.begin_style(style, out);
         sanitize(text, out);
         self.end_style(style, out);

@@ -36,8 +36,10 @@ fn help_lists_each_command_and_the_operators_only_to_the_operator() {
     let help = bob.heard_so_far();
     assert!(help.iter().all(|line| line.starts_with("* hub: ")), "{help:#?}");
     let help = help.join("\n");
-    let everyones =
-        ["/name", "/who", "/msg", "/reply", "/me", "/join", "/rooms", "/ignore", "/help", "//", "88"];
+    let everyones = [
+        "/name", "/nick", "/who", "/msg", "/reply", "/me", "/join", "/part", "/rooms", "/ignore", "/help",
+        "//", "88", "/quit",
+    ];
     for command in everyones {
         assert!(help.contains(command), "{command} in {help}");
     }

@@ -16,7 +16,7 @@ fn understand(line: &str) -> String {
         Said::Text { from, text } => format!("{from} says {text}"),
         Said::Emote { from, text } => format!("{from} does {text}"),
         Said::Private { from, text } => format!("{from} whispers {text}"),
-        Said::Other(line) => panic!("no hub sends {line:?}"),
+        Said::Other(line) => unreachable!("no hub sends {line:?}"),
         Said::Answer(_) | Said::Announcement(_) => match said.news() {
             None => "nothing".to_owned(),
             Some(News::Welcome { room, name }) => format!("{name} is in {room}"),
