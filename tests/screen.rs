@@ -23,7 +23,6 @@ const PROMPT: &str = "127.0.0.1:4321> ";
 struct Desk {
     terminal: Terminal,
     screen: Emulator,
-    columns: usize,
     person: Person,
     sent: Vec<String>,
     now: Stamp,
@@ -38,8 +37,7 @@ impl Desk {
         Self {
             terminal,
             screen: Emulator::new(rows, columns),
-            columns: columns.into(),
-            person: Person::default(),
+            person: Person::new(columns, Vec::new()),
             sent: Vec::new(),
             now: Stamp::at(datetime!(2026-11-09 06:18:34 UTC)),
         }
@@ -61,8 +59,7 @@ impl Desk {
             }
             Step::Resize(rows, columns) => {
                 self.screen.resize(*rows, *columns);
-                self.columns = (*columns).into();
-                self.terminal.set_columns(self.columns);
+                self.terminal.set_columns((*columns).into());
             }
             _ => {}
         }
@@ -78,7 +75,7 @@ impl Desk {
     }
 
     fn check(&self) -> Result<(), String> {
-        self.person.row_is_right(&self.screen, self.columns, PROMPT)?;
+        self.person.row_is_right(&self.screen, PROMPT)?;
         self.person.above_is_right(&self.screen, PROMPT)?;
         assert_eq!(self.screen.questions(), [""; 0]);
         if self.sent == self.person.sent { Ok(()) } else { Err(format!("{:?} was sent", self.sent)) }
@@ -101,6 +98,29 @@ proptest! {
             }
             desk.draw();
             let check = desk.check();
+            prop_assert!(check.is_ok(), "{}", check.unwrap_err());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// As where the size is unknown, or where a terminal takes characters to be wider than we do: the row's end is cut, and
+    /// nothing else happens.
+    #[test]
+    fn a_row_that_is_wider_than_the_screen_does_not_spill(
+        columns in 45_u16..80,
+        steps in prop::collection::vec(steps(1..5), 1..20),
+    ) {
+        let mut desk = Desk::new(24, columns);
+        desk.terminal.set_columns(80);
+        for steps in steps {
+            for step in steps.iter().filter(|step| !matches!(step, Step::Resize(..))) {
+                desk.take(step, 1000);
+            }
+            desk.draw();
+            let check = desk.person.above_is_right(&desk.screen, PROMPT);
             prop_assert!(check.is_ok(), "{}", check.unwrap_err());
         }
     }

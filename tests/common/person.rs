@@ -113,9 +113,17 @@ pub struct Person {
     history: Vec<String>,
     pub sent: Vec<String>,
     pub above: Vec<String>,
+    /// How wide the terminal is, and how often that has changed.
+    columns: u16,
+    resized: usize,
 }
 
 impl Person {
+    /// At a terminal of this width, where these lines are.
+    pub fn new(columns: u16, above: Vec<String>) -> Self {
+        Self { columns, above, ..Self::default() }
+    }
+
     /// What is typed in this step, after which the line is as the model says. Nothing, if the step makes no sense now.
     pub fn types(&mut self, step: &Step) -> String {
         let killed_before = std::mem::take(&mut self.kills);
@@ -170,7 +178,11 @@ impl Person {
                     .extend(messages.iter().map(|message| format!("< {message}").trim_end().to_owned()));
                 String::new()
             }
-            Step::Resize(..) => String::new(),
+            Step::Resize(_, columns) => {
+                self.resized += usize::from(*columns != self.columns);
+                self.columns = *columns;
+                String::new()
+            }
         }
     }
 
@@ -216,7 +228,10 @@ impl Person {
 
     /// Whether the screen shows above the row what was said, each line once and in order.
     pub fn above_is_right(&self, screen: &Emulator, prompt: &str) -> Result<(), String> {
-        let above = above(screen, prompt);
+        let (above, copies) = above(screen, prompt);
+        if copies > self.resized {
+            return Err(format!("{copies} copies of the row: {above:#?}"));
+        }
         if above == self.above {
             Ok(())
         } else {
@@ -225,14 +240,15 @@ impl Person {
     }
 
     /// Whether the screen shows the line, with the cursor in its place, in a row behind this prompt.
-    pub fn row_is_right(&self, screen: &Emulator, columns: usize, prompt: &str) -> Result<(), String> {
+    pub fn row_is_right(&self, screen: &Emulator, prompt: &str) -> Result<(), String> {
         let (before, after) = screen.cursor_row();
         let Some(before) = before.strip_prefix(prompt) else {
             return Err(format!("no prompt: {before:?}{after:?}"));
         };
         let seen = [visible(before), visible(&after).trim_end().to_owned()];
         let line = [&self.before, &self.after].map(|text| visible(&harmless(text)));
-        let fits = prompt.width() + line.iter().map(|text| width(text)).sum::<usize>() < columns - 1;
+        let fits = prompt.width() + line.iter().map(|text| width(text)).sum::<usize>()
+            < usize::from(self.columns) - 1;
         let after_matches = if fits { seen[1] == line[1].trim_end() } else { line[1].starts_with(&seen[1]) };
         let before_matches = if fits { seen[0] == line[0] } else { line[0].ends_with(&seen[0]) };
         // Some of what is before the cursor is always seen.
@@ -244,22 +260,20 @@ impl Person {
     }
 }
 
-/// The lines above the row. A window that became narrower than the row may keep copies of the row's beginning, which are
-/// left out; the terminal takes what follows one for the rest of the same line.
-fn above(screen: &Emulator, prompt: &str) -> Vec<String> {
-    let text = screen.text().join("\n");
+/// The lines above the row, and how many copies of the row's beginning there are: a window that became narrower than the
+/// row may keep one, and takes what follows for the rest of the same line, which it lays out anew with the next size.
+fn above(screen: &Emulator, prompt: &str) -> (Vec<String>, usize) {
+    let (text, prompt) = (screen.text().join("\n"), prompt.trim_end());
     let mut starts: Vec<_> = text.match_indices(prompt).map(|(at, _)| at).collect();
     let is_line = |at: &usize| without_time(&text[*at..]).len() < text.len() - at;
     starts.extend((0..text.len()).filter(|at| text.is_char_boundary(*at)).filter(is_line));
-    starts.extend(text.match_indices('\n').map(|(at, _)| at + 1));
+    starts.extend(text.match_indices('\n').map(|(at, _)| at + 1).chain([0]));
     starts.sort_unstable();
     starts.dedup();
     starts.push(text.len());
     let lines = starts.windows(2).map(|ends| text[ends[0]..ends[1]].trim_end());
-    lines
-        .filter(|line| !line.starts_with(prompt.trim_end()))
-        .map(|line| without_time(line).to_owned())
-        .collect()
+    let (rows, lines): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with(prompt));
+    (lines.into_iter().map(|line| without_time(line).to_owned()).collect(), rows.len() - 1)
 }
 
 fn bytes(key: Key) -> String {

@@ -30,6 +30,7 @@ fn take_effect(delay: u64, rates: &[usize]) {
     let mut said = 0;
     for rate in rates {
         let flood = Flood::start(&peer, said, *rate, message);
+        wait_until("messages arrive", || flood.said() >= said + rate / 20);
         let began = Instant::now();
         terminal.types("not th");
         terminal.types("is");
@@ -65,6 +66,7 @@ fn take_effect(delay: u64, rates: &[usize]) {
     assert_eq!(own, rates.iter().map(|rate| format!("> line at {rate}")).collect::<Vec<_>>());
 
     let flood = Flood::start(&peer, said, *rates.last().unwrap(), message);
+    wait_until("messages arrive", || flood.said() > said + 1000);
     let began = Instant::now();
     terminal.types("\x03");
     assert_eq!(read_rest(&peer), b"88");

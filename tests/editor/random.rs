@@ -12,11 +12,10 @@ fn type_at_random(seed: u8) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let steps = steps(200..=200).new_tree(&mut runner).unwrap().current();
-    let mut columns = 80;
-    let (terminal, mut peer, prompt) = connect_at_terminal(24, columns);
+    let (terminal, mut peer, prompt) = connect_at_terminal(24, 80);
     let prompt = format!("{prompt} ");
-    let mut person = Person::default();
-    person.above.push(format!("* ...connected to: {}", peer.local_addr().unwrap()));
+    let notice = format!("* ...connected to: {}", peer.local_addr().unwrap());
+    let mut person = Person::new(80, vec![notice]);
     let mut read = 0;
     for (n, step) in steps.iter().enumerate() {
         let keys = person.types(step);
@@ -26,15 +25,12 @@ fn type_at_random(seed: u8) {
                     writeln!(peer, "{message}").unwrap();
                 }
             }
-            Step::Resize(rows, to) => {
-                columns = *to;
-                terminal.resize(*rows, columns);
-            }
+            Step::Resize(rows, columns) => terminal.resize(*rows, *columns),
             _ => terminal.types(&keys),
         }
         let what = format!("step {n} of seed {seed}, {step:?}");
         terminal.wait_without_complaint(&what, |screen| {
-            person.row_is_right(screen, columns.into(), &prompt)?;
+            person.row_is_right(screen, &prompt)?;
             person.above_is_right(screen, &prompt)
         });
         for line in &person.sent[read..] {
