@@ -78,7 +78,7 @@ fn endpoint(
         // A design that takes turns cannot wait for signals as well.
         let signals = if common.design == Design::HalfDuplex { Signals::none() } else { signals()? };
         let keyboard = has_keyboard.then(io::stdin);
-        let environment = common.environment(keyboard, io::stdout(), io::stderr(), signals, observer)?;
+        let environment = common.environment(keyboard, &io::stdout(), io::stderr(), signals, observer)?;
         common.design.run(task, environment)
     };
     let outcome = run();

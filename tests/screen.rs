@@ -31,7 +31,7 @@ struct Desk {
 impl Desk {
     fn new(rows: u16, columns: u16) -> Self {
         let view = View::new(Timestamps::Short, false, false);
-        let mut terminal = Terminal::new(view, Some(Editor::new(Vec::new(), None, false)));
+        let mut terminal = Terminal::new(view, Some(Editor::new(&[], None, false)));
         terminal.set_prompt(PROMPT.trim_end_matches("> ").to_owned());
         terminal.set_columns(columns.into());
         Self {

@@ -76,7 +76,8 @@ fn prepare(command: &mut Command, kind: Kind) -> Others {
 fn connect(design: &str, kind: Kind) -> (Program, TcpStream, Others) {
     let mut others = None;
     let (program, socket) = accept_from(|port| {
-        let mut command = threadchat(&["connect", port, "--plain", "--timestamps", "none", "--design", design]);
+        let mut command =
+            threadchat(&["connect", port, "--plain", "--timestamps", "none", "--design", design]);
         others = Some(prepare(&mut command, kind));
         Program::spawn(command)
     });
@@ -339,7 +340,8 @@ mod deadly {
         for signal in signals() {
             let (mut terminal, _socket) = connect("");
             assert_ne!(format!("{:?}", tcgetattr(&terminal.pty).unwrap()), before);
-            let marks_pastes = |terminal: &Terminal| terminal.look(|screen| screen.has_mode(TermMode::BRACKETED_PASTE));
+            let marks_pastes =
+                |terminal: &Terminal| terminal.look(|screen| screen.has_mode(TermMode::BRACKETED_PASTE));
             wait_until("pastes are marked", || marks_pastes(&terminal));
             send(signal, &terminal);
             wait_until("it has ended", || terminal.child.try_wait().unwrap().is_some());

@@ -124,7 +124,7 @@ impl Common {
     pub fn environment(
         &self,
         keyboard: Option<Stdin>,
-        screen: Stdout,
+        screen: &Stdout,
         notices: Stderr,
         signals: Signals,
         observer: Observer,
@@ -142,7 +142,7 @@ impl Common {
             observer,
             signals,
         };
-        if !screen.is_terminal() || !is_same_terminal(&screen, &notices) {
+        if !screen.is_terminal() || !is_same_terminal(screen, &notices) {
             environment.notices = Some(Box::new(Patient(notices)));
         }
         if screen.is_terminal() {
@@ -151,12 +151,12 @@ impl Common {
             if let Ok(own) = screen.as_fd().try_clone_to_owned() {
                 environment.screen = Box::new(Patient(File::from(own)));
             }
-            let editor = if keyboard_is_terminal && self.edits() && is_same_terminal(&io::stdin(), &screen) {
-                Some(self.open_editor(&mut environment, &screen)?)
+            let editor = if keyboard_is_terminal && self.edits() && is_same_terminal(&io::stdin(), screen) {
+                Some(self.open_editor(&mut environment, screen)?)
             } else {
                 None
             };
-            let color = self.color.is_on(&screen);
+            let color = self.color.is_on(screen);
             environment.terminal =
                 Some(Terminal::new(View::new(self.timestamps.into(), color, self.bell), editor));
         }
@@ -205,7 +205,7 @@ impl Common {
             environment.screen = Box::new(crate::terminal::screen(io::stdout()));
         }
         // Only now: this changes a mode of a Windows console, which is restored to what it was before.
-        Ok(Editor::new(lines, file, self.color.is_on(screen)))
+        Ok(Editor::new(&lines, file, self.color.is_on(screen)))
     }
 
     #[cfg(not(line_editor))]
@@ -233,7 +233,8 @@ fn is_same_terminal(one: &(impl AsFd + IsTerminal), other: &(impl AsFd + IsTermi
     use rustix::{fs::fstat, process::getsid, termios::tcgetsid};
     let device = |stream: BorrowedFd<'_>| fstat(stream).map(|stat| stat.st_rdev).ok();
     // Only of the terminal that controls this process.
-    let is_controlling = |stream: BorrowedFd<'_>| tcgetsid(stream).is_ok_and(|session| getsid(None) == Ok(session));
+    let is_controlling =
+        |stream: BorrowedFd<'_>| tcgetsid(stream).is_ok_and(|session| getsid(None) == Ok(session));
     let (first, second) = (one.as_fd(), other.as_fd());
     let is_same = device(first) == device(second) || is_controlling(first) && is_controlling(second);
     one.is_terminal() && other.is_terminal() && is_same

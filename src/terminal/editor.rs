@@ -27,7 +27,7 @@ pub struct Editor {
 impl Editor {
     /// An editor that knows these earlier lines, the oldest first, and appends to `file` those that are entered.
     #[must_use]
-    pub fn new(history: Vec<Vec<u8>>, file: Option<File>, color: bool) -> Self {
+    pub fn new(history: &[Vec<u8>], file: Option<File>, color: bool) -> Self {
         let style = if color { AnsiColor::Green.on_default() } else { Style::new() };
         Self { line: Line::new(history), columns: system::columns(), style, file, unsaved: Vec::new() }
     }

@@ -73,7 +73,7 @@ const WORD: Movement = Movement::ForwardWord(1, At::AfterEnd, Word::Emacs);
 impl Line {
     /// An empty line. The history is the bytes of earlier lines, in the order in which they were entered.
     #[must_use]
-    pub fn new(history: Vec<Vec<u8>>) -> Self {
+    pub fn new(history: &[Vec<u8>]) -> Self {
         let history = history.iter().map(|line| foreign::to_text(line)).collect();
         Self {
             keys: Keys::default(),

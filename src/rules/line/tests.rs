@@ -10,7 +10,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 fn new(history: Vec<String>) -> Line {
-    Line::new(history.into_iter().map(String::into_bytes).collect())
+    Line::new(&history.into_iter().map(String::into_bytes).collect::<Vec<_>>())
 }
 
 const COMMANDS: [&str; 4] = ["/who", "/msg", "/me", "/help"];
@@ -163,7 +163,7 @@ fn a_full_line_refuses_keys_and_a_paste_goes_on_in_another_line() {
 
 #[test]
 fn a_yank_that_was_refused_cannot_be_replaced() {
-    let mut line = Line::new(Vec::new());
+    let mut line = Line::new(&[]);
     let half = "x".repeat(LIMIT / 2 + 1);
     assert_eq!(press(&mut line, format!("{half}\x17\x19\x01\x19")), [Command::Bell]);
     assert_eq!(press(&mut line, "\x1by"), [Command::Bell]);
@@ -172,7 +172,7 @@ fn a_yank_that_was_refused_cannot_be_replaced() {
 
 #[test]
 fn undo_and_kills_are_bounded() {
-    let mut line = Line::new(Vec::new());
+    let mut line = Line::new(&[]);
     press(&mut line, "a\x05".repeat(1100));
     press(&mut line, "\x1f".repeat(1100));
     assert_eq!(line.text().len(), 100);
@@ -334,7 +334,7 @@ fn a_narrow_terminal_cuts_the_prompt_and_an_absurd_one_does_not_matter() {
 
 #[test]
 fn a_letter_with_thousands_of_accents_is_not_shown_in_part() {
-    let mut line = Line::new(Vec::new());
+    let mut line = Line::new(&[]);
     press(&mut line, format!("e{}x", "\u{301}".repeat(5000)));
     assert_eq!(line.row("", 80).before, "x");
 }
