@@ -76,7 +76,7 @@ fn prepare(command: &mut Command, kind: Kind) -> Others {
 fn connect(design: &str, kind: Kind) -> (Program, TcpStream, Others) {
     let mut others = None;
     let (program, socket) = accept_from(|port| {
-        let mut command = threadchat(&["connect", port, "--plain", "--design", design]);
+        let mut command = threadchat(&["connect", port, "--plain", "--timestamps", "none", "--design", design]);
         others = Some(prepare(&mut command, kind));
         Program::spawn(command)
     });
