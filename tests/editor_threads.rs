@@ -1,5 +1,5 @@
 //! The threads design: the line editor at a terminal.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 #![cfg(all(unix, line_editor))]
 
 mod common;

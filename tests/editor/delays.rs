@@ -57,12 +57,8 @@ fn take_effect(delay: u64, rates: &[usize]) {
     let expected: Vec<_> = (0..said).map(|n| format!("message {n}")).collect();
     assert!(messages(&terminal) == expected, "each message once and in order; {}", terminal.seen());
     let own = |line: &&String| without_time(line).starts_with("> ");
-    let own: Vec<_> = terminal
-        .look(|screen| screen.text())
-        .iter()
-        .filter(own)
-        .map(|line| without_time(line).to_owned())
-        .collect();
+    let own: Vec<_> =
+        terminal.look(Emulator::text).iter().filter(own).map(|line| without_time(line).to_owned()).collect();
     assert_eq!(own, rates.iter().map(|rate| format!("> line at {rate}")).collect::<Vec<_>>());
 
     let flood = Flood::start(&peer, said, *rates.last().unwrap(), message);

@@ -44,7 +44,7 @@ fn a_pasted_tab_in_a_long_line_leaves_no_ghosts() {
     terminal.types("\x1b[F!");
     let row = terminal.wait_until("the end of the line", |seen| seen.ends_with("after !"));
     wait_for_messages(&terminal, &said, row.lines().last().unwrap());
-    let text_above = terminal.look(|screen| screen.text());
+    let text_above = terminal.look(Emulator::text);
     let others = text_above.iter().map(|line| without_time(line)).filter(|line| !line.starts_with("< "));
     let others: Vec<_> = others.collect();
     assert_eq!(others.len(), 2, "only the notice and the row besides the messages: {others:?}");

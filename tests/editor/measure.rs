@@ -4,7 +4,6 @@
 use super::flood::Flood;
 use super::*;
 use crate::DESIGN;
-use crate::common::emulator::Emulator;
 use std::io::{BufRead, BufReader};
 use std::process::Command;
 use std::time::Instant;

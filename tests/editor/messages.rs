@@ -9,7 +9,7 @@ fn a_message_appears_above_the_typed_line_and_the_cursor_stays() {
     terminal.wait_for_end(&format!("{prompt} hello wrld"));
     says(&peer, "first\nsecond\n");
     terminal.wait_for_end(&format!("< first\n< second\n{prompt} hello wrld"));
-    let (before, after) = terminal.look(|screen| screen.cursor_row());
+    let (before, after) = terminal.look(Emulator::cursor_row);
     assert_eq!((before, after.as_str()), (format!("{prompt} hello w"), "rld"));
     // The next key goes between the letters.
     terminal.types("o\r");

@@ -13,6 +13,7 @@ mod random;
 mod sizes;
 mod streams;
 
+use crate::common::emulator::Emulator;
 use crate::common::terminal::{Setup, Terminal, at, without_time};
 use crate::common::*;
 use std::io::Write;
@@ -44,7 +45,7 @@ fn start_connect(start: impl FnOnce(&str) -> Terminal) -> (Terminal, TcpStream, 
 
 /// All messages of the peer, also those that have scrolled out, without their marks.
 fn messages(terminal: &Terminal) -> Vec<String> {
-    let lines = terminal.look(|screen| screen.text());
+    let lines = terminal.look(Emulator::text);
     lines.iter().filter_map(|line| without_time(line).strip_prefix("< ")).map(str::to_owned).collect()
 }
 

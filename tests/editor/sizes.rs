@@ -91,7 +91,7 @@ fn resizing_all_the_time_while_messages_arrive_loses_nothing() {
 /// Each text appears once, and in this order.
 #[track_caller]
 fn assert_in_order(terminal: &Terminal, texts: &[String]) {
-    let seen = format!("{}\n", terminal.look(|screen| screen.text()).join("\n"));
+    let seen = format!("{}\n", terminal.look(Emulator::text).join("\n"));
     let mut last = 0;
     for text in texts {
         let text = format!("< {text}\n");
