@@ -22,7 +22,7 @@ impl Signals {
 
     /// Also catches what a program that edits lines at a terminal has to know: SIGWINCH, SIGCONT, and SIGTSTP unless it was
     /// ignored when the program started. From here on SIGTSTP does not stop the program by itself: see
-    /// [`stop`](crate::platform::stop).
+    /// [`stop`].
     pub fn watch_terminal(&self) -> io::Result<()> {
         let Some(delivery) = &self.0 else { return Ok(()) };
         let suspends = Some(libc::SIGTSTP).filter(|signal| !is_ignored(*signal));
