@@ -16,7 +16,7 @@ import time
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 COLUMNS, ROWS = 84, 19
 CELL, LINE, MARGIN = 8.4, 18, 12
-COLORS = {"31": "#ff7b72", "32": "#7ee787", "33": "#e3b341", "36": "#79c0ff", "37": "#f0f6fc", "2": "#7ee787"}
+TEXT, DIM, GREEN = "#f0f6fc", "#8b949e", "#7ee787"
 SHELL = f"env PATH={ROOT}/target/debug:$PATH PS1='$ ' TZ=UTC bash --noprofile --norc"
 A, B = "chat.0", "chat.1"
 # For each frame: who types what, and for how long the frame is shown, in seconds.
@@ -43,16 +43,28 @@ def tmux(*args):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def style_of(codes, color, is_dim):
+    """The colour and the brightness of what follows these codes."""
+    numbers = [int(code or 0) for code in codes.split(";")]
+    if 38 in numbers:
+        step = lambda n: n and 55 + 40 * n
+        cube = numbers[numbers.index(38) + 2] - 16
+        return "#%02x%02x%02x" % (step(cube // 36), step(cube // 6 % 6), step(cube % 6)), 2 in numbers
+    is_dim = 2 in numbers or (is_dim and 0 not in numbers)
+    return {0: TEXT, 32: GREEN, 39: TEXT}.get(numbers[-1], color), is_dim
+
+
 def rows(screen, top):
     """The rows of a screen, with a span for each colour. A colour lasts until the next one, also over rows."""
-    color, drawn = COLORS["37"], ""
+    color, is_dim, drawn = TEXT, False, ""
     for number, line in enumerate(screen.splitlines()):
         spans, length = "", 0
-        for code, run in re.findall(r"(?:\x1b\[([\d;]*)m)?([^\x1b]*)", line):
-            if code:
-                color = COLORS.get(code.rsplit(";", 1)[-1], COLORS["37"])
+        for found in re.finditer(r"(?:\x1b\[([\d;]*)m)?([^\x1b]*)", line):
+            codes, run = found.groups()
+            if codes is not None:
+                color, is_dim = style_of(codes, color, is_dim)
             if run:
-                spans += f'<tspan fill="{color}">{html.escape(run)}</tspan>'
+                spans += f'<tspan fill="{DIM if is_dim else color}">{html.escape(run)}</tspan>'
                 length += len(run)
         if spans:
             y = (top + number) * LINE + MARGIN + 14

@@ -44,7 +44,7 @@ pub struct Cli {
 const INTRODUCTION: &str = "\
 Each line you type is sent at once. The line 88 says goodbye and ends the conversation.
 At a terminal, Ctrl-C clears the line; on an empty line it says 88 and ends the program, and so does Ctrl-D. Arrow up
-and Ctrl-R recall earlier lines.
+and Ctrl-R recall earlier lines; Tab completes commands and names in a hub.
 The connection is neither encrypted nor authenticated: where that matters, use ssh -L.";
 
 const EXAMPLES: &str = "  threadchat serve                         wait for a caller on this machine
