@@ -27,11 +27,12 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let exit = run(cli.command).unwrap_or_else(|failure| {
+    let outcome = run(cli.command);
+    terminal::restore();
+    let exit = outcome.unwrap_or_else(|failure| {
         complain(&failure);
         Exit::Failed
     });
-    terminal::restore();
     exit.into()
 }
 

@@ -21,7 +21,7 @@ fn a_wrong_command_line_is_explained_and_exits_with_2() {
         (&["connect", "--name", ""], "it is empty"),
         (&["connect", "--name", "ann b"], "a name has no blanks"),
         (&["connect", "--name", "an\u{7}n"], "no control characters"),
-        (&["connect", "--reconnect", "sometimes"], "possible values: hub, always, never"),
+        (&["connect", "--reconnect=sometimes"], "possible values: hub, always, never"),
         (&["connect", "--reconnect", "--design", "half-duplex"], "--reconnect needs a full-duplex design"),
         (&["connect", "--name", "ann", "--design", "half-duplex"], "--name needs a full-duplex design"),
         (&["serve", "-q", "-v"], "cannot be used with"),

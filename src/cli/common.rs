@@ -46,7 +46,7 @@ pub struct Common {
     #[arg(long, help_heading = OUTPUT)]
     bell: bool,
 
-    /// Remember the lines you enter for the next time, in FILE or in the folder for such files
+    /// Remember the lines you enter at a terminal for the next time: in FILE, or in the platform's folder for state
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, num_args = 0..=1, require_equals = true,
         help_heading = OUTPUT)]
     #[cfg_attr(not(line_editor), allow(dead_code, reason = "there is no line editor"))]

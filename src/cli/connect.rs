@@ -18,11 +18,12 @@ Examples:
   threadchat connect example.org:9000    call another machine, on port 9000
   threadchat connect --wait 60           retry for up to a minute until somebody listens
   threadchat connect --name ann          call a hub, and be ann there
+  threadchat connect --reconnect host    call again whenever the connection breaks
   threadchat connect </dev/null >copy    only listen, and save the messages
 
 A connection breaks if it ends without 88. Then --reconnect calls again after 1, 2, 4, 8, 16 and from then on every
 30 seconds, until somebody answers. What is typed meanwhile is sent then, after what may not have arrived before; a line
-that the other side was reading when the connection broke may arrive twice. 88 or Ctrl-C at the terminal ends the calls.
+that the other side was reading when the connection broke may arrive twice. 88, or Ctrl-C on an empty line, ends the calls.
 
 `threadchat help` shows the exit codes.";
 
@@ -49,7 +50,7 @@ pub struct Connect {
 
     /// When to call again after the connection broke; without WHEN, always
     #[arg(long, value_name = "WHEN", value_enum, default_value_t, num_args = 0..=1,
-        default_missing_value = "always", help_heading = "Connecting")]
+        require_equals = true, default_missing_value = "always", help_heading = "Connecting")]
     reconnect: ReconnectValue,
 
     #[command(flatten)]

@@ -43,7 +43,7 @@ impl From<Typed> for hub::Event {
 /// The interrupt key as the signal that the system sends where keys do not come to us.
 const INTERRUPT: Signal = Signal { name: if cfg!(windows) { "Ctrl-C" } else { "SIGINT" }, number: 2 };
 
-/// This has happened to the terminal.
+/// Passes on that the terminal was resized, or that the program stops or was continued.
 pub(super) fn handle_change(terminal: Option<&mut Terminal>, change: TerminalChange) {
     let Some(terminal) = terminal else { return };
     match change {
@@ -54,16 +54,18 @@ pub(super) fn handle_change(terminal: Option<&mut Terminal>, change: TerminalCha
 }
 
 /// Stops the program as the terminal does at the suspend key, unless its modes are changed. Returns when the program goes on.
+///
+/// The caller must then let the terminal [handle](Terminal::handle_continue) that: where nobody could continue the program it
+/// has not stopped, and no signal says that it goes on.
 pub(super) fn suspend() {
     terminal::restore();
     platform::stop();
-    // Fails only if the terminal has gone, which reading from it reports.
-    let _ = terminal::take_over();
 }
 
 /// What follows from this read. `lines` numbers the lines that are typed at a terminal with a line editor.
 pub(super) fn handle(
     buffer: Buffer,
+    keyboard_is_terminal: bool,
     terminal: Option<&mut Terminal>,
     now: Stamp,
     lines: &mut Counter,
@@ -75,8 +77,8 @@ pub(super) fn handle(
             let typed = terminal.handle_keys(buffer.input(), now);
             typed.into_iter().filter_map(|typed| handle_key(typed, terminal, now, lines, observer)).collect()
         }
-        // Somebody has only made room on the screen.
-        Some(_) if matches!(buffer.input(), b"\n" | b"\r\n") => Vec::new(),
+        // Somebody has only made space on the screen. In a pipe an empty line counts.
+        _ if keyboard_is_terminal && matches!(buffer.input(), b"\n" | b"\r\n") => Vec::new(),
         _ => vec![Typed::Input(buffer)],
     }
 }

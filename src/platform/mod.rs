@@ -1,4 +1,4 @@
-//! What `std` does not give: small functions, each with a portable fall-back, and the only `unsafe` code.
+//! What `std` does not give: small functions, each with a portable fall-back.
 //!
 //! `build.rs` decides what a platform has, under names such as `#[cfg(nonblocking_send)]`. With `THREADCHAT_PORTABLE` in its
 //! environment it chooses every fall-back, so that they can be tested anywhere. `docs/platforms.md` has the table.

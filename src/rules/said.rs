@@ -7,23 +7,23 @@
 pub enum Said<'a> {
     /// `<bob> hello`: somebody says it to the room.
     Text {
-        /// Who.
+        /// The sender's name.
         from: &'a str,
-        /// What.
+        /// The text as sent.
         text: &'a str,
     },
     /// `* <bob> waves`: `/me`.
     Emote {
-        /// Who.
+        /// The sender's name.
         from: &'a str,
-        /// What.
+        /// The text as sent.
         text: &'a str,
     },
     /// `[bob -> you] psst`: a private message.
     Private {
-        /// Who.
+        /// The sender's name.
         from: &'a str,
-        /// What.
+        /// The text as sent.
         text: &'a str,
     },
     /// `* hub: 2 are here: bob, alice`: the hub itself says it.
@@ -119,7 +119,7 @@ fn parse_announcement(text: &str) -> Option<News<'_>> {
     Some(match rest {
         "joined" | "is one of those who joined" => News::Joined(name),
         _ if rest.starts_with("is now ") => News::Renamed(Renamed(text)),
-        // Everything else that a room is told of a member is why it has left.
+        // Everything else that a hub announces of a member is why it has left.
         _ => News::Left(name),
     })
 }

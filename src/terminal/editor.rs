@@ -12,6 +12,7 @@ use crate::rules::wire::Stamp;
 use anstyle::{AnsiColor, Style};
 use std::fs::File;
 use std::io::{self, Write};
+use std::mem::replace;
 
 /// Edits a line, and draws it as one row.
 pub struct Editor {
@@ -73,7 +74,7 @@ impl Terminal {
                 }
                 // Only a paste into a terminal that has stopped can be more. It is sent all the same.
                 if self.entered < CAPACITY {
-                    self.entered += line.len();
+                    self.entered += size_of::<Shown>() + line.len();
                     self.waiting.push_back(Shown::Entered { line: line.clone(), now });
                 }
                 return Some(Typed::Line(line));
@@ -85,8 +86,12 @@ impl Terminal {
             Command::Suspend if cfg!(windows) => {}
             Command::Suspend => self.suspend(),
             Command::Resized => self.handle_resize(),
-            Command::ClearScreen => self.waiting.push_back(Shown::ClearScreen),
-            Command::Bell => self.waiting.push_back(Shown::Bell),
+            Command::ClearScreen => {
+                if !replace(&mut self.clears, true) {
+                    self.waiting.push_back(Shown::ClearScreen);
+                }
+            }
+            Command::Bell => self.rings = true,
         }
         None
     }
@@ -104,22 +109,24 @@ impl Terminal {
         }
     }
 
-    /// The program was stopped and goes on. Others may have used the terminal meanwhile.
+    /// The program goes on after it was stopped, or could not be stopped. Others may have used the terminal meanwhile.
     pub fn handle_continue(&mut self) {
         if self.editor.is_some() {
-            // Fails only if the terminal has gone, which reading from it reports.
-            let _ = system::take_over();
-            self.begins = true;
+            // To change its modes there would stop the program. In the foreground it is continued once more.
+            self.is_in_background = system::is_in_background();
+            if !self.is_in_background {
+                // Fails only if the terminal has gone, which reading from it reports.
+                let _ = system::take_over();
+                self.marks_pastes = Some(true);
+            }
             self.handle_resize();
         }
     }
 
     /// The program is to be stopped. The next frame removes the row, and says so.
     pub fn suspend(&mut self) {
-        if self.editor.is_some() {
-            self.suspends = true;
-            self.is_stale = true;
-        }
+        self.suspends = true;
+        self.is_stale = true;
     }
 
     /// No more lines are typed: the row goes with the next frame, and the terminal itself handles the interrupt key again.
@@ -130,6 +137,7 @@ impl Terminal {
         }
         system::release();
         self.input_has_ended = true;
+        self.marks_pastes = Some(false);
         self.is_stale = true;
     }
 }

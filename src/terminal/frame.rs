@@ -23,9 +23,9 @@ const ERASE: &[u8] = b"\r\x1b[K\x1b[J";
 
 const CLEAR_SCREEN: &[u8] = b"\x1b[H\x1b[2J";
 
-/// Makes the terminal mark what is pasted.
-#[cfg(line_editor)]
-const BRACKETED_PASTE: &[u8] = b"\x1b[?2004h";
+/// Make the terminal mark what is pasted, and not mark it.
+const MARK_PASTES: &[u8] = b"\x1b[?2004h";
+const LEAVE_PASTES: &[u8] = b"\x1b[?2004l";
 
 /// What to write next.
 #[derive(Debug, Default)]
@@ -84,7 +84,12 @@ impl Terminal {
         {
             self.add(shown, &mut frame);
         }
-        // After it was stopped, the program begins anew.
+        if take(&mut self.rings) {
+            frame.bytes.push(b'\x07');
+        }
+        if let Some(marks) = take(&mut self.marks_pastes) {
+            frame.bytes.extend_from_slice(if marks { MARK_PASTES } else { LEAVE_PASTES });
+        }
         self.is_stale = false;
         if !frame.suspends {
             frame.row = self.row();
@@ -118,22 +123,24 @@ impl Terminal {
                 self.view.notice(kind, &text, &now, lines);
             }
             Shown::Entered { line, now } => {
-                self.entered -= line.len();
+                self.entered -= size_of::<Shown>() + line.len();
                 self.view.own(&line, &now, lines);
             }
             Shown::Prompt(state) => self.view.begin(&state),
-            Shown::ClearScreen => lines.extend_from_slice(CLEAR_SCREEN),
-            Shown::Bell => lines.push(b'\x07'),
+            Shown::ClearScreen => {
+                self.clears = false;
+                lines.extend_from_slice(CLEAR_SCREEN);
+            }
         }
     }
 
     /// The row with the edited line.
     #[cfg(line_editor)]
-    fn row(&mut self) -> Vec<u8> {
-        let Some(editor) = &self.editor else { return Vec::new() };
-        let mut row = if take(&mut self.begins) { BRACKETED_PASTE.to_vec() } else { Vec::new() };
-        row.extend(editor.row(&format!("{}> ", self.view.prompt())));
-        row
+    fn row(&self) -> Vec<u8> {
+        match &self.editor {
+            Some(editor) if !self.is_in_background => editor.row(&format!("{}> ", self.view.prompt())),
+            _ => Vec::new(),
+        }
     }
 
     #[cfg(not(line_editor))]

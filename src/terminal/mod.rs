@@ -23,12 +23,12 @@ mod windows;
 pub use editor::Editor;
 pub use frame::{Frame, between_frames};
 #[cfg(not(line_editor))]
-pub use no_editor::{Editor, quit, restore, take_over};
+pub use no_editor::{Editor, quit, restore};
 #[cfg(all(line_editor, unix))]
-pub use unix::{Keyboard, open, quit, restore, take_over};
+pub use unix::{Keyboard, open, quit, restore};
 pub use view::{Timestamps, View};
 #[cfg(all(line_editor, windows))]
-pub use windows::{Keyboard, Screen, is_console, open, quit, restore, screen, take_over};
+pub use windows::{Keyboard, Screen, is_console, open, quit, restore, screen};
 
 /// What a loop can wait for.
 #[cfg(unix)]
@@ -73,15 +73,23 @@ pub struct Terminal {
     waiting: VecDeque<Shown>,
     /// How many notices wait.
     notices: usize,
-    /// How many bytes of entered lines wait.
+    /// How much memory the entered lines take that wait, in bytes.
     entered: usize,
+    /// The screen is to be cleared: once is enough.
+    #[cfg_attr(not(line_editor), allow(dead_code, reason = "no key asks for it"))]
+    clears: bool,
+    /// The bell is to ring.
+    #[cfg_attr(not(line_editor), allow(dead_code, reason = "no key can be refused"))]
+    rings: bool,
     /// The screen shows a row with the edited line.
     has_row: bool,
     /// That row is not what it should be.
     is_stale: bool,
-    /// Others may have used the terminal since the last frame.
+    /// The terminal belongs to somebody else, so there is no row.
     #[cfg_attr(not(line_editor), allow(dead_code, reason = "there is no row"))]
-    begins: bool,
+    is_in_background: bool,
+    /// From the next frame on the terminal is to mark what is pasted, or not to.
+    marks_pastes: Option<bool>,
     /// The program is to be stopped.
     suspends: bool,
 }
@@ -108,7 +116,6 @@ enum Shown {
     /// Whom the user talks to, or what the program waits for.
     Prompt(String),
     ClearScreen,
-    Bell,
 }
 
 /// What follows from what was typed.
@@ -136,9 +143,12 @@ impl Terminal {
             waiting: VecDeque::new(),
             notices: 0,
             entered: 0,
+            clears: false,
+            rings: false,
             has_row: false,
             is_stale: edits,
-            begins: edits,
+            is_in_background: false,
+            marks_pastes: edits.then_some(true),
             suspends: false,
         }
     }
@@ -172,7 +182,10 @@ impl Terminal {
 
     /// Shows, where lines are typed, the other side or what we wait for.
     pub fn set_prompt(&mut self, state: String) {
-        self.waiting.push_back(Shown::Prompt(state));
+        match self.waiting.back_mut() {
+            Some(Shown::Prompt(last)) => *last = state,
+            _ => self.waiting.push_back(Shown::Prompt(state)),
+        }
     }
 
     /// The user is the operator of a hub, under this name in this room.
@@ -184,5 +197,27 @@ impl Terminal {
     #[must_use]
     pub fn is_behind(&self) -> bool {
         !self.waiting.is_empty()
+    }
+}
+
+#[cfg(all(test, line_editor))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_screen_that_has_stopped_is_bounded_however_much_is_typed() {
+        let view = View::new(Timestamps::None, false, false);
+        let mut terminal = Terminal::new(view, Some(Editor::new(&[], None, false)));
+        let now = Stamp::at(time::OffsetDateTime::UNIX_EPOCH);
+        for keys in [&b"\x0c"[..], b"\x07", b"a\r"] {
+            for _ in 0..200_000 {
+                terminal.handle_keys(keys, now);
+                terminal.set_prompt("somebody".to_owned());
+                terminal.set_prompt("somebody else".to_owned());
+            }
+        }
+        let max = crate::rules::input::CAPACITY / size_of::<Shown>();
+        assert!(terminal.waiting.len() <= 3 * max, "{}", terminal.waiting.len());
+        assert!(terminal.waiting.len() > 100);
     }
 }

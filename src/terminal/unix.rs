@@ -75,11 +75,16 @@ pub(super) fn columns() -> usize {
     }
 }
 
+/// Whether the terminal belongs to somebody else, so that to change its modes would stop the program.
+pub(super) fn is_in_background() -> bool {
+    tcgetpgrp(stdin()).is_ok_and(|foreground| foreground != getpgrp())
+}
+
 /// Makes keys arrive one by one and without echo.
 ///
 /// # Errors
 /// Standard input is not a terminal.
-pub fn take_over() -> io::Result<()> {
+pub(super) fn take_over() -> io::Result<()> {
     let modes = tcgetattr(stdin())?;
     let mut raw = modes.clone();
     raw.make_raw();
@@ -102,7 +107,7 @@ fn found() -> Option<&'static Termios> {
 
 /// Restores the modes of the keyboard, and nothing on the screen.
 pub(super) fn release() {
-    if let Some(modes) = found() {
+    if let Some(modes) = found().filter(|_| !is_in_background()) {
         // There is nothing left to try if the terminal refuses.
         let _ = tcsetattr(stdin(), OptionalActions::Now, modes);
     }
@@ -112,8 +117,7 @@ pub(super) fn release() {
 /// and colours are reset. Any thread may call this at any time, repeatedly, and the handler of a signal may: it waits for no
 /// lock and allocates nothing.
 pub fn restore() {
-    // In the background the terminal belongs to somebody else.
-    if found().is_none() || tcgetpgrp(stdin()).is_ok_and(|foreground| foreground != getpgrp()) {
+    if found().is_none() || is_in_background() {
         return;
     }
     let mut screen = [PollFd::from_borrowed_fd(stdout(), PollFlags::OUT)];

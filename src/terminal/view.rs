@@ -49,7 +49,7 @@ enum Peer {
     Hub(Membership),
 }
 
-/// What the user is in a hub. The hub tells, so either may be empty.
+/// What the user is in a hub. The hub says it, so either may be empty.
 #[derive(Debug, Default)]
 struct Membership {
     room: String,

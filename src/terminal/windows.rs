@@ -69,6 +69,11 @@ pub fn open() -> io::Result<(Keyboard, impl FnOnce() -> bool + Send)> {
     Ok((keyboard, close))
 }
 
+/// A console has no background.
+pub(super) fn is_in_background() -> bool {
+    false
+}
+
 /// How many columns the window has.
 pub(super) fn columns() -> usize {
     match crossterm::terminal::size() {
@@ -81,7 +86,7 @@ pub(super) fn columns() -> usize {
 ///
 /// # Errors
 /// Standard input or standard output is not a console.
-pub fn take_over() -> io::Result<()> {
+pub(super) fn take_over() -> io::Result<()> {
     let (input, output) = (mode(STD_INPUT_HANDLE)?, mode(STD_OUTPUT_HANDLE)?);
     let mut found = found();
     let found = found.get_or_insert(Found { input, output, obeys: false });

@@ -64,7 +64,7 @@ fn what_is_typed_while_the_connection_is_lost_is_sent_over_the_next_and_the_chat
 
 #[test]
 fn without_reconnect_a_connection_that_breaks_ends_the_program() {
-    for args in [&["--reconnect", "never"][..], &[]] {
+    for args in [&["--reconnect=never"][..], &[]] {
         let (_listener, mut connect, mut socket) = called(args);
         socket.write_all(b"* hub: welcome to lobby, user1; 88 leaves, /help lists the commands\n").unwrap();
         connect.out.wait_for("welcome");

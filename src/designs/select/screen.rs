@@ -47,6 +47,8 @@ struct Output {
     place: Place,
     queue: VecDeque<Item>,
     is_full: bool,
+    /// The program was stopped, and goes on.
+    has_resumed: bool,
 }
 
 /// Something to write, in one piece or several.
@@ -210,6 +212,11 @@ impl Outputs {
     fn flush_messages(&mut self, observer: &Observer) -> io::Result<()> {
         loop {
             self.messages.flush(observer)?;
+            if take(&mut self.messages.has_resumed)
+                && let Some(terminal) = &mut self.terminal
+            {
+                terminal.handle_continue();
+            }
             match &mut self.terminal {
                 Some(terminal) if terminal.wants_frame() && !self.messages.is_behind() => {
                     let frame = terminal.next_frame();
@@ -234,7 +241,7 @@ impl From<Buffer> for Item {
 
 impl Output {
     fn new(to: Box<dyn terminal::Output>, place: Place) -> Self {
-        Self { out: Out::new(to), place, queue: VecDeque::new(), is_full: false }
+        Self { out: Out::new(to), place, queue: VecDeque::new(), is_full: false, has_resumed: false }
     }
 
     fn is_behind(&self) -> bool {
@@ -273,6 +280,7 @@ impl Output {
                 self.queue.pop_front();
                 if suspends {
                     typed::suspend();
+                    self.has_resumed = true;
                 }
             }
         }

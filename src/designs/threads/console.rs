@@ -33,6 +33,7 @@ pub(super) struct Console {
     close_keyboard: Option<Box<dyn FnOnce() -> bool + Send>>,
     /// The stdin-reader is about to end.
     keyboard_ends: bool,
+    keyboard_is_terminal: bool,
     /// Numbers the lines that are typed in the line editor.
     lines: Counter,
     signals: Thread,
@@ -92,6 +93,7 @@ impl Console {
             reading,
             close_keyboard: environment.close_keyboard,
             keyboard_ends: false,
+            keyboard_is_terminal: environment.keyboard_is_terminal,
             lines: Counter::new(Stream::KEYBOARD),
             signals,
             close_signals,
@@ -107,10 +109,10 @@ impl Console {
     pub(super) fn typed(&mut self, buffer: Buffer) -> Vec<Typed> {
         let observer = self.screen.observer().clone();
         let (terminal, now) = self.screen.terminal();
-        typed::handle(buffer, terminal, now, &mut self.lines, &observer)
+        typed::handle(buffer, self.keyboard_is_terminal, terminal, now, &mut self.lines, &observer)
     }
 
-    /// This has happened to the terminal.
+    /// The terminal was resized, or the program stops or was continued.
     pub(super) fn terminal_changed(&mut self, change: TerminalChange) {
         typed::handle_change(self.screen.terminal().0, change);
     }
@@ -164,6 +166,7 @@ impl Console {
                     Some(ConsoleEvent::Signal(signal)) if !ending.signalled(signal, Instant::now()) => {}
                     Some(ConsoleEvent::Signal(_)) | None => return,
                     Some(ConsoleEvent::Called(caller)) => called(caller),
+                    Some(ConsoleEvent::Terminal(change)) => self.terminal_changed(change),
                     // The last events of threads that end.
                     Some(_) => {}
                 }

@@ -11,6 +11,7 @@ use crate::designs::typed;
 use crate::designs::verbose;
 use crate::observe::thread::SCREEN_WRITER;
 use crate::observe::{Observer, Place, Step};
+use crate::platform::TerminalChange;
 use crate::rules::buffer::Buffer;
 use crate::rules::messages::Messages;
 use crate::rules::notice::{Notice, Reporter};
@@ -354,6 +355,7 @@ impl<E: ProgramEvent> Writer<E> {
         self.row = frame.row;
         if frame.suspends {
             typed::suspend();
+            self.to_main.send(ConsoleEvent::Terminal(TerminalChange::Continued));
         }
         Ok(())
     }
