@@ -1,6 +1,7 @@
 //! What keys do.
 
 use super::*;
+use alacritty_terminal::term::TermMode;
 
 #[test]
 fn a_line_is_edited_sent_and_shown_above_the_empty_row() {
@@ -186,4 +187,59 @@ fn a_program_that_was_stopped_and_continued_from_outside_goes_on() {
     terminal.wait_for_end(&format!("< while it is stopped\n{prompt} half a line"));
     terminal.types("\r");
     assert_eq!(text(&read_line(&peer)), "half a line");
+}
+
+#[test]
+fn the_suspend_key_changes_nothing_where_no_shell_could_continue_the_program() {
+    let (terminal, peer, prompt) = connect_at_terminal(10, 60);
+    terminal.types("half\x1a");
+    terminal.wait_for_end(&format!("{prompt} half"));
+    let marks_pastes =
+        |terminal: &Terminal| terminal.look(|screen| screen.has_mode(TermMode::BRACKETED_PASTE));
+    wait_until("pastes are marked", || marks_pastes(&terminal));
+    terminal.types("\x1b[200~\ta line\x1b[201~\r");
+    assert_eq!(text(&read_line(&peer)), "half\ta line");
+}
+
+#[test]
+fn a_program_that_is_stopped_can_be_ended() {
+    let shell = |address: &str| {
+        let terminal = at(20, 100).env(&[("PS1", "shell$ ")]).start_program("sh", &["-i"]);
+        terminal.wait_for_end("shell$");
+        let args = with_design(&["connect", address]).join(" ");
+        terminal.types(format!("set -m; {} {args}\r", env!("CARGO_BIN_EXE_threadchat")));
+        terminal
+    };
+    let (terminal, peer, prompt) = start_connect(shell);
+    terminal.wait_for_end(&prompt);
+    terminal.types("\x1a");
+    terminal.wait_for_end("shell$");
+    terminal.types("kill %1; kill -CONT %1\r");
+    assert_eq!(read_rest(&peer), b"88");
+    drop(peer);
+    terminal.types("wait; echo it has $((1 + 1))ended\r");
+    terminal.wait_until("its end", |seen| seen.contains("it has 2ended"));
+}
+
+#[test]
+fn the_suspend_key_stops_a_program_whose_input_has_ended() {
+    let shell = |address: &str| {
+        let terminal = at(20, 100).env(&[("PS1", "shell$ ")]).start_program("sh", &["-i"]);
+        terminal.wait_for_end("shell$");
+        let args = with_design(&["connect", "--on-eof", "wait", address]).join(" ");
+        terminal.types(format!("set -m; {} {args}\r", env!("CARGO_BIN_EXE_threadchat")));
+        terminal
+    };
+    let (terminal, peer, prompt) = start_connect(shell);
+    terminal.wait_for_end(&prompt);
+    terminal.types("last\r\x04");
+    assert_eq!(text(&read_line(&peer)), "last");
+    terminal.wait_until("the end of the input", |seen| seen.contains("listening until"));
+    terminal.types("\x1a");
+    terminal.wait_for_end("shell$");
+    says(&peer, "while it is stopped\n");
+    terminal.types("fg\r");
+    terminal.wait_until("the message", |seen| seen.contains("< while it is stopped"));
+    terminal.types("\x03");
+    terminal.wait_for_end("shell$");
 }

@@ -126,7 +126,14 @@ impl Console {
                 }
                 let messages = buffer.messages;
                 self.observer.emit(|| Step::Read { from: Place::Keyboard, bytes, messages });
-                return typed::handle(buffer, self.keyboard_is_terminal, terminal, now, &mut self.lines, &self.observer);
+                return typed::handle(
+                    buffer,
+                    self.keyboard_is_terminal,
+                    terminal,
+                    now,
+                    &mut self.lines,
+                    &self.observer,
+                );
             }
             // Another process that reads from this terminal was faster.
             Err(Errno::INTR | Errno::AGAIN) => return Vec::new(),
