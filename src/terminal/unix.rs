@@ -12,12 +12,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// The width of a terminal that does not know its own, as at a serial line or in a container.
-const COLUMNS: usize = 80;
-
-/// No screen is wider than this.
-const MAX_COLUMNS: usize = 1000;
-
 /// How long a terminal that is slow may take before it is restored without a last sequence.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
@@ -67,12 +61,9 @@ impl AsFd for Keyboard {
     }
 }
 
-/// How many columns the terminal has.
+/// How many columns the terminal has. 0 if it does not know.
 pub(super) fn columns() -> usize {
-    match tcgetwinsize(stdout()) {
-        Ok(size) if (1..=MAX_COLUMNS).contains(&size.ws_col.into()) => size.ws_col.into(),
-        _ => COLUMNS,
-    }
+    tcgetwinsize(stdout()).map_or(0, |size| size.ws_col.into())
 }
 
 /// Whether the terminal belongs to somebody else, so that to change its modes would stop the program.

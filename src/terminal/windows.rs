@@ -28,9 +28,6 @@ use windows_sys::Win32::UI::Input::KeyboardAndMouse::{
 /// What the line decodes as a resize of the window.
 const RESIZED: &str = "\x1b[48t";
 
-/// The width of a console that does not know its own.
-const COLUMNS: usize = 80;
-
 /// What we found. A static, because a panic hook must be able to restore it.
 static FOUND: Mutex<Option<Found>> = Mutex::new(None);
 
@@ -74,12 +71,9 @@ pub(super) fn is_in_background() -> bool {
     false
 }
 
-/// How many columns the window has.
+/// How many columns the window has. 0 if the system does not say.
 pub(super) fn columns() -> usize {
-    match crossterm::terminal::size() {
-        Ok((columns @ 1.., _)) => columns.into(),
-        _ => COLUMNS,
-    }
+    crossterm::terminal::size().map_or(0, |(columns, _)| columns.into())
 }
 
 /// Makes keys arrive one by one and without echo, Ctrl-C among them, and has the console obey sequences if it can.

@@ -17,9 +17,9 @@ pub struct Row {
     pub after: String,
 }
 
-/// How many columns a terminal has that does not say.
+/// How many columns a terminal has that does not know its size, as at a serial line or in a container, or says something
+/// absurd.
 const UNKNOWN: usize = 80;
-/// More columns than this are not believed.
 const MAX_COLUMNS: usize = 1000;
 /// How many columns of the line are shown after the cursor, if there are so many.
 const CONTEXT: usize = 10;
@@ -31,7 +31,7 @@ const BYTES_FOR_COLUMN: usize = 64;
 impl Row {
     /// The part of the line around the cursor, in `columns - 1`: in the last column, terminals differ.
     pub(super) fn new(prompt: &str, before: &str, after: &str, columns: usize) -> Self {
-        let columns = if columns == 0 { UNKNOWN } else { columns.min(MAX_COLUMNS) } - 1;
+        let columns = if (1..=MAX_COLUMNS).contains(&columns) { columns } else { UNKNOWN } - 1;
         let prompt = harmless(prompt);
         // Its end says more than its beginning.
         let (prompt, used) = last(&prompt, columns - columns.div_ceil(2).min(FOR_LINE));
