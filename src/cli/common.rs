@@ -7,16 +7,18 @@ use crate::designs::Design;
 use crate::designs::environment::Environment;
 use crate::designs::transcript::{self, JsonLines, Sink};
 use crate::observe::Observer;
+#[cfg(line_editor)]
+use crate::platform::append_to_private;
 use crate::platform::{Patient, Signals};
 #[cfg(all(line_editor, unix))]
 use crate::rules::errors::hint;
 use crate::rules::failure::Failure;
 use crate::rules::settings::Verbosity;
+#[cfg(line_editor)]
+use crate::terminal::OpenHistory;
 use crate::terminal::{Editor, Input, Terminal, Timestamps, View};
 use anstream::stream::RawStream;
 use clap::{Args, ValueEnum};
-#[cfg(unix)]
-use std::fs::File;
 use std::io::{self, IsTerminal, Stderr, Stdin, Stdout};
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
@@ -146,10 +148,9 @@ impl Common {
             environment.notices = Some(Box::new(Patient(notices)));
         }
         if screen.is_terminal() {
-            // Not buffered by line, so that a frame is one write.
-            #[cfg(unix)]
+            #[cfg(all(line_editor, unix))]
             if let Ok(own) = screen.as_fd().try_clone_to_owned() {
-                environment.screen = Box::new(Patient(File::from(own)));
+                environment.screen = Box::new(Patient(crate::terminal::Screen(own.into())));
             }
             let editor = if keyboard_is_terminal && self.edits() && is_same_terminal(&io::stdin(), screen) {
                 Some(self.open_editor(&mut environment, screen)?)
@@ -185,8 +186,9 @@ impl Common {
     fn open_editor(&self, environment: &mut Environment, screen: &Stdout) -> Result<Editor, Failure> {
         let path = self.history_file.clone().map(|path| path.map_or_else(history::default_path, Ok));
         let history = path.transpose()?.map(|path| History::open(&path)).transpose()?;
-        let (lines, file) =
-            history.map_or_else(Default::default, |history| (history.lines, Some(history.file)));
+        let (lines, open) = history.map_or_else(Default::default, |History { lines, path }| {
+            (lines, Some(Box::new(move || append_to_private(&path)) as OpenHistory))
+        });
         #[cfg(unix)]
         {
             // Before the terminal is taken over, so that no signal comes in between.
@@ -205,7 +207,7 @@ impl Common {
             environment.screen = Box::new(crate::terminal::screen(io::stdout()));
         }
         // Only now: this changes a mode of a Windows console, which is restored to what it was before.
-        Ok(Editor::new(&lines, file, self.color.is_on(screen)))
+        Ok(Editor::new(&lines, open, self.color.is_on(screen)))
     }
 
     #[cfg(not(line_editor))]

@@ -3,8 +3,8 @@
 use crate::platform::{append_to_private, create_private, read_at_most};
 use crate::rules::failure::{Context, Failure};
 use etcetera::BaseStrategy;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// How many lines are read. Of a file that has grown to twice as many, the oldest are removed.
@@ -16,21 +16,27 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// The lines of earlier times, the oldest first, and the file to which those of this time are appended.
 pub(super) struct History {
     pub(super) lines: Vec<Vec<u8>>,
-    pub(super) file: File,
+    pub(super) path: PathBuf,
 }
 
 impl History {
-    /// Opens the file, or creates it for its owner alone.
+    /// Reads the file, or creates it. It is for its owner alone.
     ///
     /// # Errors
     /// It cannot be read and written, or is no history.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let cannot = || format!("cannot use the history {}", path.display());
-        let bytes = match path.exists() {
-            true if !path.is_file() => return Err(Failure::new(cannot(), "it is not a file")),
-            true => read_at_most(MAX_BYTES, path).context(cannot())?,
-            false => Vec::new(),
-        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).context(cannot())?;
+        }
+        if path.exists() && !path.is_file() {
+            return Err(Failure::new(cannot(), "it is not a file"));
+        }
+        drop(append_to_private(path).context(cannot())?);
+        // A link stays one when the file is replaced.
+        let path = path.canonicalize().context(cannot())?;
+        make_private(&path).context(cannot())?;
+        let bytes = read_at_most(MAX_BYTES, &path).context(cannot())?;
         if bytes.len() > MAX_BYTES {
             return Err(Failure::new(cannot(), format_args!("it is larger than {MAX_BYTES} bytes")));
         }
@@ -38,18 +44,24 @@ impl History {
         lines.retain(|line| !line.is_empty());
         if lines.len() >= 2 * LINES {
             lines.drain(..lines.len() - LINES);
-            replace(path, &lines).context(cannot())?;
+            replace(&path, &lines).context(cannot())?;
         }
         lines.drain(..lines.len().saturating_sub(LINES));
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).context(cannot())?;
-        }
-        Ok(Self { lines, file: append_to_private(path).context(cannot())? })
+        Ok(Self { lines, path })
     }
 }
 
+/// Takes a file away from others who may have been allowed to read it.
+fn make_private(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
 /// Puts these lines in the place of the file, which is whole at every moment.
-fn replace(path: &Path, lines: &[Vec<u8>]) -> std::io::Result<()> {
+fn replace(path: &Path, lines: &[Vec<u8>]) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}", std::process::id()));
     let new = PathBuf::from(name);
@@ -83,9 +95,9 @@ mod tests {
     fn what_one_program_appends_the_next_one_reads() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("state").join("history");
-        let mut history = History::open(&path).unwrap();
+        let history = History::open(&path).unwrap();
         assert_eq!(history.lines.len(), 0);
-        history.file.write_all(b"one\ntwo\n").unwrap();
+        append_to_private(&history.path).unwrap().write_all(b"one\ntwo\n").unwrap();
         assert_eq!(read(&path), ["one", "two"]);
         #[cfg(unix)]
         assert_eq!(
@@ -106,6 +118,21 @@ mod tests {
         assert_eq!(read(&path).len(), LINES);
         assert_eq!(fs::read_to_string(&path).unwrap().lines().next(), Some("1000"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_could_read_becomes_private_and_a_link_stays_a_link() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = TempDir::new().unwrap();
+        let [file, link] = ["file", "link"].map(|name| folder.path().join(name));
+        fs::write(&file, "line\n".repeat(2 * LINES)).unwrap();
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(read(&link).len(), LINES);
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), LINES);
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -69,7 +69,11 @@ impl Write for Out {
             Kind::Closed => return Ok(bytes.len()),
             Kind::Own | Kind::File => rustix::io::write(&self.to, bytes),
         };
-        Ok(result?)
+        match (result, &self.kind) {
+            // The terminal has gone, and nobody is left to read it.
+            (Err(Errno::IO), Kind::Own | Kind::Shared) => Err(io::ErrorKind::BrokenPipe.into()),
+            (result, _) => Ok(result?),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

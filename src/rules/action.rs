@@ -111,6 +111,13 @@ impl Ending {
         is_second
     }
 
+    /// Something failed. A signal is the more important outcome.
+    pub fn fail(&mut self) {
+        if !matches!(self.exit, Exit::Signal(_)) {
+            self.exit = Exit::Failed;
+        }
+    }
+
     /// When to end a conversation by force that has not ended by itself.
     pub(super) fn disconnect_at(self) -> Option<Instant> {
         self.by_force.map(|by_force| by_force - LAST_WORDS)

@@ -5,7 +5,7 @@ use super::unix as system;
 #[cfg(windows)]
 use super::windows as system;
 use super::{Shown, Terminal, Typed};
-use crate::rules::input::CAPACITY;
+use crate::rules::input::{CAPACITY, is_goodbye};
 use crate::rules::line::{Candidates, Command, Line};
 use crate::rules::notice::Kind;
 use crate::rules::wire::Stamp;
@@ -14,35 +14,45 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::mem::replace;
 
+/// Opens a file for appending.
+pub type OpenHistory = Box<dyn FnOnce() -> io::Result<File> + Send>;
+
 /// Edits a line, and draws it as one row.
 pub struct Editor {
     line: Line,
     columns: usize,
     /// How the prompt looks.
     style: Style,
-    /// Where entered lines are kept for the next time, and those that are not there yet.
-    file: Option<File>,
+    /// Opens the file in which entered lines are kept for the next time, at the end: another program may have replaced it
+    /// meanwhile.
+    open: Option<OpenHistory>,
+    /// The lines to append to it.
     unsaved: Vec<u8>,
 }
 
 impl Editor {
-    /// An editor that knows these earlier lines, the oldest first, and appends to `file` those that are entered.
+    /// An editor that knows these earlier lines, the oldest first, and appends those that are entered to the
+    /// file that `open` opens, if there is one.
     #[must_use]
-    pub fn new(history: &[Vec<u8>], file: Option<File>, color: bool) -> Self {
+    pub fn new(history: &[Vec<u8>], open: Option<OpenHistory>, color: bool) -> Self {
         let style = if color { AnsiColor::Green.on_default() } else { Style::new() };
-        Self { line: Line::new(history), columns: system::columns(), style, file, unsaved: Vec::new() }
+        Self { line: Line::new(history), columns: system::columns(), style, open, unsaved: Vec::new() }
     }
 
     /// Main must not wait for a file, so lines are kept until the end. Only so many of them: nobody types more.
     fn keep(&mut self, line: &[u8]) {
-        if self.file.is_some() && self.unsaved.len() < CAPACITY {
+        // The goodbye is not for the next time.
+        if self.open.is_some() && self.unsaved.len() < CAPACITY && !is_goodbye(line) {
             self.unsaved.extend_from_slice(line);
             self.unsaved.push(b'\n');
         }
     }
 
     fn save(&mut self) -> io::Result<()> {
-        self.file.as_mut().map_or(Ok(()), |file| file.write_all(&self.unsaved))
+        match self.open.take() {
+            Some(open) if !self.unsaved.is_empty() => open()?.write_all(&self.unsaved),
+            _ => Ok(()),
+        }
     }
 
     /// The bytes that draw the row and leave the cursor in it.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// From how many bytes of lines on a frame is full. What is typed meanwhile appears with the next one, so this bounds how
 /// long that takes at a slow terminal.
-const FULL: usize = 16 * 1024;
+const FULL: usize = 4 * 1024;
 
 /// Erases the row of the cursor. The first two bytes alone do that; tmux keeps in its history what the third clears on its
 /// first row, unless the row is empty by then. The third removes what a narrowed window has wrapped into further rows.

@@ -20,12 +20,12 @@ mod view;
 mod windows;
 
 #[cfg(line_editor)]
-pub use editor::Editor;
+pub use editor::{Editor, OpenHistory};
 pub use frame::{Frame, between_frames};
 #[cfg(not(line_editor))]
 pub use no_editor::{Editor, quit, restore};
 #[cfg(all(line_editor, unix))]
-pub use unix::{Keyboard, open, quit, restore};
+pub use unix::{Keyboard, Screen, open, quit, restore};
 pub use view::{Timestamps, View};
 #[cfg(all(line_editor, windows))]
 pub use windows::{Keyboard, Screen, is_console, open, quit, restore, screen};

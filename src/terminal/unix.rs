@@ -7,13 +7,17 @@ use rustix::stdio::{stdin, stdout};
 use rustix::termios::{
     LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
 };
-use std::io::{self, PipeReader, Read};
+use std::fs::File;
+use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// How long a terminal that is slow may take before it is restored without a last sequence.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
+
+/// How long SIGHUP may come after the end of the input that it explains.
+const HANGUP: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// The modes before we changed them, or null. Not behind a lock, because the handler of a signal must be able to restore them.
 static FOUND: AtomicPtr<Termios> = AtomicPtr::new(ptr::null_mut());
@@ -46,12 +50,38 @@ impl Read for Keyboard {
             return Ok(0);
         }
         match rustix::io::read(stdin(), bytes) {
-            // The terminal has gone.
-            Err(Errno::IO) => Ok(0),
+            // The terminal has gone. The system also sends SIGHUP, which says why: main may take that first, and close this.
+            Ok(0) | Err(Errno::IO) => {
+                let _ = poll(&mut ready[1..], Some(&HANGUP));
+                Ok(0)
+            }
             // Another process that reads from this terminal was faster.
             Err(Errno::AGAIN) => Err(io::ErrorKind::Interrupted.into()),
             result => Ok(result?),
         }
+    }
+}
+
+/// The screen of a terminal, without a buffer, so that a frame is one write.
+pub struct Screen(pub File);
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The terminal has gone, and nobody is left to read it.
+        self.0.write(bytes).map_err(|error| match error.raw_os_error() {
+            Some(libc::EIO) => io::ErrorKind::BrokenPipe.into(),
+            _ => error,
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Screen {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

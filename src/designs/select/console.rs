@@ -10,7 +10,6 @@ use crate::observe::{Observer, Place, Step};
 use crate::platform::{Caught, Signals};
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::errors;
-use crate::rules::exit::Exit;
 use crate::rules::messages::{Counter, Stream};
 use crate::rules::notice::Notice;
 use crate::rules::signal::Signal;
@@ -151,11 +150,11 @@ impl Console {
         }
         self.screen.transcript.end();
         loop {
-            if let Err(error) = self.screen.flush()
+            if let Err(error) = self.screen.flush().and_then(|()| self.screen.draw())
                 && !errors::is_broken_pipe(&error)
             {
                 self.screen.report(&Notice::CannotWriteScreen(error));
-                ending.exit = Exit::Failed;
+                ending.fail();
             }
             if let Err(error) = self.screen.transcript.flush(Instant::now()) {
                 self.screen.report(&Notice::CannotWriteTranscript(error));

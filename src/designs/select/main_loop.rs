@@ -88,6 +88,10 @@ impl MainLoop {
             if let Some(ending) = self.perform_actions() {
                 return self.end(ending);
             }
+            if let Err(error) = self.console.screen.draw() {
+                self.endpoint.handle(Event::ScreenFailed(error), Instant::now());
+                continue;
+            }
             for ready in self.wait() {
                 self.handle(ready);
             }

@@ -153,7 +153,8 @@ impl Screen {
     /// Whether messages wait to be written.
     pub(super) fn has_messages(&self) -> bool {
         let terminal = self.outputs.terminal.as_ref();
-        self.outputs.messages.is_behind() || terminal.is_some_and(Terminal::wants_frame)
+        self.outputs.messages.is_behind()
+            || self.outputs.works && terminal.is_some_and(Terminal::wants_frame)
     }
 
     /// Whether notices wait to be written.
@@ -185,7 +186,18 @@ impl Screen {
             // If notices cannot be written, there is no way left to report that.
             let _ = notices.flush(&self.observer);
         }
-        let result = self.outputs.flush_messages(&self.observer);
+        let result = self.outputs.messages.flush(&self.observer);
+        self.outputs.works &= result.is_ok();
+        result
+    }
+
+    /// At a terminal, writes one frame after the other. What comes while one is not written waits for the next. After an error
+    /// it draws no more.
+    pub(super) fn draw(&mut self) -> io::Result<()> {
+        if !self.outputs.works {
+            return Ok(());
+        }
+        let result = self.outputs.draw(&self.observer);
         self.outputs.works &= result.is_ok();
         result
     }
@@ -208,8 +220,7 @@ impl Outputs {
         has_capacity
     }
 
-    /// At a terminal, writes one frame after the other. What comes while one is not written waits for the next.
-    fn flush_messages(&mut self, observer: &Observer) -> io::Result<()> {
+    fn draw(&mut self, observer: &Observer) -> io::Result<()> {
         loop {
             self.messages.flush(observer)?;
             if take(&mut self.messages.has_resumed)

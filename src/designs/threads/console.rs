@@ -14,7 +14,6 @@ use crate::platform::TerminalChange;
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::buffer::Buffer;
 use crate::rules::errors;
-use crate::rules::exit::Exit;
 use crate::rules::messages::{Counter, Stream};
 use crate::rules::notice::Notice;
 use crate::terminal::Terminal;
@@ -158,7 +157,7 @@ impl Console {
                     }
                     Some(ConsoleEvent::ScreenFailed(error)) if !errors::is_broken_pipe(&error) => {
                         self.screen.report(&Notice::CannotWriteScreen(error));
-                        ending.exit = Exit::Failed;
+                        ending.fail();
                     }
                     Some(ConsoleEvent::TranscriptFailed(error)) => {
                         self.screen.report(&Notice::CannotWriteTranscript(error));

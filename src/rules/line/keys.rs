@@ -13,6 +13,9 @@ const MAX_STRING: usize = 4096;
 /// What ends a bracketed paste.
 const PASTE_END: &[u8] = b"\x1b[201~";
 
+/// So many interrupt keys in a row end a paste of which the terminal has not sent the end.
+const INTERRUPTS: usize = 3;
+const CTRL_C: u8 = 0x03;
 const CTRL_Q: u8 = 0x11;
 const CTRL_U: u8 = 0x15;
 const CTRL_V: u8 = 0x16;
@@ -39,6 +42,8 @@ pub(super) struct Keys {
     state: State,
     /// The beginning of a character in UTF-8.
     unfinished: Vec<u8>,
+    /// How many of the last bytes were the interrupt key.
+    interrupts: usize,
     /// The last byte was a carriage return: a newline after it belongs to the same line end.
     returned: bool,
 }
@@ -78,6 +83,7 @@ impl Keys {
         let mut keys = Vec::new();
         for &byte in bytes {
             let returned = mem::replace(&mut self.returned, byte == b'\r');
+            self.interrupts = if byte == CTRL_C { self.interrupts % INTERRUPTS + 1 } else { 0 };
             if !(returned && byte == b'\n') {
                 self.take(byte, &mut keys);
             }
@@ -200,6 +206,11 @@ impl Keys {
         }
         match byte {
             b'\x1b' if matched > 0 => self.paste(byte, 0, keys),
+            CTRL_C if self.interrupts == INTERRUPTS => {
+                self.end_text(true, keys);
+                self.state = State::Ground;
+                keys.push(Key::Control('c'));
+            }
             b'\r' => self.text(b'\n', true, keys),
             _ => self.text(byte, true, keys),
         }

@@ -234,7 +234,8 @@ impl HubLoop {
 
     /// Writes what the screen and the transcript accept.
     fn flush(&mut self, now: Moment) {
-        if let Err(error) = self.console.screen.flush() {
+        let screen = &mut self.console.screen;
+        if let Err(error) = screen.flush().and_then(|()| screen.draw()) {
             self.pass_on(rules::Event::ScreenFailed(error), now);
         }
         if let Err(error) = self.console.screen.transcript.flush(now.instant) {
