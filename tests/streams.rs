@@ -270,16 +270,23 @@ fn standard_input_that_cannot_be_read_has_ended() {
 
 #[test]
 fn an_output_that_cannot_be_written_discards_everything() {
-    for design in ALL {
-        let typed = |command: &mut Command| {
-            let (reader, mut typing) = io::pipe().unwrap();
-            typing.write_all(b"typed\n88\n").unwrap();
-            command.stdin(reader);
-        };
-        for shell in [">&-", "1</dev/null", "2>&-", "2</dev/null", ">&- 2>&-"] {
-            let heard = heard_from(design, shell, false, typed);
-            assert!(heard.ends_with("] typed\n88"), "{design} {shell}: {heard}");
+    fn typed(command: &mut Command) {
+        let (reader, mut typing) = io::pipe().unwrap();
+        typing.write_all(b"typed\n88\n").unwrap();
+        command.stdin(reader);
+    }
+    // At once, because the end of each takes two seconds.
+    thread::scope(|scope| {
+        for design in ALL {
+            for shell in [">&-", "1</dev/null", "2>&-", "2</dev/null", ">&- 2>&-"] {
+                scope.spawn(move || {
+                    let heard = heard_from(design, shell, false, typed);
+                    assert!(heard.ends_with("] typed\n88"), "{design} {shell}: {heard}");
+                });
+            }
         }
+    });
+    for design in ALL {
         // The reading end of a pipe: nothing gets into the pipe.
         let (mut end, writer) = io::pipe().unwrap();
         let heard = heard_from(design, "", false, |command| {

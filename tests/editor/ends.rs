@@ -114,4 +114,6 @@ fn a_terminal_that_goes_away_ends_the_program_and_the_peer_is_told() {
     assert_eq!(read_rest(&peer), b"88");
     drop(peer);
     wait_until("it has exited", || connect.try_wait().unwrap().is_some());
+    // SIGHUP, not a screen that cannot be written.
+    assert_eq!(connect.wait().unwrap().code(), Some(129));
 }

@@ -153,8 +153,7 @@ impl Screen {
     /// Whether messages wait to be written.
     pub(super) fn has_messages(&self) -> bool {
         let terminal = self.outputs.terminal.as_ref();
-        self.outputs.messages.is_behind()
-            || self.outputs.works && terminal.is_some_and(Terminal::wants_frame)
+        self.outputs.messages.is_behind() || self.outputs.works && terminal.is_some_and(Terminal::wants_frame)
     }
 
     /// Whether notices wait to be written.
