@@ -168,11 +168,12 @@ impl Keys {
     }
 
     fn string(&mut self, byte: u8, introducer: u8, mut bytes: Vec<u8>, escape: bool, keys: &mut Vec<Key>) {
-        // Otherwise it is Alt-] or Alt-P.
+        // Otherwise it is Alt-], Alt-P or Alt-_.
         let begins = match introducer {
             b']' => byte.is_ascii_digit(),
             b'P' => byte.is_ascii_digit() || b"!$+>".contains(&byte),
-            _ => true,
+            // Pictures of kitty are the only such answers of terminals.
+            _ => byte == b'G',
         };
         match byte {
             b'\x07' => {}
@@ -400,6 +401,7 @@ mod tests {
         // Alt-] and Alt-P begin no string of a terminal.
         assert_keys(b"\x1b]hi\x1bPho", &[text("hiho")]);
         assert_keys(b"\x1b_hello\r", &[text("hello"), Key::Enter]);
+        assert_keys(b"\x1b_he", &[text("he")]);
         assert_keys(b"\x1b]5 apples\x1b[D", &[text("5 apples"), Key::Control('b')]);
         let long = "1".repeat(MAX_STRING + 10);
         let mut keys = Keys::default();
