@@ -13,8 +13,8 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(1
 
 /// A stream that blocks, also if it is non-blocking.
 ///
-/// `O_NONBLOCK` belongs to the open file, which is shared with every process that inherited it. So whoever runs beside us or
-/// started us, such as Node.js or ssh, may have set it on our standard streams, and may do so at any time. That nothing can be
+/// `O_NONBLOCK` belongs to the open file, which every process shares that inherited it. So a program that started us or runs
+/// beside us, such as Node.js or ssh, can set it on our standard streams at any time. That nothing can be
 /// read or written just now is neither an end nor an error then. The flag itself is left alone, because others rely on it.
 #[derive(Debug)]
 pub struct Patient<S>(pub S);

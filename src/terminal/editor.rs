@@ -39,7 +39,8 @@ impl Editor {
         Self { line: Line::new(history), columns: system::columns(), style, open, unsaved: Vec::new() }
     }
 
-    /// Main must not wait for a file, so lines are kept until the end. Only so many of them: nobody types more.
+    /// Keeps a line for [`save`](Self::save), because main must not wait for a file. Beyond [`CAPACITY`] bytes it keeps none:
+    /// nobody types more.
     fn keep(&mut self, line: &[u8]) {
         // The goodbye is not for the next time.
         if self.open.is_some() && self.unsaved.len() < CAPACITY && !is_goodbye(line) {

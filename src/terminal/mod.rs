@@ -1,8 +1,8 @@
 //! Keys in, rows out: where a person types and reads.
 //!
 //! Main owns a [`Terminal`], which reads and writes nothing: it is told what was typed and what is to be shown, and returns
-//! what follows from the keys and what to write. The bytes come from whoever reads the keyboard, and go to whoever writes to
-//! the screen.
+//! what follows from the keys and what to write. The stdin-reader or the poller reads the bytes of the keyboard; the
+//! screen-writer or the poller writes the frames.
 
 mod days;
 #[cfg(line_editor)]
@@ -63,8 +63,8 @@ pub const NOTICES: usize = 256;
 
 /// A terminal at which a person sits: what the keys mean, and what the screen shows.
 ///
-/// What is to be shown waits here until whoever writes has written the last [`Frame`]. So messages that arrive together are
-/// one write, and a terminal that is behind gets the edited line as it is now, not as it was at each key.
+/// It keeps what is to be shown until the design has written the last [`Frame`]. So one write shows all messages that arrive
+/// together, and a terminal that is behind gets the edited line as it is now, not as it was at each key.
 pub struct Terminal {
     view: View,
     /// None where the terminal's own line input is used, and when the input has ended.

@@ -145,18 +145,23 @@ fn the_prompt_shows_that_it_waits_or_the_address_of_the_caller() {
     assert_eq!(text(&read_line(&peer)), "half a line");
 }
 
+/// Starts `connect` in a shell with job control, which runs `first` before it.
+fn connect_in_shell(first: &str, args: &[&str]) -> (Terminal, TcpStream, String) {
+    let (terminal, peer, prompt) = start_connect(|address| {
+        let terminal = at(20, 100).env(&[("PS1", "shell$ ")]).start_program("sh", &["-i"]);
+        terminal.wait_for_end("shell$");
+        let args = with_design(&[&["connect", address], args].concat()).join(" ");
+        terminal.types(format!("set -m; {first} {} {args}\r", env!("CARGO_BIN_EXE_threadchat")));
+        terminal
+    });
+    terminal.wait_for_end(&prompt);
+    (terminal, peer, prompt)
+}
+
 /// So does `fg` after the suspend key: a shell gets the terminal as it gave it.
 #[test]
 fn the_suspend_key_stops_the_program_and_fg_shows_the_line_again() {
-    let shell = |address: &str| {
-        let terminal = at(20, 100).env(&[("PS1", "shell$ ")]).start_program("sh", &["-i"]);
-        terminal.wait_for_end("shell$");
-        let args = with_design(&["connect", address]).join(" ");
-        terminal.types(format!("set -m; stty -g; {} {args}\r", env!("CARGO_BIN_EXE_threadchat")));
-        terminal
-    };
-    let (terminal, peer, prompt) = start_connect(shell);
-    terminal.wait_for_end(&prompt);
+    let (terminal, peer, prompt) = connect_in_shell("stty -g;", &[]);
     for _ in 0..2 {
         terminal.types("half a li\x1a");
         terminal.wait_for_end("shell$");
@@ -203,15 +208,7 @@ fn the_suspend_key_changes_nothing_where_no_shell_could_continue_the_program() {
 
 #[test]
 fn a_program_that_is_stopped_can_be_ended() {
-    let shell = |address: &str| {
-        let terminal = at(20, 100).env(&[("PS1", "shell$ ")]).start_program("sh", &["-i"]);
-        terminal.wait_for_end("shell$");
-        let args = with_design(&["connect", address]).join(" ");
-        terminal.types(format!("set -m; {} {args}\r", env!("CARGO_BIN_EXE_threadchat")));
-        terminal
-    };
-    let (terminal, peer, prompt) = start_connect(shell);
-    terminal.wait_for_end(&prompt);
+    let (terminal, peer, _) = connect_in_shell("", &[]);
     terminal.types("\x1a");
     terminal.wait_for_end("shell$");
     terminal.types("kill %1; kill -CONT %1\r");
@@ -223,15 +220,7 @@ fn a_program_that_is_stopped_can_be_ended() {
 
 #[test]
 fn the_suspend_key_stops_a_program_whose_input_has_ended() {
-    let shell = |address: &str| {
-        let terminal = at(20, 100).env(&[("PS1", "shell$ ")]).start_program("sh", &["-i"]);
-        terminal.wait_for_end("shell$");
-        let args = with_design(&["connect", "--on-eof", "wait", address]).join(" ");
-        terminal.types(format!("set -m; {} {args}\r", env!("CARGO_BIN_EXE_threadchat")));
-        terminal
-    };
-    let (terminal, peer, prompt) = start_connect(shell);
-    terminal.wait_for_end(&prompt);
+    let (terminal, peer, _) = connect_in_shell("", &["--on-eof", "wait"]);
     terminal.types("last\r\x04");
     assert_eq!(text(&read_line(&peer)), "last");
     terminal.wait_until("the end of the input", |seen| seen.contains("listening until"));

@@ -13,7 +13,7 @@ const MAX_STRING: usize = 4096;
 /// What ends a bracketed paste.
 const PASTE_END: &[u8] = b"\x1b[201~";
 
-/// So many interrupt keys in a row end a paste of which the terminal has not sent the end.
+/// The number of interrupt keys in a row that end a paste, if the terminal does not send its end.
 const INTERRUPTS: usize = 3;
 const CTRL_C: u8 = 0x03;
 const CTRL_Q: u8 = 0x11;
@@ -65,7 +65,7 @@ enum State {
         meta: bool,
         bytes: Vec<u8>,
     },
-    /// So many characters belong to a sequence that has no end of its own.
+    /// The number of characters left of a sequence that has no end of its own.
     Skip(usize),
     /// After `ESC ]`, `ESC P` or `ESC _`. The bytes are typed if it turns out not to be a string.
     String {
@@ -73,7 +73,7 @@ enum State {
         bytes: Vec<u8>,
         escape: bool,
     },
-    /// In a bracketed paste, with so many bytes of its end.
+    /// In a bracketed paste: how many bytes of [`PASTE_END`] have been read.
     Paste(usize),
 }
 

@@ -21,7 +21,7 @@ pub struct Row {
 /// absurd.
 const UNKNOWN: usize = 80;
 const MAX_COLUMNS: usize = 1000;
-/// How many columns of the line are shown after the cursor, if there are so many.
+/// The number of columns after the cursor that a row shows at least, unless the line ends before.
 const CONTEXT: usize = 10;
 /// How many columns the prompt leaves to the line, unless that is more than half of the row.
 const FOR_LINE: usize = 20;
