@@ -232,13 +232,13 @@ impl Common {
 /// Whether two streams are one terminal, also if one of them was opened as `/dev/tty`.
 #[cfg(unix)]
 fn is_same_terminal(one: &(impl AsFd + IsTerminal), other: &(impl AsFd + IsTerminal)) -> bool {
-    use rustix::{fs::fstat, process::getsid, termios::tcgetsid};
+    use rustix::{fs::fstat, termios::tcgetsid};
     let device = |stream: BorrowedFd<'_>| fstat(stream).map(|stat| stat.st_rdev).ok();
-    // Only of the terminal that controls this process.
-    let is_controlling =
-        |stream: BorrowedFd<'_>| tcgetsid(stream).is_ok_and(|session| getsid(None) == Ok(session));
+    // A session has one terminal at most; the answer is an error for a terminal that does not control this process.
+    let session = |stream: BorrowedFd<'_>| tcgetsid(stream).ok();
     let (first, second) = (one.as_fd(), other.as_fd());
-    let is_same = device(first) == device(second) || is_controlling(first) && is_controlling(second);
+    let is_same =
+        device(first) == device(second) || session(first).is_some() && session(first) == session(second);
     one.is_terminal() && other.is_terminal() && is_same
 }
 
