@@ -262,7 +262,9 @@ impl Conversation {
                     screen.extend_from_slice(&input[std::mem::take(&mut verbatim)]);
                     append(text, self.settings, screen, raw);
                 }
-                Some(Heard::Goodbye | Heard::LastWords(_)) => break Some(Notice::TheySaidGoodbye),
+                Some(Heard::Goodbye | Heard::LastWords(_) | Heard::Foreign(_)) => {
+                    break Some(Notice::TheySaidGoodbye);
+                }
                 None => break None,
             }
         };
@@ -275,7 +277,7 @@ impl Conversation {
         while let Some(heard) = if ended { self.decoder.end() } else { self.decoder.quiet() } {
             match heard {
                 Heard::Text(text) => append(text, self.settings, &mut buffer.output, &mut buffer.raw),
-                Heard::Goodbye => return Some(Notice::TheySaidGoodbye),
+                Heard::Goodbye | Heard::Foreign(_) => return Some(Notice::TheySaidGoodbye),
                 Heard::LastWords(text) => {
                     append(text, self.settings, &mut buffer.output, &mut buffer.raw);
                     return Some(Notice::TheirLastWords);

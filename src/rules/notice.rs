@@ -3,7 +3,7 @@
 use super::errors;
 use super::failure::Failure;
 use super::settings::Verbosity;
-use super::wire::Stamp;
+use super::wire::{Foreign, Stamp};
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
@@ -31,6 +31,10 @@ pub enum Notice {
     LineRefused,
     LineRefusedByTranscript,
     TurnedAway(SocketAddr),
+    Foreign {
+        peer: SocketAddr,
+        foreign: Foreign,
+    },
     Closed(SocketAddr),
     MoreRefused {
         count: usize,
@@ -199,6 +203,7 @@ impl Notice {
                  type it again later, or 88 to leave",
             ),
             Self::TurnedAway(peer) => write!(f, "{peer} called and was told that the line is busy"),
+            Self::Foreign { peer, foreign } => write!(f, "{peer} {foreign}; it was disconnected"),
             Self::Closed(peer) => write!(f, "{peer} called and was disconnected: too many calls at once"),
             Self::MoreRefused { count, last } => {
                 write!(f, "{count} more callers were turned away; the last one: ")?;

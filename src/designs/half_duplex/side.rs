@@ -24,7 +24,7 @@ impl From<Heard<'_>> for Said {
         match heard {
             Heard::Text(text) => Self::Text(text.to_vec()),
             Heard::LastWords(text) => Self::LastWords(text.to_vec()),
-            Heard::Goodbye => Self::Goodbye,
+            Heard::Goodbye | Heard::Foreign(_) => Self::Goodbye,
         }
     }
 }

@@ -259,7 +259,7 @@ impl Hub {
         now: Moment,
     ) -> ControlFlow<Stop> {
         let bytes = match heard {
-            Heard::Goodbye => {
+            Heard::Goodbye | Heard::Foreign(_) => {
                 self.say_backlog(id, backlog, said, now);
                 return self.handle_goodbye(id, said, now);
             }

