@@ -356,10 +356,7 @@ impl Hub {
             Line::Rooms => self.reply_rooms(id, now),
             Line::Ignore(name) => self.ignore(id, name, now),
             Line::Help => help(id == OPERATOR).for_each(|line| self.reply(id, &line, now)),
-            Line::Kick(name) => match self.find(name).filter(|id| *id != OPERATOR) {
-                Some(who) => self.expel(who, "kicked", now),
-                None => self.reply_no_such_name(id, name, now),
-            },
+            Line::Kick(name) => self.kick(name, now),
             Line::Ban(address) => self.ban(address, now),
             Line::Behind => self.reply_behind(now),
             Line::Incomplete(usage) => self.reply(id, &format!("usage: {usage}"), now),
