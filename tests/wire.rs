@@ -110,7 +110,7 @@ proptest! {
             let text = match message {
                 Message::Text(text) | Message::LastWords(text) => text,
                 Message::Goodbye => &b"88".to_vec(),
-                Message::Foreign => panic!("a keyboard is not foreign"),
+                Message::Foreign => continue,
             };
             prop_assert!(text.len() <= max_line);
             heard.extend_from_slice(text);
