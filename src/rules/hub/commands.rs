@@ -85,6 +85,7 @@ impl Hub {
             return self.reply(id, &line, now);
         }
         let Some(member) = self.members.get_mut(&id) else { return };
+        self.presences.forget_wish(id);
         let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));
         self.names.insert(Arc::clone(name.key()), id);
         self.looks.insert(&name, id);
@@ -305,13 +306,13 @@ impl Hub {
 
     /// `/kick`, and `/ban` for those who are present.
     pub(super) fn expel(&mut self, id: Id, how: &str, now: Moment) {
+        // Whom somebody sends away, others must know.
+        self.believe(id, now);
         let Some(member) = self.members.get(&id) else { return };
         let (name, room) = (Arc::clone(member.name.shown()), Arc::clone(&member.room));
         self.reply(id, &format!("you were {how}"), now);
         self.announce_leaving(id, &format!("was {how}"), true, now);
-        if self.members.get(&OPERATOR).is_some_and(|operator| operator.room != room) {
-            self.reply(OPERATOR, &format!("{name} was {how}"), now);
-        }
+        self.tell_operator_elsewhere(&room, &format!("{name} was {how}"), now);
     }
 }
 
