@@ -6,7 +6,7 @@
 //! - In and out: [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
 //!   was typed and not yet sent), `reconnection` (calling again after a connection broke), `introduction` (who one is in a
-//!   hub), `unconfirmed` (what is sent again).
+//!   hub), `unconfirmed` (what is sent again), `farewell` (what a caller hears while others talk).
 //! - Many people: `hub`, and for both sides [`commands`] (what a typed line means) and [`said`] (what a received line says).
 //! - At a terminal: `line` (what is being typed, from keys to the row that shows it).
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
@@ -26,6 +26,7 @@ pub mod errors;
 pub mod event;
 pub mod exit;
 pub mod failure;
+pub(crate) mod farewell;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod input;

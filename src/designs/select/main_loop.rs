@@ -221,7 +221,7 @@ impl MainLoop {
                         connector.call_again(now.instant);
                     }
                 }
-                Action::Start(id) => self.start(id),
+                Action::Start { id, .. } => self.start(id),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {
                         session.send(outgoing, typed);

@@ -6,8 +6,9 @@ use crate::designs::connect::RETRY_AFTER;
 use crate::observe::{For, Observer, Step};
 use crate::platform::{self, Connection};
 use crate::rules::endpoint::{CALLERS, CLOSE_WITHIN};
+use crate::rules::farewell::{Farewell, Next};
 use crate::rules::notice::AcceptFailures;
-use crate::rules::wire::{GOODBYE, PAUSE};
+use crate::rules::wire::GOODBYE;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, after, bounded, select_biased};
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
@@ -210,29 +211,37 @@ impl Drop for Credit {
     }
 }
 
-/// Sends a caller the line and a goodbye. Then it reads what the caller sends: closing with unread bytes would reset the
-/// connection, and the reset can overtake what was sent.
+/// Sends a caller the line and a goodbye, and reads what the caller sends.
 fn turn_away(mut socket: &TcpStream, line: &[u8]) -> io::Result<()> {
-    let until = Instant::now() + CLOSE_WITHIN;
     // Some systems pass on the setting of the listening socket.
     socket.set_nonblocking(false)?;
     socket.set_nodelay(true)?;
     socket.set_write_timeout(Some(CLOSE_WITHIN))?;
     socket.write_all(line)?;
-    thread::sleep(PAUSE);
-    socket.write_all(GOODBYE)?;
-    socket.shutdown(Shutdown::Write)?;
+    let mut farewell = Farewell::new(Instant::now());
     let mut discarded = [0; 4096];
     loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        socket.set_read_timeout(Some(left))?;
-        if socket.read(&mut discarded)? == 0 {
-            return Ok(());
+        let now = Instant::now();
+        match farewell.next(now) {
+            Next::SayGoodbye => socket.write_all(GOODBYE)?,
+            Next::HalfClose => socket.shutdown(Shutdown::Write)?,
+            Next::Wait(until) if farewell.reads() => {
+                // Zero would mean no limit.
+                socket.set_read_timeout(Some((until - now).max(Duration::from_millis(1))))?;
+                match socket.read(&mut discarded) {
+                    Ok(bytes) => farewell.received(&discarded[..bytes]),
+                    Err(error) if is_time_out(&error) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Next::Wait(until) => thread::sleep(until - now),
+            Next::Close => return Ok(()),
         }
     }
+}
+
+fn is_time_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
 
 #[cfg(test)]

@@ -169,6 +169,7 @@ impl MainLoop {
                 self.session.as_mut().map(Session::end_outbox);
                 event::Event::WriteFailed(error)
             }
+            Event::GoodbyeWritten(written_at) => event::Event::GoodbyeWritten(written_at),
             Event::Delivered(delivery) => {
                 self.session.as_mut().map(Session::end_outbox);
                 event::Event::Delivered(delivery)
@@ -232,7 +233,7 @@ impl MainLoop {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::Prompt(state) => self.console.screen.set_prompt(state),
                 Action::Call => self.call_again(),
-                Action::Start(id) => self.start(id),
+                Action::Start { id, peer } => self.start(id, peer),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {
                         session.send(outgoing, typed);
@@ -274,9 +275,9 @@ impl MainLoop {
     }
 
     /// A session begins.
-    fn start(&mut self, id: ConnectionId) {
+    fn start(&mut self, id: ConnectionId, peer: SocketAddr) {
         let Some(socket) = self.pending.take(id) else { return };
-        match Session::start(socket, &self.received, &self.to_main, &self.console.screen) {
+        match Session::start(socket, peer, &self.received, &self.to_main, &self.console.screen) {
             Ok(session) => self.session = Some(session),
             Err(error) => self.endpoint.handle(event::Event::CannotStart(error), Instant::now()),
         }

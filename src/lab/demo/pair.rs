@@ -163,7 +163,10 @@ fn settings() -> Settings {
         max_line: DEFAULT_MAX_LINE,
         on_eof: OnEof::Bye,
         to_terminal: true,
+        literal: false,
         transcribed: false,
+        // Nobody else calls, and A may speak first.
+        probe_time: Duration::ZERO,
         patience: PATIENCE,
     }
 }

@@ -3,6 +3,7 @@
 use super::foreign::Foreign;
 use super::framer::Framer;
 use super::protocol::{GOODBYE, QUIET_TIME};
+use super::stamp::Stamp;
 use std::time::Instant;
 
 /// What a peer sent.
@@ -29,6 +30,8 @@ pub struct Decoder {
     framer: Framer,
     /// The peer has sent a newline.
     framed: bool,
+    /// The first line of the peer began with a stamp, as all of ours do. So none of them begins with `88`.
+    stamps: bool,
     last_arrival: Option<Instant>,
 }
 
@@ -36,7 +39,7 @@ impl Decoder {
     /// `max_line` is the longest message in bytes, without its line end; a longer one is split.
     #[must_use]
     pub fn new(max_line: usize) -> Self {
-        Self { framer: Framer::new(max_line), framed: false, last_arrival: None }
+        Self { framer: Framer::new(max_line), framed: false, stamps: false, last_arrival: None }
     }
 
     /// The same for a peer that called us, which may be no chat at all.
@@ -74,7 +77,9 @@ impl Decoder {
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8], now: Instant) -> Option<Heard<'a>> {
         self.last_arrival = Some(now);
         let frame = self.framer.next(bytes)?;
-        self.framed |= frame.ends_line;
+        if frame.ends_line && !self.framed {
+            (self.framed, self.stamps) = (true, frame.starts_line && Stamp::parse(frame.text).is_some());
+        }
         let is_goodbye = frame.starts_line && frame.ends_line && frame.text == GOODBYE;
         Some(if is_goodbye { Heard::Goodbye } else { Heard::Text(frame.text) })
     }
@@ -84,7 +89,10 @@ impl Decoder {
     pub fn next_lines<'b>(&mut self, bytes: &mut &'b [u8], now: Instant) -> &'b [u8] {
         let lines = self.framer.next_lines(bytes);
         if !lines.is_empty() {
-            (self.framed, self.last_arrival) = (true, Some(now));
+            self.last_arrival = Some(now);
+            if !self.framed {
+                (self.framed, self.stamps) = (true, Stamp::parse(lines).is_some());
+            }
         }
         lines
     }
@@ -92,7 +100,9 @@ impl Decoder {
     /// When to call [`quiet`](Self::quiet), unless more arrives before.
     #[must_use]
     pub fn quiet_at(&self) -> Option<Instant> {
-        let waiting = !self.framed && !self.framer.partial().is_empty();
+        let partial = self.framer.partial();
+        let is_goodbye = self.stamps && partial == GOODBYE && !self.framer.is_within_line();
+        let waiting = !self.framed && !partial.is_empty() || is_goodbye;
         self.last_arrival.filter(|_| waiting).map(|last| last + QUIET_TIME)
     }
 
@@ -191,6 +201,24 @@ mod tests {
         assert_eq!(decoder.quiet(), Some(Heard::Goodbye));
         assert_eq!(decoder.quiet(), None);
         assert_eq!(decoder.quiet_at(), None);
+    }
+
+    #[test]
+    fn a_peer_that_stamps_its_lines_says_goodbye_with_a_pause_after_88() {
+        for (line, is_goodbye) in [(&b"[Mon Nov  9 06:18:34 2026] hello\n"[..], true), (b"hello\n", false)] {
+            for by_line in [true, false] {
+                let (mut decoder, now) = (Decoder::new(99), Instant::now());
+                let mut bytes = &[line, b"88"].concat()[..];
+                if by_line {
+                    assert!(!decoder.next_lines(&mut bytes, now).is_empty());
+                } else {
+                    assert!(decoder.next(&mut bytes, now).is_some());
+                }
+                assert_eq!(decoder.next(&mut bytes, now), None);
+                assert_eq!(decoder.quiet_at(), is_goodbye.then(|| now + QUIET_TIME));
+                assert!(!is_goodbye || decoder.quiet() == Some(Heard::Goodbye));
+            }
+        }
     }
 
     #[test]
