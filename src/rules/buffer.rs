@@ -167,7 +167,7 @@ impl Buffer {
         }
     }
 
-    /// The messages that have been written completely, without their line ends.
+    /// The messages that have been written completely, without their line ends. (For a terminal these are `\r\n`.)
     pub fn sent(&self) -> impl Iterator<Item = &[u8]> {
         let written = if self.is_control { &[] } else { &self.output[..self.written] };
         let (mut start, by_newline) = (0, self.ends.is_empty());
@@ -176,7 +176,8 @@ impl Buffer {
             start = *end;
             message
         });
-        lines(if by_newline { written } else { &[] }).chain(one_by_one)
+        let by_line = lines(if by_newline { written } else { &[] });
+        by_line.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).chain(one_by_one)
     }
 
     /// The messages to show, as they came, without their line ends.

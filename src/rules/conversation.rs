@@ -230,9 +230,10 @@ impl Conversation {
     }
 
     /// Whether nothing shows that the peer would tell our goodbye from the message before it, or has: it never sent a newline,
-    /// and has not left.
+    /// is no terminal, where a person reads both, and has not left.
     fn may_be_unheard(&self) -> bool {
-        !self.decoder.is_framed() && self.receiving == Receiving::Open
+        let is_framed = self.decoder.is_framed() || self.decoder.is_terminal();
+        !is_framed && self.receiving == Receiving::Open
     }
 
     /// Our goodbye, after which our half has not ended, was written.

@@ -104,7 +104,7 @@ mod tests {
                 },
                 next => {
                     done.push((next, (now - began).as_millis()));
-                    if next == Next::Close {
+                    if next == Close {
                         return done;
                     }
                 }
