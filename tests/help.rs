@@ -24,6 +24,8 @@ fn a_wrong_command_line_is_explained_and_exits_with_2() {
         (&["connect", "--reconnect=sometimes"], "possible values: hub, always, never"),
         (&["connect", "--reconnect", "--design", "half-duplex"], "--reconnect needs a full-duplex design"),
         (&["connect", "--name", "ann", "--design", "half-duplex"], "--name needs a full-duplex design"),
+        (&["serve", "--literal", "--wire", "unframed"], "--literal needs --wire lines"),
+        (&["connect", "--literal", "--wire", "article"], "--literal needs --wire lines"),
         (&["serve", "-q", "-v"], "cannot be used with"),
         (&["sevre"], "similar subcommand exists: 'serve'"),
         (&["serve", "--onec"], "similar argument exists: '--once'"),

@@ -17,7 +17,11 @@ Examples:
   threadchat serve 0.0.0.0          callers from other machines, too
 
 While you wait for a caller, lines you type are kept for the next one, and the line 88 ends the program. (With
---design half-duplex only Ctrl-C does: that design does not read the keyboard while it waits.)
+--design half-duplex only Ctrl-C does: that design does not read the keyboard while it waits.) With --literal, a line 88
+is a message like any other.
+
+A caller is announced when it has sent something, or after a second: until then it may be a probe.
+
 `threadchat help` shows the exit codes.";
 
 /// `threadchat serve`.

@@ -27,7 +27,7 @@ use super::messages::{Counter, Messages};
 use super::notice::Notice;
 use super::sanitize::sanitize;
 use super::settings::{OnEof, Settings};
-use super::wire::{Decoder, Encoder, Foreign, GOODBYE, Heard, Stamp};
+use super::wire::{Decoder, Encoder, Foreign, GOODBYE, Heard, REPEAT_AFTER, Stamp};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -38,10 +38,6 @@ const CHECK_EVERY: Duration = Duration::from_millis(100);
 
 /// How often to check whether the peer's system has vanished, while it has something to confirm.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
-
-/// How long a peer without framing may take to answer our `88` before it is said again: the peer may have read it together with
-/// the message before it. That is longer than most networks need, and no person waits for it.
-pub(super) const REPEAT_AFTER: Duration = Duration::from_millis(250);
 
 /// What is to be done, in order.
 pub(super) type Actions = VecDeque<Action>;

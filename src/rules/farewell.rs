@@ -3,9 +3,8 @@
 //! The caller may be a peer without framing, and may send and close whenever it likes. Closing with unread bytes would reset the
 //! connection, and the reset can overtake what was sent. So the design reads until [`Next::Close`].
 
-use super::conversation::REPEAT_AFTER;
 use super::endpoint::CLOSE_WITHIN;
-use super::wire::PAUSE;
+use super::wire::{PAUSE, REPEAT_AFTER};
 use memchr::memchr;
 use std::time::Instant;
 
@@ -129,8 +128,8 @@ mod tests {
 
     #[test]
     fn any_other_caller_who_does_not_close_is_told_again() {
-        let twice = [(SayGoodbye, 60), (SayGoodbye, 310), (HalfClose, 310)];
+        let twice = [(SayGoodbye, 60), (SayGoodbye, 660), (HalfClose, 660)];
         assert_eq!(done(&[(0, b"hi")]), [&twice[..], &[(Close, 1000)]].concat());
-        assert_eq!(done(&[(500, b"")]), [&twice[..], &[(Close, 500)]].concat());
+        assert_eq!(done(&[(700, b"")]), [&twice[..], &[(Close, 700)]].concat());
     }
 }

@@ -11,7 +11,7 @@ use super::input;
 use super::moment::Moment;
 use super::settings::{Caller, OnEof, PATIENCE, PROBE_TIME, Reconnect, Settings};
 use super::signal::Signal;
-use super::wire::{PAUSE, QUIET_TIME, Stamp, Wire};
+use super::wire::{PAUSE, QUIET_TIME, REPEAT_AFTER, Stamp, Wire};
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::io;
@@ -210,7 +210,7 @@ impl Side {
     fn send(&mut self, outgoing: Outgoing) -> String {
         match outgoing {
             Outgoing::Messages(buffer) => {
-                let text = String::from_utf8(buffer.output.clone()).unwrap();
+                let text = text(&buffer.output);
                 self.sent.push_back(Packet::Bytes(buffer.output.clone()));
                 let what = if buffer.is_control { "control " } else { "" };
                 format!("send {what}{}", text.replace(STAMP, "").trim_end().replace('\n', ", "))
@@ -939,10 +939,10 @@ mod goodbye {
     }
 
     #[test]
-    fn to_a_peer_without_newlines_that_does_not_answer_it_is_said_again_alone_250_ms_later() {
+    fn to_a_peer_without_newlines_that_does_not_answer_it_is_said_again_alone_a_while_later() {
         let mut side = leaving(b"no newline");
         assert_eq!(side.does(), ["pause, send 88, wait"]);
-        side.passes(ms(249));
+        side.passes(REPEAT_AFTER - ms(1));
         assert!(side.does().is_empty());
         side.passes(ms(1));
         assert_eq!(side.does(), ["send control 88", "end our half"]);
@@ -952,14 +952,14 @@ mod goodbye {
     }
 
     #[test]
-    fn the_250_ms_begin_when_it_was_written() {
+    fn that_while_begins_when_it_was_written() {
         let mut side = Side::connected(settings());
         side.is_stuck = true;
         side.types("one\n88\n");
         side.does();
         side.passes(ms(1000));
         side.handle(Event::GoodbyeWritten(side.now));
-        side.passes(ms(249));
+        side.passes(REPEAT_AFTER - ms(1));
         assert!(side.does().is_empty());
         side.passes(ms(1));
         assert_eq!(side.does(), ["send control 88", "end our half"]);
@@ -991,7 +991,7 @@ mod goodbye {
     #[test]
     fn it_is_no_failure_if_it_cannot_be_said_again() {
         let mut side = leaving(b"");
-        side.passes(ms(250));
+        side.passes(REPEAT_AFTER);
         side.handle(Event::WriteFailed(io::ErrorKind::BrokenPipe.into()));
         side.handle(Event::Delivered(Delivery { complete: false, undelivered: 0 }));
         side.receives_all();
@@ -1002,7 +1002,7 @@ mod goodbye {
     fn a_peer_that_vanishes_before_it_is_said_again_ends_it_by_force() {
         let mut side = leaving(b"");
         side.does();
-        side.passes(ms(250) + PATIENCE + ms(100));
+        side.passes(REPEAT_AFTER + PATIENCE + ms(100));
         assert_eq!(side.does(), ["send control 88", "end our half", "disconnect"]);
     }
 }
@@ -1133,6 +1133,170 @@ mod probes {
         side.delivers();
         side.receives_all();
         assert_eq!(side.exit, Some(Exit::Signal(SIGTERM)));
+    }
+}
+
+/// Callers that are no chat.
+mod foreign {
+    use super::*;
+
+    const REQUEST: &[u8] = b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n/name mallory\nhello\n88\n";
+    const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+    fn called(kept: &str) -> Side {
+        let mut side = Side::serving(Settings { probe_time: PROBE_TIME, ..settings() }, false, true);
+        side.types(kept);
+        side.does();
+        side.is_called(1);
+        side.does();
+        side
+    }
+
+    /// The caller sends no more, and everything was written.
+    fn goes(side: &mut Side) -> Vec<String> {
+        side.receives_all();
+        side.delivers();
+        side.does()
+    }
+
+    #[test]
+    fn they_are_answered_and_leave_no_trace_but_a_notice() {
+        for (bytes, answer, notice) in [
+            (REQUEST, "send control HTTP/1.1 400 Bad Request", "127.0.0.1:1 sent an HTTP request"),
+            (HELLO, "send control This is threadchat", "127.0.0.1:1 wants to speak TLS"),
+        ] {
+            let mut side = called("kept\n");
+            side.receives(bytes);
+            side.receives(b"more\n");
+            let done = side.does();
+            assert!(done.len() == 2 && done[0].starts_with(answer) && done[1] == "end our half", "{done:?}");
+            let done = goes(&mut side);
+            assert!(done.len() == 2 && done[0].starts_with(notice) && done[1] == "close", "{done:?}");
+            assert!(side.screen.is_empty());
+            assert_eq!(side.exit, None);
+            side.is_called(2);
+            side.receives(b"hello\n");
+            assert_eq!(
+                side.does(),
+                ["start", "...connected from: 127.0.0.1:2", "prompt 127.0.0.1:2", "show hello", "send kept"]
+            );
+        }
+    }
+
+    #[test]
+    fn one_that_keeps_the_connection_is_disconnected_when_nothing_moves() {
+        let mut side = called("");
+        side.receives(REQUEST);
+        side.does();
+        for _ in 0..5 {
+            side.receives(b"more\n");
+            side.passes(PATIENCE / 5);
+        }
+        side.passes(ms(200));
+        assert_eq!(side.does(), ["disconnect"]);
+    }
+
+    #[test]
+    fn many_are_reported_once_a_second() {
+        let mut side = called("");
+        let mut done = Vec::new();
+        for port in 2..=4 {
+            side.receives(REQUEST);
+            done.extend(goes(&mut side));
+            side.is_called(port);
+        }
+        side.passes(ms(999));
+        done.extend(side.does());
+        assert_eq!(done.iter().filter(|done| done.contains("HTTP request")).count(), 1, "{done:?}");
+        side.passes(ms(1));
+        let done = side.does().join("; ");
+        assert!(done.contains("2 more callers were turned away"), "{done}");
+    }
+
+    #[test]
+    fn one_that_was_silent_for_a_second_uses_up_the_conversation_only_if_something_was_sent_to_it() {
+        for kept in ["", "kept\n"] {
+            let mut side = called(kept);
+            side.passes(PROBE_TIME);
+            side.receives(REQUEST);
+            side.does();
+            let done = goes(&mut side);
+            assert!(done[0].contains("HTTP request"), "{done:?}");
+            assert_eq!(side.exit, (!kept.is_empty()).then_some(Exit::Failed));
+            assert_eq!(done.ends_with(&["prompt waiting".to_owned()]), kept.is_empty(), "{done:?}");
+        }
+    }
+}
+
+/// A peer that speaks telnet.
+mod telnet {
+    use super::*;
+
+    const DO_TIMING_MARK: &[u8] = &[255, 253, 6];
+    const WILL_TIMING_MARK: &[u8] = &[255, 251, 6];
+
+    /// What was sent since the last call.
+    fn sent(side: &mut Side) -> Vec<u8> {
+        let bytes = side.sent.drain(..).map(|packet| match packet {
+            Packet::Bytes(bytes) => bytes,
+            Packet::End => Vec::new(),
+        });
+        bytes.collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn a_request_is_answered_at_once_and_lines_end_as_a_terminal_needs_it() {
+        let mut side = Side::serving(Settings { probe_time: PROBE_TIME, ..settings() }, false, true);
+        side.is_called(1);
+        side.capacity.transcript = false;
+        side.act();
+        side.receives(DO_TIMING_MARK);
+        assert_eq!(sent(&mut side), WILL_TIMING_MARK);
+        side.capacity.transcript = true;
+        side.types("one\n");
+        assert_eq!(text(&sent(&mut side)), format!("{STAMP}one\r\n"));
+        side.types("88\n");
+        side.receives_all();
+        side.delivers();
+        assert_eq!(side.exit, Some(Exit::Success));
+    }
+
+    #[test]
+    fn a_peer_that_asks_and_does_not_read_makes_no_answers_pile_up() {
+        let mut side = Side::connected(settings());
+        side.capacity.peer = false;
+        side.act();
+        for _ in 0..1000 {
+            side.receives(DO_TIMING_MARK);
+        }
+        assert!(side.does().is_empty());
+        side.capacity.peer = true;
+        side.act();
+        assert_eq!(sent(&mut side), WILL_TIMING_MARK);
+    }
+
+    #[test]
+    fn after_our_goodbye_nothing_is_answered() {
+        let mut side = Side::connected(settings());
+        side.types("88\n");
+        side.does();
+        side.receives(DO_TIMING_MARK);
+        assert!(side.does().is_empty());
+    }
+
+    #[test]
+    fn an_answer_is_no_part_of_a_message_that_may_have_to_be_sent_again() {
+        let mut side = Side::reconnecting(false, Reconnect::Always);
+        side.receives(DO_TIMING_MARK);
+        side.types("one\n");
+        // Of all but the last byte.
+        side.status.written = sent(&mut side).len() as u64 - 1;
+        side.passes(ms(5000));
+        side.breaks();
+        side.passes(ms(1000));
+        side.does();
+        side.reaches();
+        assert_eq!(side.does()[3..], ["send one"]);
     }
 }
 

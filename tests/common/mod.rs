@@ -12,7 +12,7 @@ pub mod person;
 pub mod terminal;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -194,10 +194,19 @@ pub fn read_line(mut socket: &TcpStream) -> String {
     }
 }
 
+/// Reads to the end, and closes the sending half after a goodbye, as a chat program does.
 pub fn read_rest(mut socket: &TcpStream) -> Vec<u8> {
-    let mut rest = Vec::new();
-    socket.read_to_end(&mut rest).unwrap();
-    rest
+    let (mut rest, mut part) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        match socket.read(&mut part).unwrap() {
+            0 => return rest,
+            read => rest.extend_from_slice(&part[..read]),
+        }
+        if rest == b"88" || rest.ends_with(b"\n88") {
+            // Fails if it is closed already.
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+    }
 }
 
 /// The text of a message without its stamp. Fails if it has no stamp.
