@@ -56,7 +56,8 @@ pub struct Hub {
     #[arg(long, value_name = "N", value_parser = values::max_clients, help_heading = CLIENTS)]
     max_per_address: Option<usize>,
 
-    /// Admit only these addresses and networks, separated by commas, such as 192.0.2.0/24; ::/0 is all of IPv6 and no IPv4
+    /// Admit only these addresses and networks, separated by commas, such as 192.0.2.0/24; an IPv6 address means its /64
+    /// network, and ::/0 is all of IPv6 and no IPv4
     #[arg(long, value_name = "NET", value_delimiter = ',', value_parser = parse_net, help_heading = CLIENTS)]
     allow: Vec<IpNet>,
 

@@ -54,6 +54,7 @@ impl HubLoop {
     ) -> io::Result<Self> {
         let at = listener.local_addr()?;
         let callers = Callers::new(listener)?;
+        let keyboard_is_terminal = environment.keyboard_is_terminal;
         let mut console = Console::new(environment);
         let clients = Clients::new(console.observer.clone())?;
         let clock = Clock::new();
@@ -61,7 +62,7 @@ impl HubLoop {
             console.screen.report(&Notice::NoLocalTime);
         }
         console.screen.report(&Notice::Listening { at, port_was_chosen, command: "hub" });
-        let hub = Hub::new(settings, Instant::now());
+        let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
         if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
             terminal.operate(room, name);
         }

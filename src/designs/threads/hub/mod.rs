@@ -70,6 +70,7 @@ impl HubLoop {
         listener: TcpListener,
         port_was_chosen: bool,
     ) -> io::Result<Self> {
+        let keyboard_is_terminal = environment.keyboard_is_terminal;
         let (channel, events) = bounded(EVENTS);
         let to_main = ToMain::new(channel, environment.observer.clone());
         let (mut console, to_main) = Console::start(environment, &to_main)?;
@@ -79,7 +80,7 @@ impl HubLoop {
             console.screen.report(&Notice::NoLocalTime);
         }
         console.screen.report(&Notice::Listening { at: callers.address(), port_was_chosen, command: "hub" });
-        let hub = Hub::new(settings, Instant::now());
+        let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
         if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
             terminal.operate(room, name);
         }
