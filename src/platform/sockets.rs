@@ -7,10 +7,15 @@ use std::net::TcpStream;
 #[cfg(keep_alive)]
 use std::time::Duration;
 
-/// Prepares a connection: messages go out at once (no Nagle algorithm), and keep-alive, where there is one, detects a peer that
-/// vanished after [`SILENCE_LIMIT`](crate::rules::event::SILENCE_LIMIT). Both are optional: ignore an error.
+/// Prepares a connection: messages go out at once (no Nagle algorithm), urgent data stays where it was in the stream, and
+/// keep-alive, where there is one, detects a peer that vanished after
+/// [`SILENCE_LIMIT`](crate::rules::event::SILENCE_LIMIT). All are optional: ignore an error.
 pub(crate) fn prepare(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
+    // Telnet sends the last byte of a command as urgent data. Systems take it out of the stream by default, and half a command
+    // would be left, which swallows the byte behind it.
+    #[cfg(not(target_os = "redox"))]
+    socket2::SockRef::from(socket).set_out_of_band_inline(true)?;
     #[cfg(keep_alive)]
     {
         // The first probe comes after 20 s, then one every 10 s; after three without an answer the connection breaks.
