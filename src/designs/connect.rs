@@ -1,6 +1,7 @@
 //! Calling somebody: whom, how patiently, and what to report when nobody answers.
 
-use crate::designs::net::Address;
+use crate::designs::net;
+use crate::rules::address::Address;
 use crate::rules::errors;
 use crate::rules::failure::Failure;
 use crate::rules::notice::Notice;
@@ -59,7 +60,7 @@ impl Attempts {
     /// Nobody answered at this address.
     pub(crate) fn refused(&mut self, address: SocketAddr, error: &io::Error) {
         self.found = true;
-        self.reasons.push(format!("cannot connect to {address}: {error}{}", errors::hint(error)));
+        self.reasons.push(format!("cannot connect to {address}: {error}{}", errors::hint_at(address, error)));
     }
 
     /// Makes a whole attempt: tries one address after the other, each until it answers or its time is up.
@@ -75,7 +76,7 @@ impl Attempts {
 
     /// The addresses to try. The system sets no limit to how long the look-up of a name takes.
     pub(crate) fn look_up(&mut self) -> Vec<SocketAddr> {
-        self.call.address.resolve().unwrap_or_else(|reason| {
+        net::resolve(&self.call.address).unwrap_or_else(|reason| {
             self.reasons.push(reason.to_string());
             Vec::new()
         })

@@ -3,7 +3,7 @@
 //! A design passes on what happened, and asks what to do: [`endpoint`] for two people, and `hub` for many. So designs
 //! differ only in how they wait, and everything here is tested with simulated time.
 //!
-//! - In and out: [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
+//! - In and out: [`address`], [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
 //!   was typed and not yet sent), `reconnection` (calling again after a connection broke), `introduction` (who one is in a
 //!   hub), `unconfirmed` (what is sent again).
@@ -18,6 +18,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod action;
+pub mod address;
 pub mod buffer;
 pub mod commands;
 pub(crate) mod conversation;

@@ -174,8 +174,8 @@ impl<'a> Session<'a> {
 pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure> {
     let observer = environment.observer.clone();
     observer.watch(|| match task {
-        Task::Serve { listener, port_was_chosen, once, settings } => {
-            Ok(serve(Endpoint::new(environment, settings), &listener, port_was_chosen, once))
+        Task::Serve { listeners, port_was_chosen, once, settings } => {
+            Ok(serve(Endpoint::new(environment, settings), &listeners, port_was_chosen, once))
         }
         Task::Connect { call, settings } => connect(Endpoint::new(environment, settings), call),
         #[cfg(feature = "hub")]
@@ -185,15 +185,15 @@ pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure>
 
 /// Talks with one caller after the other until the input ends, or with one only (`once`). A caller during a conversation
 /// waits unnoticed.
-fn serve(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bool, once: bool) -> Exit {
-    if let Ok(at) = listener.local_addr() {
+fn serve(mut endpoint: Endpoint, listeners: &[TcpListener], port_was_chosen: bool, once: bool) -> Exit {
+    if let Ok(at) = net::local_addresses(listeners) {
         endpoint.report(&Notice::Listening { at, port_was_chosen, command: "serve" });
     }
     let mut failures = AcceptFailures::default();
     endpoint.report(&Notice::Waiting);
     loop {
         endpoint.observer.emit(|| Step::Waits(For::Caller));
-        match listener.accept() {
+        match platform::accept_any(listeners) {
             Ok((socket, peer)) => {
                 endpoint.begin(&Notice::ConnectedFrom(peer));
                 Session::new(&mut endpoint, socket, peer).run(false);

@@ -9,6 +9,7 @@ use super::wait::{Interests, Ready};
 use crate::designs::clock::Clock;
 use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
+use crate::designs::net;
 use crate::designs::pending::Pending;
 use crate::designs::typed::Typed;
 use crate::observe::{Decision, For, Step};
@@ -49,14 +50,13 @@ impl MainLoop {
     pub(super) fn serve(
         environment: Environment,
         settings: Settings,
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         port_was_chosen: bool,
         once: bool,
     ) -> io::Result<Self> {
-        let address = listener.local_addr()?;
-        let callers = Callers::new(listener)?;
-        let endpoint =
-            Endpoint::serve(settings, environment.keyboard_is_terminal, address, port_was_chosen, once);
+        let at = net::local_addresses(&listeners)?;
+        let callers = Callers::new(listeners)?;
+        let endpoint = Endpoint::serve(settings, environment.keyboard_is_terminal, at, port_was_chosen, once);
         Ok(Self::new(environment, endpoint, Source::Callers(callers)))
     }
 

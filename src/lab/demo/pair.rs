@@ -60,7 +60,12 @@ impl Pair {
             let observer = Observer::default().and(turnstile.observer(side));
             End::start(side, design, task, observer, to_main).map_err(cannot)
         };
-        let serve = Task::Serve { listener, port_was_chosen: true, once: true, settings: settings() };
+        let serve = Task::Serve {
+            listeners: vec![listener],
+            port_was_chosen: true,
+            once: true,
+            settings: settings(),
+        };
         let a = start(Side::A, serve)?;
         let b = start(Side::B, Task::Connect { call, settings: settings() })?;
         Ok(Self { ends: Each::of(a, b) })
