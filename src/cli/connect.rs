@@ -2,9 +2,9 @@
 
 use super::session::Session;
 use super::{Common, values};
-use crate::designs::connect::Call;
 use crate::designs::{Design, Task};
 use crate::rules::address::Address;
+use crate::rules::calling::Call;
 use crate::rules::failure::Failure;
 use crate::rules::settings::{Caller, Reconnect};
 use clap::{Args, ValueEnum};
@@ -12,7 +12,8 @@ use std::time::Duration;
 
 pub(super) const HELP: &str = "\
 ADDR is HOST, HOST:PORT, :PORT, PORT, an IPv6 address such as fe80::1%eth0, or [IPV6]:PORT.
-All addresses of the host are tried in turn.
+All addresses of the host are tried, and the first that answers is taken: each has 250 ms before the next one is
+tried as well.
 
 Examples:
   threadchat connect                     call serve or a hub on this machine

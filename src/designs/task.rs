@@ -1,8 +1,8 @@
 //! What an endpoint does, whichever its design.
 
-use super::connect::Call;
 use super::net;
 use crate::rules::address::Address;
+use crate::rules::calling::Call;
 use crate::rules::failure::Failure;
 use crate::rules::settings::Settings;
 #[cfg(feature = "hub")]

@@ -37,11 +37,11 @@ pub(crate) use process::trim_memory;
 #[cfg(all(signals, unix))]
 pub use signals::restore_before_deadly_signals;
 pub use signals::{Caught, Signals, TerminalChange, stop};
-pub(crate) use sockets::{prepare, try_write, write_first};
+pub(crate) use sockets::{connect, is_connected, prepare, try_write, write_first};
 #[cfg(feature = "hub")]
 pub(crate) use sockets::{prepare_client, try_write_vectored};
 pub use streams::Patient;
 #[cfg(feature = "hub")]
 pub(crate) use tcp_info::end_of_stream;
 pub(crate) use tcp_info::peer_state;
-pub(crate) use wait::wait_for_caller;
+pub(crate) use wait::{wait_for_answer, wait_for_caller};

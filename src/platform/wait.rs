@@ -2,6 +2,7 @@
 
 #[cfg(can_poll)]
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::Socket;
 use std::net::TcpListener;
 #[cfg(can_poll)]
 use std::os::fd::AsFd;
@@ -17,6 +18,14 @@ pub(crate) fn wait_for_caller(listeners: &[TcpListener]) {
     wait(listeners, PollFlags::IN, None);
     #[cfg(not(can_poll))]
     wait(listeners, None);
+}
+
+/// Waits until one of these has connected or failed, or until the deadline, and maybe a little less.
+pub(crate) fn wait_for_answer(sockets: &[&Socket], deadline: Option<Instant>) {
+    #[cfg(can_poll)]
+    wait(sockets, PollFlags::OUT, deadline);
+    #[cfg(not(can_poll))]
+    wait(sockets, deadline);
 }
 
 #[cfg(can_poll)]

@@ -4,6 +4,7 @@
 //! differ only in how they wait, and everything here is tested with simulated time.
 //!
 //! - In and out: [`address`], [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
+//! - Before they meet: [`calling`] (whom to try and when).
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
 //!   was typed and not yet sent), `reconnection` (calling again after a connection broke), `introduction` (who one is in a
 //!   hub), `unconfirmed` (what is sent again).
@@ -20,6 +21,7 @@
 pub mod action;
 pub mod address;
 pub mod buffer;
+pub mod calling;
 pub mod commands;
 pub(crate) mod conversation;
 pub mod endpoint;

@@ -33,7 +33,7 @@ fn a_refused_connection_is_reported_with_what_to_try() {
     let port = free_port();
     let (code, stderr) = run(&["connect", &port]);
     assert_eq!(code, 1);
-    assert!(stderr.starts_with(&format!("threadchat: cannot connect to 127.0.0.1:{port}: ")), "{stderr}");
+    assert!(stderr.starts_with(&format!("threadchat: cannot connect to 127.0.0.1:{port}")), "{stderr}");
     assert!(stderr.contains("threadchat serve") && stderr.contains("--wait"), "{stderr}");
     let (code, stderr) = run(&["connect", &port, "--wait", "0.5"]);
     assert_eq!(code, 1);
@@ -57,6 +57,20 @@ fn a_call_that_nobody_answers_fails_after_its_timeout() {
     let (code, stderr) = run(&["connect", &silent.port, "--timeout", "0.3"]);
     assert_eq!(code, 1);
     assert!(stderr.contains("timed out") && stderr.contains("no firewall blocks the connection"), "{stderr}");
+}
+
+/// 127.0.0.1 does not answer, but ::1 does. With such a timeout, connect would otherwise wait for longer than a test may.
+#[cfg(target_os = "linux")]
+#[test]
+fn connect_does_not_wait_for_an_address_that_does_not_answer() {
+    let silent = SilentListener::new();
+    let Ok(listener) = TcpListener::bind(("::1", silent.port.parse::<u16>().unwrap())) else { return };
+    let mut connect = Program::start(threadchat(&["connect", &silent.port, "--timeout", "3600"]));
+    let (socket, _) = listener.accept().unwrap();
+    connect.err.wait_for(&format!("...connected to: [::1]:{}\n", silent.port));
+    silent.wait_until_not_called();
+    drop(socket);
+    connect.exits(1);
 }
 
 #[test]

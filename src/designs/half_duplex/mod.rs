@@ -11,11 +11,12 @@ mod side;
 #[cfg(feature = "hub")]
 use crate::designs::NO_HUB_IN_TURNS;
 use crate::designs::Task;
-use crate::designs::connect::{Attempts, Call, RETRY_AFTER};
+use crate::designs::connect::{Calls, Progress, look_up};
 use crate::designs::environment::Environment;
 use crate::designs::net;
 use crate::observe::{Decision, For, Goodbye, Place, Step};
 use crate::platform;
+use crate::rules::calling::{Call, Calling, RETRY_AFTER};
 use crate::rules::exit::Exit;
 use crate::rules::failure::Failure;
 use crate::rules::messages::{Counter, Messages};
@@ -222,14 +223,12 @@ fn connect(mut endpoint: Endpoint, call: Call) -> Result<Exit, Failure> {
 
 fn reach(call: Call, endpoint: &mut Endpoint) -> Result<(TcpStream, SocketAddr), Failure> {
     endpoint.observer.emit(|| Step::Waits(For::Connection));
-    let mut attempts = Attempts::new(call, Instant::now());
+    let mut calls = Calls::new(Calling::new(call, Instant::now()));
     loop {
-        if let Some(connected) = attempts.try_once() {
-            return Ok(connected);
+        match calls.go_on(look_up) {
+            Progress::None => calls.wait(),
+            Progress::Report(notice) => endpoint.report(&notice),
+            Progress::Ended(outcome) => return outcome,
         }
-        if let Some(notice) = attempts.next(Instant::now())? {
-            endpoint.report(&notice);
-        }
-        thread::sleep(RETRY_AFTER);
     }
 }

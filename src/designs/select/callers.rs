@@ -1,7 +1,7 @@
 //! The listening sockets, and the callers who are turned away because others talk.
 
 use super::wait::{Interests, Ready};
-use crate::designs::connect::RETRY_AFTER;
+use crate::rules::calling::RETRY_AFTER;
 use crate::rules::endpoint::{CALLERS, CLOSE_WITHIN};
 use crate::rules::notice::{AcceptFailures, Notice};
 use crate::rules::wire::{GOODBYE, PAUSE};

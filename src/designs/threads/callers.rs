@@ -2,9 +2,9 @@
 
 use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::thread::{Thread, spawn};
-use crate::designs::connect::RETRY_AFTER;
 use crate::observe::{For, Observer, Step};
 use crate::platform::{self, Connection};
+use crate::rules::calling::RETRY_AFTER;
 use crate::rules::endpoint::{CALLERS, CLOSE_WITHIN};
 use crate::rules::notice::AcceptFailures;
 use crate::rules::wire::{GOODBYE, PAUSE};

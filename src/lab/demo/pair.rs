@@ -3,12 +3,12 @@
 use super::event::Event;
 use super::side::{Each, Side};
 use super::turnstile::Turnstile;
-use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
 use crate::designs::{Design, Task};
 use crate::observe::Observer;
 use crate::observe::thread::MAIN;
 use crate::platform::Signals;
+use crate::rules::calling::Call;
 use crate::rules::errors::MORE_THREADS;
 use crate::rules::failure::Failure;
 use crate::rules::settings::{Caller, OnEof, Settings, Verbosity};
