@@ -86,17 +86,17 @@ struct Held {
 }
 
 impl Endpoint {
-    /// An endpoint that listens at `address`. That address is reported even with `-q` unless the user chose the port.
+    /// An endpoint that listens at these addresses. They are reported even with `-q` unless the user chose the port.
     #[must_use]
     pub fn serve(
         settings: Settings,
         keyboard_is_terminal: bool,
-        address: SocketAddr,
+        at: Vec<SocketAddr>,
         port_was_chosen: bool,
         once: bool,
     ) -> Self {
         let mut endpoint = Self::new(Role::Serve { once }, settings, keyboard_is_terminal);
-        endpoint.report(Notice::Listening { at: address, port_was_chosen, command: "serve" });
+        endpoint.report(Notice::Listening { at, port_was_chosen, command: "serve" });
         endpoint.wait();
         endpoint
     }

@@ -3,7 +3,8 @@
 //! A design passes on what happened, and asks what to do: [`endpoint`] for two people, and `hub` for many. So designs
 //! differ only in how they wait, and everything here is tested with simulated time.
 //!
-//! - In and out: [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
+//! - In and out: [`address`], [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
+//! - Before they meet: [`calling`] (whom to try and when).
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
 //!   was typed and not yet sent), `reconnection` (calling again after a connection broke), `introduction` (who one is in a
 //!   hub), `unconfirmed` (what is sent again), `farewell` (what a caller hears while others talk).
@@ -18,7 +19,9 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod action;
+pub mod address;
 pub mod buffer;
+pub mod calling;
 pub mod commands;
 pub(crate) mod conversation;
 pub mod endpoint;

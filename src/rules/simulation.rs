@@ -95,7 +95,7 @@ impl Side {
     }
 
     fn serving(settings: Settings, at_terminal: bool, once: bool) -> Self {
-        Self::new(Endpoint::serve(settings, at_terminal, peer(9), true, once))
+        Self::new(Endpoint::serve(settings, at_terminal, vec![peer(9)], true, once))
     }
 
     fn connecting(settings: Settings) -> Self {

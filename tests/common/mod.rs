@@ -169,8 +169,17 @@ impl SilentListener {
 
     /// Waits until somebody calls: the system then lists a connection to the port in the state SYN_SENT.
     pub fn wait_until_called(&self) {
+        wait_until("somebody calls", || self.is_called());
+    }
+
+    /// Waits until nobody calls any longer.
+    pub fn wait_until_not_called(&self) {
+        wait_until("nobody calls", || !self.is_called());
+    }
+
+    fn is_called(&self) -> bool {
         let port = format!(":{:04X} 02 ", self.port.parse::<u16>().unwrap());
-        wait_until("somebody calls", || std::fs::read_to_string("/proc/net/tcp").unwrap().contains(&port));
+        std::fs::read_to_string("/proc/net/tcp").unwrap().contains(&port)
     }
 }
 

@@ -1,7 +1,7 @@
-//! The listening socket, and the callers who are turned away because others talk.
+//! The listening sockets, and the callers who are turned away because others talk.
 
 use super::wait::{Interests, Ready};
-use crate::designs::connect::RETRY_AFTER;
+use crate::rules::calling::RETRY_AFTER;
 use crate::rules::endpoint::CALLERS;
 use crate::rules::farewell::{Farewell, Next};
 use crate::rules::notice::{AcceptFailures, Notice};
@@ -12,9 +12,10 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-/// The listening socket, and the callers who are being turned away.
+/// The listening sockets, and the callers who are being turned away.
 pub(super) struct Callers {
-    listener: TcpListener,
+    /// The one that gave us the last caller is asked last for the next, so that no address keeps the others waiting.
+    listeners: Vec<TcpListener>,
     failures: AcceptFailures,
     /// When to accept again, after a failure.
     retry_at: Option<Instant>,
@@ -31,16 +32,18 @@ struct TurnedAway {
 }
 
 impl Callers {
-    pub(super) fn new(listener: TcpListener) -> io::Result<Self> {
-        // No other process shares this socket.
-        listener.set_nonblocking(true)?;
-        Ok(Self { listener, failures: AcceptFailures::default(), retry_at: None, turned_away: Vec::new() })
+    pub(super) fn new(listeners: Vec<TcpListener>) -> io::Result<Self> {
+        // No other process shares these sockets.
+        listeners.iter().try_for_each(|listener| listener.set_nonblocking(true))?;
+        Ok(Self { listeners, failures: AcceptFailures::default(), retry_at: None, turned_away: Vec::new() })
     }
 
-    /// Adds the listening socket, and the callers who are being turned away, who may send or close.
+    /// Adds the listening sockets, and the callers who are being turned away, who may send or close.
     pub(super) fn add_to<'a>(&'a self, interests: &mut Interests<'a>, now: Instant) {
         if self.retry_at.is_none_or(|retry_at| retry_at <= now) {
-            interests.add(self.listener.as_fd(), PollFlags::IN, Ready::Caller);
+            for listener in &self.listeners {
+                interests.add(listener.as_fd(), PollFlags::IN, Ready::Caller);
+            }
         }
         self.add_turned_away(interests);
     }
@@ -53,22 +56,27 @@ impl Callers {
 
     /// Accepts a caller, if there is one.
     pub(super) fn accept(&mut self, now: Instant) -> Result<Option<(TcpStream, SocketAddr)>, Notice> {
-        match self.listener.accept() {
-            Ok(caller) => Ok(Some(caller)),
-            // The caller has gone again.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(error) => {
-                self.retry_at = Some(now + RETRY_AFTER);
-                self.failures.failed(error, now).map_or(Ok(None), Err)
+        for place in 0..self.listeners.len() {
+            match self.listeners[place].accept() {
+                Ok(caller) => {
+                    self.listeners.rotate_left(place + 1);
+                    return Ok(Some(caller));
+                }
+                // Nobody calls here, or the caller has gone again.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock
+                            | io::ErrorKind::Interrupted
+                            | io::ErrorKind::ConnectionAborted
+                    ) => {}
+                Err(error) => {
+                    self.retry_at = Some(now + RETRY_AFTER);
+                    return self.failures.failed(error, now).map_or(Ok(None), Err);
+                }
             }
         }
+        Ok(None)
     }
 
     /// The addresses of the callers who are being turned away.
