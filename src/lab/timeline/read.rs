@@ -3,6 +3,7 @@
 use super::model::{Connection, Endpoint, Slice, Time, Track};
 use crate::observe::Step;
 use crate::observe::trace::{Args, FORMAT};
+use crate::rules::byte_order_mark;
 use crate::rules::failure::{Context, Failure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -128,7 +129,8 @@ impl<'a> Reader<'a> {
             if read.context(format_args!("cannot read {}", self.path.display()))? == 0 {
                 break;
             }
-            let text = line.trim_ascii();
+            let text = if number == 1 { byte_order_mark::strip(&line) } else { &line };
+            let text = text.trim_ascii();
             if text.is_empty() {
                 continue;
             }
@@ -317,6 +319,11 @@ mod tests {
             let error = read(text).unwrap_err().to_string();
             assert!(error.starts_with("a.json is not a trace") && error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_may_be_in_front() {
+        assert_eq!(read(&format!("\u{feff}{HEAD}{READ}")).unwrap().len(), 1);
     }
 
     #[test]
