@@ -13,6 +13,7 @@ enum Message {
     Text(Vec<u8>),
     Goodbye,
     LastWords(Vec<u8>),
+    Foreign,
 }
 
 fn own(heard: Heard<'_>) -> Message {
@@ -20,13 +21,14 @@ fn own(heard: Heard<'_>) -> Message {
         Heard::Text(text) => Message::Text(text.to_vec()),
         Heard::Goodbye => Message::Goodbye,
         Heard::LastWords(text) => Message::LastWords(text.to_vec()),
+        Heard::Foreign(_) => Message::Foreign,
     }
 }
 
 /// Decodes a stream that arrives in pieces, each `gap` after the last: message by message, or with `at_once` all lines
 /// of a piece together.
-fn decode(max_line: usize, pieces: &[&[u8]], gap: Duration, at_once: bool) -> Vec<Message> {
-    let (mut decoder, mut now) = (Decoder::new(max_line), Instant::now());
+fn decode(mut decoder: Decoder, pieces: &[&[u8]], gap: Duration, at_once: bool) -> Vec<Message> {
+    let mut now = Instant::now();
     let mut messages = Vec::new();
     for mut piece in pieces.iter().copied() {
         loop {
@@ -50,6 +52,11 @@ fn decode(max_line: usize, pieces: &[&[u8]], gap: Duration, at_once: bool) -> Ve
     messages
 }
 
+/// Takes telnet requests, in which there is no message.
+fn hear_nothing(decoder: &mut Decoder, mut bytes: &[u8]) {
+    assert_eq!(decoder.next(&mut bytes, Instant::now()), None);
+}
+
 /// Cuts `bytes` at these places.
 fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
@@ -65,7 +72,11 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
         Just(b"\r\n".to_vec()),
         Just(b"\r".to_vec()),
         Just(b"88".to_vec()),
+        Just(b"\0".to_vec()),
+        Just(b"\x08".to_vec()),
         Just("ä漢👩".as_bytes().to_vec()),
+        // A telnet command, or some bytes of one.
+        vec(prop_oneof![Just(255), 236..=255_u8, Just(6), any::<u8>()], 0..6),
         vec(any::<u8>(), 0..40),
     ];
     vec(piece, 0..40).prop_map(|pieces| pieces.concat())
@@ -74,24 +85,32 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn the_same_messages_are_decoded_however_the_stream_is_cut(
+        first in prop_oneof![
+            Just(&b"a line\n"[..]),
+            Just(&b"[Mon Nov  9 06:18:34 2026] a line\n"[..]),
+            // It speaks telnet.
+            Just(&[255, 251, 31][..]),
+        ],
         bytes in stream(),
         places in vec(any::<prop::sample::Index>(), 0..20),
-        max_line in 4..60_usize,
+        max_line in 34..60_usize,
         at_once: bool,
     ) {
         let gap = QUIET_TIME / 2;
-        let whole = decode(max_line, &[&bytes], gap, false);
-        prop_assert_eq!(decode(max_line, &cut(&bytes, &places), gap, at_once), whole);
+        let whole = decode(Decoder::new(max_line), &[first, &bytes], gap, false);
+        let pieces = [&[first][..], &cut(&bytes, &places)].concat();
+        prop_assert_eq!(decode(Decoder::new(max_line), &pieces, gap, at_once), whole);
     }
 
     #[test]
     fn nothing_is_lost_and_no_message_is_longer_than_the_limit(bytes in stream(), max_line in 4..60_usize) {
-        let messages = decode(max_line, &[&bytes], Duration::ZERO, false);
+        let messages = decode(Decoder::for_keyboard(max_line), &[&bytes], Duration::ZERO, false);
         let mut heard = Vec::new();
         for message in &messages {
             let text = match message {
                 Message::Text(text) | Message::LastWords(text) => text,
                 Message::Goodbye => &b"88".to_vec(),
+                Message::Foreign => continue,
             };
             prop_assert!(text.len() <= max_line);
             heard.extend_from_slice(text);
@@ -102,11 +121,51 @@ proptest! {
     }
 
     #[test]
+    fn what_is_typed_over_telnet_is_never_longer_than_the_limit_and_has_no_byte_255(
+        bytes in stream(),
+        places in vec(any::<prop::sample::Index>(), 0..20),
+        max_line in 4..60_usize,
+    ) {
+        let mut bytes = bytes;
+        // Two bytes 255 would be one in the text.
+        bytes.dedup_by(|one, two| (*one, *two) == (255, 255));
+        let decoder = Decoder::new(max_line);
+        let pieces = [&[&[255, 251, 31][..]][..], &cut(&bytes, &places)].concat();
+        for message in decode(decoder, &pieces, Duration::ZERO, false) {
+            if let Message::Text(text) = message {
+                prop_assert!(text.len() <= max_line && !text.contains(&255), "{:?}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn negotiation_ends(requests in vec((251..=254_u8, any::<u8>()), 0..40), asks_for_everything: bool) {
+        let (mut one, mut other) = (Decoder::new(99), Decoder::new(99));
+        let mut to_other: Vec<u8> = requests.iter().flat_map(|(request, option)| [255, *request, *option]).collect();
+        let mut replies = 0;
+        while !to_other.is_empty() {
+            hear_nothing(&mut other, &to_other);
+            let Some(mut to_one) = other.take_reply() else { break };
+            replies += to_one.len();
+            // Each option is refused once, in each of the two directions; but a timing mark comes as often as it is asked for.
+            prop_assert!(replies <= 3 * (2 * 256 + requests.len() + 1000));
+            if asks_for_everything {
+                to_one.clear();
+                to_one.extend((0..=255).filter(|option| *option != 6).flat_map(|option| [255, 251, option, 255, 253, option]));
+                to_other = to_one;
+            } else {
+                hear_nothing(&mut one, &to_one);
+                to_other = one.take_reply().unwrap_or_default();
+            }
+        }
+    }
+
+    #[test]
     fn an_encoded_message_is_decoded_with_its_stamp(text in "[^\r\n]{0,60}", seconds in 0..4_000_000_000_i64) {
         let stamp = Stamp::at(time::OffsetDateTime::from_unix_timestamp(seconds).unwrap());
         let mut sent = Buffer::default();
         Encoder::new(Wire::Lines).encode(&stamp, text.as_bytes(), &mut sent);
-        let messages = decode(STAMP_LEN + 60 * 4, &[&sent.output], Duration::ZERO, false);
+        let messages = decode(Decoder::new(STAMP_LEN + 60 * 4), &[&sent.output], Duration::ZERO, false);
         prop_assert_eq!(messages, [Message::Text([stamp.as_bytes(), text.as_bytes()].concat())]);
     }
 }

@@ -1,8 +1,11 @@
 //! Turns bytes into messages.
 
-use super::foreign::Foreign;
-use super::framer::Framer;
+use super::foreign::{Beginning, Foreign, classify, is_long_request};
+use super::framer::{Frame, Framer};
 use super::protocol::{GOODBYE, QUIET_TIME};
+use super::stamp::Stamp;
+use super::telnet::{Edit, IAC, Telnet};
+use memchr::{memchr, memchr2};
 use std::time::Instant;
 
 /// What a peer sent.
@@ -20,15 +23,63 @@ pub enum Heard<'a> {
     Foreign(Foreign),
 }
 
+/// What a peer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Peer {
+    /// It may be anything.
+    Unknown,
+    /// A chat program: it sends stamps. What else it sends is text, whatever it looks like.
+    Program,
+    /// What it sends is typed by a person: it speaks telnet, or sends each key by itself.
+    Terminal,
+}
+
+/// What a peer has shown so far.
+#[derive(Debug)]
+struct Shown {
+    peer: Peer,
+    /// Whether the stream can be that of a foreign caller.
+    beginning: Beginning,
+    /// The peer has ended a line.
+    framed: bool,
+}
+
+/// How many bytes of a stream tell that it is no HTTP request: as many as the longest method has.
+const FIRST_BYTES: usize = 8;
+
+impl Shown {
+    /// Learns from a frame. `is_whole` unless more of its line will come.
+    fn judge(&mut self, frame: &Frame<'_>, is_whole: bool) {
+        self.framed |= frame.ends_line;
+        if self.beginning == Beginning::Open {
+            self.beginning = match classify(frame.text, true) {
+                foreign @ Beginning::Foreign(_) => foreign,
+                _ if !is_whole && is_long_request(frame.text) => Beginning::Foreign(Foreign::Http),
+                _ => Beginning::Messages,
+            };
+        }
+        if self.peer == Peer::Unknown && frame.starts_line && Stamp::parse(frame.text).is_some() {
+            self.peer = Peer::Program;
+        }
+    }
+}
+
 /// Turns what arrives into messages, for every kind of peer.
 ///
-/// A message ends at a newline. Until the peer has sent its first newline, bytes without one become a message after
-/// [`QUIET_TIME`]: the tutorial's programs never send a newline.
+/// A message ends at a newline. Until the peer has ended its first line, bytes without an end become a message after
+/// [`QUIET_TIME`], because the tutorial's programs never send a newline; unless these bytes come key by key.
+/// `docs/protocol.md` has all the rules.
 #[derive(Debug)]
 pub struct Decoder {
     framer: Framer,
-    /// The peer has sent a newline.
-    framed: bool,
+    shown: Shown,
+    telnet: Telnet,
+    /// The last byte is a `\r`, whose meaning depends on what follows, if anything does.
+    holds_return: bool,
+    /// The `\r` of a terminal has ended a line: a `\n` or a NUL after it belongs to it.
+    after_return: bool,
+    /// The first bytes of a caller, as many as may be needed to tell that it is no foreign one.
+    first: Vec<u8>,
     last_arrival: Option<Instant>,
 }
 
@@ -36,55 +87,77 @@ impl Decoder {
     /// `max_line` is the longest message in bytes, without its line end; a longer one is split.
     #[must_use]
     pub fn new(max_line: usize) -> Self {
-        Self { framer: Framer::new(max_line), framed: false, last_arrival: None }
+        Self::with(Peer::Unknown, Beginning::Messages, max_line)
     }
 
     /// The same for a peer that called us, which may be no chat at all.
     #[must_use]
     pub fn for_caller(max_line: usize) -> Self {
-        Self::new(max_line)
+        Self::with(Peer::Unknown, Beginning::Open, max_line)
     }
 
-    /// What to send to a telnet peer at once, exactly as it is, if there is something: it is no message. Ask after what a read
-    /// returned has been decoded.
-    pub fn take_reply(&mut self) -> Option<Vec<u8>> {
-        None
-    }
-
-    /// Whether the peer sends what a terminal sends: it speaks telnet, or it sends each key. A line for it ends in `\r\n`.
+    /// The same for our own keyboard, or a pipe in its place: all that comes is text.
     #[must_use]
-    pub fn is_terminal(&self) -> bool {
-        false
+    pub fn for_keyboard(max_line: usize) -> Self {
+        Self::with(Peer::Program, Beginning::Messages, max_line)
     }
 
-    /// Whether the peer has shown that it speaks telnet. A byte 255 for it is doubled.
-    #[must_use]
-    pub fn speaks_telnet(&self) -> bool {
-        false
+    fn with(peer: Peer, beginning: Beginning, max_line: usize) -> Self {
+        Self {
+            framer: Framer::new(max_line),
+            shown: Shown { peer, beginning, framed: false },
+            telnet: Telnet::default(),
+            holds_return: false,
+            after_return: false,
+            first: Vec::new(),
+            last_arrival: None,
+        }
     }
 
-    /// Whether something has arrived that cannot become a [`Heard::Foreign`]: there is reason to believe in this peer.
-    #[must_use]
-    pub fn is_genuine(&self) -> bool {
-        self.last_arrival.is_some()
-    }
-
-    /// Removes the next message from the front of `bytes`, which arrived at `now`. `None` when only the beginning of a message
-    /// is left, which the decoder keeps.
+    /// Removes the next message from the front of `bytes`, which are what is left of a read that returned at `now`. `None` when
+    /// only the beginning of a message is left, which the decoder keeps.
     pub fn next<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8], now: Instant) -> Option<Heard<'a>> {
         self.last_arrival = Some(now);
-        let frame = self.framer.next(bytes)?;
-        self.framed |= frame.ends_line;
-        let is_goodbye = frame.starts_line && frame.ends_line && frame.text == GOODBYE;
-        Some(if is_goodbye { Heard::Goodbye } else { Heard::Text(frame.text) })
+        if self.shown.beginning != Beginning::Messages {
+            self.begin(bytes);
+        }
+        if let Beginning::Foreign(foreign) = self.shown.beginning {
+            return (!std::mem::take(bytes).is_empty()).then_some(Heard::Foreign(foreign));
+        }
+        let plain = if self.shown.peer == Peer::Unknown { self.find_out(bytes) } else { bytes.len() };
+        let frame = if self.shown.peer == Peer::Terminal {
+            let mut end = self.type_keys(bytes)?;
+            self.framer.next(&mut end)?
+        } else {
+            let mut part = &bytes[..plain];
+            let frame = self.framer.next(&mut part);
+            *bytes = &bytes[plain - part.len()..];
+            frame?
+        };
+        self.shown.judge(&frame, frame.ends_line);
+        Some(match self.shown.beginning {
+            Beginning::Foreign(foreign) => {
+                *bytes = &[];
+                Heard::Foreign(foreign)
+            }
+            _ if frame.starts_line && frame.ends_line && frame.text == GOODBYE => Heard::Goodbye,
+            _ => Heard::Text(frame.text),
+        })
     }
 
     /// Removes all lines from the front of `bytes` that are plain texts, to be shown exactly as they came. There may be none;
     /// call [`next`](Self::next) for what follows.
     pub fn next_lines<'b>(&mut self, bytes: &mut &'b [u8], now: Instant) -> &'b [u8] {
-        let lines = self.framer.next_lines(bytes);
+        let Shown { peer, beginning, .. } = self.shown;
+        if beginning != Beginning::Messages || peer == Peer::Terminal || self.is_undecided() {
+            return &[];
+        }
+        let special = if peer == Peer::Unknown { memchr2(IAC, b'\r', bytes) } else { None };
+        let lines = self.framer.next_lines(&mut &bytes[..special.unwrap_or(bytes.len())]);
         if !lines.is_empty() {
-            (self.framed, self.last_arrival) = (true, Some(now));
+            *bytes = &bytes[lines.len()..];
+            self.last_arrival = Some(now);
+            self.shown.judge(&Frame { text: lines, starts_line: true, ends_line: true }, true);
         }
         lines
     }
@@ -92,24 +165,61 @@ impl Decoder {
     /// When to call [`quiet`](Self::quiet), unless more arrives before.
     #[must_use]
     pub fn quiet_at(&self) -> Option<Instant> {
-        let waiting = !self.framed && !self.framer.partial().is_empty();
-        self.last_arrival.filter(|_| waiting).map(|last| last + QUIET_TIME)
+        let is_unfinished = !self.framer.partial().is_empty() || self.is_undecided();
+        let waits = is_unfinished && !self.shown.framed && self.shown.peer != Peer::Terminal;
+        self.last_arrival.filter(|_| waits).map(|last| last + QUIET_TIME)
     }
 
     /// Nothing has arrived for [`QUIET_TIME`]: what is left is a message. Call it until it returns `None`.
     pub fn quiet(&mut self) -> Option<Heard<'_>> {
-        let frame = self.framer.finish()?;
-        let is_goodbye = frame.starts_line && frame.text == GOODBYE;
-        Some(if is_goodbye { Heard::Goodbye } else { Heard::Text(frame.text) })
+        let frame = if std::mem::take(&mut self.holds_return) {
+            // Nothing belongs to it: it is the Enter key of a terminal.
+            self.shown.peer = Peer::Terminal;
+            self.framer.next(&mut &b"\n"[..])?
+        } else {
+            self.framer.keep(self.telnet.give_back(None).as_bytes());
+            self.framer.finish()?
+        };
+        self.shown.judge(&frame, true);
+        let text = frame.text.strip_suffix(b"\r").unwrap_or(frame.text);
+        Some(match self.shown.beginning {
+            Beginning::Foreign(foreign) => Heard::Foreign(foreign),
+            _ if frame.starts_line && text == GOODBYE => Heard::Goodbye,
+            _ => Heard::Text(frame.text),
+        })
     }
 
     /// The stream has ended: what is left is the last message. Call it until it returns `None`.
     pub fn end(&mut self) -> Option<Heard<'_>> {
-        let framed = self.framed;
+        let may_be_glued = !self.shown.framed && self.shown.peer != Peer::Terminal;
         Some(match self.quiet()? {
-            Heard::Text(text) if !framed && text.ends_with(GOODBYE) => Heard::LastWords(text),
+            Heard::Text(text) if may_be_glued && text.ends_with(GOODBYE) => Heard::LastWords(text),
             heard => heard,
         })
+    }
+
+    /// What to send to a telnet peer at once, exactly as it is, if there is something: it is no message. Ask after what a read
+    /// returned has been decoded.
+    pub fn take_reply(&mut self) -> Option<Vec<u8>> {
+        self.telnet.take_reply()
+    }
+
+    /// Whether the peer sends what a terminal sends: it speaks telnet, or it sends each key. A line for it ends in `\r\n`.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.shown.peer == Peer::Terminal
+    }
+
+    /// Whether the peer has shown that it speaks telnet. A byte 255 for it is doubled.
+    #[must_use]
+    pub fn speaks_telnet(&self) -> bool {
+        self.telnet.is_spoken()
+    }
+
+    /// Whether something has arrived that cannot become a [`Heard::Foreign`]: there is reason to believe in this peer.
+    #[must_use]
+    pub fn is_genuine(&self) -> bool {
+        self.last_arrival.is_some() && self.shown.beginning == Beginning::Messages
     }
 
     /// Whether the next message is the remainder of one that was split.
@@ -118,12 +228,148 @@ impl Decoder {
         self.framer.is_within_line()
     }
 
-    /// Whether the peer has sent a newline.
+    /// Whether the peer has ended a line.
     #[must_use]
     pub fn is_framed(&self) -> bool {
-        self.framed
+        self.shown.framed
+    }
+
+    /// The stream of a caller begins: its first bytes may already tell that it is foreign, or that it is not.
+    fn begin(&mut self, bytes: &[u8]) {
+        if self.shown.beginning == Beginning::Open {
+            let missing = FIRST_BYTES - self.first.len();
+            self.first.extend_from_slice(&bytes[..bytes.len().min(missing)]);
+            self.shown.beginning = classify(&self.first, false);
+        }
+    }
+
+    /// Finds out what an unknown peer is, from what comes before the next frame. If it stays unknown, returns how many bytes to
+    /// frame next, which are plain.
+    fn find_out(&mut self, bytes: &mut &[u8]) -> usize {
+        if self.is_key(bytes) {
+            self.shown.peer = Peer::Terminal;
+        }
+        while self.shown.peer == Peer::Unknown {
+            if self.is_undecided() {
+                let Some(byte) = bytes.first() else { return 0 };
+                *bytes = &bytes[usize::from(self.decide(*byte))..];
+                continue;
+            }
+            let window = self.framer.window(bytes);
+            let special = match self.shown.framed {
+                true => memchr(IAC, window),
+                false => memchr2(IAC, b'\r', window),
+            };
+            let Some(at) = special else { return bytes.len() };
+            if self.framer.is_too_long(at) {
+                return at;
+            }
+            self.framer.keep(&window[..at]);
+            *bytes = &bytes[at..];
+            let has_stamp = !self.is_within_message() && Stamp::parse(self.framer.partial()).is_some();
+            match bytes[0] {
+                _ if has_stamp => {
+                    self.shown.peer = Peer::Program;
+                    return bytes.len();
+                }
+                b'\r' => self.holds_return = true,
+                byte => drop(self.telnet.take(byte)),
+            }
+            *bytes = &bytes[1..];
+        }
+        0
+    }
+
+    /// Whether the last bytes mean something only together with the next one.
+    fn is_undecided(&self) -> bool {
+        self.holds_return || self.telnet.is_within_command()
+    }
+
+    /// Decides with the help of the next byte, as far as that is possible. Returns whether the byte belongs to what it decided.
+    fn decide(&mut self, next: u8) -> bool {
+        if self.holds_return {
+            if next == 0 {
+                self.shown.peer = Peer::Terminal;
+            } else {
+                self.holds_return = false;
+                self.framer.keep(b"\r");
+            }
+            return false;
+        }
+        let text = self.telnet.give_back(Some(next));
+        if !text.as_bytes().is_empty() {
+            self.framer.keep(text.as_bytes());
+            return false;
+        }
+        let edit = self.telnet.take(next);
+        if self.telnet.is_spoken() {
+            self.shown.peer = Peer::Terminal;
+            edit.map(|edit| self.edit(edit));
+        }
+        true
+    }
+
+    /// Whether a read returned one key, in front of which nothing is unfinished. The tutorial's programs send at least a stamp, or
+    /// `88`.
+    fn is_key(&self, bytes: &[u8]) -> bool {
+        let is_unfinished =
+            !self.framer.partial().is_empty() || self.is_within_message() || self.is_undecided();
+        let is_one = match bytes {
+            [byte] => !matches!(*byte, b'\n' | IAC),
+            _ => bytes.len() <= 4 && str::from_utf8(bytes).is_ok_and(|text| text.chars().count() == 1),
+        };
+        is_one && !is_unfinished && !self.shown.framed
+    }
+
+    /// Takes what a terminal sends from the front of `bytes`, up to what completes a frame. Returns what the framer needs for that
+    /// frame.
+    fn type_keys(&mut self, bytes: &mut &[u8]) -> Option<&'static [u8]> {
+        if std::mem::take(&mut self.holds_return) {
+            self.after_return = true;
+            return Some(b"\n");
+        }
+        loop {
+            let (&byte, rest) = bytes.split_first()?;
+            if !self.framer.keep(self.telnet.give_back(Some(byte)).as_bytes()) {
+                return Some(b"");
+            }
+            *bytes = rest;
+            let after_return = std::mem::take(&mut self.after_return);
+            let edit = match byte {
+                _ if byte == IAC || self.telnet.is_within_command() => self.telnet.take(byte),
+                b'\n' | 0 if after_return => None,
+                b'\r' | b'\n' => {
+                    self.after_return = byte == b'\r';
+                    return Some(b"\n");
+                }
+                // RFC 854: no operation.
+                0 => None,
+                BACKSPACE | DELETE => Some(Edit::EraseCharacter),
+                CONTROL_C | CONTROL_U => Some(Edit::EraseLine),
+                _ => Some(Edit::Add(byte)),
+            };
+            if edit.is_some_and(|edit| !self.edit(edit)) {
+                return Some(b"");
+            }
+        }
+    }
+
+    /// Edits the line that is not yet ended. `false` if it is too long now.
+    fn edit(&mut self, edit: Edit) -> bool {
+        match edit {
+            Edit::Add(byte) => return self.framer.keep(&[byte]),
+            Edit::EraseCharacter => self.framer.erase_character(),
+            Edit::EraseLine => self.framer.erase_line(),
+        }
+        true
     }
 }
+
+/// The keys that a terminal deals with itself if it sends whole lines.
+const BACKSPACE: u8 = 0x08;
+const DELETE: u8 = 0x7f;
+const CONTROL_C: u8 = 0x03;
+const CONTROL_U: u8 = 0x15;
 
 #[cfg(test)]
 mod tests {
@@ -131,7 +377,11 @@ mod tests {
 
     /// The messages of a stream that arrives in these pieces, with no time between them, and then ends.
     fn hear(max_line: usize, pieces: &[&[u8]]) -> Vec<String> {
-        let (mut decoder, now) = (Decoder::new(max_line), Instant::now());
+        hear_with(Decoder::new(max_line), pieces)
+    }
+
+    fn hear_with(mut decoder: Decoder, pieces: &[&[u8]]) -> Vec<String> {
+        let now = Instant::now();
         let mut heard = Vec::new();
         for mut piece in pieces.iter().copied() {
             while let Some(one) = decoder.next(&mut piece, now) {
@@ -200,5 +450,126 @@ mod tests {
         assert_eq!(decoder.next(&mut bytes, now), Some(Heard::Text(b"hello")));
         assert_eq!(decoder.next(&mut bytes, now), None);
         assert_eq!(decoder.quiet_at(), None);
+    }
+
+    #[test]
+    fn telnet_commands_are_no_text() {
+        // Ctrl-C, as telnet sends it, and then a line and the goodbye.
+        let stream = b"hello\r\n\xff\xf4\xff\xfd\x06there\r\n88\r\n";
+        assert_eq!(hear(99, &[stream]), ["hello", "there", "goodbye"]);
+        for cut in 0..stream.len() {
+            let (one, two) = stream.split_at(cut);
+            assert_eq!(hear(99, &[one, two]), ["hello", "there", "goodbye"], "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_byte_255_is_text_until_the_peer_has_shown_that_it_speaks_telnet() {
+        let mut decoder = Decoder::new(99);
+        let (mut bytes, now) = (&b"\xff\xfe\xff\xff\xff\n\xff\xfb\x1f\xff\xffx\xff\n"[..], Instant::now());
+        assert_eq!(decoder.next(&mut bytes, now), Some(Heard::Text(b"\xff\xfe\xff\xff\xff")));
+        assert!(!decoder.speaks_telnet());
+        assert_eq!(decoder.next(&mut bytes, now), None);
+        assert!(decoder.speaks_telnet());
+        assert_eq!(decoder.take_reply(), Some(b"\xff\xfe\x1f".to_vec()));
+        assert_eq!(decoder.take_reply(), None);
+    }
+
+    #[test]
+    fn whoever_sends_stamps_sends_bytes_and_no_telnet() {
+        let line = b"[Mon Nov  9 06:18:34 2026] \xff\xfb\x01 a\rb\x08\n";
+        let now = Instant::now();
+        let mut decoder = Decoder::new(99);
+        for _ in 0..2 {
+            assert_eq!(decoder.next(&mut &line[..], now), Some(Heard::Text(&line[..line.len() - 1])));
+        }
+        assert!(!decoder.is_terminal());
+    }
+
+    #[test]
+    fn the_lines_of_a_terminal_end_in_four_ways_and_are_edited() {
+        let negotiation = b"\xff\xfb\x1f";
+        for (stream, lines) in [
+            (&b"one\r\ntwo\r\0three\rfour\n\r\nfive"[..], &["one", "two", "three", "four", "", "five"][..]),
+            (b"helk\x08lo\x7f\x7flo\r", &["hello"]),
+            ("ä\u{8}\u{8}\u{8}ö\r".as_bytes(), &["ö"]),
+            (b"wrong\x15right\0\r", &["right"]),
+            (b"wrong\x03right\r", &["right"]),
+            (b"wrong\xff\xf8right\xff\xf7T\r", &["righT"]),
+            (b"1234567890\x08\r88\r", &["12345678", "9", "goodbye"]),
+        ] {
+            assert_eq!(hear(8, &[negotiation, stream]), lines, "{:?}", stream.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn keys_that_come_one_by_one_are_one_message() {
+        let (mut decoder, now) = (Decoder::new(99), Instant::now());
+        for key in ["h", "é", "l", "l", "o", "!", "\x7f"] {
+            assert_eq!(decoder.next(&mut key.as_bytes(), now), None);
+            assert_eq!(decoder.quiet_at(), None);
+        }
+        assert_eq!(decoder.next(&mut &b"\r"[..], now), Some(Heard::Text("héllo".as_bytes())));
+        assert!(decoder.is_terminal() && !decoder.speaks_telnet());
+        for key in ["8", "8"] {
+            assert_eq!(decoder.next(&mut key.as_bytes(), now), None);
+        }
+        assert_eq!(decoder.next(&mut &b"\r\n"[..], now), Some(Heard::Goodbye));
+    }
+
+    #[test]
+    fn a_return_ends_the_first_line_if_a_nul_or_nothing_follows() {
+        assert_eq!(hear(99, &[b"hello\r\088\r\0"]), ["hello", "goodbye"]);
+        assert_eq!(hear(99, &[b"hello\r", b"\x0088\r"]), ["hello", "goodbye"]);
+        assert_eq!(hear(99, &[b"88\r"]), ["goodbye"]);
+        // In the middle of a line it is text.
+        assert_eq!(hear(99, &[b"50%\r100%\r\n", b"88\r"]), ["50%\r100%", "goodbye"]);
+        let (mut decoder, now) = (Decoder::new(99), Instant::now());
+        assert_eq!(decoder.next(&mut &b"hello\r"[..], now), None);
+        assert_eq!(decoder.quiet_at(), Some(now + QUIET_TIME));
+        assert_eq!(decoder.quiet(), Some(Heard::Text(b"hello")));
+        assert_eq!(decoder.quiet(), None);
+        assert!(decoder.is_terminal());
+    }
+
+    #[test]
+    fn a_caller_that_sends_an_http_request_or_speaks_tls_is_foreign() {
+        for (stream, foreign) in [
+            (&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], "Http"),
+            (b"POST /x HTTP/1.1\r\n\r\n/name mallory\nhello\n", "Http"),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "Http"),
+            (b"OPTIONS * HTTP/1.0\n", "Http"),
+            (b"\x16\x03\x01\x02\n", "Tls"),
+        ] {
+            for cut in 0..stream.len() {
+                let (one, two) = stream.split_at(cut);
+                let heard = hear_with(Decoder::for_caller(99), &[one, two]);
+                assert!(!heard.is_empty() && heard.iter().all(|heard| heard == foreign), "{heard:?}, {cut}");
+            }
+        }
+        let long = [b"GET /", &[b'a'; 200][..], b" HTTP/1.1\r\nhello\n"].concat();
+        assert_eq!(hear_with(Decoder::for_caller(99), &[&long]), ["Http"]);
+        assert_eq!(hear_with(Decoder::for_caller(99), &[b"GET / HTTP/1.1"]), ["Http"]);
+    }
+
+    #[test]
+    fn whoever_says_something_else_is_genuine_at_once() {
+        let now = Instant::now();
+        let is_genuine = |bytes: &[u8]| {
+            let mut decoder = Decoder::for_caller(99);
+            while decoder.next(&mut &*bytes, now).is_some_and(|_| false) {}
+            decoder.is_genuine()
+        };
+        for bytes in [&b"h"[..], b"\xff", b"Hello", b"GEt", b"[Mon", b"GET it\n"] {
+            assert!(is_genuine(bytes), "{:?}", bytes.escape_ascii().to_string());
+        }
+        for bytes in [&b"G"[..], b"GET it", b"POST"] {
+            assert!(!is_genuine(bytes), "{:?}", bytes.escape_ascii().to_string());
+        }
+        let mut decoder = Decoder::for_caller(99);
+        assert!(!decoder.is_genuine());
+        let mut bytes = &b"GET it\nGET / HTTP/1.1\n"[..];
+        assert_eq!(decoder.next(&mut bytes, now), Some(Heard::Text(b"GET it")));
+        assert_eq!(decoder.next(&mut bytes, now), Some(Heard::Text(b"GET / HTTP/1.1")));
     }
 }

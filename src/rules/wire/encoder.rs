@@ -3,8 +3,10 @@
 use super::decoder::Decoder;
 use super::protocol::PAUSE;
 use super::stamp::{STAMP_LEN, Stamp};
+use super::telnet::IAC;
 use crate::rules::buffer::Buffer;
 use memchr::memchr;
+use std::iter::repeat_n;
 use std::time::Duration;
 
 /// How messages are sent. Receiving understands both.
@@ -22,17 +24,22 @@ pub enum Wire {
 #[derive(Debug, Clone, Copy)]
 pub struct Encoder {
     wire: Wire,
+    for_terminal: bool,
+    for_telnet: bool,
 }
 
 impl Encoder {
     /// Creates an encoder for this wire.
     #[must_use]
     pub fn new(wire: Wire) -> Self {
-        Self { wire }
+        Self { wire, for_terminal: false, for_telnet: false }
     }
 
-    /// Ends lines as this peer expects it, from here on.
-    pub fn adapt_to(&mut self, _peer: &Decoder) {}
+    /// Writes for what this peer has shown to be, from here on: lines for a terminal end in `\r\n`, and telnet needs two bytes 255
+    /// for one.
+    pub fn adapt_to(&mut self, peer: &Decoder) {
+        (self.for_terminal, self.for_telnet) = (peer.is_terminal(), peer.speaks_telnet());
+    }
 
     /// The longest text, in bytes, whose message has at most `max_line` bytes.
     #[must_use]
@@ -43,9 +50,15 @@ impl Encoder {
     /// Appends the message of `text`, which has no line end, to the output of a buffer.
     pub fn encode(&self, stamp: &Stamp, text: &[u8], to: &mut Buffer) {
         to.output.extend_from_slice(stamp.as_bytes());
-        to.output.extend_from_slice(text);
+        match self.for_telnet {
+            true => text
+                .iter()
+                .for_each(|byte| to.output.extend(repeat_n(*byte, if *byte == IAC { 2 } else { 1 }))),
+            false => to.output.extend_from_slice(text),
+        }
         to.messages.count += 1;
         match self.wire {
+            Wire::Lines if self.for_terminal => to.output.extend_from_slice(b"\r\n"),
             Wire::Lines => to.output.push(b'\n'),
             Wire::Unframed => to.ends.push(to.output.len()),
         }
@@ -56,12 +69,12 @@ impl Encoder {
         while let Some(newline) = memchr(b'\n', lines) {
             let (line, rest) = lines.split_at(newline + 1);
             match self.wire {
-                Wire::Lines => {
+                Wire::Lines if !self.for_terminal => {
                     to.output.extend_from_slice(stamp.as_bytes());
                     to.output.extend_from_slice(line);
                     to.messages.count += 1;
                 }
-                Wire::Unframed => self.encode(stamp, &line[..newline], to),
+                _ => self.encode(stamp, &line[..newline], to),
             }
             lines = rest;
         }

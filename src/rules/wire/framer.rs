@@ -65,7 +65,7 @@ impl Framer {
 
     fn next_in_pieces<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Frame<'a>> {
         // Enough to hold the longest line with its `\r\n`.
-        let window = &bytes[..bytes.len().min(self.limit + 2 - self.partial.len())];
+        let window = &bytes[..bytes.len().min((self.limit + 2).saturating_sub(self.partial.len()))];
         let newline = memchr(b'\n', window);
         let piece = &window[..newline.unwrap_or(window.len())];
         let assembled = !self.partial.is_empty();
@@ -111,6 +111,39 @@ impl Framer {
         };
         self.is_split = true;
         Some(Frame { text: &self.partial[..self.lent], starts_line, ends_line: false })
+    }
+
+    /// Adds bytes to the line that is not yet ended. `false` if it is too long now: call [`next`](Self::next).
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> bool {
+        self.drop_lent();
+        self.partial.extend_from_slice(bytes);
+        self.partial.len() <= self.limit
+    }
+
+    /// Whether the line that is not yet ended is too long with this many more bytes, even if the last one is a `\r`. Then
+    /// [`next`](Self::next) returns a frame for them.
+    pub(super) fn is_too_long(&self, more: usize) -> bool {
+        self.partial().len() + more > self.limit + 1
+    }
+
+    /// Removes the last character of the line that is not yet ended.
+    pub(super) fn erase_character(&mut self) {
+        self.drop_lent();
+        let is_first = |byte: &u8| *byte & 0b1100_0000 != 0b1000_0000;
+        let last = self.partial.iter().rposition(is_first).unwrap_or(0);
+        self.partial.truncate(last);
+    }
+
+    /// Removes the line that is not yet ended.
+    pub(super) fn erase_line(&mut self) {
+        self.partial.clear();
+        (self.lent, self.is_split) = (0, false);
+    }
+
+    /// How much of `bytes` the next frame takes at most.
+    pub(super) fn window<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        let max = &bytes[..bytes.len().min(self.limit + 2)];
+        &max[..memchr(b'\n', max).map_or(max.len(), |newline| newline + 1)]
     }
 
     fn drop_lent(&mut self) {

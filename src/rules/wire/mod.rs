@@ -10,6 +10,7 @@ mod foreign;
 mod framer;
 mod protocol;
 mod stamp;
+mod telnet;
 
 pub use decoder::{Decoder, Heard};
 pub use encoder::{Encoder, Wire};
