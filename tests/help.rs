@@ -107,3 +107,20 @@ fn the_help_of_hub_has_examples_and_the_commands_of_the_operator() {
     assert!(help.contains("Examples:\n  threadchat hub ") && help.contains("/kick NAME"), "{help}");
     assert!(stdout_of(&["--help"]).contains("threadchat hub"));
 }
+
+#[cfg(feature = "hub")]
+#[test]
+fn only_designs_that_have_a_hub_are_offered_for_one() {
+    let help = stdout_of(&["hub", "--help"]);
+    assert!(help.contains("- threads:") && !help.contains("half-duplex"), "{help}");
+    assert!(stdout_of(&["serve", "--help"]).contains("- half-duplex:"));
+    // One for each command with a design but the hub.
+    let completions = stdout_of(&["completions", "bash"]);
+    let offers = completions.matches("compgen -W \"threads select half-duplex\"").count();
+    assert!(offers > 1 && completions.matches("compgen -W \"threads select\"").count() > 0, "{completions}");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_threadchat")).args(["hub", "--design", "half-duplex"]).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("a hub cannot be half-duplex"), "{said}");
+}

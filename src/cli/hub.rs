@@ -6,7 +6,8 @@ use crate::rules::address::Address;
 use crate::rules::failure::Failure;
 use crate::rules::hub::{AdmissionPolicy, DEFAULT_OUTBOX, Settings, parse_net};
 use crate::rules::wire::DEFAULT_MAX_LINE;
-use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +33,7 @@ const CLIENTS: &str = "Clients";
 
 /// `threadchat hub`.
 #[derive(Debug, Args)]
+#[command(mut_arg("design", |arg| arg.value_parser(design())))]
 pub struct Hub {
     /// Where to listen
     #[arg(value_name = "ADDR", default_value_t)]
@@ -92,6 +94,14 @@ pub struct Hub {
     /// What all endpoints share.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Understands every design, so that an error can say why one has no hub, but offers only the others.
+fn design() -> impl TypedValueParser<Value = Design> {
+    let values = Design::value_variants().iter().filter_map(|design| {
+        design.to_possible_value().map(|value| value.hide(*design == Design::HalfDuplex))
+    });
+    PossibleValuesParser::from(values.collect::<Vec<_>>()).try_map(|name| Design::from_str(&name, false))
 }
 
 impl Hub {

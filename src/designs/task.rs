@@ -6,7 +6,7 @@ use crate::rules::calling::Call;
 use crate::rules::failure::Failure;
 use crate::rules::settings::Settings;
 #[cfg(feature = "hub")]
-use crate::rules::{failure::Context, hub};
+use crate::rules::{byte_order_mark, failure::Context, hub};
 use std::net::TcpListener;
 #[cfg(feature = "hub")]
 use std::path::Path;
@@ -77,7 +77,8 @@ fn read_motd(path: &Path) -> Result<Vec<String>, Failure> {
     let text = crate::platform::read_at_most(max, path)
         .context(format_args!("cannot read the message of the day from {}", path.display()))
         .map_err(|failure| failure.hint("; name a text file that you may read"))?;
-    let lines: Vec<_> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
+    let lines: Vec<_> =
+        String::from_utf8_lossy(byte_order_mark::strip(&text)).lines().map(str::to_owned).collect();
     let bytes = lines.iter().map(String::len).sum::<usize>();
     if text.len() > max || lines.len() > hub::MAX_MOTD_LINES || bytes > hub::MAX_MOTD_BYTES {
         return Err(format!(
@@ -94,6 +95,13 @@ fn read_motd(path: &Path) -> Result<Vec<String>, Failure> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn the_byte_order_mark_of_a_message_of_the_day_is_not_part_of_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "\u{feff}be kind\n").unwrap();
+        assert_eq!(read_motd(file.path()).unwrap(), ["be kind"]);
+    }
 
     #[test]
     fn a_message_of_the_day_that_is_too_long_is_refused() {

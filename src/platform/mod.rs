@@ -20,6 +20,8 @@ mod wait;
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
 pub(crate) use connection::Connection;
+#[cfg(feature = "lab")]
+pub(crate) use files::is_same_file;
 #[cfg(any(feature = "hub", line_editor))]
 pub(crate) use files::read_at_most;
 pub(crate) use files::{append_to_private, is_named_pipe};

@@ -1,6 +1,7 @@
 //! What was typed and no conversation has taken yet.
 
 use crate::rules::buffer::Buffer;
+use crate::rules::byte_order_mark;
 use crate::rules::messages::{Messages, Stream};
 use crate::rules::wire::{Encoder, Framer, GOODBYE, Stamp};
 use std::collections::VecDeque;
@@ -84,7 +85,12 @@ impl Input {
     /// A read returned this. At a terminal it is copied, so that the buffer returns at once and typing is
     /// always read.
     pub fn push(&mut self, buffer: Buffer) {
+        let is_beginning = !self.spoke && self.waiting() == 0 && self.queue.is_empty();
         self.waiting += buffer.input().len();
+        if is_beginning && !self.is_terminal {
+            self.taken = buffer.input().len() - byte_order_mark::strip(buffer.input()).len();
+            self.waiting -= self.taken;
+        }
         if !self.is_terminal {
             self.queue.push_back(buffer);
         } else if let Some(last) = self.queue.back_mut() {
@@ -252,7 +258,12 @@ impl Input {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::rules::wire::Wire;
+    use time::macros::datetime;
+
+    const NOW: time::OffsetDateTime = datetime!(2026-11-09 06:18:34 UTC);
 
     #[test]
     fn only_88_with_or_without_a_line_end_is_a_goodbye() {
@@ -262,5 +273,32 @@ mod tests {
         for line in ["88 \n", " 88\n", "888\n", "\n"] {
             assert!(!is_goodbye(line.as_bytes()), "{line:?}");
         }
+    }
+
+    #[test]
+    fn the_byte_order_mark_of_a_file_is_not_sent_and_a_terminal_has_none() {
+        let sent = |is_terminal, reads: &[&str]| {
+            let mut input = Input::new(is_terminal, 1000, false);
+            for read in reads {
+                input.push(Buffer::with_input(read.as_bytes()));
+            }
+            let (mut sent, stamp) = (Vec::new(), Stamp::at(NOW));
+            while let Taken::Messages(messages) = input.take(&Encoder::new(Wire::Lines), &stamp) {
+                sent.extend_from_slice(&messages.output);
+            }
+            assert_eq!(input.waiting(), 0);
+            String::from_utf8(sent).unwrap().replace(&*String::from_utf8_lossy(stamp.as_bytes()), "")
+        };
+        assert_eq!(sent(false, &["\u{feff}one\n", "\u{feff}two\n"]), "one\n\u{feff}two\n");
+        assert_eq!(sent(false, &["\u{feff}", "one\n"]), "one\n");
+        assert_eq!(sent(true, &["\u{feff}one\n"]), "\u{feff}one\n");
+    }
+
+    #[test]
+    fn a_goodbye_behind_a_byte_order_mark_is_one() {
+        let mut input = Input::new(false, 1000, false);
+        input.push(Buffer::with_input("\u{feff}88\n".as_bytes()));
+        assert_eq!(input.behind_goodbye(), Some(0));
+        assert!(matches!(input.take(&Encoder::new(Wire::Lines), &Stamp::at(NOW)), Taken::Goodbye(_)));
     }
 }

@@ -11,7 +11,7 @@
 //! - Many people: `hub`, and for both sides [`commands`] (what a typed line means) and [`said`] (what a received line says).
 //! - At a terminal: `line` (what is being typed, from keys to the row that shows it).
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
-//!   (made harmless for a terminal).
+//!   (made harmless for a terminal), [`byte_order_mark`] (skipped where a text begins).
 //! - Words for people: [`notice`], `refused` (what is reported of callers who are turned away), [`record`] (for a
 //!   transcript), [`errors`] and [`failure`].
 #![deny(missing_docs)]
@@ -21,6 +21,7 @@
 pub mod action;
 pub mod address;
 pub mod buffer;
+pub mod byte_order_mark;
 pub mod calling;
 pub mod commands;
 pub(crate) mod conversation;

@@ -1,6 +1,11 @@
 //! Foreign peers: the programs of the php.cn tutorial (2018), and common tools that talk TCP. These tests are ignored by
 //! default, because the peers must be installed: `cargo test --tests -- --ignored foreign::`.
 
+#[cfg(unix)]
+mod strangers;
+#[cfg(unix)]
+mod terminals;
+
 use crate::common::*;
 use std::fmt::Write as _;
 use std::fs::File;

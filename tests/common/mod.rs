@@ -6,6 +6,8 @@
 
 #[cfg(unix)]
 pub mod emulator;
+#[cfg(unix)]
+pub mod foreign;
 #[cfg(all(unix, line_editor))]
 pub mod person;
 #[cfg(unix)]
