@@ -15,6 +15,18 @@ fn a_wrong_command_line_is_explained_and_exits_with_2() {
     for (args, expected) in [
         (&["serve", "host:http"][..], "\"http\" is not a port"),
         (&["connect", "0"], "nobody can be called on port 0"),
+        (&["connect", "host", "0"], "nobody can be called on port 0"),
+        (&["connect", "host:80", "9000"], "the port is given twice"),
+        (&["serve", "9000", "9001"], "the port is given twice"),
+        (&["serve", "host", "http"], "\"http\" is not a port"),
+        (&["connect", "http://example.org/chat"], "threadchat does not speak http; write example.org"),
+        (&["connect", "ssh://ann@example.org"], "threadchat does not speak ssh; write example.org"),
+        (&["serve", "ann@example.org"], "\"ann@\" is not part of an address; write example.org"),
+        (&["connect", "example.org/chat"], "\"/chat\" is not part of an address; write example.org"),
+        (&["serve", "-l", "9000"], "tip: to listen on a port, write: threadchat serve 9000"),
+        (&["-l", "9000"], "tip: to listen on a port, write: threadchat serve 9000"),
+        (&["connect", "-p", "9000", "host"], "tip: to call a port, write: threadchat connect HOST:9000"),
+        (&["example.org", "9000"], "tip: to call it, write: threadchat connect example.org"),
         (&["serve", "--max-line", "31"], "from 32 to 1048576"),
         (&["serve", "--on-eof", "never"], "possible values: bye, wait"),
         (&["connect", "--wait", "0"], "number of seconds above 0"),
@@ -24,6 +36,8 @@ fn a_wrong_command_line_is_explained_and_exits_with_2() {
         (&["connect", "--reconnect=sometimes"], "possible values: hub, always, never"),
         (&["connect", "--reconnect", "--design", "half-duplex"], "--reconnect needs a full-duplex design"),
         (&["connect", "--name", "ann", "--design", "half-duplex"], "--name needs a full-duplex design"),
+        (&["serve", "--literal", "--wire", "unframed"], "--literal needs --wire lines"),
+        (&["connect", "--literal", "--wire", "article"], "--literal needs --wire lines"),
         (&["serve", "-q", "-v"], "cannot be used with"),
         (&["sevre"], "similar subcommand exists: 'serve'"),
         (&["serve", "--onec"], "similar argument exists: '--once'"),
@@ -92,4 +106,21 @@ fn the_help_of_hub_has_examples_and_the_commands_of_the_operator() {
     let help = stdout_of(&["help", "hub"]);
     assert!(help.contains("Examples:\n  threadchat hub ") && help.contains("/kick NAME"), "{help}");
     assert!(stdout_of(&["--help"]).contains("threadchat hub"));
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn only_designs_that_have_a_hub_are_offered_for_one() {
+    let help = stdout_of(&["hub", "--help"]);
+    assert!(help.contains("- threads:") && !help.contains("half-duplex"), "{help}");
+    assert!(stdout_of(&["serve", "--help"]).contains("- half-duplex:"));
+    // One for each command with a design but the hub.
+    let completions = stdout_of(&["completions", "bash"]);
+    let offers = completions.matches("compgen -W \"threads select half-duplex\"").count();
+    assert!(offers > 1 && completions.matches("compgen -W \"threads select\"").count() > 0, "{completions}");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_threadchat")).args(["hub", "--design", "half-duplex"]).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("a hub cannot be half-duplex"), "{said}");
 }

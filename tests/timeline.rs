@@ -168,6 +168,24 @@ fn a_file_that_is_not_a_trace_is_refused_with_its_name_and_line() {
 }
 
 #[test]
+fn a_trace_can_come_from_standard_input_beside_one_from_a_file() {
+    let files = TempDir::new().unwrap();
+    let [a, b] = record_traces(DESIGN, &files);
+    let timeline = |args: &[&Path]| {
+        let mut timeline = threadchat(&["timeline", "-o", "-"]);
+        timeline.args(args).stdin(fs::File::open(&b).unwrap()).output().unwrap()
+    };
+    let piped = timeline(&[&a, Path::new("-")]);
+    let drawn = String::from_utf8(piped.stdout).unwrap();
+    assert!(piped.status.success(), "{}", String::from_utf8_lossy(&piped.stderr));
+    assert_eq!(messages(&drawn), messages(&page(&[&a, &b])));
+    assert!(drawn.contains("standard input"), "{drawn}");
+    let twice = timeline(&[Path::new("-"), Path::new("-")]);
+    let said = String::from_utf8_lossy(&twice.stderr);
+    assert!(twice.status.code() == Some(1) && said.contains("can be read only once"), "{said}");
+}
+
+#[test]
 fn wrong_usage_is_an_error() {
     assert_eq!(timeline(&[Path::new("a.json")], &[]).status.code(), Some(2));
     assert_eq!(timeline(&[], &["-o", "-"]).status.code(), Some(2));

@@ -57,11 +57,11 @@ pub struct Compare {
     #[arg(long, value_name = "N", value_parser = values::rounds)]
     rounds: Option<usize>,
 
-    /// Write all figures to FILE as JSON
+    /// Write all figures to FILE as JSON, or to standard output if FILE is -; the table is then on standard error
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
     json: Option<PathBuf>,
 
-    /// Write a page with charts and explanations to FILE
+    /// Write a page with charts and explanations to FILE, or to standard output in the same way
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
     html: Option<PathBuf>,
 }

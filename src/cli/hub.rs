@@ -1,18 +1,20 @@
 //! `threadchat hub`.
 
 use super::{Common, values};
-use crate::designs::Task;
-use crate::designs::net::Address;
+use crate::designs::{Design, NO_HUB_IN_TURNS, Task};
+use crate::rules::address::Address;
 use crate::rules::failure::Failure;
 use crate::rules::hub::{AdmissionPolicy, DEFAULT_OUTBOX, Settings, parse_net};
 use crate::rules::wire::DEFAULT_MAX_LINE;
-use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) const HELP: &str = "\
-ADDR is HOST, HOST:PORT, :PORT, PORT, an IPv6 address or [IPV6]:PORT.
+ADDR is HOST, HOST:PORT, :PORT, PORT, an IPv6 address such as fe80::1%eth0, or [IPV6]:PORT.
+As with serve, the hub listens on every address that the host has: without a host, on 127.0.0.1 and ::1.
 Any program that connects is a client: threadchat connect, netcat, telnet. A client types /help for its commands.
 
 Examples:
@@ -31,10 +33,15 @@ const CLIENTS: &str = "Clients";
 
 /// `threadchat hub`.
 #[derive(Debug, Args)]
+#[command(mut_arg("design", |arg| arg.value_parser(design())))]
 pub struct Hub {
     /// Where to listen
     #[arg(value_name = "ADDR", default_value_t)]
     address: Address,
+
+    /// The port, if ADDR has none
+    #[arg(value_name = "PORT", value_parser = values::port)]
+    port: Option<u16>,
 
     /// Run as a service: read no keyboard, and do not show the chat
     #[arg(long, help_heading = ROOMS)]
@@ -89,7 +96,25 @@ pub struct Hub {
     pub common: Common,
 }
 
+/// Understands every design, so that an error can say why one has no hub, but offers only the others.
+fn design() -> impl TypedValueParser<Value = Design> {
+    let values = Design::value_variants().iter().filter_map(|design| {
+        design.to_possible_value().map(|value| value.hide(*design == Design::HalfDuplex))
+    });
+    PossibleValuesParser::from(values.collect::<Vec<_>>()).try_map(|name| Design::from_str(&name, false))
+}
+
 impl Hub {
+    fn address(&self) -> Result<Address, &'static str> {
+        self.address.clone().with_port(self.port)
+    }
+
+    /// Whether there is a hub in this design, and the address fits the port.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        self.address()?;
+        if self.common.design == Design::HalfDuplex { Err(NO_HUB_IN_TURNS) } else { Ok(()) }
+    }
+
     /// Starts to listen.
     ///
     /// # Errors
@@ -112,6 +137,6 @@ impl Hub {
             },
             transcribed: self.common.transcript.is_some(),
         };
-        Task::hub(&self.address, self.motd.as_deref(), settings)
+        Task::hub(&self.address()?, self.motd.as_deref(), settings)
     }
 }

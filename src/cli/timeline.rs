@@ -13,12 +13,13 @@ short by a crash is drawn as far as it goes.
 Examples:
   threadchat timeline a.json b.json -o page.html    a page for a browser, which needs no network
   threadchat timeline a.json b.json --svg path.svg  a picture for slides
-  threadchat timeline a.json -o - >page.html";
+  threadchat timeline a.json -o - >page.html
+  xz -dc b.json.xz | threadchat timeline a.json - -o page.html";
 
 /// `threadchat timeline`.
 #[derive(Debug, Args)]
 pub struct Timeline {
-    /// Traces of one or more processes
+    /// Traces of one or more processes; - is standard input
     #[arg(value_name = "TRACE", required = true, value_hint = clap::ValueHint::FilePath)]
     traces: Vec<PathBuf>,
 

@@ -87,6 +87,20 @@ fn ends_within_a_line(path: &Path) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
+/// Whether both are open on the same file, pipe or device, whatever their names. Without an answer of the system they are not.
+#[cfg(all(feature = "lab", unix))]
+pub(crate) fn is_same_file(one: &impl std::os::fd::AsFd, other: &impl std::os::fd::AsFd) -> bool {
+    match (rustix::fs::fstat(one), rustix::fs::fstat(other)) {
+        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+        _ => false,
+    }
+}
+
+#[cfg(all(feature = "lab", not(unix)))]
+pub(crate) fn is_same_file<One, Other>(_: &One, _: &Other) -> bool {
+    false
+}
+
 /// Whether this is a named pipe, which cannot be opened for writing until somebody reads it.
 pub(crate) fn is_named_pipe(path: &Path) -> bool {
     #[cfg(unix)]

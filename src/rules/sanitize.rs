@@ -1,11 +1,16 @@
 //! Makes foreign text harmless to a terminal.
 
+use unicode_normalization::char::is_combining_mark;
+
 /// Appends `text` to `out` in a form that a terminal shows and does not obey.
 ///
 /// Control characters, and so escape sequences, become visible: C0 and DEL in caret form (`^[`), C1 as `\x9b`; a tab stays.
 /// Bytes that are not UTF-8 become U+FFFD. An [invisible](is_invisible) character becomes `<U+202E>`, unless its place shows
 /// that writing needs it: those that change the direction of text can make a message look like another one
 /// (CVE-2021-42574), and the others can hide one text within another (Unicode Technical Report #36, 3.6).
+///
+/// Of the marks on one character, those after the eighth become `<+12 marks>`: a terminal draws them over other lines, or
+/// not at all.
 ///
 /// ```
 /// # use threadchat::rules::sanitize::sanitize;
@@ -15,27 +20,65 @@
 /// ```
 pub fn sanitize(text: &[u8], out: &mut Vec<u8>) {
     for chunk in text.utf8_chunks() {
-        let (mut rest, mut previous) = (chunk.valid(), '\0');
-        while let Some(at) = rest.find(|character| character != '\t' && is_invisible(character)) {
-            let (before, invisible) = rest.split_at(at);
+        // How many marks stand on the character before.
+        let (mut rest, mut previous, mut marks) = (chunk.valid(), '\0', 0);
+        while let Some((at, character)) = rest.char_indices().find(|(_, character)| is_special(*character)) {
+            let (before, special) = rest.split_at(at);
             out.extend_from_slice(before.as_bytes());
-            previous = before.chars().next_back().unwrap_or(previous);
-            let (needed, after) = invisible.split_at(needed(previous, invisible));
-            out.extend_from_slice(needed.as_bytes());
-            let mut after = after.chars();
-            if let Some(last) = needed.chars().next_back() {
-                previous = last;
-            } else if let Some(character) = after.next() {
-                show(character, out);
-                previous = '>';
+            if let Some(last) = before.chars().next_back() {
+                (previous, marks) = (last, 0);
             }
-            rest = after.as_str();
+            let is_mark = is_mark(character);
+            if is_mark && marks == MAX_MARKS {
+                rest = cut_marks(special, out);
+                (previous, marks) = ('>', 0);
+                continue;
+            }
+            let is_plain = !is_invisible(character);
+            let length = if is_plain { character.len_utf8() } else { needed(previous, special) };
+            let (kept, after) = special.split_at(length);
+            out.extend_from_slice(kept.as_bytes());
+            rest = after;
+            if let Some(last) = kept.chars().next_back() {
+                (previous, marks) = (last, marks + usize::from(is_mark));
+            } else {
+                show(character, out);
+                rest = &after[character.len_utf8()..];
+                (previous, marks) = ('>', 0);
+            }
         }
         out.extend_from_slice(rest.as_bytes());
         if !chunk.invalid().is_empty() {
             out.extend_from_slice("\u{fffd}".as_bytes());
         }
     }
+}
+
+/// How many marks a character may carry: no writing needs more. A Tibetan syllable, which stacks its letters, can have 8.
+const MAX_MARKS: usize = 8;
+
+/// Whether a character may have to be shown in another form.
+fn is_special(character: char) -> bool {
+    character != '\t' && (is_invisible(character) || is_mark(character))
+}
+
+/// Whether a terminal draws a character onto the one before: a combining mark (`M`), or a vowel or final consonant of a Hangul
+/// syllable that is written in its parts.
+fn is_mark(character: char) -> bool {
+    character >= '\u{300}'
+        && (is_combining_mark(character)
+            || matches!(character, '\u{1160}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7ff}'))
+}
+
+/// Shows how many marks, and joiners between them, `text` begins with, and returns what follows.
+fn cut_marks<'a>(text: &'a str, out: &mut Vec<u8>) -> &'a str {
+    let is_joiner = |character| matches!(character, '\u{200c}' | '\u{200d}');
+    let end = text.find(|character| !is_mark(character) && !is_joiner(character)).unwrap_or(text.len());
+    let (marks, after) = text.split_at(end);
+    let count = marks.chars().filter(|character| is_mark(*character)).count();
+    let noun = if count == 1 { "mark" } else { "marks" };
+    out.extend_from_slice(format!("<+{count} {noun}>").as_bytes());
+    after
 }
 
 /// Whether a character has no shape of its own: a control character, a line separator, one of Unicode's
@@ -137,6 +180,48 @@ mod tests {
             ("\u{3164}\u{2060}\u{fffa}", "<U+3164><U+2060><U+FFFA>"),
         ] {
             assert_eq!(shown(text.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn of_the_marks_on_one_character_those_after_the_eighth_are_counted() {
+        let accents = |count| "\u{301}".repeat(count);
+        assert_eq!(shown(format!("z{}o", accents(8)).as_bytes()), format!("z{}o", accents(8)));
+        for (marks, expected) in [
+            (accents(9), "<+1 mark>"),
+            (accents(20), "<+12 marks>"),
+            // Neither an enclosing mark, a vowel sign, a selector nor a joiner begins anew.
+            (accents(8) + "\u{20dd}\u{93f}\u{fe0f}", "<+3 marks>"),
+            (accents(8) + &"\u{200d}\u{301}".repeat(100), "\u{200d}<+100 marks>"),
+            (accents(4) + "\u{34f}" + &accents(4), "<+1 mark>"),
+        ] {
+            let kept: String = marks.chars().take(8).collect();
+            assert_eq!(shown(format!("z{marks}go").as_bytes()), format!("z{kept}{expected}go"));
+        }
+        // Without a character, they stand on whatever is in front of the text.
+        assert_eq!(shown(accents(10).as_bytes()), format!("{}<+2 marks>", accents(8)));
+        let vowels = "\u{1161}".repeat(9);
+        assert_eq!(
+            shown(format!("\u{1100}{vowels}").as_bytes()),
+            format!("\u{1100}{}<+1 mark>", &vowels[3..])
+        );
+    }
+
+    #[test]
+    fn marks_that_writing_needs_stay() {
+        for text in [
+            // Vietnamese, Hebrew with accents, Thai, Hindi, Malayalam, Hangul in parts, and the tallest stack of Tibetan.
+            "Vie\u{323}\u{302}t",
+            "בְּרֵאשִׁ֖ית",
+            "ที่นี่",
+            "क्षि त्र्य",
+            "ക്ഷ്ത്ര്യോ",
+            "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}",
+            "\u{f67}\u{f90}\u{fb5}\u{fa8}\u{fb3}\u{fba}\u{fbc}\u{fbb}\u{f82}",
+            // A family, each with a colour of skin.
+            "👩🏽\u{200d}👩🏿\u{200d}👧🏻\u{200d}👦🏾 ❤\u{fe0f}\u{200d}🔥",
+        ] {
+            assert_eq!(shown(text.as_bytes()), text);
         }
     }
 

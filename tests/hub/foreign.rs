@@ -1,6 +1,9 @@
 //! Members that run other programs. These tests are ignored by default, because the programs have to be installed:
 //! `cargo test --tests -- --ignored foreign::`.
 
+mod strangers;
+mod terminals;
+
 use super::*;
 use std::process::Command;
 

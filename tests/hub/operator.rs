@@ -19,6 +19,14 @@ fn the_operator_is_a_member_who_sees_the_chat_and_is_heard() {
 }
 
 #[test]
+fn the_byte_order_mark_of_what_is_piped_to_the_hub_is_not_said() {
+    let (mut hub, [mut bob]) = hub_with(&[], ["bob"]);
+    hub.types("\u{feff}hello\n\u{feff}again\n");
+    bob.hears_next("<@operator> hello");
+    bob.hears_next("<@operator> <U+FEFF>again");
+}
+
+#[test]
 fn the_operator_sees_addresses() {
     let (mut hub, [bob, alice]) = hub_with(&[], ["bob", "alice"]);
     hub.types("/who\n");

@@ -14,6 +14,7 @@
 //!
 //! `rounds.rs` puts them together.
 
+mod destination;
 mod harness;
 mod measure;
 mod options;
@@ -26,10 +27,11 @@ pub use options::Options;
 pub use workloads::hub::crowd::Crowd;
 pub use workloads::task::Workload;
 
-use crate::platform::{self, Signals};
+use crate::platform::{self, Patient, Signals};
 use crate::rules::exit::Exit;
 use crate::rules::failure::{Context, Failure};
 use crossbeam_channel::{bounded, select};
+use destination::Destination;
 use harness::Harness;
 use harness::baseline;
 use harness::counter::Counter;
@@ -39,10 +41,8 @@ use report::progress::Progress;
 use report::{Chosen, Report, page, table};
 use rounds::Rounds;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,12 +54,11 @@ use workloads::hub::crowd;
 /// # Errors
 /// A file cannot be written, or the system has no thread left.
 pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
-    if options.json.is_some() && options.json == options.html {
+    let json = options.json.as_deref().map(Destination::open).transpose()?;
+    let html = options.html.as_deref().map(Destination::open).transpose()?;
+    if json.iter().zip(&html).any(|(json, html)| json.is_same(html)) {
         return Err("--json and --html name the same file: give each a file of its own".into());
     }
-    // Open them before the work, which may take minutes.
-    let json = options.json.as_deref().map(open).transpose()?;
-    let html = options.html.as_deref().map(open).transpose()?;
     let harness = Harness::new()?;
     let (children, progress) = (Arc::clone(&harness.children), Progress::new());
     let (to_main, signal) = bounded(1);
@@ -120,32 +119,23 @@ fn compare(options: &Options, harness: Harness, progress: Progress) -> Report {
     }
 }
 
-/// Writes the report to the files and prints its table.
+/// Writes the report to the files and prints its table, on standard error if a report is on standard output.
 fn publish(report: &Report, json: Option<Destination>, html: Option<Destination>) -> Result<Exit, Failure> {
-    if let Some(file) = json {
-        write(file, &serde_json::to_string_pretty(report).context("cannot make the JSON report")?)?;
+    let stdout_is_taken = json.iter().chain(&html).any(Destination::is_stdout);
+    if let Some(json) = json {
+        json.write(&serde_json::to_string_pretty(report).context("cannot make the JSON report")?)?;
     }
-    if let Some(file) = html {
-        write(file, &page::render(report))?;
+    if let Some(html) = html {
+        html.write(&page::render(report))?;
     }
-    platform::print(table::render(report).as_bytes())?;
+    let table = table::render(report);
+    if stdout_is_taken {
+        // The report is there, and if this cannot be written, there is nowhere left to say so.
+        let _ = Patient(io::stderr()).write_all(table.as_bytes());
+    } else {
+        platform::print(table.as_bytes())?;
+    }
     Ok(if report.failures().next().is_none() { Exit::Success } else { Exit::Failed })
-}
-
-/// A file for a report, and the beginning of the sentence if it cannot be written.
-type Destination = (File, String);
-
-/// Opens a file for a report. Its contents stay until the report is there.
-fn open(path: &Path) -> Result<Destination, Failure> {
-    let file = File::options().write(true).create(true).truncate(false).open(path);
-    let cannot = format!("cannot write to {}", path.display());
-    Ok((file.context(&cannot)?, cannot))
-}
-
-fn write((mut file, cannot): Destination, text: &str) -> Result<(), Failure> {
-    let is_file = file.metadata().is_ok_and(|data| data.is_file());
-    let emptied = if is_file { file.set_len(0) } else { Ok(()) };
-    emptied.and_then(|()| file.write_all(text.as_bytes())).context(cannot)
 }
 
 /// A process that a comparison starts through a hidden command of this program.

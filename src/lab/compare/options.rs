@@ -26,9 +26,9 @@ pub struct Options {
     pub quick: bool,
     /// The number of rounds, not counting the warm-up.
     pub rounds: Option<usize>,
-    /// The file for all figures.
+    /// The file for all figures. The path `-` is standard output.
     pub json: Option<PathBuf>,
-    /// The file for the page.
+    /// The file for the page. The path `-` is standard output.
     pub html: Option<PathBuf>,
 }
 

@@ -11,7 +11,7 @@
 
 use super::side::{Each, Side};
 use crate::rules::failure::{Context, Failure};
-use crate::rules::input;
+use crate::rules::{byte_order_mark, input};
 use std::collections::VecDeque;
 use std::fs;
 
@@ -33,7 +33,8 @@ impl Script {
     /// # Errors
     /// It cannot be read, or one of its lines is not understood, in a sentence with its number.
     pub fn read(path: &str) -> Result<Self, Failure> {
-        Self::parse(&String::from_utf8_lossy(&fs::read(path).context("cannot read it")?))
+        let text = fs::read(path).context("cannot read it")?;
+        Self::parse(&String::from_utf8_lossy(byte_order_mark::strip(&text)))
     }
 
     fn parse(text: &str) -> Result<Self, Failure> {
@@ -106,6 +107,14 @@ mod tests {
         let [a, b] = script.next().unwrap().into_both();
         assert_eq!((a.len(), b), (0, vec!["88".to_owned()]));
         assert!(script.next().is_none());
+    }
+
+    #[test]
+    fn a_script_may_begin_with_a_byte_order_mark() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, "\u{feff}A one\n").unwrap();
+        let mut script = Script::read(file.path().to_str().unwrap()).unwrap();
+        assert_eq!(script.next().unwrap()[Side::A], ["one"]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 /// The most steps that are drawn: browsers are still fast with them, and nobody follows more.
 const MAX_STEPS: usize = 20_000;
 
-/// Which traces to draw, and where. The path `-` is standard output.
+/// Which traces to draw, and where. The path `-` is standard input or standard output.
 #[derive(Debug)]
 pub struct Options {
     /// Traces of one or more processes.
@@ -59,6 +59,9 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     if options.output.is_some() && options.output == options.svg {
         return Err("-o and --svg name the same file: each needs one of its own".into());
+    }
+    if options.traces.iter().filter(|path| *path == Path::new("-")).count() > 1 {
+        return Err("standard input can be read only once: give one - and files beside it".into());
     }
     let timeline = timeline(read::files(&options.traces, MAX_STEPS)?, MAX_STEPS);
     let drawing = Drawing::of(&timeline);

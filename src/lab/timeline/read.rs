@@ -3,6 +3,8 @@
 use super::model::{Connection, Endpoint, Slice, Time, Track};
 use crate::observe::Step;
 use crate::observe::trace::{Args, FORMAT};
+use crate::platform::Patient;
+use crate::rules::byte_order_mark;
 use crate::rules::failure::{Context, Failure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -10,7 +12,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The longest line, in bytes. Traces have much shorter ones, and other files need not be read into memory.
@@ -57,11 +59,17 @@ struct Begin {
     origin: u32,
 }
 
-/// Reads all files, of each at most `limit` slices.
+/// Reads all files, of each at most `limit` slices. The path `-` is standard input.
 pub(super) fn files(paths: &[PathBuf], limit: usize) -> Result<Traces, Failure> {
     let mut traces = Traces { endpoints: Vec::new(), notes: Vec::new(), cuts: Vec::new() };
     for path in paths {
-        let file = File::open(path).context(format_args!("cannot read {}", path.display()))?;
+        let is_stdin = path == Path::new("-");
+        let path = if is_stdin { Path::new("standard input") } else { path };
+        let file: Box<dyn Read> = if is_stdin {
+            Box::new(Patient(io::stdin()))
+        } else {
+            Box::new(File::open(path).context(format_args!("cannot read {}", path.display()))?)
+        };
         let before = traces.endpoints.len();
         let (endpoints, cut) = Reader::new(path, limit).read(BufReader::new(file))?;
         for endpoint in endpoints.iter().filter(|endpoint| !endpoint.is_whole) {
@@ -128,7 +136,8 @@ impl<'a> Reader<'a> {
             if read.context(format_args!("cannot read {}", self.path.display()))? == 0 {
                 break;
             }
-            let text = line.trim_ascii();
+            let text = if number == 1 { byte_order_mark::strip(&line) } else { &line };
+            let text = text.trim_ascii();
             if text.is_empty() {
                 continue;
             }
@@ -317,6 +326,11 @@ mod tests {
             let error = read(text).unwrap_err().to_string();
             assert!(error.starts_with("a.json is not a trace") && error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_may_be_in_front() {
+        assert_eq!(read(&format!("\u{feff}{HEAD}{READ}")).unwrap().len(), 1);
     }
 
     #[test]

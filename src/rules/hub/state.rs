@@ -17,6 +17,7 @@ use super::trim::Trim;
 use super::turns::{Turn, Turns};
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::buffer::Buffer;
+use crate::rules::byte_order_mark;
 use crate::rules::errors;
 use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
@@ -289,6 +290,9 @@ impl Hub {
         }
         let is_wanted = |member: &&mut Member| member.leaving.is_none() && member.inbox.ended.is_none();
         let Some(member) = self.members.get_mut(&id).filter(is_wanted) else { return };
+        if id == OPERATOR && !member.inbox.has_had_line && member.inbox.buffers.is_empty() {
+            member.inbox.decoded = buffer.input().len() - byte_order_mark::strip(buffer.input()).len();
+        }
         member.inbox.buffers.push_back((buffer, now.instant));
         if member.inbox.backlog.wait.is_none() || id == OPERATOR {
             self.give_turn(id, now.instant);

@@ -39,12 +39,12 @@ impl Row {
 
         let most = columns * BYTES_FOR_COLUMN;
         let begin = floor(before, before.len().saturating_sub(most));
-        let before = harmless(&before[begin..]);
         // The cut may have split a cluster.
-        let cut = if begin == 0 { 0 } else { before.graphemes(true).next().map_or(0, str::len) };
+        let cut = if begin == 0 { 0 } else { before[begin..].graphemes(true).next().map_or(0, str::len) };
+        let before = harmless(&before[begin + cut..]);
         let after = harmless(&after[..floor(after, most)]);
         let (_, context) = first(&after, CONTEXT.min(columns / 4));
-        let (before, used) = last(&before[cut..], columns - context);
+        let (before, used) = last(&before, columns - context);
         let (after, _) = first(&after, columns - used);
         Self { prompt: prompt.to_owned(), before: before.to_owned(), after: after.to_owned() }
     }

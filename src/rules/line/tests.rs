@@ -339,6 +339,15 @@ fn a_letter_with_thousands_of_accents_is_not_shown_in_part() {
     assert_eq!(line.row("", 80).before, "x");
 }
 
+#[test]
+fn a_letter_with_many_accents_is_shown_cut_and_sent_whole() {
+    let mut line = Line::new(&[]);
+    let typed = format!("e{}x", "\u{301}".repeat(20));
+    press(&mut line, typed.clone());
+    assert_eq!(line.row("", 80).before, format!("e{}<+12 marks>x", "\u{301}".repeat(8)));
+    assert_eq!(press(&mut line, "\r"), [Command::Enter(typed.into_bytes())]);
+}
+
 /// Pieces of what keyboards send, some of which belong together.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let common = select(vec![

@@ -186,6 +186,15 @@ impl Figure {
 }
 
 impl Report {
+    /// How many rounds there were. Where time was up, a task had fewer than were to be measured.
+    fn rounds(&self) -> String {
+        let done = || self.tasks.iter().map(|task| task.rounds);
+        let (min, max) = (done().min().unwrap_or(0), done().max().unwrap_or(0));
+        let done = if min == max { max.to_string() } else { format!("{min} to {max}") };
+        let chosen = self.options.rounds;
+        if min < chosen { format!("{done} of {chosen}, because time was up") } else { done }
+    }
+
     /// The rows that failed: of which task, which subject, and why.
     pub(super) fn failures(&self) -> impl Iterator<Item = (Task, &str, &str)> {
         self.tasks.iter().flat_map(|report| {
@@ -265,6 +274,42 @@ mod tests {
         let seven = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 4.0];
         assert!(differ(&seven, &[2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 3.0]), "of seven, one may say otherwise");
         assert!(!differ(&[1.0, 2.0, 3.0, 4.0, 5.0], &[2.0, 3.0, 4.0, 5.0, 6.0]), "the quartiles overlap");
+    }
+
+    #[test]
+    fn a_report_says_how_many_rounds_there_were_and_not_how_many_were_planned() {
+        let report = |rounds: &[usize]| {
+            let task = |rounds: &usize| TaskReport {
+                task: Task { workload: Workload::Latency, clients: None, senders: None },
+                forth: 1,
+                back: 1,
+                rounds: *rounds,
+                rows: Vec::new(),
+            };
+            Report {
+                format: FORMAT,
+                date: String::new(),
+                machine: Machine::here(),
+                options: Chosen { quick: true, rounds: 5, peers: false },
+                system_calls_counted_by: None,
+                system_calls_not_counted: None,
+                tasks: rounds.iter().map(task).collect(),
+            }
+        };
+        for (rounds, expected) in [
+            (&[5, 5][..], "5,"),
+            (&[3, 5], "3 to 5 of 5, because time was up,"),
+            (&[4], "4 of 5, because time was up,"),
+        ] {
+            let report = report(rounds);
+            let (page, table) = (page::render(&report), table::render(&report));
+            assert!(page.contains(&format!("<dt>Rounds</dt><dd>{expected} with")), "{page}");
+            assert!(table.contains(&format!(", rounds: {expected}")), "{table}");
+            let json = serde_json::to_value(&report).unwrap();
+            let works = json["works"].as_array().unwrap().iter();
+            let done: Vec<_> = works.map(|work| work["rounds"].as_u64().unwrap() as usize).collect();
+            assert_eq!(done, rounds);
+        }
     }
 
     #[test]

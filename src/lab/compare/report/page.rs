@@ -37,7 +37,7 @@ fn machine(report: &Report) -> String {
     let machine = &report.machine;
     let memory =
         machine.memory_bytes.map_or("unknown".to_owned(), |bytes| format!("{:.1} GB", bytes as f64 / 1e9));
-    let rounds = format!("{}, with the subjects in turns, after a warm-up", report.options.rounds);
+    let rounds = format!("{}, with the subjects in turns, after a warm-up", report.rounds());
     let calls = match (report.system_calls_counted_by, &report.system_calls_not_counted) {
         (Some(counter), _) => format!("counted by {counter}, in the warm-up"),
         (None, reason) => format!("not counted: {}", reason.as_deref().unwrap_or("no counter")),

@@ -13,8 +13,13 @@ explains each figure and how it is measured.";
 pub(crate) fn render(report: &Report) -> String {
     let machine = &report.machine;
     let mut text = format!(
-        "{}, {} rounds, {}\n{}, {} cores, {}\n\n{LEGEND}\n",
-        machine.program, report.options.rounds, report.date, machine.cpu, machine.cores, machine.system
+        "{}, rounds: {}, {}\n{}, {} cores, {}\n\n{LEGEND}\n",
+        machine.program,
+        report.rounds(),
+        report.date,
+        machine.cpu,
+        machine.cores,
+        machine.system
     );
     for task in &report.tasks {
         let size = task.size(report.options.rounds);

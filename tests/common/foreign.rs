@@ -1,0 +1,149 @@
+//! Programs of others that call, and how a person uses them at a terminal.
+
+use super::terminal::{self, Terminal};
+use super::{Program, wait_until};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// Programs with which a person at a terminal calls. `PORT` stands for the port.
+pub const TELNETS: [&str; 2] = ["inetutils-telnet 127.0.0.1 PORT", "telnet-ssl 127.0.0.1 PORT"];
+pub const PLINK: &str = "plink -telnet -P PORT 127.0.0.1";
+pub const TINY_FUGUE: &str = "tf5 -f -v -q -l 127.0.0.1 PORT";
+
+/// A connection that sends each key, and shows what arrives as it comes.
+pub const RAW_NC: &str = "stty raw -echo; exec nc.openbsd 127.0.0.1 PORT";
+
+/// What somebody sends who lets a browser speak.
+pub const SPEECH: &str = "/name mallory\nhello\n88\n";
+
+/// A command line, in which `PORT` stands for the port.
+pub fn command(line: &str, port: u16) -> Command {
+    let line = line.replace("PORT", &port.to_string());
+    let mut words = line.split(' ');
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
+    command
+}
+
+/// Runs a command line of a shell at a terminal.
+pub fn at_terminal(line: &str, port: u16) -> Terminal {
+    let line = line.replace("PORT", &port.to_string());
+    // The programs of others may ask the terminal, and one of them wants to know where letters are kept.
+    let terminal =
+        terminal::at(50, 130).that_may_be_asked().env(&[("MAIL", "/nowhere"), ("LC_ALL", "C.UTF-8")]);
+    terminal.start_program("sh", &["-c", &line])
+}
+
+/// The text of each row that begins with a stamp, without the stamp. A line that does not begin in the first column has none.
+pub fn messages(terminal: &Terminal) -> Vec<String> {
+    let rows = terminal.look(|screen| screen.text());
+    rows.iter().filter_map(|row| Some(row.strip_prefix('[')?.split_once("] ")?.1.to_owned())).collect()
+}
+
+/// Waits until this is the text of a message on the screen.
+#[track_caller]
+pub fn shows(terminal: &Terminal, text: &str) {
+    let row_ends = |row: &String| row.starts_with('[') && row.ends_with(&format!("] {text}"));
+    terminal.wait_for(text, |screen| screen.text().iter().any(row_ends).then_some(()));
+}
+
+/// Asks telnet to ask whether somebody is there, and waits for the answer.
+#[track_caller]
+pub fn is_there(telnet: &Terminal) {
+    telnet.types("\x1d");
+    telnet.wait_until("the prompt of telnet", |seen| {
+        seen.ends_with("telnet>") || seen.ends_with("telnet-ssl>")
+    });
+    telnet.types("send ayt\r");
+    telnet.wait_until("the answer", |seen| seen.contains("[yes]"));
+}
+
+/// Types so slowly that each key arrives alone, and later than a pause between two messages.
+pub fn types_slowly(terminal: &Terminal, keys: &str) {
+    for key in keys.chars() {
+        terminal.types(key.to_string());
+        // The pace is what this is about.
+        thread::sleep(Duration::from_millis(70));
+    }
+}
+
+/// What curl gets for a request with this body.
+#[track_caller]
+pub fn posts(body: &str, port: u16) -> String {
+    let url = format!("http://127.0.0.1:{port}/");
+    let answer = run(Command::new("curl").args([
+        "--silent",
+        "--include",
+        "--max-time",
+        "20",
+        "--data-binary",
+        body,
+        &url,
+    ]));
+    assert!(answer.status.success(), "{answer:?}");
+    String::from_utf8(answer.stdout).unwrap()
+}
+
+/// A request is refused with a sentence.
+#[track_caller]
+pub fn is_refused(answer: &str) {
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("This is threadchat, a chat, and no web server."), "{answer}");
+}
+
+/// Tries to speak TLS. Returns what openssl prints of what was sent to it.
+#[track_caller]
+pub fn speaks_tls(port: u16) -> String {
+    let address = format!("127.0.0.1:{port}");
+    let attempt =
+        run(Command::new("openssl").args(["s_client", "-debug", "-connect", &address]).stdin(Stdio::null()));
+    assert!(!attempt.status.success(), "{attempt:?}");
+    String::from_utf8_lossy(&attempt.stdout).into_owned()
+}
+
+/// Looks whether the port is open.
+#[track_caller]
+pub fn probes(port: u16) {
+    let probe = run(&mut command("nc.openbsd -z 127.0.0.1 PORT", port));
+    assert!(probe.status.success(), "{probe:?}");
+}
+
+#[track_caller]
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// A browser that shows a page of somebody who wants to speak: it opens a WebSocket, and when that fails it sends a form.
+pub struct Browser {
+    program: Program,
+    _files: tempfile::TempDir,
+}
+
+impl Browser {
+    pub fn shows_a_page_that_speaks(port: u16) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        let page = files.path().join("page.html");
+        let text = format!(
+            "<form method=post enctype=text/plain action=http://127.0.0.1:{port}/><textarea name=a>{SPEECH}</textarea></form>\n\
+            <script>\n\
+            const socket = new WebSocket('ws://127.0.0.1:{port}/');\n\
+            socket.onopen = () => socket.send(document.forms[0].a.value);\n\
+            socket.onclose = () => document.forms[0].submit();\n\
+            </script>\n"
+        );
+        std::fs::write(&page, text).unwrap();
+        let mut chromium = Command::new("chromium");
+        chromium
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"])
+            .arg(format!("--user-data-dir={}", files.path().join("profile").display()))
+            .arg(format!("file://{}", page.display()));
+        Self { program: Program::start(chromium), _files: files }
+    }
+
+    /// Ends it, and waits until all of its processes have gone.
+    pub fn closes(mut self) {
+        self.program.signal(rustix::process::Signal::TERM);
+        wait_until("the browser ends", || !self.program.is_running());
+    }
+}

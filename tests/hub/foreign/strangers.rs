@@ -1,0 +1,59 @@
+//! Clients that are no chat: nobody joins, and nothing is said.
+
+use super::super::*;
+use crate::common::foreign::*;
+
+/// Lets a stranger call. Afterwards somebody joins, and bob has heard of nobody else.
+fn nobody_joins(stranger: impl FnOnce(&Program, u16)) -> Program {
+    let (hub, port) = hub(&[]);
+    let mut bob = Client::joins_as(port, "bob");
+    bob.catches_up();
+    stranger(&hub, port);
+    let carol = Client::joins(port);
+    bob.hears_next(&format!("* {} joined", carol.name));
+    bob.says("/who");
+    let (before, who) = bob.hears_until_one(|line| present(line).is_some());
+    assert!(before.is_empty(), "{before:?}");
+    assert_eq!(present(&who).unwrap().count, 3, "{who}");
+    bob.says("alone at last");
+    hub.out.wait_for("alone at last");
+    assert!(!hub.out.text().contains("mallory"), "{}", hub.out.text());
+    hub
+}
+
+#[test]
+#[ignore = "needs curl"]
+fn what_curl_posts_is_not_said() {
+    let hub = nobody_joins(|_, port| is_refused(&posts(SPEECH, port)));
+    assert!(hub.err.text().contains("sent an HTTP request"), "{}", hub.err.text());
+}
+
+#[test]
+#[ignore = "needs chromium"]
+fn what_a_web_page_sends_by_a_form_or_a_websocket_is_not_said() {
+    nobody_joins(|hub, port| {
+        let browser = Browser::shows_a_page_that_speaks(port);
+        // The second caller of this kind is counted with others.
+        hub.err.wait_until("both requests", |said| {
+            let said = String::from_utf8_lossy(said);
+            said.contains("sent an HTTP request") && said.contains("turned away; the last one")
+        });
+        browser.closes();
+    });
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn a_tls_client_is_refused_with_a_sentence() {
+    let hub = nobody_joins(|_, port| {
+        let heard = speaks_tls(port);
+        assert!(heard.contains("This is threadch"), "{heard}");
+    });
+    assert!(hub.err.text().contains("wants to speak TLS"), "{}", hub.err.text());
+}
+
+#[test]
+#[ignore = "needs nc"]
+fn a_probe_of_the_port_is_nobody() {
+    nobody_joins(|_, port| probes(port));
+}
