@@ -130,6 +130,11 @@ impl Client {
         self.address.to_string()
     }
 
+    /// The port of the hub.
+    pub fn port(&self) -> u16 {
+        self.socket.get_ref().peer_addr().unwrap().port()
+    }
+
     /// Sends this as a line.
     #[track_caller]
     pub fn says(&mut self, line: &str) {
