@@ -40,7 +40,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Serve(serve) => endpoint("serve", &serve.common, true, || serve.task(to_terminal())),
         Command::Connect(connect) => {
-            endpoint("connect", &connect.common, true, || Ok(connect.task(to_terminal())))
+            endpoint("connect", &connect.common, true, || connect.task(to_terminal()))
         }
         #[cfg(feature = "hub")]
         Command::Hub(hub) => endpoint("hub", &hub.common, !hub.no_operator, || hub.task()),

@@ -244,6 +244,20 @@ fn a_killed_peer_does_not_end_a_serve() {
 }
 
 #[test]
+fn serve_talks_with_callers_at_all_of_its_addresses() {
+    let (mut serve, port) = serve(&[]);
+    let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    for address in ["::1", "127.0.0.1"].iter().filter(|address| has_ipv6 || **address != "::1") {
+        let mut connect = Program::start(threadchat(&["connect", address, &port.to_string()]));
+        connect.types(format!("from {address}\n88\n"));
+        serve.out.wait_for(&format!("from {address}\n"));
+        serve.types("hello\n");
+        connect.exits(0);
+    }
+    serve.kill();
+}
+
+#[test]
 fn serve_accepts_a_waiting_caller_after_the_last_one_has_left() {
     let (mut serve, port) = serve(&[]);
     let mut first = connect(port, &[]);
@@ -338,7 +352,7 @@ fn a_refused_connection_is_reported_with_what_to_try() {
     let mut connect = Program::start(threadchat(&["connect", &free]));
     connect.exits(1);
     let stderr = connect.err.text();
-    assert!(stderr.contains(&format!("threadchat: cannot connect to 127.0.0.1:{free}: ")), "{stderr}");
+    assert!(stderr.contains(&format!("threadchat: cannot connect to 127.0.0.1:{free}")), "{stderr}");
     assert!(stderr.contains("start threadchat serve first"), "{stderr}");
 }
 

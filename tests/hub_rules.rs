@@ -4,16 +4,22 @@
 #![cfg(feature = "hub")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "hub_rules/arrival.rs"]
+mod arrival;
 #[path = "hub_rules/bounds.rs"]
 mod bounds;
 #[path = "hub_rules/irc.rs"]
 mod irc;
+#[path = "hub_rules/leaving.rs"]
+mod leaving;
 #[path = "hub_rules/rooms.rs"]
 mod rooms;
 #[path = "hub_rules/said.rs"]
 mod said;
 #[path = "hub_rules/slow.rs"]
 mod slow;
+#[path = "hub_rules/takeover.rs"]
+mod takeover;
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -32,6 +38,12 @@ use threadchat::rules::record::What;
 use threadchat::rules::signal::Signal;
 use threadchat::rules::wire::{PAUSE, Stamp};
 use time::OffsetDateTime;
+
+/// After this long a client that sends nothing is greeted...
+const GREETING_HOLD: Duration = Duration::from_millis(20);
+
+/// ...and announced.
+const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// The smallest there is, so that it is often full.
 const OUTBOX: usize = 64 * 1024;
@@ -87,7 +99,7 @@ struct World {
 impl World {
     fn new(settings: Settings) -> Self {
         let now = Instant::now();
-        let hub = Hub::new(settings, now);
+        let hub = Hub::new(settings, false, now);
         Self {
             hub,
             now,
@@ -129,7 +141,21 @@ impl World {
         self.joins_from("127.0.0.1").unwrap()
     }
 
+    /// Somebody joins, and stays long enough that the others are told.
     fn joins_from(&mut self, address: &str) -> Result<Id, Refusal> {
+        let id = self.connects_from(address)?;
+        self.passes(PROBE_TIME);
+        Ok(id)
+    }
+
+    /// The same for many at once.
+    fn join_many(&mut self, address: &str, count: usize) -> Vec<Id> {
+        let ids = (0..count).map(|_| self.connects_from(address).unwrap()).collect();
+        self.passes(PROBE_TIME);
+        ids
+    }
+
+    fn connects_from(&mut self, address: &str) -> Result<Id, Refusal> {
         let port = 1000 + u16::try_from(self.clients.len()).unwrap();
         let peer = SocketAddr::new(address.parse().unwrap(), port);
         let id = self.hub.admit(peer)?;
@@ -164,7 +190,9 @@ impl World {
         let queue = self.hub.outbox(id).and_then(|outbox| outbox.queue());
         let bytes = queue.map_or_else(Vec::new, |queue| queue.copy(max));
         self.sent.entry(id).or_default().extend_from_slice(&bytes);
-        self.handle(Event::Written(id, bytes.len()));
+        if !bytes.is_empty() {
+            self.handle(Event::Written(id, bytes.len()));
+        }
         bytes.len()
     }
 
@@ -205,6 +233,13 @@ impl World {
         let end = sent.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
         let sent = String::from_utf8(sent[..end].to_vec()).unwrap();
         sent.lines().map(|line| line[27..].to_owned()).collect()
+    }
+
+    /// Whether somebody was told that a member was disconnected because the room waited for it.
+    fn has_stalled(&self, hearer: Id, name: &str) -> bool {
+        self.lines(hearer)
+            .iter()
+            .any(|line| line.starts_with(&format!("* {name} was disconnected: the room waited")))
     }
 
     /// The last line that they were sent after saying this.
@@ -268,7 +303,7 @@ proptest! {
         // Nobody may be disconnected in this test.
         let mut world = World::new(Settings { stall: Duration::from_secs(24 * 60 * 60), ..settings() });
         // These stay where they are, and speak.
-        let stayers: Vec<Id> = (0..3).map(|_| world.joins()).collect();
+        let stayers = world.join_many("127.0.0.1", 3);
         let mut said: BTreeMap<u64, u64> = BTreeMap::new();
         let mut movers = HashSet::new();
         for op in ops {
@@ -404,7 +439,7 @@ impl Trickster {
     fn does(&mut self, trick: &Trick, world: &mut World) {
         if matches!(trick, Trick::Return)
             && world.gone.contains(&self.id)
-            && let Ok(id) = world.joins_from("10.6.6.6")
+            && let Ok(id) = world.connects_from("10.6.6.6")
         {
             self.id = id;
         }
@@ -632,10 +667,13 @@ fn a_client_that_accepts_nothing_with_a_full_outbox_is_disconnected_and_the_othe
         world.takes(other, usize::MAX);
         world.takes(OPERATOR, usize::MAX);
     }
-    assert!(!world.gone.contains(&stalled) && world.waits(speaker));
+    assert!(!world.has_stalled(other, "user2") && world.waits(speaker));
     world.passes(Duration::from_millis(100));
+    while world.takes(other, usize::MAX) + world.takes(OPERATOR, usize::MAX) > 0 {}
+    assert!(world.has_stalled(other, "user2") && !world.waits(speaker));
+    // If it accepts nothing any more, its connection is closed.
+    world.passes(Duration::from_secs(5));
     assert!(world.gone.contains(&stalled));
-    world.settles();
     let lines = world.lines(other);
     assert_eq!(lines.iter().filter(|line| line.starts_with("<user1> a line")).count(), 3000);
     assert!(lines.contains(&"* user2 was disconnected: the room waited 5 s for it".to_owned()));
@@ -860,9 +898,9 @@ fn of_the_clients_of_one_address_that_leave_without_closing_eight_stay_connected
 fn a_client_that_has_left_and_not_got_everything_is_disconnected_only_if_no_other_of_its_address_has() {
     let mut world = World::new(settings());
     // Ten leave in this second, so the hub only counts the next ones and sends nobody a line about them.
-    let earlier: Vec<_> = (0..10).map(|_| world.joins_from("10.0.0.1").unwrap()).collect();
+    let earlier = world.join_many("10.0.0.1", 10);
+    let clients = world.join_many("127.0.0.1", 20);
     world.leave(&earlier);
-    let clients: Vec<_> = (0..20).map(|_| world.joins()).collect();
     // The first nine have not read their greeting.
     let (behind, done) = clients.split_at(9);
     done.iter().for_each(|id| while world.takes(*id, usize::MAX) > 0 {});
@@ -877,7 +915,7 @@ fn a_client_that_has_left_and_not_got_everything_is_disconnected_only_if_no_othe
 #[test]
 fn at_the_end_of_the_hub_all_clients_of_one_address_get_88() {
     let mut world = World::new(settings());
-    let clients: Vec<_> = (0..30).map(|_| world.joins()).collect();
+    let clients: Vec<_> = world.join_many("127.0.0.1", 30);
     world.settles();
     // In one batch with the end.
     for id in &clients[..12] {
@@ -965,7 +1003,7 @@ fn while_the_transcript_is_behind_nobody_speaks_or_joins_and_nothing_is_lost() {
 #[test]
 fn memory_is_returned_when_half_of_many_clients_have_left() {
     let mut world = World::new(settings());
-    let clients: Vec<_> = (0..200).map(|_| world.joins()).collect();
+    let clients: Vec<_> = world.join_many("127.0.0.1", 200);
     for (left, client) in clients.into_iter().enumerate() {
         world.settles();
         world.says(client, b"88\n");
@@ -1037,44 +1075,4 @@ fn an_idle_hub_has_nothing_to_wait_for() {
     world.settles();
     while world.step(Duration::from_secs(3600)) {}
     assert!(world.hub.poll_timeout().is_none() && !world.gone.contains(&client));
-}
-
-#[test]
-fn somebody_who_comes_back_from_the_same_address_gets_the_name_of_a_vanished_client() {
-    const TRY_AGAIN: &str = "* hub: the name bob is taken; if you were bob, try again in 5 seconds";
-    let mut world = World::new(settings());
-    let (bob, back) = (world.joins(), world.joins());
-    world.answer(bob, "/name bob");
-    // An idle client gets a line, and confirms it.
-    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
-    assert_eq!(world.lines(bob).pop().unwrap(), "* hub: somebody at your address asks for your name");
-    let told = world.lines(bob).len();
-    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
-    assert_eq!(world.lines(bob).len(), told);
-    // The last answer may be long ago although it is asked only now.
-    world.states.insert(bob, silent_for(Duration::from_secs(20)));
-    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
-    world.passes(Duration::from_secs(2));
-    assert_eq!(world.answer(back, "/name bob"), TRY_AGAIN);
-    world.passes(Duration::from_secs(1));
-    world.answer(back, "/name bob");
-    assert!(world.gone.contains(&bob));
-    let lines = world.lines(back);
-    assert_eq!(lines[lines.len() - 2..], ["* bob vanished: no answer for 20 s", "* hub: you are now bob"]);
-}
-
-#[test]
-fn somebody_at_another_address_does_not_get_the_name_of_a_vanished_client() {
-    let mut world = World::new(settings());
-    let bob = world.joins();
-    world.answer(bob, "/name bob");
-    world.states.insert(bob, silent_for(Duration::from_secs(20)));
-    let peer = SocketAddr::from(([127, 0, 0, 2], 1));
-    let other = world.hub.admit(peer).unwrap();
-    world.clients.push(other);
-    world.handle(Event::Joined(other, peer));
-    for _ in 0..3 {
-        assert_eq!(world.answer(other, "/name bob"), "* hub: the name bob is taken");
-        world.passes(Duration::from_secs(5));
-    }
 }

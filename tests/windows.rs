@@ -172,7 +172,7 @@ fn errors_are_reported_with_what_to_try() {
     fails(
         &["connect", &port],
         1,
-        &[&format!("cannot connect to 127.0.0.1:{port}: "), "start threadchat serve first", "--wait SECONDS"],
+        &[&format!("cannot connect to 127.0.0.1:{port}"), "start threadchat serve first", "--wait SECONDS"],
     );
     fails(&["connect", "--nonsense"], 2, &["--nonsense"]);
     fails(

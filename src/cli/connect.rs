@@ -2,16 +2,18 @@
 
 use super::session::Session;
 use super::{Common, values};
-use crate::designs::connect::Call;
-use crate::designs::net::Address;
 use crate::designs::{Design, Task};
+use crate::rules::address::Address;
+use crate::rules::calling::Call;
+use crate::rules::failure::Failure;
 use crate::rules::settings::{Caller, Reconnect};
 use clap::{Args, ValueEnum};
 use std::time::Duration;
 
 pub(super) const HELP: &str = "\
-ADDR is HOST, HOST:PORT, :PORT, PORT, an IPv6 address or [IPV6]:PORT.
-All addresses of the host are tried in turn.
+ADDR is HOST, HOST:PORT, :PORT, PORT, an IPv6 address such as fe80::1%eth0, or [IPV6]:PORT.
+All addresses of the host are tried, and the first that answers is taken: each has 250 ms before the next one is
+tried as well.
 
 Examples:
   threadchat connect                     call serve or a hub on this machine
@@ -31,8 +33,12 @@ that the other side was reading when the connection broke may arrive twice. 88, 
 #[derive(Debug, Args)]
 pub struct Connect {
     /// Whom to call
-    #[arg(value_name = "ADDR", default_value_t, value_parser = values::callable)]
+    #[arg(value_name = "ADDR", default_value_t)]
     address: Address,
+
+    /// The port, if ADDR has none
+    #[arg(value_name = "PORT", value_parser = values::port)]
+    port: Option<u16>,
 
     /// Retry for SECONDS until somebody listens
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, allow_negative_numbers = true,
@@ -73,8 +79,14 @@ enum ReconnectValue {
 }
 
 impl Connect {
-    /// Whether the options fit the design.
+    fn address(&self) -> Result<Address, &'static str> {
+        let address = self.address.clone().with_port(self.port)?;
+        if address.port() == 0 { Err("nobody can be called on port 0") } else { Ok(address) }
+    }
+
+    /// Whether the options fit the design, and the address the port.
     pub(super) fn check(&self) -> Result<(), &'static str> {
+        self.address()?;
         match self.common.design {
             Design::HalfDuplex if self.reconnect == ReconnectValue::Always => {
                 Err("--reconnect needs a full-duplex design, such as --design threads")
@@ -87,17 +99,19 @@ impl Connect {
     }
 
     /// What to do. `to_terminal`: a person reads the messages at a terminal.
-    #[must_use]
-    pub fn task(&self, to_terminal: bool) -> Task {
-        Task::Connect {
+    ///
+    /// # Errors
+    /// There is no such address.
+    pub fn task(&self, to_terminal: bool) -> Result<Task, Failure> {
+        Ok(Task::Connect {
             call: Call {
-                address: self.address.clone(),
+                address: self.address()?,
                 timeout: self.timeout,
                 wait: self.wait,
                 caller: Caller { name: self.name.clone(), reconnect: self.reconnect.into() },
             },
             settings: self.session.settings(&self.common, to_terminal),
-        }
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! `threadchat hub`.
 
 use super::{Common, values};
-use crate::designs::net::Address;
-use crate::designs::{Design, Task};
+use crate::designs::{Design, NO_HUB_IN_TURNS, Task};
+use crate::rules::address::Address;
 use crate::rules::failure::Failure;
 use crate::rules::hub::{AdmissionPolicy, DEFAULT_OUTBOX, Settings, parse_net};
 use crate::rules::wire::DEFAULT_MAX_LINE;
@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) const HELP: &str = "\
-ADDR is HOST, HOST:PORT, :PORT, PORT, an IPv6 address or [IPV6]:PORT.
+ADDR is HOST, HOST:PORT, :PORT, PORT, an IPv6 address such as fe80::1%eth0, or [IPV6]:PORT.
+As with serve, the hub listens on every address that the host has: without a host, on 127.0.0.1 and ::1.
 Any program that connects is a client: threadchat connect, netcat, telnet. A client types /help for its commands.
 
 Examples:
@@ -38,6 +39,10 @@ pub struct Hub {
     #[arg(value_name = "ADDR", default_value_t)]
     address: Address,
 
+    /// The port, if ADDR has none
+    #[arg(value_name = "PORT", value_parser = values::port)]
+    port: Option<u16>,
+
     /// Run as a service: read no keyboard, and do not show the chat
     #[arg(long, help_heading = ROOMS)]
     pub no_operator: bool,
@@ -58,7 +63,8 @@ pub struct Hub {
     #[arg(long, value_name = "N", value_parser = values::max_clients, help_heading = CLIENTS)]
     max_per_address: Option<usize>,
 
-    /// Admit only these addresses and networks, separated by commas, such as 192.0.2.0/24; ::/0 is all of IPv6 and no IPv4
+    /// Admit only these addresses and networks, separated by commas, such as 192.0.2.0/24; an IPv6 address means its /64
+    /// network, and ::/0 is all of IPv6 and no IPv4
     #[arg(long, value_name = "NET", value_delimiter = ',', value_parser = parse_net, help_heading = CLIENTS)]
     allow: Vec<IpNet>,
 
@@ -99,6 +105,16 @@ fn design() -> impl TypedValueParser<Value = Design> {
 }
 
 impl Hub {
+    fn address(&self) -> Result<Address, &'static str> {
+        self.address.clone().with_port(self.port)
+    }
+
+    /// Whether there is a hub in this design, and the address fits the port.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        self.address()?;
+        if self.common.design == Design::HalfDuplex { Err(NO_HUB_IN_TURNS) } else { Ok(()) }
+    }
+
     /// Starts to listen.
     ///
     /// # Errors
@@ -121,6 +137,6 @@ impl Hub {
             },
             transcribed: self.common.transcript.is_some(),
         };
-        Task::hub(&self.address, self.motd.as_deref(), settings)
+        Task::hub(&self.address()?, self.motd.as_deref(), settings)
     }
 }

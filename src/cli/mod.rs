@@ -7,6 +7,7 @@ mod compare;
 mod connect;
 #[cfg(feature = "lab")]
 mod demo;
+mod habits;
 #[cfg(line_editor)]
 mod history;
 #[cfg(feature = "hub")]
@@ -109,7 +110,11 @@ impl Cli {
     /// # Errors
     /// The command line is wrong, or asks for nothing but help.
     pub fn read() -> Result<Self, Error> {
-        let cli = Self::try_parse()?;
+        let cli = Self::try_parse().map_err(|error| {
+            let words: Vec<_> =
+                std::env::args_os().skip(1).map(|word| word.to_string_lossy().into()).collect();
+            habits::explain(error, &words)
+        })?;
         let Some((name, design)) = cli.command.design() else { return Ok(cli) };
         let error = |kind, why: &dyn Display| {
             let mut program = Self::command();
@@ -155,10 +160,10 @@ impl Command {
     /// Whether the options fit the design.
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Self::Serve(serve) => serve.session.check(&serve.common),
+            Self::Serve(serve) => serve.check(),
             Self::Connect(connect) => connect.check(),
             #[cfg(feature = "hub")]
-            Self::Hub(hub) if hub.common.design == Design::HalfDuplex => Err(crate::designs::NO_HUB_IN_TURNS),
+            Self::Hub(hub) => hub.check(),
             _ => Ok(()),
         }
     }

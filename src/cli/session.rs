@@ -2,7 +2,7 @@
 
 use super::{CONVERSATION, Common, values};
 use crate::designs::Design;
-use crate::rules::settings::{OnEof, PATIENCE, Settings};
+use crate::rules::settings::{OnEof, PATIENCE, PROBE_TIME, Settings};
 use crate::rules::wire::{DEFAULT_MAX_LINE, Wire};
 use clap::{Args, ValueEnum};
 
@@ -12,6 +12,10 @@ pub(super) struct Session {
     /// What to do when standard input ends
     #[arg(long, value_name = "WHAT", value_enum, default_value_t, help_heading = CONVERSATION)]
     on_eof: OnEofValue,
+
+    /// Send lines of the input that are 88, too: only the end of the input is a goodbye
+    #[arg(long, help_heading = CONVERSATION)]
+    literal: bool,
 
     /// Format of the messages that are sent; both are understood when received
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = CONVERSATION)]
@@ -32,7 +36,7 @@ enum OnEofValue {
     Wait,
 }
 
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum WireValue {
     /// A line for each message, with a timestamp
     #[default]
@@ -56,14 +60,19 @@ impl Session {
                 OnEofValue::Wait => OnEof::Wait,
             },
             to_terminal,
+            literal: self.literal,
             transcribed: common.transcript.is_some(),
+            probe_time: PROBE_TIME,
             patience: PATIENCE,
         }
     }
 
-    /// Whether the options fit the design.
+    /// Whether the options fit the design and one another.
     pub(super) fn check(&self, common: &Common) -> Result<(), &'static str> {
         match common.design {
+            _ if self.literal && self.wire == WireValue::Unframed => Err(
+                "--literal needs --wire lines: a peer of the unframed wire could take a line that is 88 for the goodbye",
+            ),
             Design::HalfDuplex if self.on_eof == OnEofValue::Wait => Err(
                 "--on-eof wait needs a full-duplex design, such as --design threads: a side whose input has ended cannot take its turn",
             ),

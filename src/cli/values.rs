@@ -1,6 +1,6 @@
 //! The values of options, from text. Each error is a sentence that clap puts behind the option and the value.
 
-use crate::designs::net::Address;
+pub(super) use crate::rules::address::port;
 #[cfg(feature = "hub")]
 use crate::rules::hub;
 use crate::rules::wire::MAX_LINE_RANGE;
@@ -9,15 +9,6 @@ use std::time::Duration;
 
 /// The longest time that the command line accepts, in seconds: a year.
 const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
-
-/// An address that can be called.
-pub(super) fn callable(text: &str) -> Result<Address, String> {
-    let address: Address = text.parse()?;
-    match address.port() {
-        0 => Err("nobody can be called on port 0".to_owned()),
-        _ => Ok(address),
-    }
-}
 
 /// A name for a hub, which decides whether it admits the name. What would not be one line with one word is no name.
 pub(super) fn name(text: &str) -> Result<String, String> {

@@ -1,112 +1,103 @@
-//! Calling somebody: whom, how patiently, and what to report when nobody answers.
+//! Calling somebody, without waiting for any address. Only the look-up of a name blocks, because systems have no other call for
+//! it.
 
-use crate::designs::net::Address;
-use crate::rules::errors;
+use crate::designs::net;
+use crate::platform;
+use crate::rules::calling::{Action, Call, Calling};
 use crate::rules::failure::Failure;
 use crate::rules::notice::Notice;
-use crate::rules::settings::Caller;
+use socket2::Socket;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long to wait before the next attempt.
-pub(crate) const RETRY_AFTER: Duration = Duration::from_millis(200);
-
-/// Whom to call, and how patiently.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// Whom to call: each address of its host, in turn.
-    pub address: Address,
-    /// How long each of these addresses may take to answer.
-    pub timeout: Duration,
-    /// How long to retry until somebody listens.
-    pub wait: Option<Duration>,
-    /// Who calls, and whether to call again when the connection breaks.
-    pub caller: Caller,
+/// A call that nobody has answered yet.
+pub(crate) struct Calls {
+    calling: Calling,
+    /// Those that may still answer. Dropped, they are called no longer.
+    sockets: Vec<(SocketAddr, Socket)>,
 }
 
-/// Attempts to reach somebody. Each tries all addresses.
-pub(crate) struct Attempts {
-    pub(crate) call: Call,
-    until: Option<Instant>,
-    /// The rules decide when to call again.
-    is_repeated: bool,
-    /// The user knows that we retry.
-    reported: bool,
-    /// Why this attempt could not use the addresses.
-    reasons: Vec<String>,
-    /// An address was tried, so that somebody may listen there later.
-    found: bool,
+pub(crate) enum Progress {
+    /// Nothing yet.
+    None,
+    /// This is for the user.
+    Report(Notice),
+    /// The connection, or why there is none.
+    Ended(Result<(TcpStream, SocketAddr), Failure>),
 }
 
-impl Attempts {
-    pub(crate) fn new(call: Call, now: Instant) -> Self {
-        Self {
-            until: call.wait.map(|wait| now + wait),
-            call,
-            is_repeated: false,
-            reported: false,
-            reasons: Vec::new(),
-            found: false,
-        }
+impl Calls {
+    /// Nothing happens before [`go_on`](Self::go_on).
+    pub(crate) fn new(calling: Calling) -> Self {
+        Self { calling, sockets: Vec::new() }
     }
 
-    /// One attempt, because the connection broke that an earlier call led to.
-    pub(crate) fn again(call: Call, now: Instant) -> Self {
-        Self { is_repeated: true, ..Self::new(Call { wait: None, ..call }, now) }
+    /// What becomes writable when an address has answered or refused.
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.sockets.iter().map(|(_, socket)| socket)
     }
 
-    /// Nobody answered at this address.
-    pub(crate) fn refused(&mut self, address: SocketAddr, error: &io::Error) {
-        self.found = true;
-        self.reasons.push(format!("cannot connect to {address}: {error}{}", errors::hint(error)));
+    /// When to [go on](Self::go_on) although nothing has become writable.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.calling.poll_timeout()
     }
 
-    /// Makes a whole attempt: tries one address after the other, each until it answers or its time is up.
-    pub(crate) fn try_once(&mut self) -> Option<(TcpStream, SocketAddr)> {
-        for address in self.look_up() {
-            match connect(address, self.call.timeout) {
-                Ok(socket) => return Some((socket, address)),
-                Err(error) => self.refused(address, &error),
+    /// Waits until it is time to [go on](Self::go_on), in a thread that has nothing else to wait for.
+    pub(crate) fn wait(&self) {
+        platform::wait_for_answer(&self.sockets().collect::<Vec<_>>(), self.deadline());
+    }
+
+    /// Looks who has answered, and does what is due. `look_up` finds the addresses.
+    pub(crate) fn go_on(
+        &mut self,
+        mut look_up: impl FnMut(&Call) -> Result<Vec<SocketAddr>, Failure>,
+    ) -> Progress {
+        for (address, socket) in std::mem::take(&mut self.sockets) {
+            match platform::is_connected(&socket) {
+                Ok(false) => self.sockets.push((address, socket)),
+                connected => match connected.and_then(|_| take(socket)) {
+                    Ok(socket) => {
+                        self.sockets.clear();
+                        self.calling.end();
+                        return Progress::Ended(Ok((socket, address)));
+                    }
+                    Err(error) => self.calling.failed(address, &error, Instant::now()),
+                },
             }
         }
-        None
-    }
-
-    /// The addresses to try. The system sets no limit to how long the look-up of a name takes.
-    pub(crate) fn look_up(&mut self) -> Vec<SocketAddr> {
-        self.call.address.resolve().unwrap_or_else(|reason| {
-            self.reasons.push(reason.to_string());
-            Vec::new()
-        })
-    }
-
-    /// No address answered. Make the next attempt after [`RETRY_AFTER`], and show the user the notice, if there is one.
-    ///
-    /// # Errors
-    /// There is no next attempt: sentences for the user.
-    pub(crate) fn next(&mut self, now: Instant) -> Result<Option<Notice>, Failure> {
-        let reason = std::mem::take(&mut self.reasons).join("\n");
-        let (Some(wait), Some(until)) = (self.call.wait, self.until) else {
-            let hint = "\nTo keep trying until somebody listens, add --wait SECONDS.";
-            return Err((reason + if self.found && !self.is_repeated { hint } else { "" }).into());
-        };
-        if now + RETRY_AFTER >= until {
-            return Err(format!("{reason} (tried for {} s)", wait.as_secs_f64()).into());
+        while let Some(action) = self.calling.poll_action(Instant::now()) {
+            match action {
+                Action::LookUp => {
+                    let found = look_up(&self.calling.call);
+                    self.calling.found(found, Instant::now());
+                }
+                Action::Connect(address) => match platform::connect(address) {
+                    Ok(socket) => self.sockets.push((address, socket)),
+                    Err(error) => self.calling.failed(address, &error, Instant::now()),
+                },
+                Action::Abandon(address) => self.sockets.retain(|(other, _)| *other != address),
+                Action::Report(notice) => return Progress::Report(notice),
+                Action::GiveUp(failure) => return Progress::Ended(Err(failure)),
+            }
         }
-        let first = !std::mem::replace(&mut self.reported, true);
-        Ok(first.then(|| Notice::KeepTrying { address: self.call.address.to_string(), wait }))
+        Progress::None
     }
 }
 
-fn connect(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let socket = TcpStream::connect_timeout(&address, timeout)?;
-    not_oneself(socket.local_addr()?, socket.peer_addr()?)?;
-    Ok(socket)
+/// Asks the system for the addresses.
+pub(crate) fn look_up(call: &Call) -> Result<Vec<SocketAddr>, Failure> {
+    net::resolve(&call.address)
 }
 
-/// Fails if both ends have the same address. If nobody listens on a port of this machine, the system may choose that very
-/// port for our end, and TCP then connects the socket to itself.
-pub(crate) fn not_oneself(ours: SocketAddr, theirs: SocketAddr) -> io::Result<()> {
-    if ours == theirs { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(()) }
+/// The connection, as `std` would have made it: it blocks.
+fn take(socket: Socket) -> io::Result<TcpStream> {
+    socket.set_nonblocking(false)?;
+    let socket = TcpStream::from(socket);
+    // If nobody listens on a port of this machine, the system may choose that very port for our end, and TCP then connects the
+    // socket to itself.
+    match socket.local_addr()? == socket.peer_addr()? {
+        true => Err(io::ErrorKind::ConnectionRefused.into()),
+        false => Ok(socket),
+    }
 }

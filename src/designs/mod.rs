@@ -10,7 +10,7 @@ pub(crate) mod environment;
 pub(crate) mod half_duplex;
 #[cfg(feature = "hub")]
 mod hub;
-pub mod net;
+pub(crate) mod net;
 mod pending;
 #[cfg(poll)]
 pub(crate) mod select;

@@ -1,121 +1,104 @@
-//! Addresses: how to read, find and listen on them.
+//! Finding addresses, and listening on them.
 
+use crate::platform;
+use crate::rules::address::Address;
 use crate::rules::errors;
 use crate::rules::failure::Failure;
-use crate::rules::wire::DEFAULT_PORT;
-use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::str::FromStr;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 
-/// A host, by name or number, and a port, as given on the command line.
-///
-/// ```
-/// # use threadchat::designs::net::Address;
-/// let shown = |text: &str| text.parse::<Address>().map(|address| address.to_string());
-/// assert_eq!(shown("example.org"), Ok("example.org:21567".to_owned()));
-/// assert_eq!(shown(":9000"), Ok("127.0.0.1:9000".to_owned()));
-/// assert_eq!(shown("9000"), Ok("127.0.0.1:9000".to_owned()));
-/// assert_eq!(shown("::1"), Ok("[::1]:21567".to_owned()));
-/// assert_eq!(shown("[::1]:9000"), Ok("[::1]:9000".to_owned()));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    host: String,
-    port: u16,
-}
+/// How often to look for a port that is free on all addresses: one that is free on the first is rarely taken on another.
+const PORT_TRIES: usize = 8;
 
-impl Default for Address {
-    fn default() -> Self {
-        Self { host: Ipv4Addr::LOCALHOST.to_string(), port: DEFAULT_PORT }
-    }
-}
-
-impl Address {
-    /// The port; 0 means any free one.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Asks the system for all addresses of the host. The system sets no limit to how long that takes.
-    pub(crate) fn resolve(&self) -> Result<Vec<SocketAddr>, Failure> {
-        let tried = format_args!("cannot find the address of {}", self.host);
-        match (self.host.as_str(), self.port).to_socket_addrs().map(Vec::from_iter) {
-            Ok(addresses) if !addresses.is_empty() => Ok(addresses),
-            Ok(_) => Err(Failure::new(tried, "it has none")),
-            Err(error) => Err(Failure::new(tried, error).hint("; check its spelling, or give its number")),
+/// Finds all addresses of the host. The system sets no limit to how long that takes.
+pub(crate) fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
+    let found = match address.known() {
+        Some(addresses) => addresses,
+        None => (address.host(), address.port())
+            .to_socket_addrs()
+            .map_err(|error| {
+                let tried = format_args!("cannot find the address of {}", address.host());
+                Failure::new(tried, error).hint(hint(address))
+            })?
+            .collect(),
+    };
+    let mut addresses = Vec::new();
+    for at in found.into_iter().map(canonical) {
+        if !addresses.contains(&at) {
+            addresses.push(at);
         }
     }
-
-    /// Listens on the first address of the host that allows it.
-    pub(crate) fn listen(&self) -> Result<TcpListener, Failure> {
-        TcpListener::bind(&self.resolve()?[..]).map_err(|error| {
-            Failure::new(format_args!("cannot listen on {self}"), &error).hint(errors::hint(&error))
-        })
+    match addresses.is_empty() {
+        true => Err(format!("cannot find the address of {}: it has none", address.host()).into()),
+        false => Ok(addresses),
     }
 }
 
-impl From<SocketAddr> for Address {
-    fn from(address: SocketAddr) -> Self {
-        Self { host: address.ip().to_string(), port: address.port() }
+fn hint(address: &Address) -> &'static str {
+    match address.host().contains('%') {
+        true => "; check the name of the interface behind the %",
+        false => "; check its spelling, or give its number",
     }
 }
 
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
+/// An IPv4 address that is written as IPv6 (`::ffff:127.0.0.1`) is that IPv4 address.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
     }
 }
 
-impl FromStr for Address {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let port = |port: &str| {
-            let digits = port.bytes().all(|byte| byte.is_ascii_digit()).then_some(port);
-            let number = digits.and_then(|digits| digits.parse().ok());
-            number.ok_or_else(|| format!("{port:?} is not a port, a number from 0 to 65535"))
-        };
-        let default = Self::default();
-        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Ok(Self { port: port(text)?, ..default });
-        }
-        if text.parse::<Ipv6Addr>().is_ok() {
-            return Ok(Self { host: text.to_owned(), ..default });
-        }
-        let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
-            let (host, rest) = bracketed.split_once(']').ok_or("the ] is missing")?;
-            // The part after a % is the name of an interface.
-            if host.split('%').next().is_none_or(|host| host.parse::<Ipv6Addr>().is_err()) {
-                return Err(format!("{host:?} is not an IPv6 address"));
+/// Listens on every address of the host that this machine has. If the port is 0, all get the same free one.
+pub(crate) fn listen(address: &Address) -> Result<Vec<TcpListener>, Failure> {
+    let addresses = resolve(address)?;
+    let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        match listen_on_all(&addresses) {
+            Err((_, error)) if tries > 0 && error.kind() == ErrorKind::AddrInUse => {}
+            listening => {
+                return listening.map_err(|(at, error)| {
+                    Failure::new(format_args!("cannot listen on {at}"), &error)
+                        .hint(errors::hint_at(at, &error))
+                });
             }
-            match rest.strip_prefix(':') {
-                Some(digits) => (host, port(digits)?),
-                None if rest.is_empty() => (host, default.port),
-                None => return Err(format!("{rest:?} after the ] is not a port, such as :{DEFAULT_PORT}")),
-            }
-        } else {
-            match text.split_once(':') {
-                Some((_, rest)) if rest.contains(':') => {
-                    return Err("an IPv6 address with a port needs brackets, as in [::1]:21567".to_owned());
+        }
+    }
+}
+
+/// Listens on all of these addresses that this machine has: at least one.
+fn listen_on_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
+    let (mut listeners, mut missing) = (Vec::<TcpListener>::new(), None);
+    let mut addresses: VecDeque<_> = addresses.iter().copied().collect();
+    while let Some(mut at) = addresses.pop_front() {
+        // The first listener may have been given a free port.
+        if let Some(first) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
+            at.set_port(first.port());
+        }
+        let everywhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), at.port());
+        let for_ipv4 = at.ip() == Ipv6Addr::UNSPECIFIED && !addresses.contains(&everywhere);
+        match platform::listen(at, for_ipv4) {
+            Ok(listener) => {
+                if for_ipv4 && platform::is_only_for_ipv6(&listener) {
+                    addresses.push_back(everywhere);
                 }
-                Some((host, digits)) => (host, port(digits)?),
-                None => (text, default.port),
+                listeners.push(listener);
             }
-        };
-        if host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(format!("{host:?} is not the name of a host"));
-        }
-        match host {
-            "" if text.is_empty() => Err("it is empty".to_owned()),
-            "" => Ok(Self { port, ..default }),
-            _ => Ok(Self { host: host.to_owned(), port }),
+            Err(error) if errors::is_missing_address(&error) => _ = missing.get_or_insert((at, error)),
+            Err(error) => return Err((at, error)),
         }
     }
+    match missing {
+        Some(missing) if listeners.is_empty() => Err(missing),
+        _ => Ok(listeners),
+    }
+}
+
+/// Where these listen.
+pub(crate) fn local_addresses(listeners: &[TcpListener]) -> io::Result<Vec<SocketAddr>> {
+    listeners.iter().map(TcpListener::local_addr).collect()
 }
 
 /// Our address of a connection and the peer's. `None` if it is broken.
@@ -125,43 +108,65 @@ pub(crate) fn ends(socket: &TcpStream) -> Option<(SocketAddr, SocketAddr)> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn shown(text: &str) -> Result<String, String> {
-        text.parse::<Address>().map(|address| address.to_string())
+    fn listening(address: &str) -> Vec<SocketAddr> {
+        local_addresses(&listen(&address.parse().unwrap()).unwrap()).unwrap()
+    }
+
+    /// Not every machine, and not every container, has IPv6.
+    fn has_ipv6() -> bool {
+        TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
     }
 
     #[test]
-    fn an_address_has_a_host_and_a_port_or_the_default_of_either() {
-        for (text, meaning) in [
-            ("localhost", "localhost:21567"),
-            ("localhost:80", "localhost:80"),
-            (":80", "127.0.0.1:80"),
-            ("80", "127.0.0.1:80"),
-            ("0", "127.0.0.1:0"),
-            ("::", "[::]:21567"),
-            ("[::]", "[::]:21567"),
-            ("[fe80::1]:80", "[fe80::1]:80"),
-        ] {
-            assert_eq!(shown(text), Ok(meaning.to_owned()), "{text}");
+    fn every_address_of_a_name_is_listened_on_with_one_port() {
+        for address in ["localhost:0", ":0", "0"] {
+            let at = listening(address);
+            assert_eq!(at[0].ip(), Ipv4Addr::LOCALHOST);
+            assert!(at[0].port() != 0 && at.iter().all(|other| other.port() == at[0].port()), "{at:?}");
+            assert_eq!(at.get(1).map(SocketAddr::ip), has_ipv6().then_some(Ipv6Addr::LOCALHOST.into()));
         }
     }
 
     #[test]
-    fn what_is_not_an_address_is_explained() {
-        for (text, reason) in [
-            ("", "empty"),
-            ("host:http", "\"http\" is not a port"),
-            ("70000", "\"70000\" is not a port"),
-            ("host:", "\"\" is not a port"),
-            ("[::1", "] is missing"),
-            ("[host]:80", "not an IPv6 address"),
-            ("[::1]80", "not a port"),
-            ("fe80::1:80:x", "needs brackets"),
-            ("two words", "not the name of a host"),
-        ] {
-            let error = shown(text).err().unwrap_or_default();
-            assert!(error.contains(reason), "{text}: {error}");
+    fn an_address_that_this_machine_does_not_have_is_skipped_unless_it_is_the_only_one() {
+        // Reserved for documentation: no machine has these.
+        let [here, v4, v6] = ["127.0.0.1:0", "192.0.2.1:0", "[2001:db8::1]:0"].map(|at| at.parse().unwrap());
+        assert_eq!(listen_on_all(&[v6, here, v4]).unwrap().len(), 1);
+        let (at, error) = listen_on_all(&[v4, v6]).unwrap_err();
+        assert!(at == v4 && errors::is_missing_address(&error), "{at}: {error}");
+    }
+
+    #[test]
+    fn an_address_that_is_in_use_is_an_error_that_names_it() {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = other.local_addr().unwrap();
+        let error = listen(&Address::from(taken)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot listen on {taken}: ")), "{error}");
+        let Ok(other) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
+        let taken = other.local_addr().unwrap();
+        let error = listen(&format!("localhost:{}", taken.port()).parse().unwrap()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot listen on {taken}: ")), "{error}");
+    }
+
+    #[test]
+    fn all_of_ipv6_is_one_socket_that_ipv4_callers_reach_where_the_system_can() {
+        if has_ipv6() {
+            let at = listening("[::]:0");
+            if cfg!(any(target_os = "linux", windows)) {
+                assert_eq!(at.len(), 1);
+            }
+            let listeners = listen(&"[::]:0".parse().unwrap()).unwrap();
+            let port = listeners[0].local_addr().unwrap().port();
+            assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+            assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, port)).is_ok());
         }
+    }
+
+    #[test]
+    fn an_ipv4_address_written_as_ipv6_is_that_ipv4_address() {
+        assert_eq!(listening("[::ffff:127.0.0.1]:0")[0].ip(), Ipv4Addr::LOCALHOST);
     }
 }

@@ -1,7 +1,8 @@
 //! What an endpoint does, whichever its design.
 
-use super::connect::Call;
-use super::net::Address;
+use super::net;
+use crate::rules::address::Address;
+use crate::rules::calling::Call;
 use crate::rules::failure::Failure;
 use crate::rules::settings::Settings;
 #[cfg(feature = "hub")]
@@ -15,9 +16,9 @@ use std::path::Path;
 pub enum Task {
     /// Waits for callers and chats with one at a time.
     Serve {
-        /// Where callers arrive.
-        listener: TcpListener,
-        /// The user knows the port; otherwise a notice says where it listens, whatever the verbosity.
+        /// Where callers arrive: at least one.
+        listeners: Vec<TcpListener>,
+        /// The user knows the port; otherwise a notice says where they listen, whatever the verbosity.
         port_was_chosen: bool,
         /// End after the first conversation.
         once: bool,
@@ -34,8 +35,8 @@ pub enum Task {
     /// Lets any number of people chat with each other.
     #[cfg(feature = "hub")]
     Hub {
-        /// Where clients arrive.
-        listener: TcpListener,
+        /// Where clients arrive: at least one.
+        listeners: Vec<TcpListener>,
         /// As for [`Task::Serve`].
         port_was_chosen: bool,
         /// What the hub keeps to.
@@ -44,16 +45,16 @@ pub enum Task {
 }
 
 impl Task {
-    /// Listens at this address, to serve one caller after another or, `once`, only the first.
+    /// Listens at every address of this host, to serve one caller after another or, `once`, only the first.
     ///
     /// # Errors
     /// The address cannot be found or listened on.
     pub fn serve(address: &Address, once: bool, settings: Settings) -> Result<Self, Failure> {
-        let listener = address.listen()?;
-        Ok(Self::Serve { listener, port_was_chosen: address.port() != 0, once, settings })
+        let listeners = net::listen(address)?;
+        Ok(Self::Serve { listeners, port_was_chosen: address.port() != 0, once, settings })
     }
 
-    /// Listens at this address, for as many clients as the system allows; the lines of `motd` greet them.
+    /// Listens at every address of this host, for as many clients as the system allows; the lines of `motd` greet them.
     ///
     /// # Errors
     /// The message of the day cannot be read or is too long, there are too few descriptors, or the address cannot be found or
@@ -63,9 +64,9 @@ impl Task {
         settings.motd = motd.map(read_motd).transpose()?.unwrap_or_default();
         settings.admission.max_descriptors = crate::platform::raise_descriptor_limit();
         settings.admission.check_descriptors()?;
-        let listener = address.listen()?;
-        crate::platform::widen_backlog(&listener);
-        Ok(Self::Hub { listener, port_was_chosen: address.port() != 0, settings })
+        let listeners = net::listen(address)?;
+        listeners.iter().for_each(crate::platform::widen_backlog);
+        Ok(Self::Hub { listeners, port_was_chosen: address.port() != 0, settings })
     }
 }
 

@@ -15,6 +15,7 @@ mod signals;
 mod sockets;
 mod streams;
 mod tcp_info;
+mod wait;
 
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
@@ -25,9 +26,9 @@ pub(crate) use files::is_same_file;
 pub(crate) use files::read_at_most;
 pub(crate) use files::{append_to_private, is_named_pipe};
 pub use files::{create_private, print};
-pub(crate) use listener::wake_listener;
 #[cfg(feature = "hub")]
 pub use listener::widen_backlog;
+pub(crate) use listener::{accept_any, is_only_for_ipv6, listen, wake_listener};
 #[cfg(nonblocking_send)]
 pub use out::Out;
 pub use process::lower_thread_priority;
@@ -38,10 +39,11 @@ pub(crate) use process::trim_memory;
 #[cfg(all(signals, unix))]
 pub use signals::restore_before_deadly_signals;
 pub use signals::{Caught, Signals, TerminalChange, stop};
-pub(crate) use sockets::{prepare, try_write, write_first};
+pub(crate) use sockets::{connect, is_connected, prepare, try_write, write_first};
 #[cfg(feature = "hub")]
 pub(crate) use sockets::{prepare_client, try_write_vectored};
 pub use streams::Patient;
 #[cfg(feature = "hub")]
 pub(crate) use tcp_info::end_of_stream;
 pub(crate) use tcp_info::peer_state;
+pub(crate) use wait::{wait_for_answer, wait_for_caller};

@@ -1,16 +1,46 @@
 //! What `std` does not do with a connection.
 
+use socket2::{Domain, Socket, Type};
 #[cfg(feature = "hub")]
 use std::io::IoSlice;
 use std::io::{self, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 #[cfg(keep_alive)]
 use std::time::Duration;
 
-/// Prepares a connection: messages go out at once (no Nagle algorithm), and keep-alive, where there is one, detects a peer that
-/// vanished after [`SILENCE_LIMIT`](crate::rules::event::SILENCE_LIMIT). Both are optional: ignore an error.
+/// Begins to connect to this address, without waiting. The socket becomes writable when that is [decided](is_connected).
+pub(crate) fn connect(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // No other process shares this socket.
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        #[cfg(unix)]
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(socket),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(socket),
+        connected => connected.map(|()| socket),
+    }
+}
+
+/// Whether a socket has connected by now. An error says that it never will.
+pub(crate) fn is_connected(socket: &Socket) -> io::Result<bool> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+        peer => peer.map(|_| true),
+    }
+}
+
+/// Prepares a connection: messages go out at once (no Nagle algorithm), urgent data stays where it was in the stream, and
+/// keep-alive, where there is one, detects a peer that vanished after
+/// [`SILENCE_LIMIT`](crate::rules::event::SILENCE_LIMIT). All are optional: ignore an error.
 pub(crate) fn prepare(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
+    // Telnet sends the last byte of a command as urgent data. Systems take it out of the stream by default, and half a command
+    // would be left, which swallows the byte behind it.
+    #[cfg(not(target_os = "redox"))]
+    socket2::SockRef::from(socket).set_out_of_band_inline(true)?;
     #[cfg(keep_alive)]
     {
         // The first probe comes after 20 s, then one every 10 s; after three without an answer the connection breaks.

@@ -26,7 +26,12 @@ pub enum Action {
     Call,
     /// A session begins over this connection: start what it needs, or answer
     /// [`CannotStart`](super::event::Event::CannotStart).
-    Start(ConnectionId),
+    Start {
+        /// The connection.
+        id: ConnectionId,
+        /// Who is at its other end.
+        peer: SocketAddr,
+    },
     /// Hand something to the peer's outbox.
     Send {
         /// What.
@@ -59,12 +64,14 @@ pub enum Action {
 /// What goes to the peer, each after the one before it was written.
 #[derive(Debug)]
 pub enum Outgoing {
-    /// Messages. Never empty.
+    /// Messages, or [what is none](Buffer::is_control). Never empty.
     Messages(Buffer),
-    /// `88`, and then the end of our half.
+    /// `88`.
     Goodbye {
         /// How long to wait before it, where the peer might not tell it from the message before.
         pause: Option<Duration>,
+        /// Whether our half ends with it. If not, answer [`GoodbyeWritten`](super::event::Event::GoodbyeWritten).
+        is_last: bool,
     },
     /// The end of our half.
     HalfClose,
@@ -85,11 +92,11 @@ impl Outgoing {
     /// The messages in it, which go this way.
     pub fn messages_in(&mut self, stream: Stream) -> Messages {
         match self {
-            Self::Messages(buffer) => {
+            Self::Messages(buffer) if !buffer.is_control => {
                 buffer.messages.stream = stream;
                 buffer.messages
             }
-            Self::Goodbye { .. } | Self::HalfClose => Messages::NONE,
+            _ => Messages::NONE,
         }
     }
 }

@@ -27,6 +27,9 @@ pub struct Buffer {
     pub written: usize,
     /// The messages that are sent with it, or, for observers, those that were read.
     pub messages: Messages,
+    /// `output` is no message, but for the peer's program: an answer to telnet, for instance. It is neither counted nor
+    /// recorded.
+    pub is_control: bool,
     space: Vec<u8>,
     filled: usize,
     home: Option<Arc<dyn Home>>,
@@ -56,6 +59,14 @@ impl Buffer {
     pub fn with_output(output: Vec<u8>) -> Self {
         let mut buffer = Self::default();
         buffer.output = output;
+        buffer
+    }
+
+    /// A buffer without a home, with bytes to write that are [no message](Self::is_control).
+    #[must_use]
+    pub fn control(output: Vec<u8>) -> Self {
+        let mut buffer = Self::with_output(output);
+        buffer.is_control = true;
         buffer
     }
 
@@ -147,23 +158,26 @@ impl Buffer {
     /// How many messages are not complete when `written` bytes of the output have been written.
     #[must_use]
     pub fn messages_after(&self, written: usize) -> usize {
-        if self.ends.is_empty() {
+        if self.is_control {
+            0
+        } else if self.ends.is_empty() {
             bytecount::count(&self.output[written..], b'\n')
         } else {
             self.ends.iter().filter(|end| **end > written).count()
         }
     }
 
-    /// The messages that have been written completely, without their line ends.
+    /// The messages that have been written completely, without their line ends. (For a terminal these are `\r\n`.)
     pub fn sent(&self) -> impl Iterator<Item = &[u8]> {
-        let written = &self.output[..self.written];
+        let written = if self.is_control { &[] } else { &self.output[..self.written] };
         let (mut start, by_newline) = (0, self.ends.is_empty());
         let one_by_one = self.ends.iter().take_while(|end| **end <= written.len()).map(move |end| {
             let message = &written[start..*end];
             start = *end;
             message
         });
-        lines(if by_newline { written } else { &[] }).chain(one_by_one)
+        let by_line = lines(if by_newline { written } else { &[] });
+        by_line.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).chain(one_by_one)
     }
 
     /// The messages to show, as they came, without their line ends.

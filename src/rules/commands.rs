@@ -82,7 +82,10 @@ const HELP: [(&str, &str); 15] = [
     ("/help", "show this list"),
     ("//TEXT", "say a line that begins with a slash"),
     ("/kick NAME", "disconnect somebody"),
-    ("/ban ADDRESS", "disconnect and refuse everybody from an address, or a network such as 192.0.2.0/24"),
+    (
+        "/ban ADDRESS",
+        "disconnect and refuse everybody from an address (IPv6: its /64), or a network such as 192.0.2.0/24",
+    ),
     ("/behind", "list who reads slowly, and for how long others waited for them"),
 ];
 

@@ -11,6 +11,11 @@
 //!  they left      ▼          ▼           ▼                                    the stream ends
 //! ```
 //!
+//! Between Leaving and Left, a goodbye may have to be said again (Repeating).
+//!
+//! A caller is in doubt at first: it may be a probe, or no chat. Nothing is reported or sent before there is reason to believe
+//! in it, and one who turns out to be nobody leaves no trace.
+//!
 //! [`Endpoint`](super::endpoint::Endpoint) owns the conversation, passes on what happens, and gives it the queue of
 //! actions to which it appends.
 
@@ -18,11 +23,11 @@ use super::action::{Action, Outgoing};
 use super::buffer::Buffer;
 use super::event::{Delivery, SILENCE_LIMIT, Status};
 use super::input::{Input, Taken};
-use super::messages::Counter;
+use super::messages::{Counter, Messages};
 use super::notice::Notice;
 use super::sanitize::sanitize;
 use super::settings::{OnEof, Settings};
-use super::wire::{Decoder, Encoder, Heard, Stamp};
+use super::wire::{Decoder, Encoder, Foreign, GOODBYE, Heard, REPEAT_AFTER, Stamp};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -44,6 +49,8 @@ enum Sending {
     Open,
     /// Only the goodbye, or the mere end, is left to be handed out.
     Leaving { goodbye: bool },
+    /// The goodbye was handed out, and is said again at this time, which is known when it was written.
+    Repeating { at: Option<Instant> },
     /// Everything was handed out, or nothing more can be written.
     Left { goodbye: bool },
     /// Everything was written that could be.
@@ -55,7 +62,7 @@ enum Sending {
 enum Receiving {
     /// Messages may arrive.
     Open,
-    /// They said `88`: what still arrives is dropped.
+    /// They said `88`, or are no chat: what still arrives is dropped.
     Goodbye,
     /// Nothing more arrives.
     Over { goodbye: bool },
@@ -70,6 +77,14 @@ pub(super) struct Conversation {
     decoder: Decoder,
     sending: Sending,
     receiving: Receiving,
+    /// When to believe in a caller that has sent nothing so far. None when we do.
+    believe_at: Option<Instant>,
+    /// The caller is no chat.
+    foreign: Option<Foreign>,
+    /// An answer to the peer's program that waits for capacity.
+    reply: Option<Vec<u8>>,
+    /// A goodbye that may be said again was written once.
+    goodbye_written: bool,
     /// Numbers the messages that are sent.
     sent: Counter,
     /// We have nothing to say: our input ended without a line, or before this conversation.
@@ -103,12 +118,33 @@ impl Sending {
     fn goodbye(self) -> bool {
         match self {
             Self::Open => false,
+            Self::Repeating { .. } => true,
             Self::Leaving { goodbye } | Self::Left { goodbye } | Self::Over { goodbye, .. } => goodbye,
         }
     }
 }
 
+/// How their half ends before the stream does.
+enum Parting {
+    Goodbye(Notice),
+    Foreign(Foreign),
+}
+
 impl Conversation {
+    /// A conversation with `peer`, which called us, begins, as far as it is one.
+    pub(super) fn with_caller(
+        peer: SocketAddr,
+        now: Instant,
+        settings: Settings,
+        only_listens: bool,
+    ) -> Self {
+        Self {
+            decoder: Decoder::for_caller(settings.max_line),
+            believe_at: Some(now + settings.probe_time),
+            ..Self::new(peer, now, settings, only_listens)
+        }
+    }
+
     /// A conversation with `peer` begins. `only_listens` if our input is over already.
     pub(super) fn new(peer: SocketAddr, now: Instant, settings: Settings, only_listens: bool) -> Self {
         Self {
@@ -118,6 +154,10 @@ impl Conversation {
             decoder: Decoder::new(settings.max_line),
             sending: Sending::Open,
             receiving: Receiving::Open,
+            believe_at: None,
+            foreign: None,
+            reply: None,
+            goodbye_written: false,
             sent: Counter::default(),
             only_listens,
             unfinished: None,
@@ -151,18 +191,64 @@ impl Conversation {
                     Taken::Nothing => return,
                 },
                 Sending::Leaving { goodbye } => {
-                    self.sending = Sending::Left { goodbye };
-                    let pause = self.encoder.pause_before_goodbye(self.decoder.is_framed());
                     let outgoing = match goodbye {
-                        true => Outgoing::Goodbye { pause: pause.filter(|_| self.sent.count() > 0) },
+                        true => self.goodbye(),
                         false => Outgoing::HalfClose,
                     };
+                    self.sending = match outgoing {
+                        Outgoing::Goodbye { is_last: false, .. } => Sending::Repeating { at: None },
+                        _ => Sending::Left { goodbye },
+                    };
                     actions.push_back(Action::Send { outgoing, typed: input.take_typed() });
+                }
+                Sending::Repeating { at } => {
+                    let is_due = at.is_some_and(|at| at <= now);
+                    if self.may_be_unheard() && !is_due {
+                        return;
+                    }
+                    if self.may_be_unheard() {
+                        send_control(GOODBYE.to_vec(), actions);
+                    }
+                    self.sending = Sending::Left { goodbye: true };
+                    actions.push_back(Action::Send { outgoing: Outgoing::HalfClose, typed: Messages::NONE });
                 }
                 Sending::Left { .. } | Sending::Over { .. } => return,
             }
         }
         self.probe_at.get_or_insert(now + PROBE_EVERY);
+    }
+
+    /// Nothing but time separates our goodbye from a message before it. So a peer without framing may read them as one message.
+    fn goodbye(&self) -> Outgoing {
+        let has_sent = self.sent.count() > 0;
+        let pause = self.encoder.pause_before_goodbye(self.decoder.is_framed()).filter(|_| has_sent);
+        Outgoing::Goodbye { pause, is_last: !(has_sent && self.may_be_unheard()) }
+    }
+
+    /// Whether nothing shows that the peer would tell our goodbye from the message before it, or has: it never sent a newline,
+    /// is no terminal, where a person reads both, and has not left.
+    fn may_be_unheard(&self) -> bool {
+        let is_framed = self.decoder.is_framed() || self.decoder.is_terminal();
+        !is_framed && self.receiving == Receiving::Open
+    }
+
+    /// Our goodbye, after which our half has not ended, was written.
+    pub(super) fn goodbye_written(&mut self, now: Instant) {
+        self.goodbye_written = true;
+        if let Sending::Repeating { at } = &mut self.sending {
+            *at = Some(now + REPEAT_AFTER);
+        }
+    }
+
+    /// Appends the answer to what the peer's program has asked for, if there is one. Returns its length.
+    pub(super) fn send_reply(&mut self, actions: &mut Actions) -> Option<usize> {
+        let reply = self.reply.take()?;
+        let may_send = !matches!(self.sending, Sending::Left { .. } | Sending::Over { .. });
+        may_send.then(|| {
+            let length = reply.len();
+            send_control(reply, actions);
+            length
+        })
     }
 
     /// Appends messages that were not typed now: an introduction, or what is sent again.
@@ -228,27 +314,50 @@ impl Conversation {
 
     /// What was read into the buffer arrived at `received_at`. The messages in it are put there, too.
     pub(super) fn receive(&mut self, mut buffer: Buffer, received_at: Instant, actions: &mut Actions) {
-        let mut goodbye = None;
+        let mut parting = None;
         if self.receiving == Receiving::Open {
             self.received += buffer.input().len() as u64;
             if self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= received_at) {
-                goodbye = self.decode_rest(false, &mut buffer);
+                parting = self.decode_rest(false, &mut buffer);
             }
-            if goodbye.is_none() {
-                goodbye = self.decode(&mut buffer, received_at);
+            if parting.is_none() {
+                parting = self.decode(&mut buffer, received_at);
             }
         }
+        self.decoded(buffer, parting, actions);
+    }
+
+    /// What arrived has been decoded into the buffer, and may have ended their half.
+    fn decoded(&mut self, buffer: Buffer, parting: Option<Parting>, actions: &mut Actions) {
+        self.encoder.adapt_to(&self.decoder);
+        // A peer that asks and does not read gets no further answers, so that they do not pile up.
+        let reply = self.decoder.take_reply();
+        self.reply = self.reply.take().or(reply);
+        if self.decoder.is_genuine() && !matches!(parting, Some(Parting::Foreign(_))) {
+            self.believe(actions);
+        }
         self.show(buffer, actions);
-        self.receive_goodbye(goodbye, actions);
+        match parting {
+            Some(Parting::Goodbye(notice)) => actions.push_back(Action::Report(notice)),
+            Some(Parting::Foreign(foreign)) => {
+                self.foreign = Some(foreign);
+                if self.sending == Sending::Open {
+                    send_control(foreign.answer(), actions);
+                }
+            }
+            None => return,
+        }
+        self.receiving = Receiving::Goodbye;
+        self.leave();
     }
 
     /// Decodes what was read into the buffer, up to a goodbye.
-    fn decode(&mut self, buffer: &mut Buffer, received_at: Instant) -> Option<Notice> {
+    fn decode(&mut self, buffer: &mut Buffer, received_at: Instant) -> Option<Parting> {
         let (input, screen, raw) = buffer.input_and_output();
         let mut bytes = input;
         // Lines that are shown as they came. They need not be copied, unless something else comes after them.
         let mut verbatim = 0..0;
-        let goodbye = loop {
+        let parting = loop {
             if !self.settings.to_terminal {
                 let start = input.len() - bytes.len();
                 let lines = self.decoder.next_lines(&mut bytes, received_at);
@@ -262,26 +371,28 @@ impl Conversation {
                     screen.extend_from_slice(&input[std::mem::take(&mut verbatim)]);
                     append(text, self.settings, screen, raw);
                 }
-                Some(Heard::Goodbye | Heard::LastWords(_) | Heard::Foreign(_)) => {
-                    break Some(Notice::TheySaidGoodbye);
+                Some(Heard::Goodbye | Heard::LastWords(_)) => {
+                    break Some(Parting::Goodbye(Notice::TheySaidGoodbye));
                 }
+                Some(Heard::Foreign(foreign)) => break Some(Parting::Foreign(foreign)),
                 None => break None,
             }
         };
         buffer.verbatim = verbatim;
-        goodbye
+        parting
     }
 
     /// Decodes what has no newline: a message, because nothing follows or the stream has `ended`.
-    fn decode_rest(&mut self, ended: bool, buffer: &mut Buffer) -> Option<Notice> {
+    fn decode_rest(&mut self, ended: bool, buffer: &mut Buffer) -> Option<Parting> {
         while let Some(heard) = if ended { self.decoder.end() } else { self.decoder.quiet() } {
             match heard {
                 Heard::Text(text) => append(text, self.settings, &mut buffer.output, &mut buffer.raw),
-                Heard::Goodbye | Heard::Foreign(_) => return Some(Notice::TheySaidGoodbye),
+                Heard::Goodbye => return Some(Parting::Goodbye(Notice::TheySaidGoodbye)),
                 Heard::LastWords(text) => {
                     append(text, self.settings, &mut buffer.output, &mut buffer.raw);
-                    return Some(Notice::TheirLastWords);
+                    return Some(Parting::Goodbye(Notice::TheirLastWords));
                 }
+                Heard::Foreign(foreign) => return Some(Parting::Foreign(foreign)),
             }
         }
         None
@@ -290,9 +401,8 @@ impl Conversation {
     fn receive_rest(&mut self, ended: bool, actions: &mut Actions) {
         if self.receiving == Receiving::Open {
             let mut buffer = self.unfinished.take().unwrap_or_default();
-            let goodbye = self.decode_rest(ended, &mut buffer);
-            self.show(buffer, actions);
-            self.receive_goodbye(goodbye, actions);
+            let parting = self.decode_rest(ended, &mut buffer);
+            self.decoded(buffer, parting, actions);
         }
     }
 
@@ -306,12 +416,40 @@ impl Conversation {
         }
     }
 
-    fn receive_goodbye(&mut self, goodbye: Option<Notice>, actions: &mut Actions) {
-        if let Some(notice) = goodbye {
-            self.receiving = Receiving::Goodbye;
-            actions.push_back(Action::Report(notice));
-            self.leave();
+    /// There is reason to believe that the caller wants to chat.
+    pub(super) fn believe(&mut self, actions: &mut Actions) {
+        if self.receiving == Receiving::Open && self.believe_at.take().is_some() {
+            actions.push_back(Action::Report(Notice::ConnectedFrom(self.peer)));
+            actions.push_back(Action::Prompt(self.peer.to_string()));
         }
+    }
+
+    /// Whether the user has reason to know of this conversation.
+    pub(super) fn is_believed(&self) -> bool {
+        self.believe_at.is_none()
+    }
+
+    /// Believes in a caller that has kept silent for long enough.
+    pub(super) fn believe_if_due(&mut self, now: Instant, actions: &mut Actions) {
+        if self.believe_at.is_some_and(|at| at <= now) {
+            self.believe(actions);
+        }
+    }
+
+    /// The caller closed without having sent a byte, and we had no reason to believe in it.
+    fn is_probe(&self) -> bool {
+        !self.is_believed() && self.has_received_all()
+    }
+
+    /// What the caller speaks, if it is no chat.
+    pub(super) fn foreign(&self) -> Option<Foreign> {
+        self.foreign
+    }
+
+    /// Whether there was nobody who could have chatted, and nothing was said to them.
+    pub(super) fn was_nobody(&self) -> bool {
+        let is_nobody = self.foreign.is_some() || !self.is_believed();
+        is_nobody && self.sent.count() == 0 && !self.sending.goodbye()
     }
 
     /// The peer sends no more, because it closed its half or because reading failed.
@@ -320,7 +458,7 @@ impl Conversation {
         self.unfinished = None;
         let goodbye = self.receiving == Receiving::Goodbye;
         self.receiving = Receiving::Over { goodbye };
-        let is_expected = goodbye || self.sending.goodbye() || self.is_disconnected();
+        let is_expected = goodbye || self.sending.goodbye() || self.is_disconnected() || !self.is_believed();
         match result {
             _ if is_expected => {}
             Err(error) => self.broke(error),
@@ -342,7 +480,8 @@ impl Conversation {
     /// Writing failed. What has arrived, and what still arrives, is received all the same.
     pub(super) fn write_failed(&mut self, error: io::Error) {
         self.stop_sending();
-        if !self.is_disconnected() {
+        // What was not said again was said.
+        if !self.is_disconnected() && !self.goodbye_written {
             self.broke(error);
         }
     }
@@ -354,7 +493,8 @@ impl Conversation {
     }
 
     /// Our half has ended.
-    pub(super) fn delivered(&mut self, delivery: Delivery) {
+    pub(super) fn delivered(&mut self, mut delivery: Delivery) {
+        delivery.complete |= self.goodbye_written;
         self.sending = Sending::Over { goodbye: self.sending.goodbye(), delivery };
     }
 
@@ -379,7 +519,12 @@ impl Conversation {
         // When the end has just begun: at once.
         let check_at = self.progress.as_ref().map_or(self.began, |progress| progress.check_at);
         let check_at = Some(check_at).filter(|_| self.is_ending() && !self.is_disconnected());
-        quiet_at.into_iter().chain(check_at).chain(self.probe_at).min()
+        let believe_at = self.believe_at.filter(|_| self.receiving == Receiving::Open);
+        let repeat_at = match self.sending {
+            Sending::Repeating { at } => at,
+            _ => None,
+        };
+        [quiet_at, check_at, self.probe_at, believe_at, repeat_at].into_iter().flatten().min()
     }
 
     /// Checks whether bytes without a newline are a message by now, whether the peer is still there, and when the end
@@ -387,6 +532,9 @@ impl Conversation {
     pub(super) fn handle_timeout(&mut self, now: Instant, status: Status, actions: &mut Actions) {
         if status.is_quiet && self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= now) {
             self.receive_rest(false, actions);
+        }
+        if status.is_quiet {
+            self.believe_if_due(now, actions);
         }
         if status.peer.silent >= SILENCE_LIMIT {
             self.trouble = Some(Notice::Vanished { peer: self.peer, silent: status.peer.silent });
@@ -418,9 +566,10 @@ impl Conversation {
         self.disconnected.is_some()
     }
 
-    /// Whether somebody has said goodbye, or the connection is lost: what is left to be sent needs no capacity.
+    /// Whether somebody has said goodbye, the connection is lost, or there was nobody: what is left to be sent needs no
+    /// capacity.
     pub(super) fn is_ending(&self) -> bool {
-        self.they_said_goodbye() || self.sending.goodbye() || self.trouble.is_some()
+        self.they_said_goodbye() || self.sending.goodbye() || self.trouble.is_some() || self.is_probe()
     }
 
     /// Whether messages that were not typed now may still be sent: nobody has left, and if we are about to, they come before
@@ -484,7 +633,7 @@ impl Conversation {
             Notice::Broke { .. } => !they_said_goodbye,
             _ => true,
         });
-        let is_clean = trouble.is_none();
+        let is_clean = trouble.is_none() && self.foreign.is_none();
         actions.extend(trouble.map(Action::Report));
         let delivery = match self.sending {
             Sending::Over { delivery, .. } => delivery,
@@ -505,6 +654,12 @@ impl Conversation {
     fn broke(&mut self, error: io::Error) {
         self.trouble.get_or_insert(Notice::Broke { peer: self.peer, error });
     }
+}
+
+/// Appends bytes for the peer that are no message.
+fn send_control(bytes: Vec<u8>, actions: &mut Actions) {
+    let outgoing = Outgoing::Messages(Buffer::control(bytes));
+    actions.push_back(Action::Send { outgoing, typed: Messages::NONE });
 }
 
 /// Appends a message to what is shown, and where a terminal shows it altered and there is a transcript, as it came to

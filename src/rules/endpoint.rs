@@ -86,17 +86,17 @@ struct Held {
 }
 
 impl Endpoint {
-    /// An endpoint that listens at `address`. That address is reported even with `-q` unless the user chose the port.
+    /// An endpoint that listens at these addresses. They are reported even with `-q` unless the user chose the port.
     #[must_use]
     pub fn serve(
         settings: Settings,
         keyboard_is_terminal: bool,
-        address: SocketAddr,
+        at: Vec<SocketAddr>,
         port_was_chosen: bool,
         once: bool,
     ) -> Self {
         let mut endpoint = Self::new(Role::Serve { once }, settings, keyboard_is_terminal);
-        endpoint.report(Notice::Listening { at: address, port_was_chosen, command: "serve" });
+        endpoint.report(Notice::Listening { at, port_was_chosen, command: "serve" });
         endpoint.wait();
         endpoint
     }
@@ -114,7 +114,7 @@ impl Endpoint {
         Self {
             role,
             settings,
-            input: Input::new(keyboard_is_terminal, settings.max_line),
+            input: Input::new(keyboard_is_terminal, settings.max_line, settings.literal),
             conversation: None,
             reconnection: Reconnection::new(Caller::default(), false),
             introduces: false,
@@ -134,7 +134,7 @@ impl Endpoint {
             Event::Typed(buffer) => self.typed(buffer),
             Event::InputEnded(result) => self.input_ended(result),
             Event::Called { id, peer, being_turned_away } => self.called(id, peer, being_turned_away, now),
-            Event::Connected(Ok((id, peer))) => self.start(id, peer, Notice::ConnectedTo(peer), now),
+            Event::Connected(Ok((id, peer))) => self.start(id, peer, now),
             Event::Connected(Err(failure)) => self.call_failed(failure, now),
             Event::CannotStart(error) => self.cannot_start(error, now),
             Event::Signal(signal) => self.signalled(signal, now),
@@ -145,6 +145,7 @@ impl Endpoint {
             Event::Received(..)
             | Event::ReceivedAll(_)
             | Event::WriteFailed(_)
+            | Event::GoodbyeWritten(_)
             | Event::Delivered(_)
             | Event::Disconnected { .. } => self.handle_session(event),
         }
@@ -160,6 +161,7 @@ impl Endpoint {
             }
             Event::ReceivedAll(result) => conversation.received_all(result, &mut self.actions),
             Event::WriteFailed(error) => conversation.write_failed(error),
+            Event::GoodbyeWritten(written_at) => conversation.goodbye_written(written_at),
             Event::Delivered(delivery) => conversation.delivered(delivery),
             Event::Disconnected { unconfirmed } => conversation.disconnected(unconfirmed),
             _ => {}
@@ -218,11 +220,18 @@ impl Endpoint {
         match &mut self.conversation {
             None => self.look_for_peer(now.instant),
             Some(conversation) if conversation.is_over() => self.conclude(now.instant),
-            // A goodbye needs no capacity.
-            Some(conversation) if conversation.is_ending() || self.capacity == Capacity::FREE => {
-                self.send_next(now);
+            Some(conversation) => {
+                if self.capacity.peer
+                    && let Some(bytes) = conversation.send_reply(&mut self.actions)
+                {
+                    return self.reconnection.unconfirmed.skip(bytes);
+                }
+                // A goodbye needs no capacity.
+                let has_capacity = self.capacity == Capacity::FREE && conversation.is_believed();
+                if has_capacity || conversation.is_ending() {
+                    self.send_next(now);
+                }
             }
-            Some(_) => {}
         }
     }
 
@@ -262,10 +271,11 @@ impl Endpoint {
         // A connection that breaks takes nothing more, and the next one may take it.
         let is_broken =
             |conversation: &Conversation| conversation.has_trouble() && self.reconnection.is_wanted();
+        let is_goodbye = self.input.is_goodbye(buffer.input());
+        let talk = self.conversation.as_mut().filter(|conversation| conversation.is_believed());
         let has_capacity = self.input.waiting() < input::CAPACITY
-            && (self.conversation.as_ref().is_none_or(is_broken) || self.capacity == Capacity::FREE);
-        let is_goodbye = input::is_goodbye(buffer.input());
-        match &mut self.conversation {
+            && (talk.as_deref().is_none_or(is_broken) || self.capacity == Capacity::FREE);
+        match talk {
             _ if has_capacity || !self.input.is_terminal => self.input.push(buffer),
             None if is_goodbye => self.input.push(buffer),
             None => self.report(Notice::KeptInputRefused),
@@ -325,6 +335,8 @@ impl Endpoint {
         let ending = self.ending.get_or_insert(Ending { exit: Exit::Signal(signal), by_force: None });
         let is_second = ending.signalled(signal, now);
         if let Some(conversation) = &mut self.conversation {
+            // A caller that has kept silent so far must not take the end for a crash.
+            conversation.believe(&mut self.actions);
             conversation.say_goodbye(Notice::SignalSaidGoodbye(signal.name), &mut self.actions);
             if is_second {
                 conversation.disconnect(&mut self.actions);
@@ -340,6 +352,7 @@ impl Endpoint {
         }
         if let Some(conversation) = &mut self.conversation {
             let notice = (!is_closed).then_some(Notice::ScreenFailedGoodbye);
+            conversation.believe(&mut self.actions);
             conversation.say_goodbye(notice, &mut self.actions);
         }
         self.end_with(if is_closed { Exit::Success } else { Exit::Failed });
@@ -361,14 +374,17 @@ impl Endpoint {
 
     /// When to tell the caller that was held longest that the line is busy. While the conversation is ending, that caller
     /// may well be the next: an end in which nothing moves takes [`PATIENCE`] from the last moment at which something
-    /// did, so twice that is enough also where everything is slow.
+    /// did, so twice that is enough also where everything is slow. Nobody is turned away for the sake of somebody who may be
+    /// nobody.
     fn turn_away_at(&self) -> Option<Instant> {
-        let patience = if self.conversation.as_ref()?.is_ending() { 2 * PATIENCE } else { Duration::ZERO };
+        let conversation = self.conversation.as_ref().filter(|conversation| conversation.is_believed())?;
+        let patience = if conversation.is_ending() { 2 * PATIENCE } else { Duration::ZERO };
         self.held.front().map(|held| held.until + patience)
     }
 
     /// Reports that the next caller is waited for.
     fn wait(&mut self) {
+        self.reported_keeping = false;
         self.report(Notice::Waiting);
         self.actions.push_back(Action::Prompt("waiting".to_owned()));
     }
@@ -407,40 +423,51 @@ impl Endpoint {
     fn waiting_lines(&self) -> (usize, bool) {
         let is_hub = self.reconnection.introduction.is_hub() == Some(true);
         let quits = |line: &[u8]| matches!(Line::parse(line.trim_ascii_end(), None, false), Line::Quit(_));
-        self.input.waiting_lines(|line| input::is_goodbye(line) || is_hub && quits(line))
+        self.input.waiting_lines(|line| self.input.is_goodbye(line) || is_hub && quits(line))
     }
 
     fn start_or_leave(&mut self, now: Instant) {
         let may_leave = self.role != Role::Connect || self.input.is_terminal;
         let waiting = self.input.waiting();
-        if may_leave && self.input.starts_with_goodbye() {
+        if may_leave && let Some(rest) = self.input.behind_goodbye() {
             self.report(Notice::YouSaidGoodbye);
-            self.end_with(Exit::Success);
+            let is_cut = rest > 0 && !self.input.is_terminal;
+            self.actions.extend(is_cut.then_some(Action::Report(Notice::RestNotSent)));
+            self.end_with(if is_cut { Exit::Failed } else { Exit::Success });
         } else if self.input.is_terminal && self.input.has_ended() && waiting == 0 {
             self.end_with(Exit::Success);
         // No buffers bound what a conversation records: a transcript that is behind holds up the next one.
         } else if self.capacity.transcript
             && let Some(Held { id, peer, .. }) = self.held.pop_front()
         {
-            self.start(id, peer, Notice::ConnectedFrom(peer), now);
+            self.start(id, peer, now);
         } else if waiting > 0 && may_leave && !std::mem::replace(&mut self.reported_keeping, true) {
             self.report(Notice::KeptForLater);
         }
     }
 
     /// A conversation begins.
-    fn start(&mut self, id: ConnectionId, peer: SocketAddr, notice: Notice, now: Instant) {
-        self.report(notice);
-        self.reported_keeping = false;
+    fn start(&mut self, id: ConnectionId, peer: SocketAddr, now: Instant) {
         match self.reconnection.is_lost() {
             true => self.input.continue_conversation(),
             false => self.input.begin_conversation(),
         }
         self.reconnection.connected();
         self.introduces = self.role == Role::Connect;
-        self.conversation = Some(Conversation::new(peer, now, self.settings, self.input.is_over()));
-        self.actions.push_back(Action::Prompt(peer.to_string()));
-        self.actions.push_back(Action::Start(id));
+        let (settings, only_listens) = (self.settings, self.input.is_over());
+        self.conversation = Some(match self.role {
+            Role::Serve { .. } => {
+                let mut conversation = Conversation::with_caller(peer, now, settings, only_listens);
+                conversation.believe_if_due(now, &mut self.actions);
+                conversation
+            }
+            Role::Connect => {
+                self.report(Notice::ConnectedTo(peer));
+                self.actions.push_back(Action::Prompt(peer.to_string()));
+                Conversation::new(peer, now, settings, only_listens)
+            }
+        });
+        self.actions.push_back(Action::Start { id, peer });
     }
 
     fn has_one_conversation(&self) -> bool {
@@ -450,6 +477,16 @@ impl Endpoint {
     /// The conversation is over.
     fn conclude(&mut self, now: Instant) {
         let Some(conversation) = self.conversation.take() else { return };
+        if let Some(foreign) = conversation.foreign() {
+            self.report_refused(Notice::Foreign { peer: conversation.peer(), foreign }, now);
+        }
+        if conversation.was_nobody() {
+            self.actions.push_back(Action::Close { cleanly: false });
+            if conversation.is_believed() && self.ending.is_none() {
+                self.wait();
+            }
+            return;
+        }
         let said_goodbye = conversation.said_goodbye();
         // A person who said goodbye does not want to wait for another connection.
         let must_deliver = !self.input.is_terminal;
@@ -461,12 +498,14 @@ impl Endpoint {
         }
         let cleanly = conversation.conclude(self.reconnection.unconfirmed.waiting(), &mut self.actions);
         let once = self.has_one_conversation();
-        if once && let Some(notice) = self.unsent(said_goodbye) {
-            self.report(notice);
-        }
+        let unsent = self.unsent(said_goodbye).filter(|_| once);
+        // A file whose rest was not sent must not look delivered to a script.
+        let is_cut = matches!(unsent, Some(Notice::RestNotSent)) && !self.input.is_terminal;
+        self.actions.extend(unsent.map(Action::Report));
         self.actions.push_back(Action::Close { cleanly });
         if once {
-            self.end_with(if cleanly && !self.input_failed { Exit::Success } else { Exit::Failed });
+            let is_success = cleanly && !self.input_failed && !is_cut;
+            self.end_with(if is_success { Exit::Success } else { Exit::Failed });
         } else if self.input.is_terminal && self.input.is_over() {
             self.end_with(Exit::Success);
         } else if self.ending.is_none() {

@@ -3,14 +3,40 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// If only this machine can reach a listener at `at`: the address that other machines could reach.
+/// If only this machine can reach listeners at `at`: the address that other machines could reach.
 #[must_use]
-pub fn open_to_others(at: SocketAddr) -> Option<SocketAddr> {
-    let everywhere = match at.ip() {
+pub fn open_to_others(at: &[SocketAddr]) -> Option<SocketAddr> {
+    let is_closed = at.iter().all(|at| at.ip().to_canonical().is_loopback());
+    let first = at.first().filter(|_| is_closed)?;
+    let everywhere = match first.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
-    at.ip().to_canonical().is_loopback().then(|| SocketAddr::new(everywhere, at.port()))
+    Some(SocketAddr::new(everywhere, first.port()))
+}
+
+/// What to try after this error with an address, as the end of a sentence that reports it.
+#[must_use]
+pub fn hint_at(address: SocketAddr, error: &io::Error) -> &'static str {
+    match address {
+        SocketAddr::V6(at) if at.ip().is_unicast_link_local() && at.scope_id() == 0 => {
+            "; an address that begins with fe80 needs the interface behind it, as in fe80::1%eth0"
+        }
+        _ => hint(error),
+    }
+}
+
+/// Whether this machine lacks the address, or all addresses of its kind.
+#[must_use]
+pub fn is_missing_address(error: &io::Error) -> bool {
+    // EAFNOSUPPORT, for which `std` has no kind.
+    let no_such_kind = match std::env::consts::OS {
+        "linux" | "android" => 97,
+        "windows" => 10047,
+        "illumos" | "solaris" => 124,
+        _ => 47,
+    };
+    error.kind() == ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(no_such_kind)
 }
 
 /// What to try after this error, as the end of a sentence that reports it.

@@ -36,6 +36,8 @@ pub enum Event {
     ReceivedAll(io::Result<()>),
     /// Writing to the peer failed.
     WriteFailed(io::Error),
+    /// Our `88` was written at this moment, and our half has not ended: see [`Outgoing`](super::action::Outgoing::Goodbye).
+    GoodbyeWritten(Instant),
     /// Our half has ended.
     Delivered(Delivery),
     /// The connection was ended by force while the peer's system had not confirmed this many messages: the answer to

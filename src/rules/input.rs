@@ -21,6 +21,8 @@ const FULL: usize = 512 * 1024;
 pub struct Input {
     /// A person types here; otherwise it is a pipe or a file.
     pub is_terminal: bool,
+    /// No line is a goodbye.
+    literal: bool,
     queue: VecDeque<Buffer>,
     /// How much of the first buffer in the queue has been taken.
     taken: usize,
@@ -61,11 +63,13 @@ pub enum Taken {
 }
 
 impl Input {
-    /// `max_line` is the longest message in bytes; a longer line becomes several.
+    /// `max_line` is the longest message in bytes; a longer line becomes several. With `literal`, a line `88` is a message,
+    /// too.
     #[must_use]
-    pub fn new(is_terminal: bool, max_line: usize) -> Self {
+    pub fn new(is_terminal: bool, max_line: usize, literal: bool) -> Self {
         Self {
             is_terminal,
+            literal,
             queue: VecDeque::new(),
             taken: 0,
             waiting: 0,
@@ -147,7 +151,7 @@ impl Input {
             let Some(frame) = self.framer.next(&mut step) else { return 0 };
             self.spoke = true;
             self.lines += u64::from(frame.ends_line);
-            if frame.starts_line && frame.ends_line && frame.text == GOODBYE {
+            if !self.literal && frame.starts_line && frame.ends_line && frame.text == GOODBYE {
                 *goodbye = true;
                 return step.len();
             }
@@ -164,7 +168,7 @@ impl Input {
         while let Some(frame) = self.framer.finish() {
             self.spoke = true;
             self.lines += u64::from(frame.starts_line);
-            if frame.starts_line && frame.text == GOODBYE {
+            if !self.literal && frame.starts_line && frame.text == GOODBYE {
                 return Taken::Goodbye(out);
             }
             encoder.encode(stamp, frame.text, &mut out);
@@ -189,18 +193,25 @@ impl Input {
         self.framer.partial().len() + self.waiting
     }
 
-    /// Whether the first line that waits is the goodbye.
+    /// Whether this line of the input, with or without its end, is the goodbye.
     #[must_use]
-    pub fn starts_with_goodbye(&self) -> bool {
+    pub fn is_goodbye(&self, line: &[u8]) -> bool {
+        !self.literal && is_goodbye(line)
+    }
+
+    /// If the first line that waits is the goodbye, how many bytes wait behind it.
+    #[must_use]
+    pub fn behind_goodbye(&self) -> Option<usize> {
         let queued = self.queue.iter().flat_map(Buffer::input);
         let waiting = self.framer.partial().iter().chain(queued.skip(self.taken));
         let mut line: Vec<u8> = waiting.copied().take(GOODBYE.len() + 2).collect();
         if let Some(end) = line.iter().position(|&byte| byte == b'\n') {
-            line.truncate(end);
+            line.truncate(end + 1);
         } else if !self.ended {
-            return false;
+            return None;
         }
-        !self.framer.is_within_line() && is_goodbye(&line)
+        let is_goodbye = !self.framer.is_within_line() && self.is_goodbye(&line);
+        is_goodbye.then(|| self.waiting() - line.len())
     }
 
     /// How many lines wait in front of one with which the user leaves, and whether there is such a one.
@@ -267,7 +278,7 @@ mod tests {
     #[test]
     fn the_byte_order_mark_of_a_file_is_not_sent_and_a_terminal_has_none() {
         let sent = |is_terminal, reads: &[&str]| {
-            let mut input = Input::new(is_terminal, 1000);
+            let mut input = Input::new(is_terminal, 1000, false);
             for read in reads {
                 input.push(Buffer::with_input(read.as_bytes()));
             }
@@ -285,9 +296,9 @@ mod tests {
 
     #[test]
     fn a_goodbye_behind_a_byte_order_mark_is_one() {
-        let mut input = Input::new(false, 1000);
+        let mut input = Input::new(false, 1000, false);
         input.push(Buffer::with_input("\u{feff}88\n".as_bytes()));
-        assert!(input.starts_with_goodbye());
+        assert_eq!(input.behind_goodbye(), Some(0));
         assert!(matches!(input.take(&Encoder::new(Wire::Lines), &Stamp::at(NOW)), Taken::Goodbye(_)));
     }
 }

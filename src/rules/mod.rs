@@ -3,10 +3,11 @@
 //! A design passes on what happened, and asks what to do: [`endpoint`] for two people, and `hub` for many. So designs
 //! differ only in how they wait, and everything here is tested with simulated time.
 //!
-//! - In and out: [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
+//! - In and out: [`address`], [`event`], [`action`], [`moment`], [`settings`], [`signal`], [`exit`].
+//! - Before they meet: [`calling`] (whom to try and when).
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
 //!   was typed and not yet sent), `reconnection` (calling again after a connection broke), `introduction` (who one is in a
-//!   hub), `unconfirmed` (what is sent again).
+//!   hub), `unconfirmed` (what is sent again), `farewell` (what a caller hears while others talk).
 //! - Many people: `hub`, and for both sides [`commands`] (what a typed line means) and [`said`] (what a received line says).
 //! - At a terminal: `line` (what is being typed, from keys to the row that shows it).
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
@@ -18,8 +19,10 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod action;
+pub mod address;
 pub mod buffer;
 pub mod byte_order_mark;
+pub mod calling;
 pub mod commands;
 pub(crate) mod conversation;
 pub mod endpoint;
@@ -27,6 +30,7 @@ pub mod errors;
 pub mod event;
 pub mod exit;
 pub mod failure;
+pub(crate) mod farewell;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod input;

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 pub enum Notice {
     TakingTurns,
     Listening {
-        at: SocketAddr,
+        /// At least one.
+        at: Vec<SocketAddr>,
         port_was_chosen: bool,
         command: &'static str,
     },
@@ -176,8 +177,8 @@ impl Notice {
                  without an answer you cannot send anything, not even 88: then only Ctrl-C helps",
             ),
             Self::Listening { at, command, .. } => {
-                write!(f, "listening on {at}")?;
-                match errors::open_to_others(*at) {
+                write!(f, "listening on {}", list(at, "and"))?;
+                match errors::open_to_others(at) {
                     Some(open) => {
                         write!(f, " (this machine only; to let others in: threadchat {command} {open})")
                     }
@@ -289,6 +290,15 @@ impl Notice {
     }
 }
 
+/// The addresses as in `one, two and three`.
+pub(crate) fn list(addresses: &[SocketAddr], and: &str) -> String {
+    let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    match shown.split_last() {
+        Some((last, first)) if !first.is_empty() => format!("{} {and} {last}", first.join(", ")),
+        _ => shown.concat(),
+    }
+}
+
 /// Decides which notices are shown, and counts those for which there was no capacity.
 #[derive(Debug)]
 pub(crate) struct Reporter {
@@ -364,7 +374,7 @@ mod tests {
 
     #[test]
     fn quiet_hides_information_but_neither_answers_nor_errors() {
-        let at = ([127, 0, 0, 1], 9).into();
+        let at = vec![([127, 0, 0, 1], 9).into()];
         let listening = Notice::Listening { at, port_was_chosen: false, command: "serve" };
         let notices = [Notice::Waiting, listening, Notice::RestNotSent];
         let kinds = |verbosity| {

@@ -24,8 +24,12 @@ pub struct Settings {
     pub on_eof: OnEof,
     /// Received text goes to a terminal, so it is [sanitized](crate::rules::sanitize::sanitize).
     pub to_terminal: bool,
+    /// A line `88` of the input is a message like any other. Only the end of the input says goodbye.
+    pub literal: bool,
     /// There is a transcript: it gets received text as it came, also where a terminal gets it altered.
     pub transcribed: bool,
+    /// How long a caller may keep silent before we believe that it wants to chat: usually [`PROBE_TIME`].
+    pub probe_time: Duration,
     /// How long to wait without progress while a conversation ends. The demo, which slows the threads down, waits
     /// longer than [`PATIENCE`].
     pub patience: Duration,
@@ -51,6 +55,10 @@ pub enum Reconnect {
     /// In any case.
     Always,
 }
+
+/// A connection that is closed within this time without a byte is no caller, but a probe: somebody has looked whether the port
+/// is open.
+pub const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// How long a conversation may end without any progress on the socket.
 pub const PATIENCE: Duration = Duration::from_secs(2);

@@ -9,9 +9,9 @@ use super::event::{Capacity, ConnectionId, Delivery, Event, SILENCE_LIMIT, Statu
 use super::exit::Exit;
 use super::input;
 use super::moment::Moment;
-use super::settings::{Caller, OnEof, PATIENCE, Reconnect, Settings};
+use super::settings::{Caller, OnEof, PATIENCE, PROBE_TIME, Reconnect, Settings};
 use super::signal::Signal;
-use super::wire::{PAUSE, QUIET_TIME, Stamp, Wire};
+use super::wire::{PAUSE, QUIET_TIME, REPEAT_AFTER, Stamp, Wire};
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::io;
@@ -36,9 +36,16 @@ fn settings() -> Settings {
         max_line: 1000,
         on_eof: OnEof::Bye,
         to_terminal: false,
+        literal: false,
         transcribed: false,
+        // Whoever calls is believed in at once.
+        probe_time: Duration::ZERO,
         patience: PATIENCE,
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// What is on its way to the other side.
@@ -60,6 +67,8 @@ struct Side {
     /// What the transcript gets of what a terminal shows altered.
     raw: Vec<u8>,
     sent: VecDeque<Packet>,
+    /// The peer does not take our goodbye.
+    is_stuck: bool,
     unconfirmed: usize,
     connections: u64,
     exit: Option<Exit>,
@@ -76,6 +85,7 @@ impl Side {
             screen: Vec::new(),
             raw: Vec::new(),
             sent: VecDeque::new(),
+            is_stuck: false,
             unconfirmed: 0,
             connections: 0,
             exit: None,
@@ -85,7 +95,7 @@ impl Side {
     }
 
     fn serving(settings: Settings, at_terminal: bool, once: bool) -> Self {
-        Self::new(Endpoint::serve(settings, at_terminal, peer(9), true, once))
+        Self::new(Endpoint::serve(settings, at_terminal, vec![peer(9)], true, once))
     }
 
     fn connecting(settings: Settings) -> Self {
@@ -169,7 +179,7 @@ impl Side {
                 Action::Report(notice) => notice.to_string(),
                 Action::Prompt(state) => format!("prompt {state}"),
                 Action::Call => "call".to_owned(),
-                Action::Start(_) => "start".to_owned(),
+                Action::Start { .. } => "start".to_owned(),
                 Action::Send { outgoing, .. } => self.send(outgoing),
                 Action::Show(buffer) => {
                     let shown = buffer.shown().concat();
@@ -200,13 +210,20 @@ impl Side {
     fn send(&mut self, outgoing: Outgoing) -> String {
         match outgoing {
             Outgoing::Messages(buffer) => {
-                let text = String::from_utf8(buffer.output.clone()).unwrap();
+                let text = text(&buffer.output);
                 self.sent.push_back(Packet::Bytes(buffer.output.clone()));
-                format!("send {}", text.replace(STAMP, "").trim_end().replace('\n', ", "))
+                let what = if buffer.is_control { "control " } else { "" };
+                format!("send {what}{}", text.replace(STAMP, "").trim_end().replace('\n', ", "))
             }
-            Outgoing::Goodbye { pause } => {
-                self.sent.extend([Packet::Bytes(b"88".to_vec()), Packet::End]);
-                format!("{}send 88", if pause.is_some() { "pause, " } else { "" })
+            Outgoing::Goodbye { pause, is_last } => {
+                self.sent.push_back(Packet::Bytes(b"88".to_vec()));
+                if is_last {
+                    self.sent.push_back(Packet::End);
+                } else if !self.is_stuck {
+                    self.endpoint.handle(Event::GoodbyeWritten(self.now), self.now);
+                }
+                let end = if is_last { "" } else { ", wait" };
+                format!("{}send 88{end}", if pause.is_some() { "pause, " } else { "" })
             }
             Outgoing::HalfClose => {
                 self.sent.push_back(Packet::End);
@@ -243,7 +260,8 @@ struct Pair {
 impl Pair {
     /// The first side serves once, the second has called it.
     fn new(settings: [Settings; 2], latency: Duration) -> Self {
-        let mut sides = [Side::serving(settings[0], false, true), Side::connecting(settings[1])];
+        let serving = Settings { probe_time: PROBE_TIME, ..settings[0] };
+        let mut sides = [Side::serving(serving, false, true), Side::connecting(settings[1])];
         sides[1].now = sides[0].now;
         sides[0].is_called(1);
         sides[1].reaches();
@@ -312,10 +330,11 @@ mod conversation {
     fn a_typed_88_is_sent_after_what_was_typed_before_it_and_ends_our_half() {
         let mut side = Side::connected(settings());
         side.types("one\ntwo\n88\nthree\n");
-        assert_eq!(side.does(), ["send one, two", "you said 88", "pause, send 88"]);
-        side.delivers();
+        assert_eq!(side.does(), ["send one, two", "you said 88", "pause, send 88, wait"]);
         side.receives_all();
-        assert_eq!(side.exit, Some(Exit::Success));
+        assert_eq!(side.does(), ["end our half"]);
+        side.delivers();
+        assert_eq!(side.exit, Some(Exit::Failed));
         let rest_not_sent = side.does();
         assert_eq!(rest_not_sent.len(), 2, "{rest_not_sent:?}");
         assert_eq!(rest_not_sent[1], "close cleanly");
@@ -360,7 +379,7 @@ mod conversation {
         let mut side = Side::connected(settings());
         side.types("one");
         side.handle(Event::InputEnded(Ok(())));
-        assert!(side.does().ends_with(&["pause, send 88".to_owned()]));
+        assert!(side.does().ends_with(&["pause, send 88, wait".to_owned()]));
 
         let mut side = Side::connected(Settings { on_eof: OnEof::Wait, ..settings() });
         side.types("one");
@@ -906,8 +925,478 @@ mod endpoint {
     }
 }
 
+mod goodbye {
+    use super::*;
+
+    /// One that has sent a line and the goodbye, and the peer has sent this before.
+    fn leaving(received: &[u8]) -> Side {
+        let mut side = Side::connected(settings());
+        side.receives(received);
+        side.passes(QUIET_TIME);
+        side.types("one\n88\n");
+        side.log.drain(..side.log.len() - 1);
+        side
+    }
+
+    #[test]
+    fn to_a_peer_without_newlines_that_does_not_answer_it_is_said_again_alone_a_while_later() {
+        let mut side = leaving(b"no newline");
+        assert_eq!(side.does(), ["pause, send 88, wait"]);
+        side.passes(REPEAT_AFTER - ms(1));
+        assert!(side.does().is_empty());
+        side.passes(ms(1));
+        assert_eq!(side.does(), ["send control 88", "end our half"]);
+        side.delivers();
+        side.receives_all();
+        assert_eq!((side.does(), side.exit), (vec!["close cleanly".to_owned()], Some(Exit::Success)));
+    }
+
+    #[test]
+    fn that_while_begins_when_it_was_written() {
+        let mut side = Side::connected(settings());
+        side.is_stuck = true;
+        side.types("one\n88\n");
+        side.does();
+        side.passes(ms(1000));
+        side.handle(Event::GoodbyeWritten(side.now));
+        side.passes(REPEAT_AFTER - ms(1));
+        assert!(side.does().is_empty());
+        side.passes(ms(1));
+        assert_eq!(side.does(), ["send control 88", "end our half"]);
+    }
+
+    #[test]
+    fn a_peer_that_leaves_or_sends_a_newline_is_told_once() {
+        let answers: [fn(&mut Side); 3] =
+            [|side| side.receives(b"88"), Side::receives_all, |side| side.receives(b"wait\n")];
+        for answers in answers {
+            let mut side = leaving(b"");
+            side.passes(ms(100));
+            answers(&mut side);
+            side.passes(ms(1000));
+            let done = side.does();
+            assert_eq!(done.last().unwrap(), "end our half", "{done:?}");
+            assert!(!done.contains(&"send control 88".to_owned()), "{done:?}");
+        }
+        assert_eq!(leaving(b"I send newlines\n").does(), ["send 88"]);
+    }
+
+    #[test]
+    fn a_peer_that_was_sent_nothing_else_is_told_once() {
+        let mut side = Side::connected(settings());
+        side.types("88\n");
+        assert_eq!(side.does(), ["you said 88", "send 88"]);
+    }
+
+    #[test]
+    fn it_is_no_failure_if_it_cannot_be_said_again() {
+        let mut side = leaving(b"");
+        side.passes(REPEAT_AFTER);
+        side.handle(Event::WriteFailed(io::ErrorKind::BrokenPipe.into()));
+        side.handle(Event::Delivered(Delivery { complete: false, undelivered: 0 }));
+        side.receives_all();
+        assert_eq!(side.exit, Some(Exit::Success));
+    }
+
+    #[test]
+    fn a_peer_that_vanishes_before_it_is_said_again_ends_it_by_force() {
+        let mut side = leaving(b"");
+        side.does();
+        side.passes(REPEAT_AFTER + PATIENCE + ms(100));
+        assert_eq!(side.does(), ["send control 88", "end our half", "disconnect"]);
+    }
+}
+
+/// A caller that has sent nothing so far may be a probe.
+mod probes {
+    use super::*;
+
+    /// Somebody has called. Only the start is logged.
+    fn called(at_terminal: bool, once: bool) -> Side {
+        let mut side = Side::serving(Settings { probe_time: PROBE_TIME, ..settings() }, at_terminal, once);
+        side.does();
+        side.is_called(1);
+        assert_eq!(side.does(), ["start"]);
+        side
+    }
+
+    const ANNOUNCED: [&str; 2] = ["...connected from: 127.0.0.1:1", "prompt 127.0.0.1:1"];
+
+    #[test]
+    fn a_caller_is_announced_when_it_speaks_and_one_that_keeps_silent_after_a_second() {
+        let mut side = called(true, false);
+        side.receives(b"hello\n");
+        assert_eq!(side.does(), [ANNOUNCED[0], ANNOUNCED[1], "show hello"]);
+
+        let mut side = called(true, false);
+        side.passes(PROBE_TIME - ms(1));
+        assert!(side.does().is_empty());
+        side.passes(ms(1));
+        assert_eq!(side.does(), ANNOUNCED);
+        side.passes(Duration::from_secs(100));
+        assert!(side.does().is_empty());
+    }
+
+    #[test]
+    fn a_connection_that_closes_or_breaks_within_a_second_and_without_a_byte_leaves_no_trace() {
+        for once in [false, true] {
+            let mut side = called(false, once);
+            side.types("kept\n");
+            for (port, result) in [(2, Ok(())), (3, Err(io::ErrorKind::ConnectionReset.into())), (4, Ok(()))]
+            {
+                side.passes(ms(500));
+                side.handle(Event::ReceivedAll(result));
+                assert_eq!(side.does(), ["end our half"]);
+                side.delivers();
+                let mut done = side.does();
+                assert_eq!(done.remove(0), "close");
+                // Said once, however many probes come.
+                assert_eq!(done.iter().any(|notice| notice.contains("is kept")), port == 2, "{done:?}");
+                assert!(done.len() <= 1, "{done:?}");
+                side.is_called(port);
+                assert_eq!(side.does(), ["start"]);
+            }
+            side.receives(b"hello\n");
+            assert_eq!(side.does()[2..], ["show hello", "send kept"]);
+            side.receives(b"88\n");
+            side.delivers();
+            side.receives_all();
+            assert_eq!(side.exit, once.then_some(Exit::Success));
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_second_may_close_like_any_caller() {
+        let mut side = called(true, true);
+        side.passes(PROBE_TIME);
+        side.receives_all();
+        side.delivers();
+        assert_eq!(side.exit, Some(Exit::Failed));
+    }
+
+    #[test]
+    fn a_goodbye_at_once_is_a_caller() {
+        for (bytes, ends) in [(&b"88\n"[..], false), (b"88", true)] {
+            let mut side = called(true, true);
+            side.receives(bytes);
+            if ends {
+                side.receives_all();
+            }
+            assert_eq!(side.does(), [ANNOUNCED[0], ANNOUNCED[1], "they said 88", "end our half"]);
+            side.delivers();
+            side.receives_all();
+            assert_eq!(side.exit, Some(Exit::Success));
+        }
+    }
+
+    #[test]
+    fn what_is_typed_waits_as_if_nobody_were_connected() {
+        let mut side = called(true, false);
+        side.types("one\n");
+        side.types("88\n");
+        assert!(side.does().is_empty());
+        side.passes(PROBE_TIME);
+        assert_eq!(side.does()[2..], ["send one", "you said 88", "pause, send 88, wait"]);
+
+        let mut side = called(true, false);
+        side.types("88\n");
+        side.receives_all();
+        side.delivers();
+        assert_eq!(side.does(), ["end our half", "close", "you said 88"]);
+        assert_eq!(side.exit, Some(Exit::Success));
+    }
+
+    #[test]
+    fn others_who_call_meanwhile_are_held_and_not_turned_away() {
+        let mut side = called(true, false);
+        side.is_called(2);
+        side.passes(ms(900));
+        assert!(side.does().is_empty());
+        side.receives_all();
+        side.delivers();
+        assert_eq!(side.does(), ["end our half", "close", "start"]);
+        side.receives(b"hello\n");
+        assert_eq!(side.does()[0], "...connected from: 127.0.0.1:2");
+
+        let mut side = called(true, false);
+        side.is_called(2);
+        side.passes(PROBE_TIME);
+        let done = side.does();
+        assert!(done[2].starts_with("127.0.0.1:2 called and was told"), "{done:?}");
+    }
+
+    #[test]
+    fn a_signal_says_goodbye_also_to_a_caller_that_has_been_silent() {
+        let mut side = called(true, false);
+        side.handle(Event::Signal(SIGTERM));
+        assert_eq!(side.does(), [ANNOUNCED[0], ANNOUNCED[1], "SIGTERM: said 88 for you", "send 88"]);
+        side.delivers();
+        side.receives_all();
+        assert_eq!(side.exit, Some(Exit::Signal(SIGTERM)));
+    }
+}
+
+/// Callers that are no chat.
+mod foreign {
+    use super::*;
+
+    const REQUEST: &[u8] = b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n/name mallory\nhello\n88\n";
+    const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+    fn called(kept: &str) -> Side {
+        let mut side = Side::serving(Settings { probe_time: PROBE_TIME, ..settings() }, false, true);
+        side.types(kept);
+        side.does();
+        side.is_called(1);
+        side.does();
+        side
+    }
+
+    /// The caller sends no more, and everything was written.
+    fn goes(side: &mut Side) -> Vec<String> {
+        side.receives_all();
+        side.delivers();
+        side.does()
+    }
+
+    #[test]
+    fn they_are_answered_and_leave_no_trace_but_a_notice() {
+        for (bytes, answer, notice) in [
+            (REQUEST, "send control HTTP/1.1 400 Bad Request", "127.0.0.1:1 sent an HTTP request"),
+            (HELLO, "send control This is threadchat", "127.0.0.1:1 wants to speak TLS"),
+        ] {
+            let mut side = called("kept\n");
+            side.receives(bytes);
+            side.receives(b"more\n");
+            let done = side.does();
+            assert!(done.len() == 2 && done[0].starts_with(answer) && done[1] == "end our half", "{done:?}");
+            let done = goes(&mut side);
+            assert!(done.len() == 2 && done[0].starts_with(notice) && done[1] == "close", "{done:?}");
+            assert!(side.screen.is_empty());
+            assert_eq!(side.exit, None);
+            side.is_called(2);
+            side.receives(b"hello\n");
+            assert_eq!(
+                side.does(),
+                ["start", "...connected from: 127.0.0.1:2", "prompt 127.0.0.1:2", "show hello", "send kept"]
+            );
+        }
+    }
+
+    #[test]
+    fn one_that_keeps_the_connection_is_disconnected_when_nothing_moves() {
+        let mut side = called("");
+        side.receives(REQUEST);
+        side.does();
+        for _ in 0..5 {
+            side.receives(b"more\n");
+            side.passes(PATIENCE / 5);
+        }
+        side.passes(ms(200));
+        assert_eq!(side.does(), ["disconnect"]);
+    }
+
+    #[test]
+    fn many_are_reported_once_a_second() {
+        let mut side = called("");
+        let mut done = Vec::new();
+        for port in 2..=4 {
+            side.receives(REQUEST);
+            done.extend(goes(&mut side));
+            side.is_called(port);
+        }
+        side.passes(ms(999));
+        done.extend(side.does());
+        assert_eq!(done.iter().filter(|done| done.contains("HTTP request")).count(), 1, "{done:?}");
+        side.passes(ms(1));
+        let done = side.does().join("; ");
+        assert!(done.contains("2 more callers were turned away"), "{done}");
+    }
+
+    #[test]
+    fn one_that_was_silent_for_a_second_uses_up_the_conversation_only_if_something_was_sent_to_it() {
+        for kept in ["", "kept\n"] {
+            let mut side = called(kept);
+            side.passes(PROBE_TIME);
+            side.receives(REQUEST);
+            side.does();
+            let done = goes(&mut side);
+            assert!(done[0].contains("HTTP request"), "{done:?}");
+            assert_eq!(side.exit, (!kept.is_empty()).then_some(Exit::Failed));
+            assert_eq!(done.ends_with(&["prompt waiting".to_owned()]), kept.is_empty(), "{done:?}");
+        }
+    }
+}
+
+/// A peer that speaks telnet.
+mod telnet {
+    use super::*;
+
+    const DO_TIMING_MARK: &[u8] = &[255, 253, 6];
+    const WILL_TIMING_MARK: &[u8] = &[255, 251, 6];
+
+    /// What was sent since the last call.
+    fn sent(side: &mut Side) -> Vec<u8> {
+        let bytes = side.sent.drain(..).map(|packet| match packet {
+            Packet::Bytes(bytes) => bytes,
+            Packet::End => Vec::new(),
+        });
+        bytes.collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn a_request_is_answered_at_once_and_lines_end_as_a_terminal_needs_it() {
+        let mut side = Side::serving(Settings { probe_time: PROBE_TIME, ..settings() }, false, true);
+        side.is_called(1);
+        side.capacity.transcript = false;
+        side.act();
+        side.receives(DO_TIMING_MARK);
+        assert_eq!(sent(&mut side), WILL_TIMING_MARK);
+        side.capacity.transcript = true;
+        side.types("one\n");
+        assert_eq!(text(&sent(&mut side)), format!("{STAMP}one\r\n"));
+        side.types("88\n");
+        side.receives_all();
+        side.delivers();
+        assert_eq!(side.exit, Some(Exit::Success));
+    }
+
+    #[test]
+    fn a_peer_that_asks_and_does_not_read_makes_no_answers_pile_up() {
+        let mut side = Side::connected(settings());
+        side.capacity.peer = false;
+        side.act();
+        for _ in 0..1000 {
+            side.receives(DO_TIMING_MARK);
+        }
+        assert!(side.does().is_empty());
+        side.capacity.peer = true;
+        side.act();
+        assert_eq!(sent(&mut side), WILL_TIMING_MARK);
+    }
+
+    #[test]
+    fn after_our_goodbye_nothing_is_answered() {
+        let mut side = Side::connected(settings());
+        side.types("88\n");
+        side.does();
+        side.receives(DO_TIMING_MARK);
+        assert!(side.does().is_empty());
+    }
+
+    #[test]
+    fn an_answer_is_no_part_of_a_message_that_may_have_to_be_sent_again() {
+        let mut side = Side::reconnecting(false, Reconnect::Always);
+        side.receives(DO_TIMING_MARK);
+        side.types("one\n");
+        // Of all but the last byte.
+        side.status.written = sent(&mut side).len() as u64 - 1;
+        side.passes(ms(5000));
+        side.breaks();
+        side.passes(ms(1000));
+        side.does();
+        side.reaches();
+        assert_eq!(side.does()[3..], ["send one"]);
+    }
+}
+
+/// A line `88` in an input that is a file.
+mod files {
+    use super::*;
+
+    const REST: &str = "threadchat: your input continued after that: the rest was not sent";
+
+    /// The exit code and the last notice of a side that says goodbye after `input`.
+    fn ends(mut side: Side, input: &str) -> (Option<Exit>, bool) {
+        side.types(input);
+        side.receives_all();
+        side.delivers();
+        (side.exit, side.does().contains(&REST.to_owned()))
+    }
+
+    #[test]
+    fn one_that_goes_on_behind_a_line_88_was_not_delivered() {
+        let failed = (Some(Exit::Failed), true);
+        assert_eq!(ends(Side::connected(settings()), "87\n88\n89\n"), failed);
+        assert_eq!(ends(Side::connected(settings()), "87\n88\n89"), failed);
+        assert_eq!(ends(Side::connected(settings()), "87\n88\n"), (Some(Exit::Success), false));
+        // A person may change their mind.
+        for input in ["88\n89\n", "88\n"] {
+            let mut side = Side::serving(settings(), true, true);
+            side.is_called(1);
+            assert_eq!(ends(side, input).0, Some(Exit::Success));
+        }
+    }
+
+    #[test]
+    fn so_it_is_if_nobody_has_called_yet() {
+        assert_eq!(ends(Side::serving(settings(), false, false), "88\n89\n"), (Some(Exit::Failed), true));
+        assert_eq!(ends(Side::serving(settings(), false, false), "88\r\n"), (Some(Exit::Success), false));
+        assert_eq!(ends(Side::serving(settings(), true, false), "88\n89\n").0, Some(Exit::Success));
+    }
+
+    #[test]
+    fn the_rest_is_for_the_next_caller_if_there_may_be_one() {
+        let mut side = Side::serving(settings(), false, false);
+        side.is_called(1);
+        assert_eq!(ends(side, "88\n89\n"), (None, false));
+    }
+
+    #[test]
+    fn a_literal_88_is_a_message_and_only_the_end_of_the_input_a_goodbye() {
+        let literal = Settings { literal: true, ..settings() };
+        for input in ["87\n88\n89\n88\n", "87\n88\n89\n88"] {
+            let mut side = Side::connected(literal);
+            side.types(input);
+            side.handle(Event::InputEnded(Ok(())));
+            let sent = side.sent.iter().filter_map(|packet| match packet {
+                Packet::Bytes(bytes) => Some(&bytes[..]),
+                Packet::End => None,
+            });
+            let expected =
+                ["87\n", "88\n", "89\n", "88\n"].map(|line| format!("{STAMP}{line}")).concat() + "88";
+            assert_eq!(text(&sent.collect::<Vec<_>>().concat()), expected);
+            assert!(side.does().contains(&"end of input: said 88 for you".to_owned()));
+            side.receives_all();
+            side.delivers();
+            assert_eq!(side.exit, Some(Exit::Success));
+        }
+    }
+
+    #[test]
+    fn a_literal_88_ends_nothing_while_nobody_is_connected() {
+        let literal = Settings { literal: true, ..settings() };
+        let mut side = Side::serving(literal, true, false);
+        side.types("88\n");
+        assert_eq!(side.exit, None);
+        let settings = Settings { to_terminal: true, ..literal };
+        let caller = Caller { name: None, reconnect: Reconnect::Always };
+        let mut side = Side::new(Endpoint::connect(settings, caller, true));
+        side.reaches();
+        side.breaks();
+        side.types("88\n");
+        assert_eq!(side.exit, None);
+        // Nor does it overtake what waits for capacity.
+        let mut side = Side::connected(literal);
+        side.capacity.peer = false;
+        side.act();
+        side.types("88\n");
+        assert!(side.does().is_empty());
+    }
+}
+
 mod pair {
     use super::*;
+
+    #[test]
+    fn a_goodbye_that_is_said_again_over_a_slow_link_is_understood_as_one() {
+        let mut pair = Pair::new([settings(); 2], ms(400));
+        pair.sides[1].types("hello\n88\n");
+        pair.drive();
+        assert!(pair.sides[1].log.contains(&"send control 88".to_owned()));
+        assert_eq!(pair.exits(), [Some(Exit::Success); 2]);
+        assert_eq!(text(&pair.sides[0].screen), format!("{STAMP}hello\n"));
+    }
 
     #[test]
     fn both_sides_end_cleanly_when_either_says_88() {
@@ -1145,8 +1634,10 @@ mod reconnection {
     #[test]
     fn a_pipe_is_sent_to_its_end_over_as_many_connections_as_that_takes() {
         let mut side = Side::reconnecting(false, Reconnect::Always);
+        side.is_stuck = true;
         side.types("one\n88\n");
-        assert_eq!(side.does(), ["send one", "you said 88", "pause, send 88"]);
+        assert_eq!(side.does(), ["send one", "you said 88", "pause, send 88, wait"]);
+        side.is_stuck = false;
         side.handle(Event::WriteFailed(io::ErrorKind::BrokenPipe.into()));
         side.handle(Event::Delivered(Delivery { complete: false, undelivered: 1 }));
         side.receives_all();
@@ -1154,9 +1645,9 @@ mod reconnection {
         side.passes(ms(1000));
         side.does();
         side.reaches();
-        assert_eq!(side.does()[3..], ["send one", "pause, send 88"]);
-        side.delivers();
+        assert_eq!(side.does()[3..], ["send one", "pause, send 88, wait"]);
         side.receives_all();
+        side.delivers();
         assert_eq!(side.exit, Some(Exit::Success));
     }
 

@@ -33,7 +33,7 @@ fn a_refused_connection_is_reported_with_what_to_try() {
     let port = free_port();
     let (code, stderr) = run(&["connect", &port]);
     assert_eq!(code, 1);
-    assert!(stderr.starts_with(&format!("threadchat: cannot connect to 127.0.0.1:{port}: ")), "{stderr}");
+    assert!(stderr.starts_with(&format!("threadchat: cannot connect to 127.0.0.1:{port}")), "{stderr}");
     assert!(stderr.contains("threadchat serve") && stderr.contains("--wait"), "{stderr}");
     let (code, stderr) = run(&["connect", &port, "--wait", "0.5"]);
     assert_eq!(code, 1);
@@ -59,6 +59,20 @@ fn a_call_that_nobody_answers_fails_after_its_timeout() {
     assert!(stderr.contains("timed out") && stderr.contains("no firewall blocks the connection"), "{stderr}");
 }
 
+/// 127.0.0.1 does not answer, but ::1 does. With such a timeout, connect would otherwise wait for longer than a test may.
+#[cfg(target_os = "linux")]
+#[test]
+fn connect_does_not_wait_for_an_address_that_does_not_answer() {
+    let silent = SilentListener::new();
+    let Ok(listener) = TcpListener::bind(("::1", silent.port.parse::<u16>().unwrap())) else { return };
+    let mut connect = Program::start(threadchat(&["connect", &silent.port, "--timeout", "3600"]));
+    let (socket, _) = listener.accept().unwrap();
+    connect.err.wait_for(&format!("...connected to: [::1]:{}\n", silent.port));
+    silent.wait_until_not_called();
+    drop(socket);
+    connect.exits(1);
+}
+
 #[test]
 fn listening_on_the_address_of_another_machine_is_an_error() {
     // Reserved for documentation (RFC 5737): no machine has this address.
@@ -81,6 +95,57 @@ fn serve_says_how_to_accept_other_machines_while_it_accepts_only_this_one() {
     open.exits(0);
 }
 
+/// Not every machine, and not every container, has IPv6.
+fn has_ipv6() -> bool {
+    TcpListener::bind("[::1]:0").is_ok()
+}
+
+#[test]
+fn serve_listens_on_every_address_of_this_machine_that_its_host_has() {
+    for host in [&["0"][..], &["localhost:0"], &["localhost", "0"], &["tcp://localhost:0/"]] {
+        let (mut serve, port) = serve_with(threadchat(&[&["serve"], host].concat()));
+        let shown = serve.err.wait_for("waiting for connection...");
+        for address in ["127.0.0.1", "::1"].iter().filter(|address| has_ipv6() || **address != "::1") {
+            let shown_address = format!("{}:{port}", if *address == "::1" { "[::1]" } else { address });
+            assert!(shown.contains(&shown_address), "{shown}");
+            let mut connect = Program::start(threadchat(&["connect", address, &port.to_string()]));
+            connect.err.wait_for(&format!("...connected to: {shown_address}\n"));
+            connect.types("hello over ");
+            connect.types(address.as_bytes());
+            connect.types("\n");
+            serve.out.wait_for(&format!("hello over {address}\n"));
+            connect.types("88\n");
+            connect.exits(0);
+        }
+        serve.types("88\n");
+        serve.exits(0);
+    }
+}
+
+#[test]
+fn connect_finds_this_machine_also_where_only_one_of_its_addresses_is_listened_on() {
+    for address in ["127.0.0.1:0", "[::1]:0"].iter().filter(|address| has_ipv6() || !address.starts_with('['))
+    {
+        let (mut serve, port) = serve_with(threadchat(&["serve", address]));
+        let mut connect = connect(port, &[]);
+        connect.types("hello\n");
+        serve.out.wait_for("hello\n");
+        connect.types("88\n");
+        connect.exits(0);
+        serve.types("88\n");
+        serve.exits(0);
+    }
+}
+
+#[test]
+fn a_port_that_is_in_use_on_one_of_the_addresses_is_reported_with_that_address() {
+    let Ok(taken) = TcpListener::bind("[::1]:0") else { return };
+    let taken = taken.local_addr().unwrap();
+    let (code, stderr) = run(&["serve", &taken.port().to_string()]);
+    assert_eq!(code, 1);
+    assert!(stderr.starts_with(&format!("threadchat: cannot listen on {taken}: ")), "{stderr}");
+}
+
 /// The other threads would wait for the one that panicked.
 #[test]
 #[cfg(debug_assertions)]
@@ -98,8 +163,53 @@ fn a_panic_in_any_thread_ends_the_program() {
 #[cfg(target_os = "linux")]
 mod linux {
     use super::*;
-    use std::fs::File;
+    use std::fs::{self, File};
     use std::io::Write;
+    use std::net::Ipv6Addr;
+
+    /// An address of this machine that is valid at one of its interfaces only, with the number and the name of that interface.
+    fn link_local() -> Option<(Ipv6Addr, u32, String)> {
+        let addresses = fs::read_to_string("/proc/net/if_inet6").ok()?;
+        addresses.lines().find_map(|line| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let [address, number, .., name] = fields[..] else { return None };
+            let address = Ipv6Addr::from(u128::from_str_radix(address, 16).ok()?);
+            let number = u32::from_str_radix(number, 16).ok()?;
+            address.is_unicast_link_local().then(|| (address, number, name.to_owned()))
+        })
+    }
+
+    #[test]
+    fn an_address_may_name_its_interface_and_is_shown_with_it() {
+        let Some((address, number, name)) = link_local() else { return };
+        for interface in [number.to_string(), name] {
+            let (mut serve, port) = serve_with(threadchat(&["serve", &format!("[{address}%{interface}]:0")]));
+            let shown = format!("[{address}%{number}]:{port}");
+            assert!(serve.err.text().contains(&format!("listening on {shown}")), "{}", serve.err.text());
+            let mut connect = Program::start(threadchat(&[
+                "connect",
+                &format!("{address}%{interface}"),
+                &port.to_string(),
+            ]));
+            connect.err.wait_for(&format!("...connected to: {shown}\n"));
+            serve.err.wait_for(&format!("...connected from: [{address}%{number}]:"));
+            connect.types("88\n");
+            connect.exits(0);
+            serve.types("88\n");
+            serve.exits(0);
+            let (code, stderr) = run(&["connect", &shown]);
+            assert_eq!(code, 1);
+            assert!(stderr.contains(&format!("cannot connect to {shown}: ")), "{stderr}");
+        }
+        for (command, address, hint) in [
+            ("connect", address.to_string(), "needs the interface behind it"),
+            ("serve", address.to_string(), "needs the interface behind it"),
+            ("serve", format!("{address}%no-such0"), "check the name of the interface"),
+        ] {
+            let (code, stderr) = run(&[command, &address]);
+            assert!(code == 1 && stderr.contains(hint), "{command} {address}: {stderr}");
+        }
+    }
 
     #[test]
     fn too_many_open_files_are_reported_once_and_the_conversation_goes_on() {

@@ -191,6 +191,37 @@ fn a_pipe_of_lines_reaches_a_tutorial_server_as_one_message_each() {
     assert_eq!(printed(&theirs), format!("[stamp] from us\n{lines}88\n"));
 }
 
+/// It reads our last message and the goodbye together, as one message.
+#[cfg(unix)]
+#[test]
+#[ignore = "needs python3"]
+fn a_tutorial_server_that_is_held_up_for_half_a_second_while_we_leave_hears_the_goodbye_that_is_said_again() {
+    use rustix::process::Signal;
+    for (wire, _) in WIRES {
+        let (mut ours, mut theirs) = call_the_tutorial_server(wire);
+        speak(&mut ours, &mut theirs);
+        theirs.signal(Signal::STOP);
+        ours.types("hello\n88\n");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        theirs.signal(Signal::CONT);
+        theirs.out.wait_for_times(2, "waiting for connection...");
+        ours.exits(0);
+        assert!(printed(&theirs).ends_with("\n88\n"), "{}", printed(&theirs));
+    }
+}
+
+#[test]
+#[ignore = "needs nc"]
+fn an_nc_that_has_said_nothing_shows_the_goodbye_twice_and_not_more() {
+    let (mut ours, mut theirs) = call_them("nc.openbsd -N -l 127.0.0.1 PORT");
+    ours.types("hello\n88\n");
+    theirs.out.wait_until("the goodbyes", |said| said.ends_with(b"8888"));
+    theirs.ends_input();
+    ours.exits(0);
+    theirs.exits(0);
+    assert_eq!(printed(&theirs), "[stamp] hello\n8888");
+}
+
 #[test]
 #[ignore = "needs python3"]
 fn serve_talks_with_one_tutorial_client_after_another() {

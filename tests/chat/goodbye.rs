@@ -9,9 +9,7 @@ use std::time::Instant;
 /// A `serve --once` and a connection to it.
 fn serve_one(args: &[&str]) -> (Program, std::net::TcpStream) {
     let (program, port) = serve(&[&["--once"], args].concat());
-    let socket = call(port);
-    program.err.wait_for("...connected from");
-    (program, socket)
+    (program, call(port))
 }
 
 #[test]
@@ -42,6 +40,32 @@ fn an_unframed_message_has_no_newline_but_a_pause_follows_it() {
     assert_eq!(read_rest(&socket), b"88");
     // One pause after each of the two messages.
     assert!(began.elapsed() >= 2 * threadchat::rules::wire::PAUSE);
+}
+
+#[test]
+fn a_peer_without_newlines_that_does_not_answer_our_88_hears_it_again_before_our_half_ends() {
+    let (mut connect, socket) = accept_connect(&[]);
+    connect.types("hello\n88\n");
+    assert_eq!(text(&read_line(&socket)), "hello");
+    expect_bytes(&socket, b"88");
+    let (began, mut rest) = (Instant::now(), Vec::new());
+    std::io::Read::read_to_end(&mut &socket, &mut rest).unwrap();
+    assert_eq!(rest, b"88");
+    // What our side had to wait for has begun somewhat before we read.
+    assert!(began.elapsed() >= threadchat::rules::wire::REPEAT_AFTER / 2);
+    drop(socket);
+    connect.exits(0);
+}
+
+#[test]
+fn a_peer_that_closes_its_half_hears_88_once_and_the_end_at_once() {
+    let (mut connect, socket) = accept_connect(&[]);
+    connect.types("hello\n88\n");
+    assert_eq!(text(&read_line(&socket)), "hello");
+    expect_bytes(&socket, b"88");
+    socket.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_rest(&socket), b"");
+    connect.exits(0);
 }
 
 #[test]

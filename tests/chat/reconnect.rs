@@ -1,7 +1,7 @@
 //! A connection that breaks, and the next one.
 
 use crate::common::*;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -147,8 +147,7 @@ fn a_file_arrives_completely_over_two_connections() {
     drop(socket);
     connect.err.wait_for("is lost");
     let socket = accept(&listener);
-    let mut second = Vec::new();
-    BufReader::new(&socket).read_to_end(&mut second).unwrap();
+    let second = read_rest(&socket);
     socket.shutdown(Shutdown::Both).unwrap();
     connect.exits(0);
     let second = second.strip_suffix(b"88").unwrap();

@@ -56,11 +56,18 @@ fn a_caller_that_was_killed_leaves_the_line_to_the_next() {
     serve.err.wait_for("without 88");
 }
 
+/// Somebody who has called and is heard, so that the line is busy.
+fn talking(serve: &Program, port: u16) -> Program {
+    let mut first = connect(port, &[]);
+    first.types("hello\n");
+    serve.out.wait_for("hello");
+    first
+}
+
 #[test]
 fn a_second_caller_hears_that_the_line_is_busy_and_the_conversation_only_sees_a_notice() {
     let (mut serve, port) = serve(&["--once"]);
-    let mut first = connect(port, &[]);
-    serve.err.wait_for("...connected from");
+    let mut first = talking(&serve, port);
     let mut second = connect(port, &[]);
     // A line from a rejected caller is discarded.
     let _ = second.stdin.as_mut().unwrap().write_all(b"let me in\n");
@@ -71,14 +78,13 @@ fn a_second_caller_hears_that_the_line_is_busy_and_the_conversation_only_sees_a_
     first.types("still here\n88\n");
     first.exits(0);
     serve.exits(0);
-    assert_eq!(serve.out.wait_for_texts(1), ["still here"]);
+    assert_eq!(serve.out.wait_for_texts(2), ["hello", "still here"]);
 }
 
 #[test]
 fn a_rejected_caller_that_does_not_close_is_disconnected_after_a_second() {
     let (serve, port) = serve(&[]);
-    let _first = connect(port, &[]);
-    serve.err.wait_for("...connected from");
+    let _first = talking(&serve, port);
     let mut second = call(port);
     assert!(read_line(&second).contains("the line is busy"));
     expect_bytes(&second, b"88");
@@ -93,8 +99,7 @@ fn a_rejected_caller_that_does_not_close_is_disconnected_after_a_second() {
 #[test]
 fn of_many_callers_at_once_some_hear_that_the_line_is_busy_and_the_rest_are_disconnected() {
     let (serve, port) = serve(&[]);
-    let mut first = connect(port, &[]);
-    serve.err.wait_for("...connected from");
+    let mut first = talking(&serve, port);
     let mut callers: Vec<TcpStream> = (0..40).map(|_| call(port)).collect();
     let notified = callers.iter_mut().filter_map(|caller| {
         let mut said = Vec::new();
@@ -112,8 +117,7 @@ fn of_many_callers_at_once_some_hear_that_the_line_is_busy_and_the_rest_are_disc
 #[test]
 fn callers_who_are_turned_away_are_reported_once_a_second() {
     let (serve, port) = serve(&[]);
-    let _first = connect(port, &[]);
-    serve.err.wait_for("...connected from");
+    let _first = talking(&serve, port);
     let began = Instant::now();
     // Those that are only disconnected may see a reset.
     (0..500).for_each(|_| drop(TcpStream::connect(("127.0.0.1", port))));
@@ -188,8 +192,7 @@ fn after_an_input_that_ended_with_88_messages_of_later_callers_are_shown() {
 #[test]
 fn a_rejected_caller_gets_its_goodbye_although_the_program_is_ending() {
     let (mut serve, port) = serve(&["--once"]);
-    let mut first = connect(port, &[]);
-    serve.err.wait_for("...connected from");
+    let mut first = talking(&serve, port);
     let mut second = call(port);
     // Its unread line must not reset the connection before it has read the answer.
     second.write_all(b"hello?\n").unwrap();
@@ -230,7 +233,6 @@ fn a_caller_that_calls_while_the_program_is_ending_gets_a_goodbye_too() {
 fn a_peer_that_keeps_sending_after_its_88_does_not_delay_the_next_caller() {
     let (serve, port) = serve(&[]);
     let mut first = call(port);
-    serve.err.wait_for("...connected from");
     first.write_all(b"88\n").unwrap();
     // The stream ends without an 88, because its own 88 has arrived.
     assert_eq!(read_rest(&first), b"");
@@ -281,9 +283,107 @@ fn connect_with_wait_connects_when_a_listener_appears() {
     let mut connect = Program::start(threadchat(&["connect", &free.to_string(), "--wait", "60"]));
     connect.err.wait_for("trying for 60 s");
     let mut serve = Program::start(threadchat(&["serve", "--once", &free.to_string()]));
-    serve.err.wait_for("...connected from");
     connect.types("at last\n88\n");
     connect.exits(0);
     serve.exits(0);
     assert_eq!(serve.out.wait_for_texts(1), ["at last"]);
+}
+
+/// Whatever these connections are, the line is free for the caller who comes then.
+#[test]
+fn connections_that_are_no_callers_leave_no_trace_but_a_notice_of_those_that_sent_something() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("chat.jsonl");
+    let (mut serve, port) = serve(&["--once", "--transcript", file.to_str().unwrap()]);
+    serve.types("kept for somebody who chats\n");
+    serve.err.wait_for("what you type is kept");
+    for _ in 0..20 {
+        // As `nc -z` does.
+        drop(call(port));
+    }
+    let mut browser = call(port);
+    browser.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n/name mallory\nhello\n88\n").unwrap();
+    let answer = String::from_utf8(read_rest(&browser)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("threadchat"), "{answer}");
+    drop(browser);
+    serve.err.wait_for("sent an HTTP request");
+    let mut connect = connect(port, &[]);
+    connect.types("hello\n");
+    assert_eq!(connect.out.wait_for_texts(1), ["kept for somebody who chats"]);
+    connect.types("88\n");
+    connect.exits(0);
+    serve.exits(0);
+    assert_eq!(serve.out.wait_for_texts(1), ["hello"]);
+    let said = serve.err.text();
+    assert_eq!(said.matches("connected from").count(), 1, "{said}");
+    // Where it listens, that it waits and keeps, the browser, the caller, and their goodbye.
+    assert_eq!(said.lines().count(), 6, "{said}");
+    let recorded = std::fs::read_to_string(file).unwrap();
+    assert_eq!((recorded.matches("\"connected\"").count(), recorded.matches("\"closed\"").count()), (1, 1));
+    assert!(!recorded.contains("mallory") && !recorded.contains("HTTP"), "{recorded}");
+}
+
+/// The answer must not be overtaken by a reset.
+#[test]
+fn a_browser_that_sends_much_still_reads_the_answer() {
+    let (_serve, port) = serve(&[]);
+    let mut browser = call(port);
+    browser.write_all(b"POST / HTTP/1.1\r\n\r\n").unwrap();
+    // Fails when the connection is closed.
+    while browser.write_all(&[b'x'; 100_000]).is_ok() && !has_input(&browser) {}
+    let _ = browser.write_all(&[b'x'; 1_000_000]);
+    let answer = String::from_utf8(read_rest(&browser)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+fn has_input(socket: &TcpStream) -> bool {
+    socket.set_nonblocking(true).unwrap();
+    let is_ready = socket.peek(&mut [0]).is_ok();
+    socket.set_nonblocking(false).unwrap();
+    is_ready
+}
+
+#[test]
+fn a_caller_that_keeps_silent_is_greeted_after_a_second() {
+    let (mut serve, port) = serve(&[]);
+    let began = Instant::now();
+    let caller = call(port);
+    serve.types("hello?\n");
+    assert_eq!(text(&read_line(&caller)), "hello?");
+    assert!(began.elapsed() >= threadchat::rules::settings::PROBE_TIME);
+    serve.err.wait_for("...connected from");
+}
+
+#[test]
+fn telnet_gets_its_answers_and_lines_that_end_as_it_needs() {
+    let (mut serve, port) = serve(&["--once"]);
+    let mut telnet = call(port);
+    // Interrupt and DO TIMING-MARK: what telnet sends for Ctrl-C.
+    telnet.write_all(b"forget this\xff\xf4\xff\xfd\x06hello\r\n").unwrap();
+    expect_bytes(&telnet, b"\xff\xfb\x06");
+    assert_eq!(serve.out.wait_for("\n"), "hello\n");
+    serve.types("hi\n");
+    assert_eq!(text(&read_line(&telnet)), "hi\r");
+    telnet.write_all(b"88\r\n").unwrap();
+    assert_eq!(read_rest(&telnet), b"");
+    drop(telnet);
+    serve.exits(0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_telnet_that_asks_without_end_and_reads_nothing_costs_no_memory() {
+    let (mut serve, port) = serve(&[]);
+    let mut telnet = call(port);
+    let asks = b"\xff\xfd\x06".repeat(100_000);
+    telnet.write_all(&asks).unwrap();
+    serve.forget_peak_memory();
+    let before = serve.peak_memory();
+    for _ in 0..200 {
+        telnet.write_all(&asks).unwrap();
+    }
+    telnet.write_all(b"that was all\r\n").unwrap();
+    serve.out.wait_for("that was all");
+    assert!(serve.peak_memory() < before + (16 << 20), "{} after {before}", serve.peak_memory());
+    assert!(serve.is_running());
 }

@@ -85,6 +85,9 @@ fn after_a_goodbye_from_a_peer_that_does_not_read_the_number_of_undelivered_line
 #[test]
 fn a_peer_that_reads_slowly_gets_every_line_and_the_goodbye() {
     let (mut connect, mut socket) = accept_connect(&[]);
+    // So it tells the goodbye from a line, and hears it once.
+    socket.write_all(b"\n").unwrap();
+    connect.out.wait_for("\n");
     let lines = LINE.repeat(100_000);
     let mut input = connect.stdin.take().unwrap();
     let typing = thread::spawn(move || input.write_all(&lines).unwrap());

@@ -172,10 +172,29 @@ fn lines_after_an_88_in_the_input_are_not_sent_and_that_is_reported() {
     let (mut serve, port) = serve(&["--once"]);
     let mut connect = connect(port, &[]);
     connect.types("one\n88\ntwo\n");
-    connect.exits(0);
+    connect.exits(1);
     serve.exits(0);
     assert_eq!(serve.out.wait_for_texts(1), ["one"]);
     assert!(connect.err.text().contains("the rest was not sent"));
+}
+
+#[test]
+fn with_literal_a_file_that_has_a_line_88_arrives_whole() {
+    let lines: Vec<String> = (1..=100).map(|n| n.to_string()).collect();
+    for who in ["serve", "connect"] {
+        let args = |side| if side == who { &["--literal"][..] } else { &[] };
+        let (mut serve, port) = serve(&[&["--once"], args("serve")].concat());
+        let mut connect = connect(port, args("connect"));
+        let (from, to) = match who {
+            "serve" => (&mut serve, &mut connect),
+            _ => (&mut connect, &mut serve),
+        };
+        from.types(lines.join("\n"));
+        from.ends_input();
+        from.exits(0);
+        to.exits(0);
+        assert_eq!(to.out.wait_for_texts(100), lines);
+    }
 }
 
 #[test]

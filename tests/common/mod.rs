@@ -14,7 +14,7 @@ pub mod person;
 pub mod terminal;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -171,8 +171,17 @@ impl SilentListener {
 
     /// Waits until somebody calls: the system then lists a connection to the port in the state SYN_SENT.
     pub fn wait_until_called(&self) {
+        wait_until("somebody calls", || self.is_called());
+    }
+
+    /// Waits until nobody calls any longer.
+    pub fn wait_until_not_called(&self) {
+        wait_until("nobody calls", || !self.is_called());
+    }
+
+    fn is_called(&self) -> bool {
         let port = format!(":{:04X} 02 ", self.port.parse::<u16>().unwrap());
-        wait_until("somebody calls", || std::fs::read_to_string("/proc/net/tcp").unwrap().contains(&port));
+        std::fs::read_to_string("/proc/net/tcp").unwrap().contains(&port)
     }
 }
 
@@ -196,10 +205,19 @@ pub fn read_line(mut socket: &TcpStream) -> String {
     }
 }
 
+/// Reads to the end, and closes the sending half after a goodbye, as a chat program does.
 pub fn read_rest(mut socket: &TcpStream) -> Vec<u8> {
-    let mut rest = Vec::new();
-    socket.read_to_end(&mut rest).unwrap();
-    rest
+    let (mut rest, mut part) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        match socket.read(&mut part).unwrap() {
+            0 => return rest,
+            read => rest.extend_from_slice(&part[..read]),
+        }
+        if rest == b"88" || rest.ends_with(b"\n88") {
+            // Fails if it is closed already.
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+    }
 }
 
 /// The text of a message without its stamp. Fails if it has no stamp.

@@ -60,8 +60,11 @@ fn a_kicked_member_is_disconnected_and_the_others_are_told() {
 #[test]
 fn the_operator_cannot_be_kicked() {
     let (mut hub, [mut bob]) = hub_with(&[], ["bob"]);
-    hub.types("/kick operator\n/kick @operator\nstill here\n");
-    bob.hears_next("<@operator> still here");
+    hub.types("/kick operator\n/kick @operator\n/name ann\n/kick operator\n/kick ann\nstill here\n");
+    bob.hears_next("* @operator is now @ann");
+    bob.hears_next("<@ann> still here");
+    let refused = from_hub("the operator cannot be kicked; 88 ends the hub");
+    wait_until("each of them is answered", || hub.out.text().matches(&refused).count() == 4);
 }
 
 #[cfg(target_os = "linux")]

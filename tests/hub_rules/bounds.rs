@@ -10,10 +10,6 @@ fn line(bytes: usize) -> Vec<u8> {
 }
 
 impl World {
-    fn join_many(&mut self, address: &str, count: usize) -> Vec<Id> {
-        (0..count).map(|_| self.joins_from(address).unwrap()).collect()
-    }
-
     /// Whether somebody who reads everything was sent a line with this text.
     fn hears(&mut self, id: Id, text: &str) -> bool {
         while self.takes(id, usize::MAX) > 0 {}
@@ -49,7 +45,7 @@ fn a_slow_reader_who_was_the_first_to_speak_beside_another_slow_reader_is_discon
         }
         world.passes(SECOND / 10);
     }
-    assert!(world.gone.contains(&first) && !world.waits(speaker));
+    assert!(world.has_stalled(speaker, "user2") && !world.waits(speaker));
 }
 
 #[test]

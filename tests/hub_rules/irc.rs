@@ -50,7 +50,7 @@ fn the_text_of_quit_waits_for_a_full_outbox_as_any_other() {
 #[test]
 fn the_connections_of_those_who_quit_are_bounded_like_those_of_all_who_leave() {
     let mut world = World::new(settings());
-    let many: Vec<_> = (0..30).map(|_| world.joins()).collect();
+    let many: Vec<_> = world.join_many("127.0.0.1", 30);
     world.settles();
     many.iter().for_each(|id| world.says(*id, b"/quit\n"));
     world.passes(PAUSE);
@@ -62,7 +62,7 @@ fn the_connections_of_those_who_quit_are_bounded_like_those_of_all_who_leave() {
 fn quit_of_the_operator_ends_the_hub_after_everything_said_before() {
     let mut world = World::new(settings());
     let [bob] = world.join_as(["bob"]);
-    world.says(OPERATOR, b"hello\n/quit so long\nnot said any more\n");
+    world.says(OPERATOR, b"hello\n/quit so long\n");
     world.passes(PAUSE);
     world.settles();
     let lines = world.lines(bob);

@@ -94,7 +94,7 @@ fn new_names_beyond_the_limit_are_announced_together_when_the_second_is_over() {
 fn a_line_of_new_names_is_not_split_within_a_name() {
     let mut world = World::new(Settings { max_line: 256, ..settings() });
     let bob = world.joins();
-    let crowd: Vec<_> = (0..20).map(|_| world.joins()).collect();
+    let crowd: Vec<_> = world.join_many("127.0.0.1", 20);
     world.passes(Duration::from_secs(60));
     let heard = world.heard(bob, |world| {
         for (n, id) in crowd.iter().enumerate() {
@@ -132,7 +132,7 @@ fn joins_leaves_and_new_names_do_not_use_up_each_others_limit() {
     let mut world = World::new(settings());
     let [bob, alice] = world.join_as(["bob", "alice"]);
     let heard = world.heard(bob, |world| {
-        let crowd: Vec<_> = (0..25).map(|_| world.joins()).collect();
+        let crowd: Vec<_> = world.join_many("127.0.0.1", 25);
         world.says(alice, b"/name alicia\n");
         crowd.iter().take(12).for_each(|id| world.says(*id, b"88\n"));
     });
@@ -151,7 +151,7 @@ fn somebody_whose_joining_was_counted_is_announced_before_the_first_line() {
     world.says(mallory, b"/join tea\n/name alice\n");
     world.passes(Duration::from_secs(60));
     let heard = world.heard(bob, |world| {
-        let _crowd: Vec<_> = (0..11).map(|_| world.joins()).collect();
+        let _crowd: Vec<_> = world.join_many("127.0.0.1", 11);
         world.says(mallory, b"/join lobby\nforget what I said\n");
     });
     assert_eq!(heard[10..], ["* alice joined", "<alice> forget what I said"]);
@@ -167,7 +167,7 @@ fn somebody_whose_joining_was_counted_is_announced_before_the_first_line() {
 fn who_lists_the_newest_fifty_and_counts_the_others() {
     let mut world = World::new(settings());
     let first = world.joins();
-    let _crowd: Vec<_> = (0..60).map(|_| world.joins()).collect();
+    let _crowd: Vec<_> = world.join_many("127.0.0.1", 60);
     let who = world.answer(first, "/who");
     assert!(who.starts_with("* hub: 62 are in lobby: user61, user60, user59, "), "{who}");
     assert!(who.ends_with(", user12 and 12 more"), "{who}");

@@ -12,7 +12,7 @@ use crate::rules::messages::{Counter, Messages, Stream};
 use crate::rules::notice::{Importance, Kind, Notice, Reporter};
 use crate::rules::sanitize::sanitize;
 use crate::rules::settings::Settings;
-use crate::rules::wire::Encoder;
+use crate::rules::wire::{Encoder, GOODBYE};
 use crate::terminal::{Output, Terminal};
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// What lasts longer than one conversation.
 pub(super) struct Endpoint {
     keyboard: Box<dyn Read + Send>,
+    keyboard_is_terminal: bool,
     outputs: Arc<Mutex<Outputs>>,
     reporter: Reporter,
     pub(super) settings: Settings,
@@ -32,6 +33,8 @@ pub(super) struct Endpoint {
     pub(super) is_over: bool,
     /// The conversation did not end cleanly.
     failed: bool,
+    /// We left because a line of the input was `88`.
+    left: bool,
 }
 
 /// Where messages and notices are shown. The endpoint shares it with the observer of `-v`.
@@ -84,6 +87,7 @@ fn lock(outputs: &Mutex<Outputs>) -> MutexGuard<'_, Outputs> {
 impl Endpoint {
     pub(super) fn new(mut environment: Environment, settings: Settings) -> Self {
         let keyboard = environment.take_keyboard();
+        let keyboard_is_terminal = environment.keyboard_is_terminal;
         let Environment { screen: messages, terminal, notices, verbosity, observer, .. } = environment;
         let outputs = Arc::new(Mutex::new(Outputs { messages, terminal, notices, clock: Clock::new() }));
         let shown = Arc::clone(&outputs);
@@ -93,6 +97,7 @@ impl Endpoint {
         let max_line = Encoder::text_limit(settings.max_line);
         let mut endpoint = Self {
             keyboard,
+            keyboard_is_terminal,
             outputs,
             reporter: Reporter::new(verbosity),
             settings,
@@ -102,6 +107,7 @@ impl Endpoint {
             observer,
             is_over: false,
             failed: false,
+            left: false,
         };
         endpoint.report(&Notice::TakingTurns);
         if endpoint.clock.lacks_local_time() {
@@ -112,7 +118,7 @@ impl Endpoint {
 
     /// A conversation begins.
     pub(super) fn begin(&mut self, notice: &Notice) {
-        self.failed = false;
+        (self.failed, self.left) = (false, false);
         self.report(notice);
     }
 
@@ -121,7 +127,13 @@ impl Endpoint {
         loop {
             if let Some(said) = self.ours.said.pop_front() {
                 self.is_over |= matches!(said, Said::End(_));
-                return said;
+                return match said {
+                    Said::Goodbye if self.settings.literal => Said::Text(GOODBYE.to_vec()),
+                    said => {
+                        self.left |= matches!(said, Said::Goodbye);
+                        said
+                    }
+                };
             }
             self.ours.read(&mut self.keyboard, false);
         }
@@ -174,10 +186,12 @@ impl Endpoint {
 
     /// The end of the last conversation: nobody gets the rest of what was typed.
     pub(super) fn end(mut self) -> Exit {
-        let exit = if self.failed { Exit::Failed } else { Exit::Success };
-        if self.ours.said.iter().any(|said| !matches!(said, Said::End(_))) {
+        let mut failed = self.failed;
+        if self.ours.has_more() {
+            // A file whose rest was not sent must not look delivered to a script.
+            failed |= self.left && !self.keyboard_is_terminal;
             self.report(&Notice::RestNotSent);
         }
-        exit
+        if failed { Exit::Failed } else { Exit::Success }
     }
 }

@@ -11,11 +11,12 @@ mod side;
 #[cfg(feature = "hub")]
 use crate::designs::NO_HUB_IN_TURNS;
 use crate::designs::Task;
-use crate::designs::connect::{Attempts, Call, RETRY_AFTER};
+use crate::designs::connect::{Calls, Progress, look_up};
 use crate::designs::environment::Environment;
 use crate::designs::net;
 use crate::observe::{Decision, For, Goodbye, Place, Step};
 use crate::platform;
+use crate::rules::calling::{Call, Calling, RETRY_AFTER};
 use crate::rules::exit::Exit;
 use crate::rules::failure::Failure;
 use crate::rules::messages::{Counter, Messages};
@@ -174,8 +175,8 @@ impl<'a> Session<'a> {
 pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure> {
     let observer = environment.observer.clone();
     observer.watch(|| match task {
-        Task::Serve { listener, port_was_chosen, once, settings } => {
-            Ok(serve(Endpoint::new(environment, settings), &listener, port_was_chosen, once))
+        Task::Serve { listeners, port_was_chosen, once, settings } => {
+            Ok(serve(Endpoint::new(environment, settings), &listeners, port_was_chosen, once))
         }
         Task::Connect { call, settings } => connect(Endpoint::new(environment, settings), call),
         #[cfg(feature = "hub")]
@@ -185,15 +186,15 @@ pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure>
 
 /// Talks with one caller after the other until the input ends, or with one only (`once`). A caller during a conversation
 /// waits unnoticed.
-fn serve(mut endpoint: Endpoint, listener: &TcpListener, port_was_chosen: bool, once: bool) -> Exit {
-    if let Ok(at) = listener.local_addr() {
+fn serve(mut endpoint: Endpoint, listeners: &[TcpListener], port_was_chosen: bool, once: bool) -> Exit {
+    if let Ok(at) = net::local_addresses(listeners) {
         endpoint.report(&Notice::Listening { at, port_was_chosen, command: "serve" });
     }
     let mut failures = AcceptFailures::default();
     endpoint.report(&Notice::Waiting);
     loop {
         endpoint.observer.emit(|| Step::Waits(For::Caller));
-        match listener.accept() {
+        match platform::accept_any(listeners) {
             Ok((socket, peer)) => {
                 endpoint.begin(&Notice::ConnectedFrom(peer));
                 Session::new(&mut endpoint, socket, peer).run(false);
@@ -222,14 +223,12 @@ fn connect(mut endpoint: Endpoint, call: Call) -> Result<Exit, Failure> {
 
 fn reach(call: Call, endpoint: &mut Endpoint) -> Result<(TcpStream, SocketAddr), Failure> {
     endpoint.observer.emit(|| Step::Waits(For::Connection));
-    let mut attempts = Attempts::new(call, Instant::now());
+    let mut calls = Calls::new(Calling::new(call, Instant::now()));
     loop {
-        if let Some(connected) = attempts.try_once() {
-            return Ok(connected);
+        match calls.go_on(look_up) {
+            Progress::None => calls.wait(),
+            Progress::Report(notice) => endpoint.report(&notice),
+            Progress::Ended(outcome) => return outcome,
         }
-        if let Some(notice) = attempts.next(Instant::now())? {
-            endpoint.report(&notice);
-        }
-        thread::sleep(RETRY_AFTER);
     }
 }

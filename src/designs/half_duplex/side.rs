@@ -45,6 +45,11 @@ impl Side {
         Self { place, counter, observer, decoder: Decoder::new(max_line), said: VecDeque::new() }
     }
 
+    /// Whether it has said more, as far as that was read.
+    pub(super) fn has_more(&mut self) -> bool {
+        self.said.iter().any(|said| !matches!(said, Said::End(_))) || self.decoder.quiet().is_some()
+    }
+
     /// Reads once. If it `may_time_out`, a time-out means that the message at hand is complete.
     pub(super) fn read(&mut self, from: &mut impl Read, may_time_out: bool) {
         let mut space = [0; 8192];

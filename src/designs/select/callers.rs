@@ -1,19 +1,21 @@
-//! The listening socket, and the callers who are turned away because others talk.
+//! The listening sockets, and the callers who are turned away because others talk.
 
 use super::wait::{Interests, Ready};
-use crate::designs::connect::RETRY_AFTER;
-use crate::rules::endpoint::{CALLERS, CLOSE_WITHIN};
+use crate::rules::calling::RETRY_AFTER;
+use crate::rules::endpoint::CALLERS;
+use crate::rules::farewell::{Farewell, Next};
 use crate::rules::notice::{AcceptFailures, Notice};
-use crate::rules::wire::{GOODBYE, PAUSE};
+use crate::rules::wire::GOODBYE;
 use rustix::event::PollFlags;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-/// The listening socket, and the callers who are being turned away.
+/// The listening sockets, and the callers who are being turned away.
 pub(super) struct Callers {
-    listener: TcpListener,
+    /// The one that gave us the last caller is asked last for the next, so that no address keeps the others waiting.
+    listeners: Vec<TcpListener>,
     failures: AcceptFailures,
     /// When to accept again, after a failure.
     retry_at: Option<Instant>,
@@ -24,51 +26,57 @@ pub(super) struct Callers {
 struct TurnedAway {
     socket: TcpStream,
     address: IpAddr,
-    /// When to send the goodbye. None when it is sent. Then what the caller sends is read and discarded: closing with
-    /// unread bytes would reset the connection, and the reset can overtake what was sent.
-    goodbye_at: Option<Instant>,
-    until: Instant,
+    farewell: Farewell,
+    /// When to continue although the caller has sent nothing.
+    due: Instant,
 }
 
 impl Callers {
-    pub(super) fn new(listener: TcpListener) -> io::Result<Self> {
-        // No other process shares this socket.
-        listener.set_nonblocking(true)?;
-        Ok(Self { listener, failures: AcceptFailures::default(), retry_at: None, turned_away: Vec::new() })
+    pub(super) fn new(listeners: Vec<TcpListener>) -> io::Result<Self> {
+        // No other process shares these sockets.
+        listeners.iter().try_for_each(|listener| listener.set_nonblocking(true))?;
+        Ok(Self { listeners, failures: AcceptFailures::default(), retry_at: None, turned_away: Vec::new() })
     }
 
-    /// Adds the listening socket, and the callers who are being turned away, who may send or close.
+    /// Adds the listening sockets, and the callers who are being turned away, who may send or close.
     pub(super) fn add_to<'a>(&'a self, interests: &mut Interests<'a>, now: Instant) {
         if self.retry_at.is_none_or(|retry_at| retry_at <= now) {
-            interests.add(self.listener.as_fd(), PollFlags::IN, Ready::Caller);
+            for listener in &self.listeners {
+                interests.add(listener.as_fd(), PollFlags::IN, Ready::Caller);
+            }
         }
         self.add_turned_away(interests);
     }
 
     fn add_turned_away<'a>(&'a self, interests: &mut Interests<'a>) {
-        for caller in self.turned_away.iter().filter(|caller| caller.goodbye_at.is_none()) {
+        for caller in self.turned_away.iter().filter(|caller| caller.farewell.reads()) {
             interests.add(caller.socket.as_fd(), PollFlags::IN, Ready::TurnedAway);
         }
     }
 
     /// Accepts a caller, if there is one.
     pub(super) fn accept(&mut self, now: Instant) -> Result<Option<(TcpStream, SocketAddr)>, Notice> {
-        match self.listener.accept() {
-            Ok(caller) => Ok(Some(caller)),
-            // The caller has gone again.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
-                ) =>
-            {
-                Ok(None)
-            }
-            Err(error) => {
-                self.retry_at = Some(now + RETRY_AFTER);
-                self.failures.failed(error, now).map_or(Ok(None), Err)
+        for place in 0..self.listeners.len() {
+            match self.listeners[place].accept() {
+                Ok(caller) => {
+                    self.listeners.rotate_left(place + 1);
+                    return Ok(Some(caller));
+                }
+                // Nobody calls here, or the caller has gone again.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock
+                            | io::ErrorKind::Interrupted
+                            | io::ErrorKind::ConnectionAborted
+                    ) => {}
+                Err(error) => {
+                    self.retry_at = Some(now + RETRY_AFTER);
+                    return self.failures.failed(error, now).map_or(Ok(None), Err);
+                }
             }
         }
+        Ok(None)
     }
 
     /// The addresses of the callers who are being turned away.
@@ -87,16 +95,15 @@ impl Callers {
         self.turned_away.push(TurnedAway {
             socket,
             address: peer.ip(),
-            goodbye_at: Some(now + PAUSE),
-            until: now + CLOSE_WITHIN,
+            farewell: Farewell::new(now),
+            due: now,
         });
         Ok(())
     }
 
     /// When to call [`tick`](Self::tick) although nothing has become readable.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let due = self.turned_away.iter().map(|caller| caller.goodbye_at.unwrap_or(caller.until));
-        due.chain(self.retry_at).min()
+        self.turned_away.iter().map(|caller| caller.due).chain(self.retry_at).min()
     }
 
     /// Continues with the callers who are being turned away.
@@ -128,19 +135,31 @@ impl Callers {
 impl TurnedAway {
     /// False if the caller has closed, or has had the time for it.
     fn goes_on(&mut self, now: Instant) -> bool {
-        if self.goodbye_at.is_some_and(|at| at <= now) {
-            self.goodbye_at = None;
-            let said = self.socket.write_all(GOODBYE).and_then(|()| self.socket.shutdown(Shutdown::Write));
-            if said.is_err() {
+        loop {
+            let done = match self.farewell.next(now) {
+                Next::SayGoodbye => self.socket.write_all(GOODBYE),
+                Next::HalfClose => self.socket.shutdown(Shutdown::Write),
+                Next::Wait(until) => {
+                    self.due = until;
+                    return !self.farewell.reads() || self.read(now);
+                }
+                Next::Close => return false,
+            };
+            if done.is_err() {
                 return false;
             }
         }
-        now < self.until && (self.goodbye_at.is_some() || self.may_send_more())
     }
 
-    fn may_send_more(&mut self) -> bool {
-        match self.socket.read(&mut [0; 4096]) {
-            Ok(bytes) => bytes > 0,
+    /// Reads once. False if the connection is broken.
+    fn read(&mut self, now: Instant) -> bool {
+        let mut discarded = [0; 4096];
+        match self.socket.read(&mut discarded) {
+            Ok(bytes) => {
+                self.farewell.received(&discarded[..bytes]);
+                self.due = now;
+                true
+            }
             Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
         }
     }

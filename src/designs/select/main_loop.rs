@@ -1,19 +1,21 @@
 //! The one loop: waits until something has become possible, and does it.
 
 use super::callers::Callers;
-use super::connector::{Connector, Progress};
+use super::connector::Connector;
 use super::console::{BUFFERS, Console, READ_SIZE};
 use super::pool::Pool;
 use super::session::Session;
 use super::wait::{Interests, Ready};
 use crate::designs::clock::Clock;
-use crate::designs::connect::Call;
+use crate::designs::connect::Progress;
 use crate::designs::environment::Environment;
+use crate::designs::net;
 use crate::designs::pending::Pending;
 use crate::designs::typed::Typed;
 use crate::observe::{Decision, For, Step};
 use crate::rules::action::{Action, Ending};
 use crate::rules::buffer::Buffer;
+use crate::rules::calling::Call;
 use crate::rules::endpoint::Endpoint;
 use crate::rules::event::{Capacity, ConnectionId, Event};
 use crate::rules::exit::Exit;
@@ -49,14 +51,13 @@ impl MainLoop {
     pub(super) fn serve(
         environment: Environment,
         settings: Settings,
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         port_was_chosen: bool,
         once: bool,
     ) -> io::Result<Self> {
-        let address = listener.local_addr()?;
-        let callers = Callers::new(listener)?;
-        let endpoint =
-            Endpoint::serve(settings, environment.keyboard_is_terminal, address, port_was_chosen, once);
+        let at = net::local_addresses(&listeners)?;
+        let callers = Callers::new(listeners)?;
+        let endpoint = Endpoint::serve(settings, environment.keyboard_is_terminal, at, port_was_chosen, once);
         Ok(Self::new(environment, endpoint, Source::Callers(callers)))
     }
 
@@ -116,7 +117,9 @@ impl MainLoop {
         match &self.source {
             Source::Callers(callers) => callers.add_to(&mut interests, Instant::now()),
             Source::Connector(connector) => {
-                interests.add(connector.to_connect(), PollFlags::OUT, Ready::Connected);
+                for socket in connector.to_connect() {
+                    interests.add(socket, PollFlags::OUT, Ready::Connected);
+                }
             }
         }
         interests.wait(self.deadline())
@@ -161,7 +164,8 @@ impl MainLoop {
                 }
             }
             Ready::Caller => self.accept(now),
-            Ready::Connected => self.go_on_calling(now, true),
+            // `handle_timeout` goes on with calls.
+            Ready::Connected => {}
             Ready::Messages | Ready::Notices | Ready::Transcript => self.console.output_is_ready(ready),
             // `handle_timeout` looks after them.
             Ready::TurnedAway => {}
@@ -184,9 +188,9 @@ impl MainLoop {
         self.endpoint.handle(event, now);
     }
 
-    fn go_on_calling(&mut self, now: Instant, is_decided: bool) {
+    fn go_on_calling(&mut self, now: Instant) {
         let Source::Connector(connector) = &mut self.source else { return };
-        let event = match connector.go_on(now, is_decided) {
+        let event = match connector.go_on() {
             Progress::None => return,
             Progress::Report(notice) => Event::Report(notice),
             Progress::Ended(outcome) => {
@@ -204,7 +208,7 @@ impl MainLoop {
         }
         match &mut self.source {
             Source::Callers(callers) => callers.tick(now),
-            Source::Connector(_) => self.go_on_calling(now, false),
+            Source::Connector(_) => self.go_on_calling(now),
         }
     }
 
@@ -221,7 +225,7 @@ impl MainLoop {
                         connector.call_again(now.instant);
                     }
                 }
-                Action::Start(id) => self.start(id),
+                Action::Start { id, .. } => self.start(id),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {
                         session.send(outgoing, typed);

@@ -53,13 +53,13 @@ pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure>
     let observer = environment.observer.clone();
     let life = || -> io::Result<Exit> {
         Ok(match task {
-            Task::Serve { listener, port_was_chosen, once, settings } => {
-                MainLoop::serve(environment, settings, listener, port_was_chosen, once)?.run()
+            Task::Serve { listeners, port_was_chosen, once, settings } => {
+                MainLoop::serve(environment, settings, listeners, port_was_chosen, once)?.run()
             }
             Task::Connect { call, settings } => MainLoop::connect(environment, settings, call).run(),
             #[cfg(feature = "hub")]
-            Task::Hub { listener, port_was_chosen, settings } => {
-                hub::HubLoop::start(environment, settings, listener, port_was_chosen)?.run()
+            Task::Hub { listeners, port_was_chosen, settings } => {
+                hub::HubLoop::start(environment, settings, listeners, port_was_chosen)?.run()
             }
         })
     };

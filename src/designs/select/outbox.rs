@@ -38,6 +38,8 @@ pub(super) enum Flushed {
     Waits,
     /// All is written.
     Empty,
+    /// A goodbye is written with which our half has not ended. There may be more to write.
+    GoodbyeWritten,
     /// All is written, and our half has ended.
     Ended,
 }
@@ -82,12 +84,11 @@ impl Outbox {
             let bytes = match self.queue.front_mut() {
                 None => return Ok(Flushed::Empty),
                 Some(Outgoing::HalfClose) => return Ok(self.end(socket)),
-                Some(Outgoing::Goodbye { pause: Some(pause) }) => {
-                    self.until = Some(now + *pause);
-                    self.queue[0] = Outgoing::Goodbye { pause: None };
+                Some(Outgoing::Goodbye { pause, .. }) if pause.is_some() => {
+                    self.until = pause.take().map(|pause| now + pause);
                     continue;
                 }
-                Some(Outgoing::Goodbye { pause: None }) => &GOODBYE[self.goodbye_written..],
+                Some(Outgoing::Goodbye { .. }) => &GOODBYE[self.goodbye_written..],
                 Some(Outgoing::Messages(buffer)) => buffer.next_write(),
             };
             observer.emit(|| Step::Writes { to: Place::Peer, bytes: bytes.len() });
@@ -112,10 +113,15 @@ impl Outbox {
                         self.written_all(transcript);
                     }
                 }
-                _ if is_all => {
+                Some(Outgoing::Goodbye { is_last, .. }) if is_all => {
+                    let is_last = *is_last;
                     observer.emit(|| Step::Goodbye(Goodbye::Written));
                     transcript.record(What::Goodbye(Direction::Sent));
-                    return Ok(self.end(socket));
+                    if is_last {
+                        return Ok(self.end(socket));
+                    }
+                    self.queue.pop_front();
+                    return Ok(Flushed::GoodbyeWritten);
                 }
                 _ => self.goodbye_written += written,
             }

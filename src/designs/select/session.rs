@@ -99,25 +99,28 @@ impl Session {
 
     /// Writes what the socket takes. What that led to, in order.
     pub(super) fn flush(&mut self, now: Instant, transcript: &mut Transcript) -> Vec<Event> {
-        let Some(outbox) = self.outbox.as_mut().filter(|_| !self.is_full) else { return Vec::new() };
-        let flushed = outbox.flush(&self.socket, now, transcript, &self.observer);
-        self.written = outbox.written();
-        match flushed {
-            Ok(Flushed::Empty) => Vec::new(),
-            Ok(Flushed::Waits) => {
-                self.is_full = outbox.waits_for_socket();
-                Vec::new()
-            }
-            Ok(Flushed::Ended) => {
-                self.outbox = None;
-                vec![Event::Delivered(Delivery { complete: true, undelivered: 0 })]
-            }
-            Err(error) => {
-                let mut events = vec![Event::WriteFailed(error)];
-                events.extend(self.give_up(transcript));
-                events
+        let mut events = Vec::new();
+        while let Some(outbox) = self.outbox.as_mut().filter(|_| !self.is_full) {
+            let flushed = outbox.flush(&self.socket, now, transcript, &self.observer);
+            self.written = outbox.written();
+            match flushed {
+                Ok(Flushed::Empty) => break,
+                Ok(Flushed::Waits) => {
+                    self.is_full = outbox.waits_for_socket();
+                    break;
+                }
+                Ok(Flushed::GoodbyeWritten) => events.push(Event::GoodbyeWritten(now)),
+                Ok(Flushed::Ended) => {
+                    self.outbox = None;
+                    events.push(Event::Delivered(Delivery { complete: true, undelivered: 0 }));
+                }
+                Err(error) => {
+                    events.push(Event::WriteFailed(error));
+                    events.extend(self.give_up(transcript));
+                }
             }
         }
+        events
     }
 
     /// Whether the outbox takes more.

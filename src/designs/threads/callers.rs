@@ -1,22 +1,23 @@
-//! The listener, and the callers who are turned away because others talk.
+//! The listeners, and the callers who are turned away because others talk.
 
 use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::thread::{Thread, spawn};
-use crate::designs::connect::RETRY_AFTER;
 use crate::observe::{For, Observer, Step};
 use crate::platform::{self, Connection};
+use crate::rules::calling::RETRY_AFTER;
 use crate::rules::endpoint::{CALLERS, CLOSE_WITHIN};
+use crate::rules::farewell::{Farewell, Next};
 use crate::rules::notice::AcceptFailures;
-use crate::rules::wire::{GOODBYE, PAUSE};
+use crate::rules::wire::GOODBYE;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, after, bounded, select_biased};
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many callers may be on their way from the listener to main. Further ones wait in the system's queue, where they cost
+/// How many callers may be on their way from the listeners to main. Further ones wait in the system's queue, where they cost
 /// no descriptor, until main has decided about one of these. More would not be faster, and a hub keeps few descriptors free
 /// for them.
 const ON_THE_WAY: usize = 4;
@@ -29,20 +30,25 @@ pub(super) struct Caller {
     _credit: Credit,
 }
 
-/// Allows the listener to accept one caller. Dropped, it returns to the listener.
+/// Allows a listener to accept one caller. Dropped, it returns to the listeners.
 struct Credit {
     home: Sender<()>,
 }
 
-/// The listener thread, and the callers who are being turned away.
+/// The listener threads, and the callers who are being turned away.
 pub(super) struct Callers {
-    address: SocketAddr,
-    socket: Arc<TcpListener>,
-    listener: Thread,
-    /// Dropped, it ends the listener when it next looks.
+    listeners: Vec<Listener>,
+    /// Dropped, it ends the listeners when they next look.
     running: Option<Sender<Infallible>>,
     observer: Observer,
     turned_away: Vec<TurnedAway>,
+}
+
+/// A thread that accepts callers at one address.
+struct Listener {
+    address: SocketAddr,
+    socket: Arc<TcpListener>,
+    thread: Thread,
 }
 
 /// A caller who is being turned away.
@@ -54,19 +60,28 @@ struct TurnedAway {
 }
 
 impl Callers {
-    /// Starts the listener.
-    pub(super) fn start<E: ProgramEvent>(listener: TcpListener, to_main: ToMain<E>) -> io::Result<Self> {
-        let address = listener.local_addr()?;
+    /// Starts a listener for each of these sockets.
+    pub(super) fn start<E: ProgramEvent>(sockets: Vec<TcpListener>, to_main: &ToMain<E>) -> io::Result<Self> {
         let (running, stop) = bounded(0);
-        let socket = Arc::new(listener);
-        let shared = Arc::clone(&socket);
+        // Each of them holds a credit while it waits for a caller.
+        let credits = Credits::new(ON_THE_WAY.max(sockets.len()));
+        let failures = Arc::new(Mutex::new(AcceptFailures::default()));
+        let start = |socket: TcpListener| {
+            let (address, socket) = (socket.local_addr()?, Arc::new(socket));
+            let shared = Arc::clone(&socket);
+            let (credits, failures) = (credits.clone(), Arc::clone(&failures));
+            let (stop, to_main) = (stop.clone(), to_main.clone());
+            let observer = to_main.observer.clone();
+            let listen = move || listen(&shared, &credits, &failures, &stop, &to_main);
+            Ok(Listener { address, socket, thread: spawn("listener", &observer, listen)? })
+        };
+        let listeners = sockets.into_iter().map(start).collect::<io::Result<_>>()?;
         let observer = to_main.observer.clone();
-        let listener = spawn("listener", &observer, move || listen(&shared, &stop, &to_main))?;
-        Ok(Self { address, socket, listener, running: Some(running), observer, turned_away: Vec::new() })
+        Ok(Self { listeners, running: Some(running), observer, turned_away: Vec::new() })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(|listener| listener.address).collect()
     }
 
     /// The addresses of the callers who are being turned away.
@@ -93,7 +108,7 @@ impl Callers {
         Ok(())
     }
 
-    /// Ends the listener, and turns away the callers who are held or have called by now. In a hurry it just
+    /// Ends the listeners, and turns away the callers who are held or have called by now. In a hurry it just
     /// disconnects them.
     pub(super) fn end<E: ProgramEvent>(
         mut self,
@@ -104,13 +119,15 @@ impl Callers {
     ) {
         self.running = None;
         // The system would reset the callers whom nobody has accepted.
-        let _ = self.socket.set_nonblocking(true);
-        while held.len() < CALLERS
-            && let Ok((socket, _)) = self.socket.accept()
-        {
-            held.push(socket);
+        for Listener { socket: listener, .. } in &self.listeners {
+            let _ = listener.set_nonblocking(true);
+            while held.len() < CALLERS
+                && let Ok((socket, _)) = listener.accept()
+            {
+                held.push(socket);
+            }
         }
-        held.extend(self.end_listener(events));
+        held.extend(self.end_listeners(events));
         if in_a_hurry {
             let connections = self.turned_away.iter().filter_map(|caller| caller.connection.upgrade());
             connections.for_each(|connection| connection.hang_up());
@@ -122,37 +139,47 @@ impl Callers {
         for caller in self.turned_away {
             caller.thread.join();
         }
-        // If nothing could wake it, it is left behind.
-        self.listener.join_within(Duration::ZERO);
+        for listener in self.listeners {
+            // If nothing could wake it, it is left behind.
+            listener.thread.join_within(Duration::ZERO);
+        }
     }
 
-    /// Wakes the listener, waits for its end, and returns the callers whom it has accepted.
-    fn end_listener<E: ProgramEvent>(&self, events: &Receiver<E>) -> Vec<TcpStream> {
+    /// Wakes the listeners, waits for their end, and returns the callers whom they have accepted.
+    fn end_listeners<E: ProgramEvent>(&self, events: &Receiver<E>) -> Vec<TcpStream> {
         let caller = |event: E| match event.into_console() {
             Some(ConsoleEvent::Called(caller)) => Some(caller.socket),
             _ => None,
         };
         let mut called = Vec::new();
         let due = after(CLOSE_WITHIN);
-        platform::wake_listener(&self.socket, self.address);
-        loop {
-            select_biased! {
-                recv(self.listener.ended()) -> _ => break,
-                recv(due) -> _ => break,
-                // A full channel may block the listener.
-                recv(events) -> event => called.extend(event.ok().and_then(caller)),
+        for Listener { address, socket, .. } in &self.listeners {
+            platform::wake_listener(socket, *address);
+        }
+        'listeners: for Listener { thread, .. } in &self.listeners {
+            while !thread.has_ended() {
+                select_biased! {
+                    recv(thread.ended()) -> _ => break,
+                    recv(due) -> _ => break 'listeners,
+                    // A full channel may block a listener.
+                    recv(events) -> event => called.extend(event.ok().and_then(caller)),
+                }
             }
         }
-        // Other threads may still send. What the listener has sent is in the channel by now.
+        // Other threads may still send. What the listeners have sent is in the channel by now.
         called.extend(events.try_iter().take(events.len()).filter_map(caller));
         called
     }
 }
 
-/// The listener: blocks until somebody calls.
-fn listen<E: ProgramEvent>(listener: &TcpListener, stop: &Receiver<Infallible>, to_main: &ToMain<E>) {
-    let mut failures = AcceptFailures::default();
-    let credits = Credits::new(ON_THE_WAY);
+/// A listener: blocks until somebody calls. All listeners share the failures, because what is short is short for all of them.
+fn listen<E: ProgramEvent>(
+    listener: &TcpListener,
+    credits: &Credits,
+    failures: &Mutex<AcceptFailures>,
+    stop: &Receiver<Infallible>,
+    to_main: &ToMain<E>,
+) {
     while let Some(credit) = credits.take(stop) {
         to_main.observer.emit(|| Step::Waits(For::Caller));
         let mut pause = Duration::ZERO;
@@ -164,6 +191,7 @@ fn listen<E: ProgramEvent>(listener: &TcpListener, stop: &Receiver<Infallible>, 
             Err(_) if stop.try_recv() == Err(TryRecvError::Disconnected) => return,
             Err(error) => {
                 pause = RETRY_AFTER;
+                let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
                 failures.failed(error, Instant::now()).map(ConsoleEvent::Report)
             }
         };
@@ -176,7 +204,8 @@ fn listen<E: ProgramEvent>(listener: &TcpListener, stop: &Receiver<Infallible>, 
     }
 }
 
-/// The credits that are not with a caller.
+/// The credits that are not with a caller. All listeners share them.
+#[derive(Clone)]
 struct Credits {
     free: Receiver<()>,
     home: Sender<()>,
@@ -205,34 +234,42 @@ impl Credits {
 
 impl Drop for Credit {
     fn drop(&mut self) {
-        // Fails only if the listener has ended.
+        // Fails only if the listeners have ended.
         let _ = self.home.try_send(());
     }
 }
 
-/// Sends a caller the line and a goodbye. Then it reads what the caller sends: closing with unread bytes would reset the
-/// connection, and the reset can overtake what was sent.
+/// Sends a caller the line and a goodbye, and reads what the caller sends.
 fn turn_away(mut socket: &TcpStream, line: &[u8]) -> io::Result<()> {
-    let until = Instant::now() + CLOSE_WITHIN;
     // Some systems pass on the setting of the listening socket.
     socket.set_nonblocking(false)?;
     socket.set_nodelay(true)?;
     socket.set_write_timeout(Some(CLOSE_WITHIN))?;
     socket.write_all(line)?;
-    thread::sleep(PAUSE);
-    socket.write_all(GOODBYE)?;
-    socket.shutdown(Shutdown::Write)?;
+    let mut farewell = Farewell::new(Instant::now());
     let mut discarded = [0; 4096];
     loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        socket.set_read_timeout(Some(left))?;
-        if socket.read(&mut discarded)? == 0 {
-            return Ok(());
+        let now = Instant::now();
+        match farewell.next(now) {
+            Next::SayGoodbye => socket.write_all(GOODBYE)?,
+            Next::HalfClose => socket.shutdown(Shutdown::Write)?,
+            Next::Wait(until) if farewell.reads() => {
+                // Zero would mean no limit.
+                socket.set_read_timeout(Some((until - now).max(Duration::from_millis(1))))?;
+                match socket.read(&mut discarded) {
+                    Ok(bytes) => farewell.received(&discarded[..bytes]),
+                    Err(error) if is_time_out(&error) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Next::Wait(until) => thread::sleep(until - now),
+            Next::Close => return Ok(()),
         }
     }
+}
+
+fn is_time_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
 
 #[cfg(test)]

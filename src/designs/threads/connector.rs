@@ -2,10 +2,11 @@
 
 use super::event::{ConsoleEvent, Event, ToMain};
 use super::thread::spawn;
-use crate::designs::connect::{Attempts, Call, RETRY_AFTER};
+use crate::designs::connect::{Calls, Progress, look_up};
 use crate::observe::{For, Step};
+use crate::rules::calling::{Call, Calling};
 use crate::rules::failure::Failure;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -16,29 +17,29 @@ use std::time::Instant;
 pub(super) struct Connector {
     call: Call,
     to_main: ToMain<Event>,
-    /// Dropped, it wakes the thread between two attempts.
+    /// Dropped, it ends the thread when that next looks.
     running: Sender<Infallible>,
 }
 
 impl Connector {
     pub(super) fn start(call: Call, to_main: ToMain<Event>) -> io::Result<Self> {
-        let running = start(Attempts::new(call.clone(), Instant::now()), to_main.clone())?;
+        let running = start(Calling::new(call.clone(), Instant::now()), to_main.clone())?;
         Ok(Self { call, to_main, running })
     }
 
     /// Calls once more.
     pub(super) fn call_again(&mut self) -> io::Result<()> {
-        self.running = start(Attempts::again(self.call.clone(), Instant::now()), self.to_main.clone())?;
+        self.running = start(Calling::again(self.call.clone(), Instant::now()), self.to_main.clone())?;
         Ok(())
     }
 }
 
-fn start(attempts: Attempts, to_main: ToMain<Event>) -> io::Result<Sender<Infallible>> {
+fn start(calling: Calling, to_main: ToMain<Event>) -> io::Result<Sender<Infallible>> {
     let (running, stop) = bounded(0);
     let observer = to_main.observer.clone();
     spawn("connector", &observer, move || {
         to_main.observer.emit(|| Step::Waits(For::Connection));
-        let outcome = run(attempts, &stop, &to_main);
+        let outcome = run(Calls::new(calling), &stop, &to_main);
         to_main.send(Event::Connected(outcome));
     })?;
     Ok(running)
@@ -47,18 +48,17 @@ fn start(attempts: Attempts, to_main: ToMain<Event>) -> io::Result<Sender<Infall
 /// Calls until somebody answers, the time is up, or the sender of `stop` is dropped. An error is a sentence for the
 /// user.
 fn run(
-    mut attempts: Attempts,
+    mut calls: Calls,
     stop: &Receiver<Infallible>,
     to_main: &ToMain<Event>,
 ) -> Result<(TcpStream, SocketAddr), Failure> {
     loop {
-        if let Some(connected) = attempts.try_once() {
-            return Ok(connected);
+        match calls.go_on(look_up) {
+            Progress::None => calls.wait(),
+            Progress::Report(notice) => _ = to_main.send(ConsoleEvent::Report(notice)),
+            Progress::Ended(outcome) => return outcome,
         }
-        if let Some(notice) = attempts.next(Instant::now())? {
-            to_main.send(ConsoleEvent::Report(notice));
-        }
-        if stop.recv_timeout(RETRY_AFTER) == Err(RecvTimeoutError::Disconnected) {
+        if stop.try_recv() == Err(TryRecvError::Disconnected) {
             return Err("not connected".into());
         }
     }

@@ -26,6 +26,8 @@ pub(super) enum Event {
     HeardAll(io::Result<()>),
     /// socket-writer: from here on it only counts what it cannot deliver.
     WriteFailed(io::Error),
+    /// socket-writer: our `88` was written at this moment, and may have to be written again.
+    GoodbyeWritten(Instant),
     /// socket-writer, its last event.
     Delivered(Delivery),
     /// connector, its last event: the connection, or a sentence for the user.
@@ -126,6 +128,7 @@ impl ProgramEvent for Event {
             Self::Received(..) => "Received",
             Self::HeardAll(_) => "HeardAll",
             Self::WriteFailed(_) => "WriteFailed",
+            Self::GoodbyeWritten(_) => "GoodbyeWritten",
             Self::Delivered(_) => "Delivered",
             Self::Connected(_) => "Connected",
         }

@@ -8,13 +8,13 @@ use super::pool::Pool;
 use super::reader::{BUFFERS, READ_SIZE};
 use super::session::Session;
 use crate::designs::clock::Clock;
-use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
 use crate::designs::pending::Pending;
 use crate::observe::{Decision, For, Step};
 use crate::platform::Connection;
 use crate::rules::action::{Action, Ending};
 use crate::rules::buffer::Buffer;
+use crate::rules::calling::Call;
 use crate::rules::endpoint::{CALLERS, Endpoint};
 use crate::rules::errors::MORE_THREADS;
 use crate::rules::event::{self, Capacity, ConnectionId};
@@ -65,15 +65,15 @@ impl MainLoop {
     pub(super) fn serve(
         environment: Environment,
         settings: Settings,
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         port_was_chosen: bool,
         once: bool,
     ) -> io::Result<Self> {
         let keyboard_is_terminal = environment.keyboard_is_terminal;
         let (console, to_main, events) = Self::console(environment)?;
-        let callers = Callers::start(listener, to_main.clone())?;
+        let callers = Callers::start(listeners, &to_main)?;
         let endpoint =
-            Endpoint::serve(settings, keyboard_is_terminal, callers.address(), port_was_chosen, once);
+            Endpoint::serve(settings, keyboard_is_terminal, callers.addresses(), port_was_chosen, once);
         Ok(Self::new(endpoint, Source::Callers(callers), console, to_main, events))
     }
 
@@ -169,6 +169,7 @@ impl MainLoop {
                 self.session.as_mut().map(Session::end_outbox);
                 event::Event::WriteFailed(error)
             }
+            Event::GoodbyeWritten(written_at) => event::Event::GoodbyeWritten(written_at),
             Event::Delivered(delivery) => {
                 self.session.as_mut().map(Session::end_outbox);
                 event::Event::Delivered(delivery)
@@ -232,7 +233,7 @@ impl MainLoop {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::Prompt(state) => self.console.screen.set_prompt(state),
                 Action::Call => self.call_again(),
-                Action::Start(id) => self.start(id),
+                Action::Start { id, peer } => self.start(id, peer),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {
                         session.send(outgoing, typed);
@@ -274,9 +275,9 @@ impl MainLoop {
     }
 
     /// A session begins.
-    fn start(&mut self, id: ConnectionId) {
+    fn start(&mut self, id: ConnectionId, peer: SocketAddr) {
         let Some(socket) = self.pending.take(id) else { return };
-        match Session::start(socket, &self.received, &self.to_main, &self.console.screen) {
+        match Session::start(socket, peer, &self.received, &self.to_main, &self.console.screen) {
             Ok(session) => self.session = Some(session),
             Err(error) => self.endpoint.handle(event::Event::CannotStart(error), Instant::now()),
         }

@@ -18,6 +18,7 @@ use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 /// When main stops handing out messages until the writer has caught up.
 const LIMIT: Limit = Limit { items: 512, bytes: CAPACITY };
@@ -162,12 +163,18 @@ impl Writer {
     fn write(&self, outgoing: Outgoing) -> Result<bool, (io::Error, usize)> {
         match outgoing {
             Outgoing::Messages(buffer) => return self.write_messages(buffer).map(|()| false),
-            Outgoing::Goodbye { pause } => {
+            Outgoing::Goodbye { pause, is_last } => {
                 thread::sleep(pause.unwrap_or_default());
                 self.write_all(GOODBYE, &mut 0).map_err(|error| (error, 0))?;
                 self.to_main.observer.emit(|| Step::Goodbye(Goodbye::Written));
                 if let Some(recorder) = &self.recorder {
                     recorder.goodbye(Direction::Sent);
+                }
+                if !is_last {
+                    self.queue.done(0);
+                    // Fails only if main has gone.
+                    self.to_main.send(Event::GoodbyeWritten(Instant::now()));
+                    return Ok(false);
                 }
             }
             Outgoing::HalfClose => {}

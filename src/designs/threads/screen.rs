@@ -22,6 +22,7 @@ use crate::rules::wire::Stamp;
 use crate::terminal::{Frame, NOTICES, Output, Terminal, between_frames};
 use std::io::{self, Write};
 use std::mem::take;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -211,9 +212,9 @@ impl Screen {
         }
     }
 
-    /// For what is sent in the conversation that has just begun.
-    pub(super) fn recorder(&self) -> Option<Recorder> {
-        self.transcript.as_ref().map(Transcript::recorder)
+    /// For what is sent to this peer.
+    pub(super) fn recorder(&self, peer: SocketAddr) -> Option<Recorder> {
+        self.transcript.as_ref().map(|transcript| transcript.recorder(peer))
     }
 
     /// Whether the transcript, if there is one, keeps up. If not, a `Capacity` event follows when it does.

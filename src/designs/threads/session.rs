@@ -16,7 +16,7 @@ use crate::rules::messages::{Messages, Streams};
 use crossbeam_channel::{Sender, bounded};
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,6 +39,7 @@ impl Session {
     /// Starts the threads.
     pub(super) fn start(
         socket: TcpStream,
+        peer: SocketAddr,
         pool: &Pool,
         to_main: &ToMain<Event>,
         screen: &Screen,
@@ -49,7 +50,7 @@ impl Session {
         let streams = observer.begins(|| net::ends(&socket));
         let connection = Arc::new(Connection::new(socket));
         let (running, stop) = bounded(0);
-        let (outbox, writer) = Outbox::new(Arc::clone(&connection), to_main.clone(), screen.recorder());
+        let (outbox, writer) = Outbox::new(Arc::clone(&connection), to_main.clone(), screen.recorder(peer));
         // The writer waits until the reader has started. If that fails, the writer must not report on a session that
         // never was.
         let (begin, begins) = bounded::<()>(1);

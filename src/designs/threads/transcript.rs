@@ -32,7 +32,7 @@ pub(super) struct Transcript {
 #[derive(Clone)]
 pub(super) struct Recorder {
     queue: Producer<Item>,
-    peer: Option<SocketAddr>,
+    peer: SocketAddr,
 }
 
 enum Item {
@@ -53,9 +53,9 @@ impl Transcript {
         Ok(Self { queue: producer, journal: Journal::default(), writer })
     }
 
-    /// For those who record by themselves in the conversation that has just begun.
-    pub(super) fn recorder(&self) -> Recorder {
-        Recorder { queue: self.queue.clone(), peer: self.journal.peer() }
+    /// For those who record by themselves in the conversation with this peer.
+    pub(super) fn recorder(&self, peer: SocketAddr) -> Recorder {
+        Recorder { queue: self.queue.clone(), peer }
     }
 
     /// Records what belongs into a transcript of what the user sees.
@@ -117,7 +117,7 @@ impl Recorder {
     }
 
     fn record(&self, what: What) {
-        record(&self.queue, Entry { time: utc_now(), peer: self.peer, what });
+        record(&self.queue, Entry { time: utc_now(), peer: Some(self.peer), what });
     }
 
     /// See [`Transcript::has_capacity`].

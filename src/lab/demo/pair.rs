@@ -3,12 +3,12 @@
 use super::event::Event;
 use super::side::{Each, Side};
 use super::turnstile::Turnstile;
-use crate::designs::connect::Call;
 use crate::designs::environment::Environment;
 use crate::designs::{Design, Task};
 use crate::observe::Observer;
 use crate::observe::thread::MAIN;
 use crate::platform::Signals;
+use crate::rules::calling::Call;
 use crate::rules::errors::MORE_THREADS;
 use crate::rules::failure::Failure;
 use crate::rules::settings::{Caller, OnEof, Settings, Verbosity};
@@ -60,7 +60,12 @@ impl Pair {
             let observer = Observer::default().and(turnstile.observer(side));
             End::start(side, design, task, observer, to_main).map_err(cannot)
         };
-        let serve = Task::Serve { listener, port_was_chosen: true, once: true, settings: settings() };
+        let serve = Task::Serve {
+            listeners: vec![listener],
+            port_was_chosen: true,
+            once: true,
+            settings: settings(),
+        };
         let a = start(Side::A, serve)?;
         let b = start(Side::B, Task::Connect { call, settings: settings() })?;
         Ok(Self { ends: Each::of(a, b) })
@@ -163,7 +168,10 @@ fn settings() -> Settings {
         max_line: DEFAULT_MAX_LINE,
         on_eof: OnEof::Bye,
         to_terminal: true,
+        literal: false,
         transcribed: false,
+        // Nobody else calls, and A may speak first.
+        probe_time: Duration::ZERO,
         patience: PATIENCE,
     }
 }

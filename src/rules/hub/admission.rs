@@ -175,17 +175,26 @@ impl Admission {
     }
 }
 
-/// An address, or a network such as `192.0.2.0/24`.
+/// An address, or a network such as `192.0.2.0/24`. A single IPv6 address means what [counts as one](address_key).
 ///
 /// # Errors
 /// A sentence for the user.
 pub fn parse_net(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
-    let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+    // Link-local addresses are listed with their scope, which says nothing about who calls.
+    let address = text.split_once('%').map_or(text, |(address, _scope)| address);
     address
+        .parse::<IpAddr>()
+        .map(all_of)
         .or_else(|_| text.parse::<IpNet>().map(canonical))
         .map(|net| net.trunc())
         .map_err(|_| format!("{text} is not an address or network, such as 192.0.2.7 or 192.0.2.0/24"))
+}
+
+/// The network of those who count as one address with this one.
+fn all_of(address: IpAddr) -> IpNet {
+    let key = address_key(address);
+    IpNet::new(key, if key.is_ipv4() { 32 } else { 64 }).unwrap_or(key.into())
 }
 
 /// Turns a network of IPv4-mapped IPv6 addresses into one of IPv4 addresses, which is how addresses are compared.
@@ -240,6 +249,42 @@ mod tests {
         assert_eq!(admit(&admission, "127.0.0.1"), Err(Refusal::NotAllowed));
         admission.ban(net("::ffff:10.200.0.0/112"));
         assert_eq!(admit(&admission, "10.200.0.1"), Err(Refusal::NotAllowed));
+    }
+
+    #[test]
+    fn an_ipv6_address_means_its_network_of_64_bits_unless_the_user_writes_128() {
+        for (text, net) in [
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:192.0.2.7/120", "192.0.2.0/24"),
+            ("2001:db8:1:2:3::9", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2:3::9/128", "2001:db8:1:2:3::9/128"),
+            ("fe80::9%eth0", "fe80::/64"),
+        ] {
+            assert_eq!(parse_net(text).map(|net| net.to_string()), Ok(net.to_owned()));
+        }
+        for text in ["", "%eth0", "192.0.2", "192.0.2.7/33", "somewhere"] {
+            assert!(parse_net(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_meant_however_it_is_written_and_however_it_calls() {
+        let (ipv4, ipv6) = (["192.0.2.7", "::ffff:192.0.2.7"], ["2001:db8::7", "2001:db8::9"]);
+        for (written, calling) in
+            [ipv4, ipv6].iter().flat_map(|all| all.iter().flat_map(|one| all.map(|other| (*one, other))))
+        {
+            let allow =
+                AdmissionPolicy { allow: vec![parse_net(written).unwrap()], ..AdmissionPolicy::default() };
+            assert_eq!(admit(&Admission::new(allow), calling), Ok(()));
+            let deny =
+                AdmissionPolicy { deny: vec![parse_net(written).unwrap()], ..AdmissionPolicy::default() };
+            assert_eq!(admit(&Admission::new(deny), calling), Err(Refusal::NotAllowed));
+            let one = AdmissionPolicy { max_per_address: Some(1), ..AdmissionPolicy::default() };
+            let mut admission = Admission::new(one);
+            admission.joined(written.parse().unwrap());
+            assert_eq!(admit(&admission, calling), Err(Refusal::FullForAddress(1)));
+        }
     }
 
     #[test]

@@ -55,6 +55,9 @@ impl Hub {
     /// Tells the others in the room what they do not know about a member yet. Call it before they are told anything else of
     /// that member: they must not take what one member says for what another says.
     pub(super) fn introduce(&mut self, id: Id, now: Moment) {
+        if self.members.get(&id).is_some_and(|member| member.arrival.is_some()) {
+            self.believe(id, now);
+        }
         let Some(member) = self.members.get_mut(&id).filter(|member| !member.untold.is_empty()) else {
             return;
         };

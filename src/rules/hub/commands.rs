@@ -5,7 +5,7 @@ use super::announcements::Announcement;
 use super::format::finish_line;
 use super::id::{Id, OPERATOR};
 use super::member::Member;
-use super::name::{self, MAX_NAME, Name, OPERATORS_NAME};
+use super::name::{self, MAX_WRITTEN, Name, OPERATORS_NAME};
 use super::post::Kind;
 use super::room::{LOBBY, Room};
 use super::state::Hub;
@@ -33,7 +33,7 @@ impl Hub {
     pub(super) fn find(&self, name: &str) -> Option<Id> {
         let operator = name.strip_prefix('@');
         // Folding the case of more would cost time for nothing.
-        let name: String = operator.unwrap_or(name).chars().take(MAX_NAME + 1).collect();
+        let name: String = operator.unwrap_or(name).chars().take(MAX_WRITTEN + 1).collect();
         let id = self.names.get(&*name::key(&name)).copied();
         id.filter(|id| operator.is_none() || *id == OPERATOR)
     }
@@ -44,6 +44,9 @@ impl Hub {
 
     /// `/msg` and `/reply`.
     pub(super) fn send_private(&mut self, from: Id, to: Id, text: &[u8], now: Moment) {
+        if to == from {
+            return self.reply(from, "you cannot send a private message to yourself", now);
+        }
         let (Some(sender), Some(receiver)) = (self.members.get(&from), self.members.get(&to)) else { return };
         if receiver.ignored.contains(&from) {
             let line = format!("{} ignores you", receiver.name.shown());
@@ -82,6 +85,7 @@ impl Hub {
             return self.reply(id, &line, now);
         }
         let Some(member) = self.members.get_mut(&id) else { return };
+        self.presences.forget_wish(id);
         let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));
         self.names.insert(Arc::clone(name.key()), id);
         self.looks.insert(&name, id);
@@ -288,15 +292,27 @@ impl Hub {
         }
     }
 
+    /// `/kick`.
+    pub(super) fn kick(&mut self, name: &str, now: Moment) {
+        match self.find(name) {
+            Some(id) if id != OPERATOR => self.expel(id, "kicked", now),
+            // Nobody else can have the name that the operator had first.
+            None if *name::key(name.trim_start_matches('@')) != *OPERATORS_NAME => {
+                self.reply_no_such_name(OPERATOR, name, now);
+            }
+            _ => self.reply(OPERATOR, "the operator cannot be kicked; 88 ends the hub", now),
+        }
+    }
+
     /// `/kick`, and `/ban` for those who are present.
     pub(super) fn expel(&mut self, id: Id, how: &str, now: Moment) {
+        // Whom somebody sends away, others must know.
+        self.believe(id, now);
         let Some(member) = self.members.get(&id) else { return };
         let (name, room) = (Arc::clone(member.name.shown()), Arc::clone(&member.room));
         self.reply(id, &format!("you were {how}"), now);
         self.announce_leaving(id, &format!("was {how}"), true, now);
-        if self.members.get(&OPERATOR).is_some_and(|operator| operator.room != room) {
-            self.reply(OPERATOR, &format!("{name} was {how}"), now);
-        }
+        self.tell_operator_elsewhere(&room, &format!("{name} was {how}"), now);
     }
 }
 

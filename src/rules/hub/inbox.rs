@@ -48,9 +48,9 @@ pub(super) struct PendingLine {
 }
 
 impl Inbox {
-    pub(super) fn new(max_line: usize) -> Self {
+    pub(super) fn new(decoder: Decoder) -> Self {
         Self {
-            decoder: Decoder::new(max_line),
+            decoder,
             buffers: VecDeque::new(),
             decoded: 0,
             ended: None,

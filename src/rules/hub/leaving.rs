@@ -3,12 +3,15 @@
 use super::announcements::Announcement;
 use super::event::Action;
 use super::id::{Id, OPERATOR};
-use super::member::Member;
+use super::inbox::Inbox;
+use super::member::{Farewell, Member};
 use super::post::Kind;
 use super::state::Hub;
+use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
 use crate::rules::record::What;
-use crate::rules::wire::{GOODBYE, PAUSE};
+use crate::rules::wire::{GOODBYE, PAUSE, REPEAT_AFTER};
+use std::sync::Arc;
 use std::time::Instant;
 
 impl Hub {
@@ -18,17 +21,40 @@ impl Hub {
             let Some(operator) = self.members.get_mut(&id) else { return };
             return self.outboxes.begin_dropping(operator, now.instant);
         }
-        let why = format!("was disconnected: the room waited {} s for it", self.settings.stall.as_secs_f64());
-        self.announce_leaving(id, &why, false, now);
-        self.disconnect(id, now.instant);
+        let seconds = self.settings.stall.as_secs_f64();
+        let reason =
+            format!("you were disconnected: you read too slowly, and the room waited {seconds} s for you");
+        self.send_away(id, &format!("was disconnected: the room waited {seconds} s for it"), &reason, now);
     }
 
-    /// A member leaves, and the others in the room are told why.
+    /// A member leaves because its connection takes nothing, and is told why, as far as it takes that.
+    pub(super) fn send_away(&mut self, id: Id, why: &str, reason: &str, now: Moment) {
+        // The others were held up, so they must know by whom.
+        self.believe(id, now);
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.outbox.cut();
+        let (name, room) = (Arc::clone(member.name.shown()), Arc::clone(&member.room));
+        self.reply(id, reason, now);
+        self.announce_leaving(id, why, false, now);
+        self.tell_operator_elsewhere(&room, &format!("{name} {why}"), now);
+    }
+
+    /// Tells the operator what was announced in a room, unless the operator is there.
+    pub(super) fn tell_operator_elsewhere(&mut self, room: &Arc<str>, text: &str, now: Moment) {
+        if self.members.get(&OPERATOR).is_some_and(|operator| operator.room != *room) {
+            self.reply(OPERATOR, text, now);
+        }
+    }
+
+    /// A member leaves, and the others in the room are told why, if they were told that it joined.
     pub(super) fn announce_leaving(&mut self, id: Id, why: &str, sends_goodbye: bool, now: Moment) {
-        let Some(member) = self.members.get(&id) else { return };
-        let text = format!("{} {why}", member.name.shown());
-        self.announce(id, Announcement::Left, &text, now);
-        self.record(id, |name, room| What::Left { name, room, why: why.into() });
+        if !self.forget_arrival(id)
+            && let Some(member) = self.members.get(&id)
+        {
+            let text = format!("{} {why}", member.name.shown());
+            self.announce(id, Announcement::Left, &text, now);
+            self.record(id, |name, room| What::Left { name, room, why: why.into() });
+        }
         self.leave(id, sends_goodbye, now.instant);
     }
 
@@ -36,6 +62,7 @@ impl Hub {
     pub(super) fn leave(&mut self, id: Id, sends_goodbye: bool, now: Instant) {
         self.withdraw(id, now);
         if let Some(member) = self.members.get_mut(&id) {
+            self.outboxes.release(member, id);
             member.begin_leaving(sends_goodbye, now);
             // Those whom the hub sends away are not bounded: all of them get the reason.
             if let Some(peer) = member.peer.filter(|_| !sends_goodbye) {
@@ -65,23 +92,29 @@ impl Hub {
     pub(super) fn continue_leaving(&mut self, id: Id, now: Instant) {
         let Some(member) = self.members.get_mut(&id) else { return };
         let Some(leaving) = &mut member.leaving else { return };
-        let is_framed = member.inbox.decoder.is_framed();
-        if leaving.sends_goodbye
-            && member.outbox.pending() == 0
-            && (is_framed || member.progress_at + PAUSE <= now)
-        {
-            leaving.sends_goodbye = false;
+        let Inbox { decoder, ended, .. } = &member.inbox;
+        let (is_framed, has_ended) = (decoder.is_framed() || decoder.is_terminal(), ended.is_some());
+        if leaving.farewell == Farewell::Repeat && (is_framed || has_ended) {
+            leaving.farewell = Farewell::Nothing;
+        }
+        let since = now.saturating_duration_since(member.progress_at);
+        let (is_due, next) = match leaving.farewell {
+            Farewell::Goodbye => (is_framed || since >= PAUSE, Farewell::Repeat),
+            Farewell::Repeat => (since >= REPEAT_AFTER, Farewell::Nothing),
+            Farewell::Nothing => (false, Farewell::Nothing),
+        };
+        if is_due && member.outbox.pending() == 0 {
+            leaving.farewell = next;
             let goodbye = self.outboxes.memory.post(Kind::Answer, None, GOODBYE.to_vec(), 0);
-            self.outboxes.post(member, id, &goodbye, now);
+            self.outboxes.post_exactly(member, id, goodbye, now);
         }
         let Some(leaving) = &mut member.leaving else { return };
-        let is_delivered =
-            member.outbox.pending() == 0 && (!leaving.sends_goodbye || member.outbox.is_closed());
+        let is_delivered = member.outbox.pending() == 0
+            && (leaving.farewell == Farewell::Nothing || member.outbox.is_closed());
         if is_delivered && !leaving.is_half_closed {
             leaving.is_half_closed = true;
             self.actions.push_back(Action::HalfClose(id));
         }
-        let has_ended = member.inbox.ended.is_some();
         let is_late = member.disconnect_at().is_some_and(|late| late <= now);
         if is_late || (is_delivered && has_ended) {
             self.disconnect(id, now);
@@ -131,7 +164,9 @@ impl Hub {
     pub(super) fn say_goodbye_to_all(&mut self, now: Instant) {
         let present = self.members.iter().filter(|(id, member)| **id != OPERATOR && member.leaving.is_none());
         for id in present.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.record(id, |name, room| What::Left { name, room, why: "the hub ended".into() });
+            if !self.forget_arrival(id) {
+                self.record(id, |name, room| What::Left { name, room, why: "the hub ended".into() });
+            }
             self.leave(id, true, now);
         }
         self.end_if_empty();
@@ -142,6 +177,7 @@ impl Hub {
             && self.members.len() == usize::from(self.members.contains_key(&OPERATOR))
         {
             self.actions.extend(self.refused.take().map(Action::Report));
+            let exit = if self.input_goes_on && exit == Exit::Success { Exit::Failed } else { exit };
             self.actions.push_back(Action::End(exit));
         }
     }

@@ -3,6 +3,7 @@
 use super::account::{Leaky, MIN_SPEED};
 use super::admission::address_key;
 use super::announcements::Untold;
+use super::arrival::Arrival;
 use super::budget::Budget;
 use super::id::Id;
 use super::inbox::Inbox;
@@ -11,7 +12,7 @@ use super::outbox::Outbox;
 use super::presence::Presence;
 use super::turns::Wait;
 use super::volume::Volume;
-use crate::rules::wire::PAUSE;
+use crate::rules::wire::{PAUSE, REPEAT_AFTER};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -67,6 +68,8 @@ pub(super) struct Member {
     /// Light members wait, too.
     pub(super) is_brimful: bool,
     pub(super) joined_at: Instant,
+    /// Nobody has been told of this client yet.
+    pub(super) arrival: Option<Arrival>,
     /// What it has cost others so far, in seconds.
     pub(super) cost: Leaky,
     /// How many bytes it has read while it held up others.
@@ -102,10 +105,18 @@ pub(super) struct Leaving {
     since: Instant,
     /// When the outbox must be empty.
     until: Instant,
-    /// A goodbye is still to be sent.
-    pub(super) sends_goodbye: bool,
+    pub(super) farewell: Farewell,
     /// Everything has been written, and our half was closed.
     pub(super) is_half_closed: bool,
+}
+
+/// What is still to be sent to a leaving member, after what is in its outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Farewell {
+    Goodbye,
+    /// The goodbye once more, unless the member closes before.
+    Repeat,
+    Nothing,
 }
 
 impl Member {
@@ -131,6 +142,7 @@ impl Member {
             is_full: false,
             is_brimful: false,
             joined_at: now,
+            arrival: None,
             cost: Leaky::new(now),
             read_while_full: 0,
             told_at: None,
@@ -180,7 +192,7 @@ impl Member {
         self.leaving = Some(Leaving {
             since: now,
             until: now + MAX_PAUSE + needed,
-            sends_goodbye,
+            farewell: if sends_goodbye { Farewell::Goodbye } else { Farewell::Nothing },
             is_half_closed: false,
         });
     }
@@ -193,15 +205,22 @@ impl Member {
     /// When to call the hub although nothing happens.
     pub(super) fn next_timer(&self) -> Option<Instant> {
         if let Some(leaving) = &self.leaving {
-            let sends_goodbye = leaving.sends_goodbye && self.outbox.pending() == 0;
-            let goodbye_at = sends_goodbye.then(|| self.progress_at + PAUSE);
+            let pause = match leaving.farewell {
+                Farewell::Goodbye => Some(PAUSE),
+                Farewell::Repeat => Some(REPEAT_AFTER),
+                Farewell::Nothing => None,
+            };
+            let goodbye_at =
+                pause.filter(|_| self.outbox.pending() == 0).map(|pause| self.progress_at + pause);
             return goodbye_at.into_iter().chain(self.disconnect_at()).min();
         }
-        match self.inbox.backlog.wait {
+        let arrival = self.arrival.as_ref().map(|arrival| arrival.due_at(!self.outbox.is_held()));
+        let input = match self.inbox.backlog.wait {
             Some(Wait::Time | Wait::Room) => self.inbox.backlog.early_until,
             Some(_) => None,
             None => self.inbox.decoder.quiet_at(),
-        }
+        };
+        arrival.into_iter().chain(input).min()
     }
 
     /// When to disconnect a leaving member that neither reads nor closes.

@@ -10,6 +10,10 @@ use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
 /// The longest name, in characters.
 pub const MAX_NAME: usize = 32;
 
+/// The longest name as it may be written: at most four characters become one when a text is normalized, such as a Greek letter
+/// and its marks. A longer text need not be normalized, which can make it 18 times as long.
+pub(super) const MAX_WRITTEN: usize = 4 * MAX_NAME;
+
 /// The words with which the hub refers to itself and to others.
 static RESERVED: LazyLock<[Name; 3]> =
     LazyLock::new(|| ["hub", OPERATORS_NAME, "you"].map(|word| Name::of(word.to_owned())));
@@ -78,9 +82,8 @@ impl Name {
     /// # Errors
     /// It is malformed, mixes scripts, or is reserved.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        // A longer text need not be normalized, which can make it 18 times as long.
-        let shown: String = text.chars().take(MAX_NAME + 1).nfkc().collect();
-        if text.chars().count() > MAX_NAME || !is_well_formed(&shown) {
+        let shown: String = text.chars().take(MAX_WRITTEN).nfkc().collect();
+        if text.chars().nth(MAX_WRITTEN).is_some() || !is_well_formed(&shown) {
             return Err(NameError::Malformed);
         }
         if !shown.is_single_script() {
@@ -202,7 +205,13 @@ mod tests {
         assert!(Name::parse(&"ä".repeat(33)).is_err());
         // One character that becomes three letters.
         assert!(Name::parse(&"ﬃ".repeat(11)).is_err());
-        assert!(Name::parse(&"a\u{308}".repeat(16)).is_ok());
+        // However it is written.
+        for (written, character) in
+            [("a\u{308}", "ä"), ("e\u{323}\u{302}", "ệ"), ("\u{1112}\u{1161}\u{11ab}", "한")]
+        {
+            assert_eq!(Name::parse(&written.repeat(32)).unwrap().shown, character.repeat(32).into());
+            assert!(Name::parse(&written.repeat(33)).is_err());
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What has not been written to a member yet.
 
-use super::post::{Kind, Post, Queue};
-use std::collections::BTreeMap;
+use super::post::{Encoding, Kind, Post, Queue};
+use crate::rules::wire::Decoder;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ pub struct Outbox {
     lent: Queue,
     /// Nothing can be written any more.
     is_closed: bool,
+    /// Nothing is to be written yet.
+    is_held: bool,
+    encoding: Encoding,
     costs: Costs,
 }
 
@@ -32,10 +36,10 @@ struct Costs {
 }
 
 impl Outbox {
-    /// What to write next; nothing while a writer has something that comes before it.
+    /// What to write next; nothing while a writer has something that comes before it, or before the client is greeted.
     #[must_use]
     pub fn queue(&self) -> Option<&Queue> {
-        Some(&self.queue).filter(|queue| self.lent.is_empty() && !queue.is_empty())
+        Some(&self.queue).filter(|queue| self.lent.is_empty() && !queue.is_empty() && !self.is_held)
     }
 
     /// Hands the [`queue`](Self::queue) to a writer. Call it only if there is one.
@@ -81,6 +85,34 @@ impl Outbox {
         of_others
     }
 
+    /// Keeps what is posted until it is [released](Self::release).
+    pub(super) fn hold(&mut self) {
+        self.is_held = true;
+    }
+
+    pub(super) fn release(&mut self) {
+        self.is_held = false;
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// Sends lines as this client expects them, from what has not been written yet on: the greeting comes before a client has
+    /// shown what it is.
+    pub(super) fn adapt_to(&mut self, decoder: &Decoder) {
+        let encoding = if decoder.is_terminal() { Encoding::Terminal } else { Encoding::Lines };
+        if std::mem::replace(&mut self.encoding, encoding) != encoding {
+            for post in self.take_unwritten() {
+                self.push(post.encoded(encoding));
+            }
+        }
+    }
+
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
     pub(super) fn push(&mut self, post: Arc<Post>) {
         if !self.is_closed && !post.lines.is_empty() {
             self.costs.add(&post);
@@ -95,6 +127,17 @@ impl Outbox {
 
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed
+    }
+
+    /// Drops all of which nothing has been written. What a writer has been lent counts as written.
+    pub(super) fn cut(&mut self) {
+        drop(self.take_unwritten());
+    }
+
+    fn take_unwritten(&mut self) -> VecDeque<Arc<Post>> {
+        let posts = self.queue.take_unwritten();
+        posts.iter().for_each(|post| self.costs.remove(post));
+        posts
     }
 
     /// Drops all but the first post, which may have been written in part. Returns how many lines that were.

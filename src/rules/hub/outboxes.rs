@@ -117,8 +117,13 @@ impl Outboxes {
         }
     }
 
-    /// Puts a post into the outbox of a member.
+    /// Puts a post into the outbox of a member, with line ends as this member expects them.
     pub(super) fn post(&mut self, member: &mut Member, id: Id, post: &Arc<Post>, now: Instant) {
+        self.post_exactly(member, id, post.encoded(member.outbox.encoding()), now);
+    }
+
+    /// The same for bytes that are not lines.
+    pub(super) fn post_exactly(&mut self, member: &mut Member, id: Id, post: Arc<Post>, now: Instant) {
         if let Some(dropped) = self.dropped.as_mut().filter(|_| id == OPERATOR) {
             *dropped += post.count();
             return;
@@ -126,13 +131,25 @@ impl Outboxes {
         if member.outbox.pending() == 0 {
             member.progress_at = now;
         }
-        member.outbox.push(Arc::clone(post));
-        // The operator's outbox is shown, not written.
-        if id != OPERATOR && !std::mem::replace(&mut member.write_is_queued, true) {
-            self.to_write.push_back(id);
-        }
-        if post.kind == Kind::Said && member.leaving.is_none() {
+        let is_said = post.kind == Kind::Said;
+        member.outbox.push(post);
+        self.write(member, id);
+        if is_said && member.leaving.is_none() {
             self.fill(member, id, now);
+        }
+    }
+
+    /// What was kept in the outbox of a client is written from now on.
+    pub(super) fn release(&mut self, member: &mut Member, id: Id) {
+        member.outbox.release();
+        self.write(member, id);
+    }
+
+    /// Lets the design write what it can. The operator's outbox is shown, not written.
+    fn write(&mut self, member: &mut Member, id: Id) {
+        let is_wanted = id != OPERATOR && !member.outbox.is_held();
+        if is_wanted && !std::mem::replace(&mut member.write_is_queued, true) {
+            self.to_write.push_back(id);
         }
     }
 

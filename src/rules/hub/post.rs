@@ -5,8 +5,8 @@ use memchr::memchr_iter;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Lines that somebody sends at once, shared by all who get them.
 #[derive(Debug)]
@@ -19,6 +19,18 @@ pub struct Post {
     pub prefix: usize,
     pub(super) kind: Kind,
     memory: Memory,
+    /// The same for terminals, once one of them gets it.
+    for_terminals: OnceLock<Arc<Post>>,
+}
+
+/// How a client expects what it is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// A line ends in `\n`.
+    #[default]
+    Lines,
+    /// A line ends in `\r\n`: a terminal shows it as it comes.
+    Terminal,
 }
 
 /// Who is responsible for a post.
@@ -47,7 +59,8 @@ impl Memory {
     /// Makes a post that is counted while it exists.
     pub(super) fn post(&self, kind: Kind, author: Option<Id>, lines: Vec<u8>, prefix: usize) -> Arc<Post> {
         self.0.fetch_add(lines.capacity() + POST_SIZE, Ordering::Relaxed);
-        Arc::new(Post { author, lines, prefix, kind, memory: self.clone() })
+        let (memory, for_terminals) = (self.clone(), OnceLock::new());
+        Arc::new(Post { author, lines, prefix, kind, memory, for_terminals })
     }
 }
 
@@ -61,6 +74,23 @@ impl Post {
     #[cfg(test)]
     pub(super) fn for_test(lines: &str) -> Arc<Self> {
         Memory::default().post(Kind::Said, None, lines.into(), 0)
+    }
+
+    /// The same lines as clients with this encoding get them. One copy serves all of them.
+    pub(super) fn encoded(self: &Arc<Self>, encoding: Encoding) -> Arc<Self> {
+        Arc::clone(match encoding {
+            Encoding::Lines => self,
+            Encoding::Terminal => self.for_terminals.get_or_init(|| {
+                let mut lines = Vec::with_capacity(self.lines.len() + self.count());
+                for line in self.lines.split_inclusive(|byte| *byte == b'\n') {
+                    match line.strip_suffix(b"\n") {
+                        Some(text) => lines.extend([text, b"\r\n"].into_iter().flatten()),
+                        None => lines.extend_from_slice(line),
+                    }
+                }
+                self.memory.post(self.kind, self.author, lines, self.prefix)
+            }),
+        })
     }
 
     /// What it takes in memory, in bytes.
@@ -169,9 +199,18 @@ impl Queue {
         self.posts.push_back(post);
     }
 
+    /// Takes out all posts of which nothing has been written.
+    pub(super) fn take_unwritten(&mut self) -> VecDeque<Arc<Post>> {
+        self.take_after(usize::from(self.written > 0))
+    }
+
     /// Takes out all but the first post, which may have been written in part.
     pub(super) fn take_rest(&mut self) -> VecDeque<Arc<Post>> {
-        let rest = self.posts.split_off(self.posts.len().min(1));
+        self.take_after(self.posts.len().min(1))
+    }
+
+    fn take_after(&mut self, kept: usize) -> VecDeque<Arc<Post>> {
+        let rest = self.posts.split_off(kept);
         self.bytes -= rest.iter().map(|post| post.lines.len()).sum::<usize>();
         rest
     }

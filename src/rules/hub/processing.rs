@@ -5,6 +5,7 @@ use super::event::Action;
 use super::id::{Id, OPERATOR};
 use super::inbox::{Backlog, Inbox, PendingLine};
 use super::member::Member;
+use super::post::Kind;
 use super::posting::Form;
 use super::state::Hub;
 use super::turns::{Turn, Wait, add_waiting};
@@ -12,7 +13,7 @@ use crate::rules::commands::{Line, help};
 use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
-use crate::rules::wire::Heard;
+use crate::rules::wire::{Decoder, Heard};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -88,13 +89,16 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id).filter(|member| member.leaving.is_none()) else {
             return;
         };
-        let mut inbox = std::mem::replace(&mut member.inbox, Inbox::new(0));
+        let mut inbox = std::mem::replace(&mut member.inbox, Inbox::new(Decoder::new(0)));
         inbox.backlog.wait = None;
         let max = if member.volume.is_light() { member.volume.light_bytes() } else { TURN };
         self.turn = Turn { bytes: 0, max };
         let mut said = Vec::new();
         let stop = self.process_inbox(id, &mut inbox, &mut said, now).break_value();
         self.publish(id, Form::Text, said, now);
+        if id == OPERATOR && stop == Some(Stop::Left) && !inbox.buffers.is_empty() {
+            self.note_rest();
+        }
         let bytes = self.turn.bytes;
         let Some(member) = self.members.get_mut(&id) else { return };
         member.volume.add(bytes);
@@ -169,7 +173,12 @@ impl Hub {
         now: Moment,
     ) -> ControlFlow<Stop> {
         self.process_backlog(id, &mut inbox.backlog, said, now)?;
-        while let Some((buffer, read_at)) = inbox.buffers.pop_front() {
+        loop {
+            // What telnet asks for is answered even without lines, and that must not fill the outbox.
+            if inbox.decoder.speaks_telnet() && !inbox.buffers.is_empty() {
+                self.may_answer(id, false)?;
+            }
+            let Some((buffer, read_at)) = inbox.buffers.pop_front() else { break };
             let mut bytes = &buffer.input()[inbox.decoded..];
             // What came before a pause is a line by itself, however late the hub gets to it.
             let mut flow = match inbox.decoded == 0 && inbox.is_quiet(id, read_at) {
@@ -179,11 +188,14 @@ impl Hub {
             while flow.is_continue() {
                 let is_remainder = inbox.decoder.is_within_message();
                 let Some(heard) = inbox.decoder.next(&mut bytes, read_at) else { break };
-                inbox.has_had_line = true;
+                self.note_line(id, &heard, &mut inbox.has_had_line, now);
                 flow = self.process_message(id, heard, is_remainder, &mut inbox.backlog, said, now);
                 if flow.is_continue() {
                     flow = self.end_turn(said);
                 }
+            }
+            if flow != ControlFlow::Break(Stop::Left) {
+                self.adapt_to(id, &mut inbox.decoder, now);
             }
             inbox.decoded = if bytes.is_empty() { 0 } else { buffer.input().len() - bytes.len() };
             if !bytes.is_empty() {
@@ -201,6 +213,27 @@ impl Hub {
         }
     }
 
+    /// With the first line, it is sure that a client is somebody, unless it is a foreign program.
+    fn note_line(&mut self, id: Id, heard: &Heard<'_>, has_had_line: &mut bool, now: Moment) {
+        if !std::mem::replace(has_had_line, true) && !matches!(heard, Heard::Foreign(_)) {
+            self.believe(id, now);
+        }
+    }
+
+    /// Does what follows from how a client speaks, whatever it says.
+    fn adapt_to(&mut self, id: Id, decoder: &mut Decoder, now: Moment) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let is_new = member.arrival.is_some() && decoder.is_genuine();
+        member.outbox.adapt_to(decoder);
+        if let Some(reply) = decoder.take_reply() {
+            let reply = self.outboxes.memory.post(Kind::Answer, None, reply, 0);
+            self.outboxes.post_exactly(member, id, reply, now.instant);
+        }
+        if is_new {
+            self.believe(id, now);
+        }
+    }
+
     /// Executes what came without a newline and is a line because nothing follows, or not soon.
     fn process_unended(
         &mut self,
@@ -214,9 +247,12 @@ impl Hub {
             let is_remainder = inbox.decoder.is_within_message();
             // Even if the line has to wait: what comes next must not count as its remainder.
             let Some(heard) = inbox.decoder.quiet() else { break };
-            inbox.has_had_line = true;
+            self.note_line(id, &heard, &mut inbox.has_had_line, now);
             let result = self.process_message(id, heard, is_remainder, &mut inbox.backlog, said, now);
             flow = if result.is_break() { result } else { flow };
+        }
+        if flow != ControlFlow::Break(Stop::Left) {
+            self.adapt_to(id, &mut inbox.decoder, now);
         }
         flow
     }
@@ -259,7 +295,11 @@ impl Hub {
         now: Moment,
     ) -> ControlFlow<Stop> {
         let bytes = match heard {
-            Heard::Goodbye | Heard::Foreign(_) => {
+            Heard::Foreign(foreign) => {
+                self.dismiss(id, foreign, now);
+                return ControlFlow::Break(Stop::Left);
+            }
+            Heard::Goodbye => {
                 self.say_backlog(id, backlog, said, now);
                 return self.handle_goodbye(id, said, now);
             }
@@ -356,10 +396,7 @@ impl Hub {
             Line::Rooms => self.reply_rooms(id, now),
             Line::Ignore(name) => self.ignore(id, name, now),
             Line::Help => help(id == OPERATOR).for_each(|line| self.reply(id, &line, now)),
-            Line::Kick(name) => match self.find(name).filter(|id| *id != OPERATOR) {
-                Some(who) => self.expel(who, "kicked", now),
-                None => self.reply_no_such_name(id, name, now),
-            },
+            Line::Kick(name) => self.kick(name, now),
             Line::Ban(address) => self.ban(address, now),
             Line::Behind => self.reply_behind(now),
             Line::Incomplete(usage) => self.reply(id, &format!("usage: {usage}"), now),

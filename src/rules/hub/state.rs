@@ -1,9 +1,7 @@
 //! The hub's state, and everything that a design calls.
 
 use super::admission::Admission;
-use super::announcements::Announcement;
 use super::event::{Action, Event};
-use super::format::hub_lines;
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
 use super::looks::Looks;
@@ -11,7 +9,6 @@ use super::member::{Member, Members};
 use super::name::{Name, OPERATORS_NAME};
 use super::outbox::Outbox;
 use super::outboxes::{Measure, Outboxes};
-use super::post::Kind;
 use super::presence::Presences;
 use super::refusal::Refusal;
 use super::room::{LOBBY, Room};
@@ -25,9 +22,9 @@ use crate::rules::errors;
 use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
-use crate::rules::record::What;
 use crate::rules::refused::RefusedCallers;
 use crate::rules::signal::Signal;
+use crate::rules::wire::Decoder;
 use memchr::memrchr;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
@@ -58,13 +55,15 @@ const LOG_REFUSED_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Hub {
     pub(super) settings: Settings,
+    keyboard_is_terminal: bool,
     pub(super) admission: Admission,
     pub(super) members: Members,
     last_id: usize,
     /// The members by the keys of their names.
     pub(super) names: HashMap<Arc<str>, Id>,
     pub(super) looks: Looks<Id>,
-    last_user: u64,
+    /// The number in the last name that was given.
+    pub(super) last_user: u64,
     /// By the keys of their names.
     pub(super) rooms: BTreeMap<Arc<str>, Room>,
     /// With the names as they are shown.
@@ -86,6 +85,8 @@ pub struct Hub {
     pub(super) waiting_for_transcript: Vec<Id>,
     /// The hub is ending, and how.
     pub(super) ending: Option<Exit>,
+    /// More input followed the operator's goodbye.
+    pub(super) input_goes_on: bool,
     pub(super) trim: Trim,
     pub(super) actions: VecDeque<Action>,
     /// When something last happened.
@@ -101,7 +102,7 @@ pub fn ending(exit: Exit, now: Instant) -> Ending {
 impl Hub {
     /// A hub without members except the operator, if there is one.
     #[must_use]
-    pub fn new(settings: Settings, now: Instant) -> Self {
+    pub fn new(settings: Settings, keyboard_is_terminal: bool, now: Instant) -> Self {
         let lobby = Name::of(LOBBY.to_owned());
         let mut room_looks = Looks::default();
         room_looks.insert(&lobby, Arc::clone(lobby.shown()));
@@ -132,6 +133,8 @@ impl Hub {
             trim: Trim::default(),
             actions: VecDeque::new(),
             now,
+            input_goes_on: false,
+            keyboard_is_terminal,
             settings,
         };
         if hub.settings.operator {
@@ -218,9 +221,12 @@ impl Hub {
             self.timers.pop_first();
             if let Some(member) = self.members.get_mut(&id) {
                 member.timer = None;
-                match member.leaving {
-                    Some(_) => self.continue_leaving(id, now.instant),
-                    None => self.give_turn(id, now.instant),
+                match (&member.leaving, &member.arrival) {
+                    (Some(_), _) => self.continue_leaving(id, now.instant),
+                    (None, Some(arrival)) if arrival.due_at(!member.outbox.is_held()) <= now.instant => {
+                        self.continue_arrival(id, now);
+                    }
+                    (None, _) => self.give_turn(id, now.instant),
                 }
             }
         }
@@ -235,6 +241,7 @@ impl Hub {
         self.announce_summaries(now);
         self.actions.extend(self.refused.handle_timeout(now.instant).map(Action::Report));
         self.take_turns(now);
+        self.grant_free_names(now);
     }
 
     /// The outbox of a member, from which the design writes.
@@ -264,36 +271,23 @@ impl Hub {
         Some(Buffer::with_output(self.outbox(OPERATOR)?.queue()?.copy(usize::MAX)))
     }
 
-    fn join(&mut self, id: Id, peer: SocketAddr, now: Moment) {
-        let name = loop {
-            self.last_user += 1;
-            let name = Name::of(format!("user{}", self.last_user));
-            if self.looks.like(&name).next().is_none() {
-                break name;
-            }
-        };
-        self.admission.joined(peer.ip());
-        let shown = Arc::clone(name.shown());
-        self.add_member(id, name, Some(peer), now.instant);
-        self.trim.joined(self.members.len());
-        let motd = self.settings.motd.iter();
-        let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
-        self.post(id, Kind::Answer, motd.collect(), now.instant);
-        self.welcome(id, now);
-        self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
-        self.record(id, |name, room| What::Joined { name, room });
-    }
-
-    fn add_member(&mut self, id: Id, name: Name, peer: Option<SocketAddr>, now: Instant) {
+    pub(super) fn add_member(&mut self, id: Id, name: Name, peer: Option<SocketAddr>, now: Instant) {
         let lobby: Arc<str> = LOBBY.into();
         self.names.insert(Arc::clone(name.key()), id);
         self.looks.insert(&name, id);
         let seat = self.rooms.get_mut(&lobby).map_or(0, |lobby| lobby.enter(id));
-        let inbox = Inbox::new(self.settings.max_line);
+        let decoder = match peer {
+            Some(_) => Decoder::for_caller(self.settings.max_line),
+            None => Decoder::for_keyboard(self.settings.max_line),
+        };
+        let inbox = Inbox::new(decoder);
         self.members.insert(id, Member::new(name, peer, lobby, seat, inbox, now));
     }
 
     fn handle_read(&mut self, id: Id, buffer: Buffer, now: Moment) {
+        if id == OPERATOR && self.members.get(&id).is_some_and(|operator| operator.inbox.ended.is_some()) {
+            return self.note_rest();
+        }
         let is_wanted = |member: &&mut Member| member.leaving.is_none() && member.inbox.ended.is_none();
         let Some(member) = self.members.get_mut(&id).filter(is_wanted) else { return };
         if id == OPERATOR && !member.inbox.has_had_line && member.inbox.buffers.is_empty() {
@@ -302,6 +296,13 @@ impl Hub {
         member.inbox.buffers.push_back((buffer, now.instant));
         if member.inbox.backlog.wait.is_none() || id == OPERATOR {
             self.give_turn(id, now.instant);
+        }
+    }
+
+    /// More input follows the operator's goodbye, and nobody gets it. A script must not look as if all of it was said.
+    pub(super) fn note_rest(&mut self) {
+        if !self.keyboard_is_terminal && !std::mem::replace(&mut self.input_goes_on, true) {
+            self.actions.push_back(Action::Report(Notice::RestNotSent));
         }
     }
 

@@ -30,6 +30,8 @@ enum Peer {
     Unknown,
     /// A chat program: it sends stamps. What else it sends is text, whatever it looks like.
     Program,
+    /// Our own keyboard, or a pipe in its place.
+    Keyboard,
     /// What it sends is typed by a person: it speaks telnet, or sends each key by itself.
     Terminal,
 }
@@ -99,7 +101,7 @@ impl Decoder {
     /// The same for our own keyboard, or a pipe in its place: all that comes is text.
     #[must_use]
     pub fn for_keyboard(max_line: usize) -> Self {
-        Self::with(Peer::Program, Beginning::Messages, max_line)
+        Self::with(Peer::Keyboard, Beginning::Messages, max_line)
     }
 
     fn with(peer: Peer, beginning: Beginning, max_line: usize) -> Self {
@@ -165,9 +167,12 @@ impl Decoder {
     /// When to call [`quiet`](Self::quiet), unless more arrives before.
     #[must_use]
     pub fn quiet_at(&self) -> Option<Instant> {
-        let is_unfinished = !self.framer.partial().is_empty() || self.is_undecided();
+        let partial = self.framer.partial();
+        let is_unfinished = !partial.is_empty() || self.is_undecided();
         let waits = is_unfinished && !self.shown.framed && self.shown.peer != Peer::Terminal;
-        self.last_arrival.filter(|_| waits).map(|last| last + QUIET_TIME)
+        // The messages of a program that stamps them begin with a stamp, so that this is one already.
+        let is_goodbye = self.shown.peer == Peer::Program && partial == GOODBYE && !self.is_within_message();
+        self.last_arrival.filter(|_| waits || is_goodbye).map(|last| last + QUIET_TIME)
     }
 
     /// Nothing has arrived for [`QUIET_TIME`]: what is left is a message. Call it until it returns `None`.
@@ -441,6 +446,24 @@ mod tests {
         assert_eq!(decoder.quiet(), Some(Heard::Goodbye));
         assert_eq!(decoder.quiet(), None);
         assert_eq!(decoder.quiet_at(), None);
+    }
+
+    #[test]
+    fn a_peer_that_stamps_its_lines_says_goodbye_with_a_pause_after_88() {
+        for (line, is_goodbye) in [(&b"[Mon Nov  9 06:18:34 2026] hello\n"[..], true), (b"hello\n", false)] {
+            for by_line in [true, false] {
+                let (mut decoder, now) = (Decoder::new(99), Instant::now());
+                let mut bytes = &[line, b"88"].concat()[..];
+                if by_line {
+                    assert!(!decoder.next_lines(&mut bytes, now).is_empty());
+                } else {
+                    assert!(decoder.next(&mut bytes, now).is_some());
+                }
+                assert_eq!(decoder.next(&mut bytes, now), None);
+                assert_eq!(decoder.quiet_at(), is_goodbye.then(|| now + QUIET_TIME));
+                assert!(!is_goodbye || decoder.quiet() == Some(Heard::Goodbye));
+            }
+        }
     }
 
     #[test]

@@ -16,5 +16,7 @@ pub use decoder::{Decoder, Heard};
 pub use encoder::{Encoder, Wire};
 pub use foreign::Foreign;
 pub use framer::{Frame, Framer};
-pub use protocol::{DEFAULT_MAX_LINE, DEFAULT_PORT, GOODBYE, MAX_LINE_RANGE, PAUSE, QUIET_TIME};
+pub use protocol::{
+    DEFAULT_MAX_LINE, DEFAULT_PORT, GOODBYE, MAX_LINE_RANGE, PAUSE, QUIET_TIME, REPEAT_AFTER,
+};
 pub use stamp::{DAY_LEN, STAMP_LEN, Stamp};

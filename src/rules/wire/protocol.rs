@@ -28,3 +28,10 @@ pub const QUIET_TIME: Duration = Duration::from_millis(42);
 /// It is longer than [`QUIET_TIME`], so that our own decoder separates them as well, even if the machine is somewhat late
 /// with the first. No person types two lines within it.
 pub const PAUSE: Duration = Duration::from_millis(60);
+
+/// A peer that has never sent a newline and has not closed this long after our goodbye gets the goodbye once more, alone: it may
+/// have read the first one together with a message, if it was busy for longer than [`PAUSE`].
+///
+/// A peer that is busy for longer than both together reads all of that at once. So this is long enough for one that is busy for
+/// half a second, and short enough for the person who leaves and waits for the end.
+pub const REPEAT_AFTER: Duration = Duration::from_millis(600);

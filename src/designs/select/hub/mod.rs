@@ -19,6 +19,7 @@ use super::wait::{Interests, Ready};
 use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
 use crate::designs::hub::observe_relay;
+use crate::designs::net;
 use crate::observe::{For, Goodbye, Step};
 use crate::platform;
 use crate::rules::exit::Exit;
@@ -49,11 +50,12 @@ impl HubLoop {
     pub(super) fn start(
         environment: Environment,
         settings: Settings,
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         port_was_chosen: bool,
     ) -> io::Result<Self> {
-        let at = listener.local_addr()?;
-        let callers = Callers::new(listener)?;
+        let at = net::local_addresses(&listeners)?;
+        let callers = Callers::new(listeners)?;
+        let keyboard_is_terminal = environment.keyboard_is_terminal;
         let mut console = Console::new(environment);
         let clients = Clients::new(console.observer.clone())?;
         let clock = Clock::new();
@@ -61,7 +63,7 @@ impl HubLoop {
             console.screen.report(&Notice::NoLocalTime);
         }
         console.screen.report(&Notice::Listening { at, port_was_chosen, command: "hub" });
-        let hub = Hub::new(settings, Instant::now());
+        let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
         if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
             terminal.operate(room, name);
         }

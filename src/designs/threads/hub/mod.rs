@@ -67,19 +67,24 @@ impl HubLoop {
     pub(super) fn start(
         environment: Environment,
         settings: Settings,
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         port_was_chosen: bool,
     ) -> io::Result<Self> {
+        let keyboard_is_terminal = environment.keyboard_is_terminal;
         let (channel, events) = bounded(EVENTS);
         let to_main = ToMain::new(channel, environment.observer.clone());
         let (mut console, to_main) = Console::start(environment, &to_main)?;
-        let callers = Callers::start(listener, to_main.clone())?;
+        let callers = Callers::start(listeners, &to_main)?;
         let clock = Clock::new();
         if clock.lacks_local_time() {
             console.screen.report(&Notice::NoLocalTime);
         }
-        console.screen.report(&Notice::Listening { at: callers.address(), port_was_chosen, command: "hub" });
-        let hub = Hub::new(settings, Instant::now());
+        console.screen.report(&Notice::Listening {
+            at: callers.addresses(),
+            port_was_chosen,
+            command: "hub",
+        });
+        let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
         if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
             terminal.operate(room, name);
         }

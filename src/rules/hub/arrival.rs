@@ -1,0 +1,113 @@
+//! The first second of a client: when it is greeted, and when the others are told of it.
+//!
+//! Whoever can open a TCP connection becomes a client, and not all of them are people. A browser must get an HTTP answer as the
+//! first bytes, or it cannot show it: so the greeting waits a moment for what the client sends. A probe such as `nc -z` only
+//! finds out whether somebody listens: so a client is announced when there is reason to believe in it.
+
+use super::announcements::Announcement;
+use super::event::Action;
+use super::format::hub_lines;
+use super::id::Id;
+use super::name::Name;
+use super::post::Kind;
+use super::state::Hub;
+use crate::rules::moment::Moment;
+use crate::rules::notice::Notice;
+use crate::rules::record::What;
+use crate::rules::wire::Foreign;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A client that sends nothing is greeted after this long. A browser sends its request directly after the connection was made,
+/// and 100 ms is what a person begins to notice.
+const GREETING_HOLD: Duration = Duration::from_millis(20);
+
+/// A client that leaves within this time without having sent a byte is a probe.
+const PROBE_TIME: Duration = Duration::from_secs(1);
+
+/// A client that nobody has been told of.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    since: Instant,
+    /// The number in its name.
+    user: u64,
+}
+
+impl Arrival {
+    /// When there is something to do although nothing happens.
+    pub(super) fn due_at(&self, is_greeted: bool) -> Instant {
+        self.since + if is_greeted { PROBE_TIME } else { GREETING_HOLD }
+    }
+}
+
+impl Hub {
+    /// A client joins. The lobby is its room from here on, so nothing that is said there is missing after the greeting.
+    pub(super) fn join(&mut self, id: Id, peer: SocketAddr, now: Moment) {
+        let name = loop {
+            self.last_user += 1;
+            let name = Name::of(format!("user{}", self.last_user));
+            if self.looks.like(&name).next().is_none() {
+                break name;
+            }
+        };
+        self.admission.joined(peer.ip());
+        self.add_member(id, name, Some(peer), now.instant);
+        if let Some(member) = self.members.get_mut(&id) {
+            member.arrival = Some(Arrival { since: now.instant, user: self.last_user });
+            member.outbox.hold();
+        }
+        self.trim.joined(self.members.len());
+        let motd = self.settings.motd.iter();
+        let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
+        self.post(id, Kind::Answer, motd.collect(), now.instant);
+        self.welcome(id, now);
+        self.update_timer(id);
+    }
+
+    /// A client has been there for a while: greets it, or believes in it.
+    pub(super) fn continue_arrival(&mut self, id: Id, now: Moment) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        match member.outbox.is_held() {
+            true => self.outboxes.release(member, id),
+            false => self.believe(id, now),
+        }
+        self.update_timer(id);
+    }
+
+    /// There is reason to believe that this client is somebody: the room is told that it joined, if it was not.
+    pub(super) fn believe(&mut self, id: Id, now: Moment) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        if member.arrival.take().is_none() {
+            return;
+        }
+        self.outboxes.release(member, id);
+        let shown = Arc::clone(member.name.shown());
+        self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
+        self.record(id, |name, room| What::Joined { name, room });
+    }
+
+    /// Whether nobody has been told of a client, which leaves. Then the next one may have its name.
+    pub(super) fn forget_arrival(&mut self, id: Id) -> bool {
+        let Some(arrival) = self.members.get_mut(&id).and_then(|member| member.arrival.take()) else {
+            return false;
+        };
+        if arrival.user == self.last_user {
+            self.last_user -= 1;
+        }
+        true
+    }
+
+    /// The client is a browser or another program that does not chat: it gets an answer that it understands, and nothing else.
+    pub(super) fn dismiss(&mut self, id: Id, foreign: Foreign, now: Moment) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        if let Some(peer) = member.peer {
+            let notice = self.refused.refused(Notice::Foreign { peer, foreign }, now.instant);
+            self.actions.extend(notice.map(Action::Report));
+        }
+        member.outbox.cut();
+        let answer = self.outboxes.memory.post(Kind::Answer, None, foreign.answer(), 0);
+        self.outboxes.post_exactly(member, id, answer, now.instant);
+        self.announce_leaving(id, "was disconnected: it does not chat", false, now);
+    }
+}
