@@ -14,6 +14,7 @@ use super::state::Hub;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
+use crate::rules::settings::PROBE_TIME;
 use crate::rules::wire::Foreign;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,9 +23,6 @@ use std::time::{Duration, Instant};
 /// A client that sends nothing is greeted after this long. A browser sends its request directly after the connection was made,
 /// and 100 ms is what a person begins to notice.
 const GREETING_HOLD: Duration = Duration::from_millis(20);
-
-/// A client that leaves within this time without having sent a byte is a probe.
-const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// A client that nobody has been told of.
 #[derive(Debug)]
