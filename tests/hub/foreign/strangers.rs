@@ -47,7 +47,7 @@ fn what_a_web_page_sends_by_a_form_or_a_websocket_is_not_said() {
 fn a_tls_client_is_refused_with_a_sentence() {
     let hub = nobody_joins(|_, port| {
         let heard = speaks_tls(port);
-        assert!(heard.contains("This is threadch"), "{heard}");
+        assert!(heard.contains("This is threadchat, a chat in clear text"), "{heard}");
     });
     assert!(hub.err.text().contains("wants to speak TLS"), "{}", hub.err.text());
 }
