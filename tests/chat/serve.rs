@@ -297,7 +297,7 @@ fn connections_that_are_no_callers_leave_no_trace_but_a_notice_of_those_that_sen
     let (mut serve, port) = serve(&["--once", "--transcript", file.to_str().unwrap()]);
     serve.types("kept for somebody who chats\n");
     serve.err.wait_for("what you type is kept");
-    for _ in 0..20 {
+    for _ in 0..10 {
         // As `nc -z` does.
         drop(call(port));
     }
