@@ -20,7 +20,7 @@ pub struct Post {
     pub(super) kind: Kind,
     memory: Memory,
     /// The same for terminals, once one of them gets it.
-    for_terminals: OnceLock<Arc<Post>>,
+    for_terminals: OnceLock<Arc<Self>>,
 }
 
 /// How a client expects what it is sent.
