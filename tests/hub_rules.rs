@@ -35,15 +35,13 @@ use threadchat::rules::exit::Exit;
 use threadchat::rules::hub::{Action, AdmissionPolicy, Event, Hub, Id, Name, OPERATOR, Refusal, Settings};
 use threadchat::rules::moment::Moment;
 use threadchat::rules::record::What;
+use threadchat::rules::settings::PROBE_TIME;
 use threadchat::rules::signal::Signal;
 use threadchat::rules::wire::{PAUSE, Stamp};
 use time::OffsetDateTime;
 
-/// After this long a client that sends nothing is greeted...
+/// After this long a client that sends nothing is greeted.
 const GREETING_HOLD: Duration = Duration::from_millis(20);
-
-/// ...and announced.
-const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// The smallest there is, so that it is often full.
 const OUTBOX: usize = 64 * 1024;

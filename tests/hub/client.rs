@@ -22,6 +22,8 @@ pub struct Client {
     address: SocketAddr,
     socket: BufReader<TcpStream>,
     recent: VecDeque<String>,
+    /// Lines that were read and are still to be returned.
+    unread: VecDeque<Vec<u8>>,
 }
 
 impl Client {
@@ -39,7 +41,14 @@ impl Client {
         socket.set_nodelay(true).unwrap();
         let address = socket.local_addr().unwrap();
         let socket = BufReader::with_capacity(64 * 1024, socket);
-        Self { name: String::new(), greeting: Vec::new(), address, socket, recent: VecDeque::new() }
+        Self {
+            name: String::new(),
+            greeting: Vec::new(),
+            address,
+            socket,
+            recent: VecDeque::new(),
+            unread: VecDeque::new(),
+        }
     }
 
     /// Connects and reads the greeting, but not the history after it.
@@ -54,9 +63,15 @@ impl Client {
         Self::joins(port).calls_themselves(name)
     }
 
-    /// Reads the greeting.
+    /// Reads the greeting, and sends something, so that the others are told at once that it has joined.
     #[track_caller]
-    pub fn greeted(mut self) -> Self {
+    pub fn greeted(self) -> Self {
+        self.reads_greeting().announced()
+    }
+
+    /// Reads the greeting, and sends nothing.
+    #[track_caller]
+    pub fn reads_greeting(mut self) -> Self {
         loop {
             let line = self.hears_a_line();
             if let Some(welcome) = line.strip_prefix("* hub: welcome to lobby, ") {
@@ -71,6 +86,28 @@ impl Client {
                 return self;
             }
         }
+    }
+
+    #[track_caller]
+    fn announced(mut self) -> Self {
+        let sync = self.asks_for_sync();
+        let mut unread = VecDeque::new();
+        loop {
+            let Some(line) = self.stamped_line() else { panic!("the stream ended after {:#?}", self.recent) };
+            if line.ends_with(sync.as_bytes()) {
+                return Self { unread, ..self };
+            }
+            unread.push_back(line);
+        }
+    }
+
+    /// Sends an unknown command. Returns the answer.
+    #[track_caller]
+    fn asks_for_sync(&mut self) -> String {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let sync = format!("sync{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.says(&format!("/{sync}"));
+        no_such_command(&sync)
     }
 
     /// Changes its name, and expects success.
@@ -91,6 +128,11 @@ impl Client {
     /// Its address as the hub sees it.
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// The port of the hub.
+    pub fn port(&self) -> u16 {
+        self.socket.get_ref().peer_addr().unwrap().port()
     }
 
     /// Sends this as a line.
@@ -114,6 +156,9 @@ impl Client {
     /// goodbye, which ends the stream, has none.
     #[track_caller]
     pub fn stamped_line(&mut self) -> Option<Vec<u8>> {
+        if let Some(line) = self.unread.pop_front() {
+            return Some(line);
+        }
         let mut line = Vec::new();
         if let Err(error) = self.socket.read_until(b'\n', &mut line) {
             panic!("{error} at {:?} after {:#?}", String::from_utf8_lossy(&line), self.recent);
@@ -173,10 +218,8 @@ impl Client {
     /// All lines that the hub has sent so far: it answers an unknown command after them.
     #[track_caller]
     pub fn heard_so_far(&mut self) -> Vec<String> {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let sync = format!("sync{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        self.says(&format!("/{sync}"));
-        self.hears_until(&no_such_command(&sync))
+        let sync = self.asks_for_sync();
+        self.hears_until(&sync)
     }
 
     /// Reads everything that has been sent so far.
@@ -212,7 +255,9 @@ impl Client {
         let mut rest = String::new();
         self.socket.read_to_string(&mut rest).unwrap();
         let end = rest.rfind('\n').map_or(0, |newline| newline + 1);
-        let lines = rest[..end].lines().map(|line| text(line).to_owned()).collect();
+        let unread = self.unread.iter().map(|line| String::from_utf8_lossy(line));
+        let unread = unread.map(|line| text(&line).to_owned());
+        let lines = unread.chain(rest[..end].lines().map(|line| text(line).to_owned())).collect();
         (lines, rest[end..].to_owned())
     }
 

@@ -1,6 +1,7 @@
 //! The hub seen from outside. The tests are the same for each design.
 
 mod announcements;
+mod arrival;
 #[cfg(target_os = "linux")]
 mod attack;
 mod callers;

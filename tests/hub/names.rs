@@ -5,7 +5,7 @@ use super::*;
 const WRONG: &str = "a name has 1 to 32 letters, digits, _ and -";
 
 /// For somebody at the same address.
-const BOB_IS_TAKEN: &str = "the name bob is taken; if you were bob, try again in 5 seconds";
+const BOB_IS_TAKEN: &str = "the name bob is taken; if you were bob, you get it when your old connection has not answered for 10 seconds";
 
 /// Asks for a name. Returns the answer after `* hub: `, which must be the only line.
 #[track_caller]

@@ -18,9 +18,10 @@ fn lines_may_end_like_those_of_telnet() {
 fn a_client_without_newlines_is_heard_after_a_pause_and_leaves_with_88() {
     let (_hub, port) = hub(&[]);
     let mut alice = Client::joins_as(port, "alice");
-    let mut tutorial = Client::joins(port);
-    alice.hears("* user2 joined");
+    let mut tutorial = Client::calls(port).reads_greeting();
+    // Nobody is told of it before it sends something, or a second has passed.
     tutorial.sends(format!("{STAMP}hello"));
+    alice.hears_next("* user2 joined");
     alice.hears_next("<user2> hello");
     tutorial.sends(format!("{STAMP}/name bob"));
     alice.hears_next("* user2 is now bob");

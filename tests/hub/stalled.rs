@@ -54,13 +54,14 @@ fn a_member_who_never_reads_is_disconnected_and_the_others_get_everything() {
     let (hub, port) = hub(&["--stall", "1", "--outbox", "65536"]);
     let [bob, mut alice, mut carol] = ["bob", "alice", "carol"].map(|name| Client::joins_as(port, name));
     let stalled = joins_and_stops_reading(port);
+    let name = stalled.name.clone();
     for client in [&mut alice, &mut carol] {
-        client.hears(&format!("* {} joined", stalled.name));
+        client.hears(&format!("* {name} joined"));
     }
     thread::scope(|scope| {
         scope.spawn(|| floods(bob.voice()));
         for client in [&mut alice, &mut carol] {
-            let stalled = &stalled.name;
+            let stalled = &name;
             scope.spawn(move || {
                 let others = hears_the_flood(client, |_| {});
                 // The room may have been told whom it waits for.
@@ -72,16 +73,20 @@ fn a_member_who_never_reads_is_disconnected_and_the_others_get_everything() {
                 );
             });
         }
+        scope.spawn(|| {
+            let announcement = hub.out.wait_for(STALLED);
+            assert!(announcement.contains(&format!("* {name} {STALLED}1 s for it\n")));
+            // It is told why, if it reads again before it is disconnected.
+            let reason = "* hub: you were disconnected: you read too slowly, and the room waited 1 s for you";
+            assert_eq!(stalled.hears_the_rest().0.last().unwrap(), reason);
+        });
     });
     #[cfg(target_os = "linux")]
     assert!(hub.peak_memory() < 64 << 20, "{} bytes", hub.peak_memory());
-    let announcement = hub.out.wait_for(STALLED);
-    assert!(announcement.contains(&format!("* {} {STALLED}1 s for it\n", stalled.name)));
-    // Its connection is closed.
     alice.catches_up();
     alice.says("/who");
     let here = present(&alice.heard_so_far()[0]).unwrap();
-    assert!(!here.names.contains(&stalled.name), "{here:?}");
+    assert!(!here.names.contains(&name), "{here:?}");
 }
 
 #[test]
