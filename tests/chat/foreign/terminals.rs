@@ -47,7 +47,7 @@ fn telnet_goes_on_after_an_interrupt_and_learns_that_we_are_there() {
         leaves(ours, &theirs, "hello\nbut this\nagain\n");
         assert_eq!(messages(&theirs), ["one", "two", "three"]);
         theirs.status();
-        assert!(theirs.seen().ends_with("Connection closed by foreign host."), "{}", theirs.seen());
+        theirs.wait_for_end("Connection closed by foreign host.");
     }
 }
 
@@ -71,7 +71,7 @@ fn telnet_is_told_that_we_leave() {
         ours.types("88\n");
         ours.exits(0);
         theirs.status();
-        assert!(theirs.seen().contains("\n88"), "{}", theirs.seen());
+        theirs.wait_until("the goodbye", |seen| seen.contains("\n88"));
     }
 }
 

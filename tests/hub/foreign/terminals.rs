@@ -54,7 +54,7 @@ fn telnet_goes_on_after_an_interrupt_and_learns_that_the_hub_is_there() {
         interrupts(&tess, &hub, 2);
         leaves(bob, &tess);
         tess.status();
-        assert!(tess.seen().ends_with("Connection closed by foreign host."), "{}", tess.seen());
+        tess.wait_for_end("Connection closed by foreign host.");
     }
 }
 
