@@ -482,3 +482,20 @@ mod foreign {
         assert_eq!(nc.out.wait_for_texts(2), ["1", "2"]);
     }
 }
+
+#[test]
+fn an_input_that_goes_on_behind_a_line_88_was_not_delivered_and_with_literal_that_line_is_a_message() {
+    for (args, texts, code) in [(&[][..], &["87"][..], 1), (&["--literal"], &["87", "88", "89"], 0)] {
+        let (mut connect, mut socket) = accept_connect(args);
+        connect.types("87\n88\n89");
+        connect.ends_input();
+        for expected in texts {
+            assert_eq!(text(&read_line(&socket)), *expected);
+            socket.write_all(b"go on\n").unwrap();
+        }
+        assert_eq!(read_rest(&socket), b"88");
+        drop(socket);
+        connect.exits(code);
+        assert_eq!(connect.err.text().contains("the rest was not sent"), code == 1);
+    }
+}

@@ -26,7 +26,7 @@ fn verbose_reports_what_each_thread_does() {
 #[cfg(all(target_os = "linux", signals))]
 #[test]
 fn threads_have_names_and_those_of_a_conversation_end_with_it() {
-    let (serve, port) = serve(&[]);
+    let (serve, port) = serve_with(threadchat(&["serve", "127.0.0.1:0"]));
     let always = ["listener", "notice-writer", "screen-writer", "signals", "stdin-reader", "threadchat"]
         .map(str::to_owned);
     wait_until("its threads run", || serve.threads() == always);

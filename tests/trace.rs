@@ -151,6 +151,8 @@ fn each_thread_of_a_design_has_a_track_of_its_own() {
         // Where only a call can wake the listener, the program calls itself at the end, and this thread answers.
         tracks.retain(|name| name != "turn-away");
         tracks.sort();
+        // There is a listener for each address of this machine.
+        tracks.dedup();
         let expected: &[&str] = match *design {
             "threads" => &[
                 "listener",

@@ -107,3 +107,46 @@ pub(crate) fn prepare_client(socket: &TcpStream) {
     let _ = prepare(socket);
     let _ = socket2::SockRef::from(socket).set_send_buffer_size(SEND_BUFFER);
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    #[cfg(not(target_os = "redox"))]
+    #[test]
+    fn urgent_data_stays_where_it_was_in_the_stream() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut socket, _) = listener.accept().unwrap();
+        prepare(&socket).unwrap();
+        peer.write_all(b"one\xff").unwrap();
+        socket2::SockRef::from(&peer).send_out_of_band(b"\xf2").unwrap();
+        peer.write_all(b"two").unwrap();
+        drop(peer);
+        let mut read = Vec::new();
+        socket.read_to_end(&mut read).unwrap();
+        assert_eq!(read, b"one\xff\xf2two");
+    }
+
+    #[test]
+    fn a_connection_that_is_begun_is_made_or_fails() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let decided = |address| {
+            let socket = connect(address)?;
+            loop {
+                if is_connected(&socket)? {
+                    return Ok(());
+                }
+                crate::platform::wait_for_answer(&[&socket], None);
+            }
+        };
+        assert!(decided(address).is_ok());
+        drop(listener);
+        let error: io::Error = decided(address).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+}

@@ -305,7 +305,7 @@ mod tests {
                         match host {
                             Answers(ms) => coming.push((after(ms), address, None)),
                             Refuses(ms) => {
-                                coming.push((after(ms), address, Some(ErrorKind::ConnectionRefused)))
+                                coming.push((after(ms), address, Some(ErrorKind::ConnectionRefused)));
                             }
                             IsMissing => calling.failed(address, &ErrorKind::AddrNotAvailable.into(), now),
                             IsSilent => {}

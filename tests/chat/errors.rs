@@ -213,7 +213,7 @@ mod linux {
 
     #[test]
     fn too_many_open_files_are_reported_once_and_the_conversation_goes_on() {
-        let (mut serve, port) = serve_with(threadchat_after("ulimit -n 14", &["serve", "0"]));
+        let (mut serve, port) = serve_with(threadchat_after("ulimit -n 14", &["serve", "127.0.0.1:0"]));
         let mut first = connect(port, &[]);
         serve.err.wait_for("...connected from");
         let callers: Vec<_> = (0..20).map(|_| call(port)).collect();

@@ -147,7 +147,8 @@ fn a_peer_that_drips_one_byte_at_a_time_is_understood() {
 
 #[test]
 fn a_peer_that_leaves_without_88_is_reported_and_the_exit_code_is_1() {
-    let (mut serve, socket) = serve_one(&[]);
+    let (mut serve, mut socket) = serve_one(&[]);
+    socket.write_all(b"hello\n").unwrap();
     drop(socket);
     serve.exits(1);
     assert!(serve.err.text().contains("without 88: their last message may be missing"));

@@ -48,6 +48,15 @@ pub fn shows(terminal: &Terminal, text: &str) {
     terminal.wait_for(text, |screen| screen.text().iter().any(row_ends).then_some(()));
 }
 
+/// Interrupts telnet, for the first, second or further time, and waits until our program, which reports each step, has heard
+/// of it: what is typed before may be lost with the interrupt, and netkit's telnet may end.
+#[track_caller]
+pub fn interrupts(telnet: &Terminal, ours: &Program, times: usize) {
+    telnet.types("\x03");
+    // IAC IP IAC DO TIMING-MARK.
+    ours.err.wait_for_times(times, " read 5 bytes");
+}
+
 /// Asks telnet to ask whether somebody is there, and waits for the answer.
 #[track_caller]
 pub fn is_there(telnet: &Terminal) {
@@ -92,14 +101,18 @@ pub fn is_refused(answer: &str) {
     assert!(answer.contains("This is threadchat, a chat, and no web server."), "{answer}");
 }
 
-/// Tries to speak TLS. Returns what openssl prints of what was sent to it.
+/// What somebody gets who tries to speak TLS.
 #[track_caller]
 pub fn speaks_tls(port: u16) -> String {
+    /// In a dump, the bytes of a line are repeated as text behind this column.
+    const TEXT: usize = 57;
     let address = format!("127.0.0.1:{port}");
     let attempt =
         run(Command::new("openssl").args(["s_client", "-debug", "-connect", &address]).stdin(Stdio::null()));
     assert!(!attempt.status.success(), "{attempt:?}");
-    String::from_utf8_lossy(&attempt.stdout).into_owned()
+    let said = String::from_utf8_lossy(&attempt.stdout).into_owned();
+    let dumps = said.split("read from ").skip(1).flat_map(|dump| dump.lines().skip(1));
+    dumps.filter_map(|line| line.get(TEXT..)).collect()
 }
 
 /// Looks whether the port is open.

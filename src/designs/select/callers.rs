@@ -164,3 +164,23 @@ impl TurnedAway {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn callers_at_one_address_do_not_keep_those_at_another_waiting() {
+        let listeners: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let [first, second] = [0, 1].map(|place: usize| listeners[place].local_addr().unwrap());
+        let mut callers = Callers::new(listeners).unwrap();
+        let _connected = [first, first, second].map(|address| TcpStream::connect(address).unwrap());
+        let accepted = [(); 3].map(|()| {
+            let (socket, _) = callers.accept(Instant::now()).unwrap().unwrap();
+            socket.local_addr().unwrap()
+        });
+        assert_eq!(accepted, [first, second, first]);
+        assert!(callers.accept(Instant::now()).unwrap().is_none());
+    }
+}

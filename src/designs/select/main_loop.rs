@@ -43,7 +43,7 @@ pub(super) struct MainLoop {
 /// Where connections come from.
 enum Source {
     Callers(Callers),
-    Connector(Connector),
+    Connector(Box<Connector>),
 }
 
 impl MainLoop {
@@ -64,7 +64,7 @@ impl MainLoop {
     /// Calls somebody, and talks to them.
     pub(super) fn connect(environment: Environment, settings: Settings, call: Call) -> Self {
         let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal);
-        Self::new(environment, endpoint, Source::Connector(Connector::new(call, Instant::now())))
+        Self::new(environment, endpoint, Source::Connector(Box::new(Connector::new(call, Instant::now()))))
     }
 
     fn new(environment: Environment, mut endpoint: Endpoint, source: Source) -> Self {

@@ -275,7 +275,25 @@ fn is_time_out(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::event::Event;
     use super::*;
+
+    #[test]
+    fn every_listener_accepts_callers_although_there_are_more_listeners_than_credits() {
+        let sockets = (0..=ON_THE_WAY).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let (channel, events) = bounded::<Event>(64);
+        let callers = Callers::start(sockets, &ToMain::new(channel, Observer::default())).unwrap();
+        for address in callers.addresses() {
+            let _caller = TcpStream::connect(address).unwrap();
+            let Event::Console(ConsoleEvent::Called(caller)) =
+                events.recv_timeout(Duration::from_secs(60)).unwrap()
+            else {
+                unreachable!("the listeners send nothing else")
+            };
+            assert_eq!(caller.socket.local_addr().unwrap(), address);
+        }
+        callers.end(Vec::new(), &events, b"", true);
+    }
 
     #[test]
     fn no_more_callers_are_accepted_than_main_decides_about_and_the_end_wakes_the_listener() {

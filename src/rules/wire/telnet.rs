@@ -102,9 +102,10 @@ fn is_request(byte: u8) -> bool {
     matches!(byte, WILL | WONT | DO | DONT | SB)
 }
 
-/// Whether an option is in use: those that IANA lists, and those of games.
+/// Whether an option is in use: those that IANA lists, and those of games. Without 10 and 13, which nobody uses (RFC 652, 655): a
+/// line end there shows that two letters of Latin-1 came before it.
 fn is_option(option: u8) -> bool {
-    matches!(option, 0..=49 | 69 | 70 | 85 | 86 | 90 | 91 | 93 | 138..=140 | 200 | 201)
+    matches!(option, 0..=9 | 11..=12 | 14..=49 | 69 | 70 | 85 | 86 | 90 | 91 | 93 | 138..=140 | 200 | 201)
 }
 
 impl Telnet {
@@ -257,8 +258,12 @@ mod tests {
 
     #[test]
     fn a_byte_255_alone_is_no_sign_of_telnet() {
-        // `ÿes` in Latin-1, and UTF-16 text.
-        for (bytes, text) in [(&[IAC, b'e'][..], &[IAC][..]), (&[IAC, DONT, b'H'], &[IAC, DONT])] {
+        // `ÿes` and a line `ÿþ` in Latin-1, and UTF-16 text.
+        for (bytes, text) in [
+            (&[IAC, b'e'][..], &[IAC][..]),
+            (&[IAC, DONT, b'\n'], &[IAC, DONT]),
+            (&[IAC, DONT, b'H'], &[IAC, DONT]),
+        ] {
             let mut telnet = Telnet::default();
             let (last, first) = bytes.split_last().unwrap();
             take(&mut telnet, first);

@@ -29,7 +29,7 @@ fn what_curl_posts_is_not_said_and_the_first_caller_can_still_come() {
 fn a_tls_client_is_refused_with_a_sentence_and_the_first_caller_can_still_come() {
     let ours = only_a_chat_is_a_caller(|port| {
         let heard = speaks_tls(port);
-        assert!(heard.contains("This is threadch"), "{heard}");
+        assert!(heard.contains("This is threadchat, a chat in clear text"), "{heard}");
     });
     assert!(ours.err.text().contains("wants to speak TLS"), "{}", ours.err.text());
 }

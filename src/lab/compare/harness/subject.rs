@@ -131,7 +131,10 @@ impl Subject {
             (Self::Peer(Peer::Socat), false) => {
                 format!("socat -u TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork -")
             }
-            _ => return self.ours("listener", if once { "serve 0 --once" } else { "serve 0" }),
+            _ => {
+                return self
+                    .ours("listener", if once { "serve 127.0.0.1:0 --once" } else { "serve 127.0.0.1:0" });
+            }
         };
         words_of(&words)
     }
