@@ -24,7 +24,7 @@ fn a_browser_gets_an_http_answer_and_nobody_hears_of_it() {
     }
     assert!(answer_to(port, b"\x16\x03\x01\x02\x00\x01").starts_with("This is threadchat"));
     bob.says("are we alone?");
-    alice.has_heard(&["<bob> are we alone?"]);
+    alice.hears_next("<bob> are we alone?");
     hub.err.wait_for("sent an HTTP request");
 }
 
