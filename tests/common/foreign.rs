@@ -1,5 +1,6 @@
 //! Programs of others that call, and how a person uses them at a terminal.
 
+use super::emulator::Emulator;
 use super::terminal::{self, Terminal};
 use super::{Program, wait_until};
 use std::process::{Command, Output, Stdio};
@@ -37,7 +38,7 @@ pub fn at_terminal(line: &str, port: u16) -> Terminal {
 
 /// The text of each row that begins with a stamp, without the stamp. A line that does not begin in the first column has none.
 pub fn messages(terminal: &Terminal) -> Vec<String> {
-    let rows = terminal.look(|screen| screen.text());
+    let rows = terminal.look(Emulator::text);
     rows.iter().filter_map(|row| Some(row.strip_prefix('[')?.split_once("] ")?.1.to_owned())).collect()
 }
 
