@@ -67,7 +67,7 @@ impl Hub {
             return;
         };
         let receivers = room.members.len();
-        self.outboxes.speaks(&self.members, id, post.lines.len(), now);
+        self.outboxes.speaks(&self.members, id, post.cost(), now);
         for to in room.members.values().filter(|to| **to != id) {
             if let Some(member) = self.members.get_mut(to)
                 && post.author.is_none_or(|author| !member.ignored.contains(&author))
