@@ -141,7 +141,8 @@ proptest! {
     #[test]
     fn negotiation_ends(requests in vec((251..=254_u8, any::<u8>()), 0..40), asks_for_everything: bool) {
         let (mut one, mut other) = (Decoder::new(99), Decoder::new(99));
-        let mut to_other: Vec<u8> = requests.iter().flat_map(|(request, option)| [255, *request, *option]).collect();
+        // The first request shows that this is telnet.
+        let mut to_other: Vec<u8> = [(251, 31)].iter().chain(&requests).flat_map(|(request, option)| [255, *request, *option]).collect();
         let mut replies = 0;
         while !to_other.is_empty() {
             hear_nothing(&mut other, &to_other);

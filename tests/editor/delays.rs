@@ -68,7 +68,7 @@ fn take_effect(delay: u64, rates: &[usize]) {
     assert_eq!(read_rest(&peer), b"88");
     let left = overtime("the interrupt key", began, delay);
     eprintln!("{DESIGN}, {delay:?} each way: the interrupt key takes effect {left:?} late");
-    peer.shutdown(std::net::Shutdown::Both).unwrap();
+    drop(peer);
     flood.stop(0);
     terminal.exits(130);
 }

@@ -313,7 +313,10 @@ impl Endpoint {
     fn take_turns(&mut self, step: &Step) {
         match step {
             _ if self.is_leaving => self.turn = None,
-            Step::Waits(For::Input(Place::Keyboard)) => self.turn = Some(Turn::Ours),
+            // A message gives the turn to the side that shows it, some time before that side reads its keyboard.
+            Step::Decides { decision: Decision::Show, .. } | Step::Waits(For::Input(Place::Keyboard)) => {
+                self.turn = Some(Turn::Ours);
+            }
             Step::Waits(For::Input(Place::Peer)) => self.turn = Some(Turn::Theirs),
             _ => {}
         }
