@@ -29,7 +29,10 @@ fn for_option(option: &str, words: &[String]) -> Option<String> {
         "-p" | "--port" => false,
         _ => return None,
     };
-    let port = words.iter().map(|word| word.trim_start_matches(|c: char| !c.is_ascii_digit()));
+    // What stands in front of the option may be the value of another one.
+    let (before, behind) =
+        words.split_at(words.iter().position(|word| word.starts_with(option)).unwrap_or(0));
+    let port = behind.iter().chain(before).map(|word| word.trim_start_matches(|c: char| !c.is_ascii_digit()));
     let port =
         port.filter(|word| address::port(word).is_ok()).find(|word| !word.is_empty()).unwrap_or("9000");
     let command = words.iter().find(|word| ["serve", "connect", "hub"].contains(&word.as_str()));
@@ -73,6 +76,8 @@ mod tests {
             ("serve --port=9001", "write: threadchat serve 9001"),
             ("connect -l 9001", "write: threadchat serve 9001"),
             ("connect host -p 9001", "write: threadchat connect HOST:9001"),
+            ("connect --timeout 5 -p 9001 host", "write: threadchat connect HOST:9001"),
+            ("connect --timeout 5 host -p9001", "write: threadchat connect HOST:9001"),
             ("connect --port 9001 host", "write: threadchat connect HOST:9001"),
             #[cfg(feature = "hub")]
             ("hub -l 9001", "write: threadchat hub 9001"),
