@@ -39,6 +39,13 @@ const CHECK_EVERY: Duration = Duration::from_millis(100);
 /// How often to check whether the peer's system has vanished, while it has something to confirm.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 
+/// A peer that asks and does not read gets no further answers when so much waits, so that they do not pile up. What telnet asks
+/// when it begins fits: each of the 256 options is refused at most once in each direction, with 3 bytes.
+const MAX_REPLY: usize = 2048;
+
+/// How long a foreign caller may take to close without anything moving: the next one waits.
+const FOREIGN_PATIENCE: Duration = Duration::from_millis(200);
+
 /// What is to be done, in order.
 pub(super) type Actions = VecDeque<Action>;
 
@@ -81,8 +88,8 @@ pub(super) struct Conversation {
     believe_at: Option<Instant>,
     /// The caller is no chat.
     foreign: Option<Foreign>,
-    /// An answer to the peer's program that waits for capacity.
-    reply: Option<Vec<u8>>,
+    /// Answers to the peer's program that wait for capacity.
+    reply: Vec<u8>,
     /// A goodbye that may be said again was written once.
     goodbye_written: bool,
     /// Numbers the messages that are sent.
@@ -156,7 +163,7 @@ impl Conversation {
             receiving: Receiving::Open,
             believe_at: None,
             foreign: None,
-            reply: None,
+            reply: Vec::new(),
             goodbye_written: false,
             sent: Counter::default(),
             only_listens,
@@ -242,7 +249,7 @@ impl Conversation {
 
     /// Appends the answer to what the peer's program has asked for, if there is one. Returns its length.
     pub(super) fn send_reply(&mut self, actions: &mut Actions) -> Option<usize> {
-        let reply = self.reply.take()?;
+        let reply = Some(std::mem::take(&mut self.reply)).filter(|reply| !reply.is_empty())?;
         let may_send = !matches!(self.sending, Sending::Left { .. } | Sending::Over { .. });
         may_send.then(|| {
             let length = reply.len();
@@ -330,9 +337,11 @@ impl Conversation {
     /// What arrived has been decoded into the buffer, and may have ended their half.
     fn decoded(&mut self, buffer: Buffer, parting: Option<Parting>, actions: &mut Actions) {
         self.encoder.adapt_to(&self.decoder);
-        // A peer that asks and does not read gets no further answers, so that they do not pile up.
-        let reply = self.decoder.take_reply();
-        self.reply = self.reply.take().or(reply);
+        if let Some(reply) = self.decoder.take_reply()
+            && self.reply.len() < MAX_REPLY
+        {
+            self.reply.extend(reply);
+        }
         if self.decoder.is_genuine() && !matches!(parting, Some(Parting::Foreign(_))) {
             self.believe(actions);
         }
@@ -550,7 +559,11 @@ impl Conversation {
                 (progress.moved, progress.moved_at) = (moved, now);
             }
             progress.check_at = now + CHECK_EVERY;
-            if now >= progress.moved_at + self.settings.patience {
+            let patience = match self.foreign {
+                Some(_) => FOREIGN_PATIENCE.min(self.settings.patience),
+                None => self.settings.patience,
+            };
+            if now >= progress.moved_at + patience {
                 self.disconnect(actions);
             }
         }
