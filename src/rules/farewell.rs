@@ -5,14 +5,15 @@
 
 use super::endpoint::CLOSE_WITHIN;
 use super::wire::{PAUSE, REPEAT_AFTER};
-use memchr::memchr;
+use memchr::memchr2;
 use std::time::Instant;
 
 /// The farewell to one caller.
 #[derive(Debug)]
 pub(crate) struct Farewell {
     stage: Stage,
-    /// They sent a newline, so that they tell the goodbye from the line before it.
+    /// They sent a line end, as programs do that tell the goodbye from the line before it, and terminals, where a person reads
+    /// both.
     is_framed: bool,
     /// They send no more.
     has_ended: bool,
@@ -56,7 +57,7 @@ impl Farewell {
 
     /// The caller sent this. Nothing, if it has closed its half: then read no more.
     pub(crate) fn received(&mut self, bytes: &[u8]) {
-        self.is_framed |= memchr(b'\n', bytes).is_some();
+        self.is_framed |= memchr2(b'\n', b'\r', bytes).is_some();
         self.has_ended |= bytes.is_empty();
     }
 
@@ -121,8 +122,9 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_who_sends_newlines_is_told_once_and_has_a_second_to_close() {
+    fn a_caller_who_ends_lines_is_told_once_and_has_a_second_to_close() {
         assert_eq!(done(&[(0, b"hi\n")]), [(SayGoodbye, 60), (HalfClose, 60), (Close, 1000)]);
+        assert_eq!(done(&[(0, b"hi\r")]), [(SayGoodbye, 60), (HalfClose, 60), (Close, 1000)]);
         assert_eq!(done(&[(0, b"h"), (200, b"i\n")]), [(SayGoodbye, 60), (HalfClose, 200), (Close, 1000)]);
     }
 

@@ -4,7 +4,7 @@ use super::announcements::Announcement;
 use super::event::Action;
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
-use super::member::{Farewell, Member};
+use super::member::{Member, Parting};
 use super::post::Kind;
 use super::state::Hub;
 use crate::rules::exit::Exit;
@@ -94,23 +94,23 @@ impl Hub {
         let Some(leaving) = &mut member.leaving else { return };
         let Inbox { decoder, ended, .. } = &member.inbox;
         let (is_framed, has_ended) = (decoder.is_framed() || decoder.is_terminal(), ended.is_some());
-        if leaving.farewell == Farewell::Repeat && (is_framed || has_ended) {
-            leaving.farewell = Farewell::Nothing;
+        if leaving.parting == Parting::Repeat && (is_framed || has_ended) {
+            leaving.parting = Parting::Nothing;
         }
         let since = now.saturating_duration_since(member.progress_at);
-        let (is_due, next) = match leaving.farewell {
-            Farewell::Goodbye => (is_framed || since >= PAUSE, Farewell::Repeat),
-            Farewell::Repeat => (since >= REPEAT_AFTER, Farewell::Nothing),
-            Farewell::Nothing => (false, Farewell::Nothing),
+        let (is_due, next) = match leaving.parting {
+            Parting::Goodbye => (is_framed || since >= PAUSE, Parting::Repeat),
+            Parting::Repeat => (since >= REPEAT_AFTER, Parting::Nothing),
+            Parting::Nothing => (false, Parting::Nothing),
         };
         if is_due && member.outbox.pending() == 0 {
-            leaving.farewell = next;
+            leaving.parting = next;
             let goodbye = self.outboxes.memory.post(Kind::Answer, None, GOODBYE.to_vec(), 0);
             self.outboxes.post_exactly(member, id, goodbye, now);
         }
         let Some(leaving) = &mut member.leaving else { return };
         let is_delivered = member.outbox.pending() == 0
-            && (leaving.farewell == Farewell::Nothing || member.outbox.is_closed());
+            && (leaving.parting == Parting::Nothing || member.outbox.is_closed());
         if is_delivered && !leaving.is_half_closed {
             leaving.is_half_closed = true;
             self.actions.push_back(Action::HalfClose(id));

@@ -105,14 +105,14 @@ pub(super) struct Leaving {
     since: Instant,
     /// When the outbox must be empty.
     until: Instant,
-    pub(super) farewell: Farewell,
+    pub(super) parting: Parting,
     /// Everything has been written, and our half was closed.
     pub(super) is_half_closed: bool,
 }
 
 /// What is still to be sent to a leaving member, after what is in its outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Farewell {
+pub(super) enum Parting {
     Goodbye,
     /// The goodbye once more, unless the member closes before.
     Repeat,
@@ -192,7 +192,7 @@ impl Member {
         self.leaving = Some(Leaving {
             since: now,
             until: now + MAX_PAUSE + needed,
-            farewell: if sends_goodbye { Farewell::Goodbye } else { Farewell::Nothing },
+            parting: if sends_goodbye { Parting::Goodbye } else { Parting::Nothing },
             is_half_closed: false,
         });
     }
@@ -205,10 +205,10 @@ impl Member {
     /// When to call the hub although nothing happens.
     pub(super) fn next_timer(&self) -> Option<Instant> {
         if let Some(leaving) = &self.leaving {
-            let pause = match leaving.farewell {
-                Farewell::Goodbye => Some(PAUSE),
-                Farewell::Repeat => Some(REPEAT_AFTER),
-                Farewell::Nothing => None,
+            let pause = match leaving.parting {
+                Parting::Goodbye => Some(PAUSE),
+                Parting::Repeat => Some(REPEAT_AFTER),
+                Parting::Nothing => None,
             };
             let goodbye_at =
                 pause.filter(|_| self.outbox.pending() == 0).map(|pause| self.progress_at + pause);
