@@ -2,7 +2,7 @@
 
 use crate::observe::{For, Observer, Place, Step};
 use crate::rules::messages::{Counter, Stream};
-use crate::rules::wire::{Decoder, Heard};
+use crate::rules::wire::{Decoder, GOODBYE, Heard};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
 use std::iter::from_fn;
@@ -24,7 +24,18 @@ impl From<Heard<'_>> for Said {
         match heard {
             Heard::Text(text) => Self::Text(text.to_vec()),
             Heard::LastWords(text) => Self::LastWords(text.to_vec()),
+            // Only a decoder for a caller hears what is foreign: see `Side::new`.
             Heard::Goodbye | Heard::Foreign(_) => Self::Goodbye,
+        }
+    }
+}
+
+impl Said {
+    /// The last bytes of the stream. Who waits for our turn in vain says goodbye again, and both are read together.
+    fn last(heard: Heard<'_>) -> Self {
+        match heard {
+            Heard::Text(text) | Heard::LastWords(text) if text == GOODBYE.repeat(2) => Self::Goodbye,
+            heard => heard.into(),
         }
     }
 }
@@ -40,9 +51,10 @@ pub(super) struct Side {
 }
 
 impl Side {
+    /// All that comes is text, also from the peer: telnet needs answers at once, and it may be our turn for long.
     pub(super) fn new(place: Place, stream: Stream, max_line: usize, observer: Observer) -> Self {
         let counter = Counter::new(stream);
-        Self { place, counter, observer, decoder: Decoder::new(max_line), said: VecDeque::new() }
+        Self { place, counter, observer, decoder: Decoder::for_keyboard(max_line), said: VecDeque::new() }
     }
 
     /// Whether it has said more, as far as that was read.
@@ -70,7 +82,7 @@ impl Side {
                 self.said.extend(from_fn(|| self.decoder.quiet().map(Said::from)));
             }
             ended => {
-                self.said.extend(from_fn(|| self.decoder.end().map(Said::from)));
+                self.said.extend(from_fn(|| self.decoder.end().map(Said::last)));
                 self.said.push_back(Said::End(ended.map(drop)));
             }
         }
@@ -108,6 +120,21 @@ mod tests {
     #[test]
     fn last_words_may_be_a_goodbye() {
         assert_eq!(says(&mut side(), b"hello88"), ["hello88, goodbye", "end"]);
+    }
+
+    #[test]
+    fn what_looks_like_telnet_is_text() {
+        let mut side = side();
+        side.read(&mut &b"caf\xff\xf4x\xff\xfd\x06\r\n"[..], false);
+        let said = side.said.pop_front();
+        assert!(matches!(&said, Some(Said::Text(text)) if text == b"caf\xff\xf4x\xff\xfd\x06"), "{said:?}");
+    }
+
+    #[test]
+    fn a_goodbye_that_was_said_again_before_our_turn_is_one() {
+        assert_eq!(says(&mut side(), b"hello\n8888"), ["hello", "goodbye", "end"]);
+        assert_eq!(says(&mut side(), b"8888"), ["goodbye", "end"]);
+        assert_eq!(says(&mut side(), b"8888\n"), ["8888", "end"]);
     }
 
     #[test]
