@@ -62,6 +62,29 @@ fn a_name_is_taken_over_as_soon_as_it_turns_out_that_its_holder_does_not_answer(
 }
 
 #[test]
+fn if_two_ask_for_a_name_one_gets_it_and_its_holder_vanishes_once() {
+    let (mut world, bob, one) = bob_and_another();
+    let (two, witness) = (world.joins(), world.joins());
+    world.passes(SECOND * 60);
+    let (from, seen) = (world.lines(two).len(), world.lines(witness).len());
+    world.says(one, b"/name bob\n");
+    world.says(two, b"/name bob\n");
+    world.states.insert(bob, silent_for(SECOND * 60));
+    while !since(&mut world, one, 0).contains(&"* hub: you are now bob".to_owned()) {
+        assert!(world.step(SECOND * 2), "nothing is due");
+    }
+    world.passes(SECOND * 20);
+    let seen = since(&mut world, witness, seen);
+    assert_eq!(seen.iter().filter(|line| line.starts_with("* bob vanished")).count(), 1, "{seen:?}");
+    let told = since(&mut world, two, from);
+    assert_eq!(told.iter().filter(|line| line.contains("was disconnected")).count(), 0, "{told:?}");
+    assert_eq!(told.iter().filter(|line| *line == TAKEN).count(), 2, "{told:?}");
+    assert_eq!(told.last().unwrap(), KEEPS);
+    // The one who has it now is still there.
+    assert!(world.gone.contains(&bob) && !world.gone.contains(&one));
+}
+
+#[test]
 fn a_holder_that_answers_keeps_the_name_and_the_other_is_told() {
     let (mut world, bob, other) = bob_and_another();
     assert_eq!(world.answer(other, "/name bob"), TAKEN);

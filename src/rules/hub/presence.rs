@@ -209,6 +209,10 @@ impl Hub {
         let Some(holder) = self.members.get(&wish.holder).filter(|_| self.is_present(wish.by)) else {
             return;
         };
+        if self.names.get(wish.name.key()) != Some(&wish.holder) {
+            // Somebody else who asked for it has it now.
+            return self.rename(wish.by, wish.name.shown(), now);
+        }
         let overdue = holder.presence.overdue(silent, now.instant);
         let asked_at = holder.presence.asked_at.filter(|asked_at| *asked_at + ASK_EVERY > now.instant);
         let verdict = match overdue {
