@@ -1,9 +1,58 @@
-//! Counts system calls, with perf or strace. Counting slows down what it watches, so it happens in the warm-up.
+//! Counts system calls, by kind, with perf or strace. Counting slows down what it watches, so it happens in the warm-up.
 
 use super::subject::is_installed;
+use crate::lab::compare::measure::{Figures, Measure};
 use crate::rules::failure::Failure;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+/// Where Linux lists what perf can count.
+const EVENTS: [&str; 2] =
+    ["/sys/kernel/tracing/events/syscalls", "/sys/kernel/debug/tracing/events/syscalls"];
+
+/// The system calls of each kind. Which of them there are depends on the processor.
+const KINDS: [(Measure, &[&str]); 3] = [
+    (
+        Measure::WaitingSystemCalls,
+        &[
+            "futex",
+            "poll",
+            "ppoll",
+            "select",
+            "pselect6",
+            "epoll_wait",
+            "epoll_pwait",
+            "nanosleep",
+            "clock_nanosleep",
+            "accept",
+            "accept4",
+            "rt_sigtimedwait",
+        ],
+    ),
+    (
+        Measure::MovingSystemCalls,
+        &[
+            "read",
+            "readv",
+            "recvfrom",
+            "recvmsg",
+            "recvmmsg",
+            "write",
+            "writev",
+            "sendto",
+            "sendmsg",
+            "sendmmsg",
+            "sendfile64",
+            "sendfile",
+            "splice",
+        ],
+    ),
+    (Measure::YieldingSystemCalls, &["sched_yield"]),
+];
+
+const ALL: &str = "raw_syscalls:sys_enter";
+const ONE: &str = "syscalls:sys_enter_";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counter {
@@ -23,18 +72,21 @@ impl Counter {
     }
 
     pub(crate) fn name(self) -> &'static str {
-        self.words()[0]
+        match self {
+            Self::Perf => "perf",
+            Self::Strace => "strace",
+        }
     }
 
     fn works(self) -> bool {
         let words = self.words();
-        let command = Command::new(words[0]).args(&words[1..]).arg("true").stdin(Stdio::null()).output();
+        let command = Command::new(self.name()).args(&words[1..]).arg("true").stdin(Stdio::null()).output();
         command.is_ok_and(|output| self.count(&String::from_utf8_lossy(&output.stderr)).is_some())
     }
 
     /// Puts the counter before the command line of the program it watches.
     pub(super) fn wrap(self, command: Vec<OsString>) -> Vec<OsString> {
-        let mut words: Vec<OsString> = self.words().iter().map(Into::into).collect();
+        let mut words: Vec<OsString> = self.words().into_iter().map(Into::into).collect();
         // The program becomes a grandchild, which `exec` ties to this process, too.
         words.extend(std::env::current_exe().map(Into::into));
         words.extend(["compare-child", "exec"].map(Into::into));
@@ -42,26 +94,55 @@ impl Counter {
         words
     }
 
-    fn words(self) -> &'static [&'static str] {
+    fn words(self) -> Vec<String> {
+        let words = match self {
+            Self::Perf => format!("perf stat -x, -e {} --", events().join(",")),
+            Self::Strace => "strace -f -c -U calls,name --".to_owned(),
+        };
+        words.split(' ').map(str::to_owned).collect()
+    }
+
+    /// Finds the counts, which the counter writes to standard error at the end.
+    pub(super) fn count(self, notices: &str) -> Option<Figures> {
+        let counts = || notices.lines().filter_map(move |line| self.parse(line));
+        let all = counts().filter(|(name, _)| *name == self.total()).last()?.1;
+        let kind = |(measure, names): &(Measure, &[&str])| {
+            let of_kind = counts().filter(|(name, _)| names.contains(name));
+            (*measure, of_kind.map(|(_, count)| count).sum())
+        };
+        let mut figures = Figures::from([(Measure::SystemCalls, all)]);
+        // Without any of a kind, the counter knows no kinds.
+        if self == Self::Strace || counts().count() > 1 {
+            figures.extend(KINDS.iter().map(kind));
+        }
+        Some(figures)
+    }
+
+    /// The name and the count of a system call in a line of the counter.
+    fn parse(self, line: &str) -> Option<(&str, f64)> {
+        let (count, name) = match self {
+            Self::Perf => {
+                let mut fields = line.split(',');
+                (fields.next()?, fields.nth(1)?)
+            }
+            Self::Strace => line.trim().split_once(' ')?,
+        };
+        let name = name.strip_prefix(ONE).unwrap_or(name).trim();
+        Some((name, count.parse().ok()?))
+    }
+
+    /// The name of the sum of all.
+    fn total(self) -> &'static str {
         match self {
-            Self::Perf => &["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "--"],
-            Self::Strace => &["strace", "-f", "-c", "-U", "calls,name", "--"],
+            Self::Perf => ALL,
+            Self::Strace => "total",
         }
     }
 
-    /// Finds the count, which the counter writes to standard error at the end.
-    pub(super) fn count(self, notices: &str) -> Option<f64> {
-        let line = notices.lines().rev().find(|line| match self {
-            Self::Perf => line.contains(",raw_syscalls:sys_enter,"),
-            Self::Strace => line.trim_end().ends_with(" total"),
-        })?;
-        line.trim().split([',', ' ']).next()?.parse().ok()
-    }
-
-    /// What the program itself wrote, without the count that follows it.
+    /// What the program itself wrote, without the counts that follow it.
     pub(super) fn without_count(self, notices: &str) -> &str {
         let mark = match self {
-            Self::Perf => ",raw_syscalls:sys_enter,",
+            Self::Perf => ALL,
             Self::Strace => "calls syscall",
         };
         let Some((before, _)) = notices.split_once(mark) else { return notices };
@@ -69,20 +150,47 @@ impl Counter {
     }
 }
 
+/// What perf is to count: all system calls, and those of each kind that there are here.
+fn events() -> Vec<String> {
+    let exists = |name: &&&str| {
+        EVENTS.iter().any(|folder| Path::new(folder).join(format!("sys_enter_{name}")).is_dir())
+    };
+    let names = KINDS.iter().flat_map(|(_, names)| *names).filter(exists);
+    [ALL.to_owned()].into_iter().chain(names.map(|name| format!("{ONE}{name}"))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn counts(all: f64, [waiting, moving, yielding]: [f64; 3]) -> Option<Figures> {
+        Some(Figures::from([
+            (Measure::SystemCalls, all),
+            (Measure::WaitingSystemCalls, waiting),
+            (Measure::MovingSystemCalls, moving),
+            (Measure::YieldingSystemCalls, yielding),
+        ]))
+    }
+
     #[test]
-    fn the_count_is_found_after_what_the_program_writes() {
-        let perf = "hello\n29,,raw_syscalls:sys_enter,504009,100.00,,\n";
-        assert_eq!(Counter::Perf.count(perf), Some(29.0));
+    fn the_counts_are_found_after_what_the_program_writes() {
+        let perf = "hello\n29,,raw_syscalls:sys_enter,504009,100.00,,\n\
+            7,,syscalls:sys_enter_futex,504009,100.00,,\n3,,syscalls:sys_enter_read,504009,100.00,,\n\
+            4,,syscalls:sys_enter_write,504009,100.00,,\n11,,syscalls:sys_enter_sched_yield,504009,100.00,,\n";
+        assert_eq!(Counter::Perf.count(perf), counts(29.0, [7.0, 7.0, 11.0]));
         assert_eq!(Counter::Perf.without_count(perf), "hello");
         let refused = "<not supported>,,raw_syscalls:sys_enter,0,100.00,,\n";
         assert_eq!(Counter::Perf.count(refused), None);
-        let strace = "    calls syscall\n--------- ----------------\n        7 read\n--------- ------\n       25 total\n";
-        assert_eq!(Counter::Strace.count(strace), Some(25.0));
+        let strace = "    calls syscall\n--------- ----------------\n        7 read\n        5 sched_yield\n\
+            --------- ------\n       25 total\n";
+        assert_eq!(Counter::Strace.count(strace), counts(25.0, [0.0, 7.0, 5.0]));
         assert_eq!(Counter::Strace.without_count(strace), "");
         assert_eq!(Counter::Strace.count("strace: not permitted\n"), None);
+    }
+
+    #[test]
+    fn where_perf_knows_no_single_system_calls_only_their_sum_is_counted() {
+        let perf = "29,,raw_syscalls:sys_enter,504009,100.00,,\n";
+        assert_eq!(Counter::Perf.count(perf), Some(Figures::from([(Measure::SystemCalls, 29.0)])));
     }
 }
