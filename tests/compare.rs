@@ -362,6 +362,7 @@ fn the_page_shows_charts_and_explains_them() {
         .expect("chromium is installed");
     let shown = String::from_utf8_lossy(&chromium.stdout);
     for expected in [
+        "<table class=\"summary\">",
         "<h2>Latency</h2>",
         "<h2>One way</h2>",
         "<h2>Stalled peer</h2>",
@@ -376,8 +377,9 @@ fn the_page_shows_charts_and_explains_them() {
         shown.contains("not possible in turns") && shown.contains("The other way kept moving"),
         "{shown}"
     );
-    assert!(
-        shown.contains("times as fast as") || shown.contains("This run shows no certain difference between"),
-        "{shown}"
-    );
+    assert!(shown.contains("is faster than") || shown.contains("This run cannot tell whether"), "{shown}");
+    // The verdicts come first, then the charts; all figures are folded.
+    let at = |part: &str| shown.find(part).unwrap_or(usize::MAX);
+    assert!(at("How many times as fast as") < at("<svg") && at("<svg") < at("<details>"), "{shown}");
+    assert_eq!(shown.matches("<details>").count(), 3 + 1, "{shown}");
 }

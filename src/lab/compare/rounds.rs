@@ -70,7 +70,11 @@ impl Rounds {
         };
         let mut all: Vec<Runs> = contestants.iter().map(start).collect();
         let (mut done, mut meanwhile) = (0, Vec::new());
-        for round in 0..=self.count {
+        let is_over = |limit| Instant::now() > limit;
+        // Without the warm-up, too.
+        let first = usize::from(limits.is_some_and(|(_, end)| is_over(end)));
+        self.progress.finish(first * all.len());
+        for round in first..=self.count {
             let is_over = |limit| Instant::now() > limit;
             if limits
                 .is_some_and(|(until, end)| round > MIN_ROUNDS && is_over(until) || round > 1 && is_over(end))

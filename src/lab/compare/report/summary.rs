@@ -145,7 +145,7 @@ impl Report {
             if references.is_empty() { "the first design".to_owned() } else { references.join(" or ") }
         );
         if rounds < 3 {
-            text += " Fewer than three rounds tell nothing.";
+            text += " Fewer than three rounds tell nothing: --rounds 5 takes the time that it needs.";
         }
         let is_outlying = |comparison: &Comparison| {
             comparison.rows.values().any(|compared| !compared.ratio.outlying_rounds.is_empty())
@@ -258,8 +258,9 @@ fn load(Meanwhile { other_programs, stolen }: &Meanwhile) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::{report_of, rows_of};
+    use super::super::{report_of, rows_of, summarize};
     use super::*;
+    use crate::lab::compare::measure::Figures;
 
     fn compared(workload: Workload, rows: &[(&str, Measure, [f64; 5])]) -> Vec<Comparison> {
         compare(workload, None, &rows_of(rows))
@@ -289,6 +290,20 @@ mod tests {
         );
         let equal = compared(Workload::OneWay, &[("threads", LINES, by(40.0)), ("select", LINES, by(40.2))]);
         assert_eq!(equal[0].leaders(), "select or threads");
+    }
+
+    #[test]
+    fn with_too_few_rounds_nobody_is_ahead() {
+        let one = |value| Figures::from([(Measure::ConnectionsPerSecond, value)]);
+        let row = |(subject, value): (&str, f64)| {
+            let figures = summarize(&[one(value)], None);
+            let outcome = Outcome::Measured { figures, cpu_seconds_by_thread: BTreeMap::new() };
+            Row { subject: subject.to_owned(), lines_of_code: None, outcome }
+        };
+        let rows = [("threads", 1.0), ("select", 7.0), ("half-duplex", 8.0)].map(row);
+        let [comparison] = &compare(Workload::Goodbye, None, &rows)[..] else { panic!("one comparison") };
+        assert_eq!(comparison.leaders(), "cannot tell");
+        assert!(comparison.rows.values().all(|compared| compared.verdict == Verdict::CannotTell));
     }
 
     #[test]

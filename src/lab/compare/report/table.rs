@@ -137,3 +137,51 @@ fn name(row: &Row) -> String {
         None => row.subject.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::report_of;
+    use super::*;
+    use crate::lab::compare::workloads::task::Workload;
+
+    const SUBJECTS: [&str; 7] = ["floor", "threads", "select", "half-duplex", "ncat", "nc", "socat"];
+
+    fn report() -> Report {
+        let times = |subject: usize| [40.0, 41.0, 39.0, 40.5, 39.5].map(|time| time * (subject + 1) as f64);
+        let rows: Vec<_> =
+            (0..).zip(SUBJECTS).map(|(at, subject)| (subject, Measure::P50Microseconds, times(at))).collect();
+        report_of(Workload::Latency, &rows)
+    }
+
+    #[test]
+    fn the_summary_says_who_is_faster_by_how_much_and_who_is_ahead() {
+        let text = render(&report(), false);
+        let summary = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(summary.contains("threads floor select half-duplex ncat nc socat ahead"), "{text}");
+        for expected in
+            ["80 µs", "2.00× 2.00–2.00", "faster", "0.50×", "slower", "How many times as fast as threads"]
+        {
+            assert!(summary.contains(expected), "{expected}: {text}");
+        }
+        assert!(
+            text.lines().any(|line| line.starts_with("Latency") && line.trim_end().ends_with("threads")),
+            "{text}"
+        );
+        assert!(text.lines().count() < 20, "{text}");
+    }
+
+    #[test]
+    fn all_figures_are_details() {
+        let (summary, all) = (render(&report(), false), render(&report(), true));
+        assert!(all.starts_with(&summary) && !summary.contains("quartiles"), "{all}");
+        assert!(all.contains("quartiles") && all.contains("39.5–40.5"), "{all}");
+    }
+
+    #[test]
+    fn no_line_of_the_summary_is_wider_than_the_table() {
+        let text = render(&report(), false);
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH.into()), "{text}");
+        let long = wrapped(&"word ".repeat(50));
+        assert!(long.lines().count() == 3 && long.lines().all(|line| line.len() <= WIDTH.into()), "{long}");
+    }
+}

@@ -146,6 +146,10 @@ fn left_out(count: usize) -> usize {
 }
 
 fn outlying(logs: &[f64], median: f64) -> Vec<usize> {
+    // Of fewer rounds, no majority says what is usual.
+    if logs.len() < 5 {
+        return Vec::new();
+    }
     let distances: Vec<f64> = logs.iter().map(|log| (log - median).abs()).collect();
     // 0.6745 makes the median distance of normal noise a standard deviation.
     let far = (MAX_SCORE / 0.6745 * Spread::of(&distances).median).max(MIN_OUTLYING);
