@@ -15,7 +15,7 @@ use super::workloads::task::{Material, Task, Workload};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-/// The rounds that are done even if the time for a task is up: with fewer there would be no spread.
+/// The rounds that are done even if the time for a task is up: with fewer there is no interval.
 const MIN_ROUNDS: usize = 3;
 
 pub(super) struct Rounds {
@@ -71,11 +71,10 @@ impl Rounds {
         let mut all: Vec<Runs> = contestants.iter().map(start).collect();
         let (mut done, mut meanwhile) = (0, Vec::new());
         let is_over = |limit| Instant::now() > limit;
-        // Without the warm-up, too.
+        // After the second limit there is no time for a warm-up either.
         let first = usize::from(limits.is_some_and(|(_, end)| is_over(end)));
         self.progress.finish(first * all.len());
         for round in first..=self.count {
-            let is_over = |limit| Instant::now() > limit;
             if limits
                 .is_some_and(|(until, end)| round > MIN_ROUNDS && is_over(until) || round > 1 && is_over(end))
             {
@@ -142,8 +141,8 @@ impl Rounds {
     }
 }
 
-/// The order of a round. Two rounds in a row have opposite orders, so that a machine that gets slower from run to run favours
-/// nobody; another subject begins each two.
+/// The order of a round. Two rounds in a row have opposite orders, so that a machine that gets slower from run to run
+/// favours nobody; another subject begins each two.
 pub(super) fn order(round: usize, count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).map(|turn| (round / 2 + turn) % count).collect();
     if round % 2 == 1 {

@@ -111,7 +111,7 @@ impl Counter {
             (*measure, of_kind.map(|(_, count)| count).sum())
         };
         let mut figures = Figures::from([(Measure::SystemCalls, all)]);
-        // Without any of a kind, the counter knows no kinds.
+        // Without the right to list them, perf counts no single system calls. That is not the same as none.
         if self == Self::Strace || counts().count() > 1 {
             figures.extend(KINDS.iter().map(kind));
         }

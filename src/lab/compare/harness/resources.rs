@@ -25,8 +25,8 @@ pub(crate) fn sample(processes: &[&Process], figures: &mut Figures) {
     }
 }
 
-/// The names of the threads, and their processor time in seconds. Linux reports it in nanoseconds in `schedstat` only: `stat` counts
-/// ticks, and a whole run of some threads is less than one.
+/// The names of the threads, and their processor time in seconds. From `schedstat`, in nanoseconds: `stat` counts ticks,
+/// and some threads use less than one in a whole run.
 fn threads(process: &Process) -> Vec<(String, f64)> {
     let folder = format!("/proc/{}/task", process.id());
     let tasks = fs::read_dir(folder).into_iter().flatten().flatten();

@@ -9,9 +9,9 @@ use super::{Outcome, Report, Row, TaskReport, stopped};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The designs, the one first to which others are compared.
+/// The designs. The others are compared with the first of them that was measured.
 pub(super) const DESIGNS: [&str; 3] = ["threads", "select", "half-duplex"];
-/// If others have this part of the processors in most rounds, the figures show them and not the subjects.
+/// If others have more than this part of the processors in most rounds, the figures show what they do.
 const BUSY: f64 = 0.15;
 /// A screen has space for this many notes.
 const MAX_NOTES: usize = 4;
@@ -89,24 +89,20 @@ pub(super) fn speed(measure: Measure, rounds: &[f64], reference: &[f64]) -> Opti
     if measure.more_is_better() { Ratio::of(rounds, reference) } else { Ratio::of(reference, rounds) }
 }
 
+/// The fastest but the floor and traced designs, and all that the rounds cannot tell from it.
 fn ahead(measure: Measure, measured: &[(&str, &[f64])]) -> Vec<String> {
-    let mut chats =
-        measured.iter().filter(|(subject, _)| *subject != "floor" && !subject.ends_with(", traced"));
-    let Some(best) = chats.clone().max_by(|(_, one), (_, other)| {
-        let speed =
-            |rounds: &[f64]| if measure.more_is_better() { 1.0 } else { -1.0 } * Spread::of(rounds).median;
-        speed(one).total_cmp(&speed(other))
-    }) else {
-        return Vec::new();
-    };
-    let is_as_fast = |rounds: &[f64]| {
-        speed(measure, best.1, rounds).is_none_or(|ratio| ratio.verdict() != Verdict::Faster)
-    };
-    let mut ahead = vec![best.0.to_owned()];
-    ahead.extend(
-        chats.by_ref().filter(|one| one.0 != best.0 && is_as_fast(one.1)).map(|one| one.0.to_owned()),
-    );
-    ahead
+    let mut chats = measured.to_vec();
+    chats.retain(|(subject, _)| *subject != "floor" && !subject.ends_with(", traced"));
+    let median = |rounds: &[f64]| Spread::of(rounds).median;
+    chats.sort_by(|(_, one), (_, other)| median(one).total_cmp(&median(other)));
+    if measure.more_is_better() {
+        chats.reverse();
+    }
+    let Some((_, best)) = chats.first().copied() else { return Vec::new() };
+    let is_slower =
+        |rounds| speed(measure, rounds, best).is_some_and(|ratio| ratio.verdict() == Verdict::Slower);
+    chats.retain(|(_, rounds)| !is_slower(rounds));
+    chats.into_iter().map(|(subject, _)| subject.to_owned()).collect()
 }
 
 /// The column of a subject: ncat has one, also as a hub.
@@ -125,7 +121,8 @@ impl Report {
             }
         }
         // The reference first.
-        columns.sort_by_key(|column| DESIGNS[0] != *column);
+        let reference = DESIGNS.into_iter().find(|design| columns.contains(design));
+        columns.sort_by_key(|column| Some(*column) != reference);
         columns
     }
 

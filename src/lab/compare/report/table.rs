@@ -7,6 +7,8 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 use std::fmt::Write;
 
 const WIDTH: u16 = 120;
+/// With more columns, the cells of the summary are narrow.
+const MAX_WIDE: usize = 4;
 
 const LINE: LineStyle = LineStyle::none().fill('─').junction('─');
 
@@ -59,7 +61,7 @@ fn summary(report: &Report) -> Table {
     table.set_header([""].into_iter().chain(columns.iter().copied()).chain(["ahead"]));
     for task in &report.tasks {
         for comparison in &task.compared {
-            let cells = columns.iter().map(|column| cell(task, comparison, column));
+            let cells = columns.iter().map(|column| cell(task, comparison, column, columns.len() > MAX_WIDE));
             let first = [task.heading(comparison)].into_iter();
             table.add_row(first.chain(cells).chain([comparison.leaders()]));
         }
@@ -68,12 +70,19 @@ fn summary(report: &Report) -> Table {
     table
 }
 
-fn cell(task: &TaskReport, comparison: &Comparison, column: &str) -> String {
+/// A narrow cell breaks before its unit, and before its interval.
+fn cell(task: &TaskReport, comparison: &Comparison, column: &str, is_narrow: bool) -> String {
+    let space = if is_narrow { "\n" } else { " " };
     match task.cell(comparison, column) {
-        Cell::Reference(text) | Cell::Words(text) => text,
+        Cell::Reference(text) => match text.rsplit_once(' ') {
+            Some((value, unit)) => format!("{value}{space}{unit}"),
+            None => text,
+        },
+        Cell::Words(text) => text,
         Cell::Compared(compared) => {
             let outlying = if compared.ratio.outlying_rounds.is_empty() { "" } else { " *" };
-            format!("{}\n{}{outlying}", compared.ratio.short(), compared.verdict.words())
+            let ratio = compared.ratio.short().replace(' ', space);
+            format!("{ratio}\n{}{outlying}", compared.verdict.words())
         }
         Cell::Empty => String::new(),
     }
@@ -159,7 +168,7 @@ mod tests {
         let summary = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(summary.contains("threads floor select half-duplex ncat nc socat ahead"), "{text}");
         for expected in
-            ["80 µs", "2.00× 2.00–2.00", "faster", "0.50×", "slower", "How many times as fast as threads"]
+            ["2.00×", "2.00–2.00", "faster", "0.50×", "slower", "How many times as fast as threads"]
         {
             assert!(summary.contains(expected), "{expected}: {text}");
         }
