@@ -105,7 +105,7 @@ impl Counter {
     /// Finds the counts, which the counter writes to standard error at the end.
     pub(super) fn count(self, notices: &str) -> Option<Figures> {
         let counts = || notices.lines().filter_map(move |line| self.parse(line));
-        let all = counts().filter(|(name, _)| *name == self.total()).last()?.1;
+        let all = counts().rfind(|(name, _)| *name == self.total())?.1;
         let kind = |(measure, names): &(Measure, &[&str])| {
             let of_kind = counts().filter(|(name, _)| names.contains(name));
             (*measure, of_kind.map(|(_, count)| count).sum())

@@ -190,7 +190,7 @@ fn stalled(subjects: &[Subject<'_>], back: usize) -> Vec<String> {
                 moving.push(format!("{name} ({})", Measure::OtherWayP50Microseconds.show(time)));
             }
             (None, (stopped, all)) if stopped < all => {
-                stuck.push(format!("{name} in {stopped} of {all} rounds"))
+                stuck.push(format!("{name} in {stopped} of {all} rounds"));
             }
             _ => stuck.push(name.to_owned()),
         }

@@ -271,7 +271,7 @@ mod tests {
             Workload::Latency,
             &[("floor", P50, by(20.0)), ("threads", P50, by(40.0)), ("select", P50, by(80.0))],
         )[..] else {
-            panic!("one comparison")
+            unreachable!("one comparison")
         };
         assert_eq!(latency.reference.as_deref(), Some("threads"));
         assert_eq!(
@@ -298,7 +298,9 @@ mod tests {
             Row { subject: subject.to_owned(), lines_of_code: None, outcome }
         };
         let rows = [("threads", 1.0), ("select", 7.0), ("half-duplex", 8.0)].map(row);
-        let [comparison] = &compare(Workload::Goodbye, None, &rows)[..] else { panic!("one comparison") };
+        let [comparison] = &compare(Workload::Goodbye, None, &rows)[..] else {
+            unreachable!("one comparison")
+        };
         assert_eq!(comparison.leaders(), "cannot tell");
         assert!(comparison.rows.values().all(|compared| compared.verdict == Verdict::CannotTell));
     }

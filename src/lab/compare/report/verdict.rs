@@ -224,7 +224,8 @@ mod tests {
 
     #[test]
     fn equal_programs_are_told_apart_in_at_most_one_of_twenty_comparisons() {
-        let kinds: [(&str, fn(&mut Noise) -> f64); 6] = [
+        type Kind = (&'static str, fn(&mut Noise) -> f64);
+        let kinds: [Kind; 6] = [
             ("normal", |noise| 0.05 * noise.normal()),
             ("only ever slower", |noise| -0.05 * noise.uniform().ln()),
             ("with a heavy tail", |noise| (0.05 * (PI * (noise.uniform() - 0.5)).tan()).clamp(-9.0, 9.0)),
