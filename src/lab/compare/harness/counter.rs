@@ -1,15 +1,11 @@
 //! Counts system calls, by kind, with perf or strace. Counting slows down what it watches, so it happens in the warm-up.
 
 use super::subject::is_installed;
-use crate::lab::compare::measure::{Figures, Measure};
+use crate::lab::compare::measure::{Figures, Measure, SYSTEM_CALLS};
+use crate::platform::system_call_number;
 use crate::rules::failure::Failure;
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::{Command, Stdio};
-
-/// Where Linux lists what perf can count.
-const EVENTS: [&str; 2] =
-    ["/sys/kernel/tracing/events/syscalls", "/sys/kernel/debug/tracing/events/syscalls"];
 
 /// The system calls of each kind. Which of them there are depends on the processor.
 const KINDS: [(Measure, &[&str]); 3] = [
@@ -27,32 +23,21 @@ const KINDS: [(Measure, &[&str]); 3] = [
             "clock_nanosleep",
             "accept",
             "accept4",
-            "rt_sigtimedwait",
         ],
     ),
     (
         Measure::MovingSystemCalls,
         &[
-            "read",
-            "readv",
-            "recvfrom",
-            "recvmsg",
-            "recvmmsg",
-            "write",
-            "writev",
-            "sendto",
-            "sendmsg",
-            "sendmmsg",
-            "sendfile64",
-            "sendfile",
-            "splice",
+            "read", "readv", "recvfrom", "recvmsg", "recvmmsg", "write", "writev", "sendto", "sendmsg",
+            "sendmmsg", "sendfile", "splice",
         ],
     ),
     (Measure::YieldingSystemCalls, &["sched_yield"]),
 ];
 
-const ALL: &str = "raw_syscalls:sys_enter";
-const ONE: &str = "syscalls:sys_enter_";
+/// What perf counts: once all, and once for each kind with a filter. To count each system call by its own event takes perf
+/// a second to prepare.
+const EVENT: &str = "raw_syscalls:sys_enter";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counter {
@@ -96,7 +81,7 @@ impl Counter {
 
     fn words(self) -> Vec<String> {
         let words = match self {
-            Self::Perf => format!("perf stat -x, -e {} --", events().join(",")),
+            Self::Perf => format!("perf stat -x, -e {EVENT}{} --", KINDS.map(filtered).concat()),
             Self::Strace => "strace -f -c -U calls,name --".to_owned(),
         };
         words.split(' ').map(str::to_owned).collect()
@@ -104,45 +89,32 @@ impl Counter {
 
     /// Finds the counts, which the counter writes to standard error at the end.
     pub(super) fn count(self, notices: &str) -> Option<Figures> {
-        let counts = || notices.lines().filter_map(move |line| self.parse(line));
-        let all = counts().rfind(|(name, _)| *name == self.total())?.1;
-        let kind = |(measure, names): &(Measure, &[&str])| {
-            let of_kind = counts().filter(|(name, _)| names.contains(name));
-            (*measure, of_kind.map(|(_, count)| count).sum())
-        };
-        let mut figures = Figures::from([(Measure::SystemCalls, all)]);
-        // Without the right to list them, perf counts no single system calls. That is not the same as none.
-        if self == Self::Strace || counts().count() > 1 {
-            figures.extend(KINDS.iter().map(kind));
-        }
-        Some(figures)
-    }
-
-    /// The name and the count of a system call in a line of the counter.
-    fn parse(self, line: &str) -> Option<(&str, f64)> {
-        let (count, name) = match self {
-            Self::Perf => {
-                let mut fields = line.split(',');
-                (fields.next()?, fields.nth(1)?)
-            }
-            Self::Strace => line.trim().split_once(' ')?,
-        };
-        let name = name.strip_prefix(ONE).unwrap_or(name).trim();
-        Some((name, count.parse().ok()?))
-    }
-
-    /// The name of the sum of all.
-    fn total(self) -> &'static str {
         match self {
-            Self::Perf => ALL,
-            Self::Strace => "total",
+            Self::Perf => {
+                // A line for each event, in their order.
+                let lines = notices.lines().filter(|line| line.contains(EVENT));
+                let counts: Option<Vec<f64>> =
+                    lines.map(|line| line.split(',').next()?.parse().ok()).collect();
+                let counts = counts.filter(|counts| counts.len() == SYSTEM_CALLS.len())?;
+                Some(SYSTEM_CALLS.into_iter().zip(counts).collect())
+            }
+            Self::Strace => {
+                let count = |name: &str| {
+                    let mut lines = notices.lines().filter_map(|line| line.trim().split_once(' '));
+                    lines.find(|(_, other)| other.trim() == name)?.0.parse::<f64>().ok()
+                };
+                let of_kind = |names: &[&str]| names.iter().filter_map(|name| count(name)).sum();
+                let mut figures = Figures::from([(Measure::SystemCalls, count("total")?)]);
+                figures.extend(KINDS.map(|(measure, names)| (measure, of_kind(names))));
+                Some(figures)
+            }
         }
     }
 
     /// What the program itself wrote, without the counts that follow it.
     pub(super) fn without_count(self, notices: &str) -> &str {
         let mark = match self {
-            Self::Perf => ALL,
+            Self::Perf => EVENT,
             Self::Strace => "calls syscall",
         };
         let Some((before, _)) = notices.split_once(mark) else { return notices };
@@ -150,13 +122,11 @@ impl Counter {
     }
 }
 
-/// What perf is to count: all system calls, and those of each kind that there are here.
-fn events() -> Vec<String> {
-    let exists = |name: &&&str| {
-        EVENTS.iter().any(|folder| Path::new(folder).join(format!("sys_enter_{name}")).is_dir())
-    };
-    let names = KINDS.iter().flat_map(|(_, names)| *names).filter(exists);
-    [ALL.to_owned()].into_iter().chain(names.map(|name| format!("{ONE}{name}"))).collect()
+/// An event of perf that counts only these system calls.
+fn filtered((_, names): (Measure, &[&str])) -> String {
+    let numbers = names.iter().filter_map(|name| system_call_number(name));
+    let numbers: Vec<String> = numbers.map(|number| format!("id=={number}")).collect();
+    format!(" -e {EVENT} --filter {}", numbers.join("||"))
 }
 
 #[cfg(test)]
@@ -174,10 +144,9 @@ mod tests {
 
     #[test]
     fn the_counts_are_found_after_what_the_program_writes() {
-        let perf = "hello\n29,,raw_syscalls:sys_enter,504009,100.00,,\n\
-            7,,syscalls:sys_enter_futex,504009,100.00,,\n3,,syscalls:sys_enter_read,504009,100.00,,\n\
-            4,,syscalls:sys_enter_write,504009,100.00,,\n11,,syscalls:sys_enter_sched_yield,504009,100.00,,\n";
-        assert_eq!(Counter::Perf.count(perf), counts(29.0, [7.0, 7.0, 11.0]));
+        let perf = "hello\n29,,raw_syscalls:sys_enter,504009,100.00,,\n7,,raw_syscalls:sys_enter,504009,100.00,,\n\
+            8,,raw_syscalls:sys_enter,504009,100.00,,\n11,,raw_syscalls:sys_enter,504009,100.00,,\n";
+        assert_eq!(Counter::Perf.count(perf), counts(29.0, [7.0, 8.0, 11.0]));
         assert_eq!(Counter::Perf.without_count(perf), "hello");
         let refused = "<not supported>,,raw_syscalls:sys_enter,0,100.00,,\n";
         assert_eq!(Counter::Perf.count(refused), None);
@@ -188,9 +157,12 @@ mod tests {
         assert_eq!(Counter::Strace.count("strace: not permitted\n"), None);
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
-    fn where_perf_knows_no_single_system_calls_only_their_sum_is_counted() {
-        let perf = "29,,raw_syscalls:sys_enter,504009,100.00,,\n";
-        assert_eq!(Counter::Perf.count(perf), Some(Figures::from([(Measure::SystemCalls, 29.0)])));
+    fn perf_counts_each_kind_by_the_numbers_of_its_system_calls() {
+        let words = Counter::Perf.words();
+        let filters = words.iter().filter(|word| word.starts_with("id=="));
+        assert_eq!(filters.count(), KINDS.len(), "{words:?}");
+        assert_eq!(words.iter().filter(|word| *word == EVENT).count(), SYSTEM_CALLS.len(), "{words:?}");
     }
 }

@@ -125,7 +125,12 @@ impl TaskReport {
     }
 
     /// The lines of a cell: the median, the quartiles, and the ratio to the baseline with its interval.
-    fn cell_lines(&self, measure: Measure, figures: &BTreeMap<Measure, Figure>) -> Vec<String> {
+    fn cell_lines(
+        &self,
+        measure: Measure,
+        figures: &BTreeMap<Measure, Figure>,
+        with_interval: bool,
+    ) -> Vec<String> {
         let Some(figure) = figures.get(&measure) else {
             return match stopped(figures, self.back) {
                 _ if measure != Measure::OtherWayP50Microseconds => vec!["—".to_owned()],
@@ -137,7 +142,11 @@ impl TaskReport {
         if figure.rounds.len() > 1 {
             lines.push(measure.range(figure.spread.q1, figure.spread.q3));
         }
-        lines.extend(figure.to_floor.as_ref().or(figure.to_broker.as_ref()).map(Ratio::short));
+        if let Some(ratio) = figure.to_floor.as_ref().or(figure.to_broker.as_ref()) {
+            let short = ratio.short();
+            let median = short.split(' ').next().unwrap_or_default();
+            lines.push(if with_interval { short } else { median.to_owned() });
+        }
         lines
     }
 }

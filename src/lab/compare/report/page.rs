@@ -158,7 +158,7 @@ fn table(report: &TaskReport) -> String {
             row.lines_of_code.map_or(String::new(), |lines| format!("<small>{lines} lines of code</small>"));
         let cells = match &row.outcome {
             Outcome::Measured { figures, .. } => {
-                let cell = |measure| cell(report.cell_lines(measure, figures));
+                let cell = |measure| cell(report.cell_lines(measure, figures, true));
                 report.task.measures().map(cell).collect()
             }
             Outcome::Failed { reason } => {

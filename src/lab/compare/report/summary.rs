@@ -218,11 +218,31 @@ impl TaskReport {
         let line = |row: &Row| {
             let Outcome::Measured { cpu_seconds_by_thread, .. } = &row.outcome else { return None };
             let mut times: Vec<(&String, &f64)> = cpu_seconds_by_thread.iter().collect();
+            // Less would be shown as nothing.
+            times.retain(|(_, time)| **time >= 0.0005);
             times.sort_by(|one, other| other.1.total_cmp(one.1));
             let times =
                 times.iter().map(|(name, time)| format!("{name} {}", Measure::CpuSeconds.show(**time)));
             let times = Vec::from_iter(times).join(", ");
             (!times.is_empty()).then(|| format!("Processor time of {} by thread: {times}", row.subject))
+        };
+        self.rows.iter().filter_map(line).collect()
+    }
+
+    /// For each subject, its system calls by kind.
+    pub(super) fn calls_by_kind(&self) -> Vec<String> {
+        let line = |row: &Row| {
+            let calls = |measure: Measure| Some(measure.show(row.spread(measure)?.median));
+            let all = calls(Measure::SystemCalls)?;
+            let (waiting, moving, yielding) = (
+                calls(Measure::WaitingSystemCalls)?,
+                calls(Measure::MovingSystemCalls)?,
+                calls(Measure::YieldingSystemCalls)?,
+            );
+            Some(format!(
+                "System calls of {}: {all}, of which {waiting} wait, {moving} move data, {yielding} yield",
+                row.subject
+            ))
         };
         self.rows.iter().filter_map(line).collect()
     }

@@ -1,6 +1,6 @@
 //! What the terminal shows: who is faster at which work; and, if wanted, the figures of each work.
 
-use super::super::measure::Measure;
+use super::super::measure::{Measure, SYSTEM_CALLS};
 use super::summary::{Cell, Comparison};
 use super::{Outcome, Report, Row, TaskReport};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
@@ -14,7 +14,8 @@ const LINE: LineStyle = LineStyle::none().fill('─').junction('─');
 
 const DETAILS: &str = "\
 Each cell: the median of the rounds; the quartiles, between which the middle half of the rounds lies; and the ratio to
-the floor, or among hubs to ncat --broker, with its interval. docs/compare.md explains each figure.";
+the floor, or among hubs to ncat --broker (in the first column with its interval).
+docs/compare.md explains each figure.";
 
 pub(crate) fn render(report: &Report, details: bool) -> String {
     let machine = &report.machine;
@@ -39,7 +40,7 @@ pub(crate) fn render(report: &Report, details: bool) -> String {
         for task in &report.tasks {
             let size = task.size(report.options.rounds);
             let _ = write!(text, "\n{}: {size}\n{}\n", task.task.title(), table(task).trim_fmt());
-            for line in task.times_by_thread() {
+            for line in task.calls_by_kind().into_iter().chain(task.times_by_thread()) {
                 let _ = writeln!(text, "{}", wrapped(&line));
             }
         }
@@ -91,13 +92,16 @@ fn cell(task: &TaskReport, comparison: &Comparison, column: &str, is_narrow: boo
 fn table(report: &TaskReport) -> Table {
     let mut table = lines(LINE);
     table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([""].into_iter().chain(report.task.measures().map(Measure::title)));
+    // A line below the table has the system calls by kind: the table is wide enough.
+    let measures = || report.task.measures().filter(|measure| !SYSTEM_CALLS[1..].contains(measure));
+    let first = measures().next();
+    table.set_header([""].into_iter().chain(measures().map(Measure::title)));
     for row in &report.rows {
         let mut cells = vec![name(row)];
         match &row.outcome {
             Outcome::Measured { figures, .. } => {
-                let cell = |measure| report.cell_lines(measure, figures).join("\n");
-                cells.extend(report.task.measures().map(cell));
+                let cell = |measure| report.cell_lines(measure, figures, first == Some(measure)).join("\n");
+                cells.extend(measures().map(cell));
             }
             Outcome::Failed { .. } => cells.push("failed".to_owned()),
             Outcome::Absent { reason } => cells.push(reason.replacen("possible ", "possible\n", 1)),
