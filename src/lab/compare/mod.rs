@@ -102,9 +102,9 @@ fn compare(options: &Options, harness: Harness, progress: Progress) -> Report {
     let contestants = rounds.prepare(subjects, &tasks.iter().map(|task| task.workload).collect());
     let mut reports = Vec::new();
     for (number, task) in (0..).zip(&tasks) {
-        // An equal share of the time that is left.
+        // Twice an equal share of the time that is left: most tasks need less than theirs.
         let (now, left) = (Instant::now(), tasks.len() as u32 - number);
-        let until = end.map(|end| now + end.saturating_duration_since(now) / left);
+        let until = end.map(|end| end.min(now + end.saturating_duration_since(now) * 2 / left));
         let limits = until.zip(end.map(|end| end + HURRY));
         reports.push(rounds.run(*task, &contestants, limits));
     }
