@@ -27,7 +27,7 @@ fn serve_one() -> (Program, TcpStream) {
 #[track_caller]
 fn expect_nothing(socket: &TcpStream) {
     socket.set_read_timeout(Some(std::time::Duration::from_millis(300))).unwrap();
-    let read = std::io::Read::read(&mut &*socket, &mut [0]);
+    let read = (&*socket).read(&mut [0]);
     assert!(read.is_err(), "{read:?}");
     socket.set_read_timeout(Some(LIMIT)).unwrap();
 }
@@ -191,13 +191,13 @@ fn messages_without_newlines_are_received_and_sent() {
     let (mut connect, mut socket) = accept_connect(&["--wire", "unframed"]);
     connect.types("hello\n");
     let mut message = [0; 32];
-    std::io::Read::read_exact(&mut socket, &mut message).unwrap();
+    socket.read_exact(&mut message).unwrap();
     assert_eq!(text(&String::from_utf8_lossy(&message)), "hello");
     expect_nothing(&socket);
     socket.write_all(b"hi").unwrap();
     connect.out.wait_for("hi");
     connect.types("one more\n");
-    std::io::Read::read_exact(&mut socket, &mut [0; 35]).unwrap();
+    socket.read_exact(&mut [0; 35]).unwrap();
     socket.write_all(b"88").unwrap();
     assert_eq!(read_rest(&socket), b"");
     drop(socket);

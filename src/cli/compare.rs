@@ -53,11 +53,15 @@ pub struct Compare {
     #[arg(long)]
     quick: bool,
 
-    /// Number of rounds to measure, after one to warm up [default: 7, with --quick 5]
+    /// Number of rounds to measure, after one to warm up [default: 9, with --quick 5]
     #[arg(long, value_name = "N", value_parser = values::rounds)]
     rounds: Option<usize>,
 
-    /// Write all figures to FILE as JSON, or to standard output if FILE is -; the table is then on standard error
+    /// Print all figures after the summary
+    #[arg(long, help_heading = OUTPUT)]
+    details: bool,
+
+    /// Write all figures to FILE as JSON, or to standard output if FILE is -; the summary is then on standard error
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
     json: Option<PathBuf>,
 
@@ -68,8 +72,32 @@ pub struct Compare {
 
 impl From<Compare> for Options {
     fn from(args: Compare) -> Self {
-        let Compare { work, designs, peers, hub_clients, hub_peers, trace, quick, rounds, json, html } = args;
-        Self { workloads: work, designs, peers, hub_clients, hub_peers, trace, quick, rounds, json, html }
+        let Compare {
+            work,
+            designs,
+            peers,
+            hub_clients,
+            hub_peers,
+            trace,
+            quick,
+            rounds,
+            details,
+            json,
+            html,
+        } = args;
+        Self {
+            workloads: work,
+            designs,
+            peers,
+            hub_clients,
+            hub_peers,
+            trace,
+            quick,
+            rounds,
+            details,
+            json,
+            html,
+        }
     }
 }
 

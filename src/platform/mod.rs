@@ -14,6 +14,8 @@ mod process;
 mod signals;
 mod sockets;
 mod streams;
+#[cfg(feature = "lab")]
+mod system_calls;
 mod tcp_info;
 mod wait;
 
@@ -43,6 +45,8 @@ pub(crate) use sockets::{connect, is_connected, prepare, try_write, write_first}
 #[cfg(feature = "hub")]
 pub(crate) use sockets::{prepare_client, try_write_vectored};
 pub use streams::Patient;
+#[cfg(feature = "lab")]
+pub(crate) use system_calls::system_call_number;
 #[cfg(feature = "hub")]
 pub(crate) use tcp_info::end_of_stream;
 pub(crate) use tcp_info::peer_state;

@@ -47,6 +47,9 @@ fn what_is_said_before_the_greeting_comes_after_it_once() {
         world.says(bob, b"meanwhile\n");
         world.passes(GREETING_HOLD);
         world.says(bob, b"after\n");
+        // Nobody can listen who was not announced.
+        assert_eq!(world.bytes(client).lines().count(), 1);
+        world.passes(PROBE_TIME);
         let sent = world.bytes(client);
         let lines: Vec<_> = sent.lines().map(|line| line[27..].to_owned()).collect();
         assert!(lines[0].starts_with("* hub: welcome"), "{lines:?}");

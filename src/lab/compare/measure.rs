@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
 /// What is measured, named with its unit, as in the JSON report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,21 +36,65 @@ pub(super) enum Measure {
     VoluntarySwitches,
     /// A thread lost the processor to another.
     InvoluntarySwitches,
-    /// Counted in the warm-up.
+    /// Counted in the warm-up, as those that follow.
     SystemCalls,
+    /// Those that wait for something, or wake up who waits.
+    WaitingSystemCalls,
+    /// Those that move data. If they block, they wait, too.
+    MovingSystemCalls,
+    /// Those that offer the processor to others and go on.
+    YieldingSystemCalls,
 }
 
 /// The result of one run.
-pub(super) type Figures = BTreeMap<Measure, f64>;
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Figures {
+    values: BTreeMap<Measure, f64>,
+    /// The processor time of each thread that there was at the end of the work, by its name, in seconds.
+    pub(super) threads: BTreeMap<String, f64>,
+}
+
+impl Deref for Figures {
+    type Target = BTreeMap<Measure, f64>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.values
+    }
+}
+
+impl DerefMut for Figures {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.values
+    }
+}
+
+impl<const N: usize> From<[(Measure, f64); N]> for Figures {
+    fn from(values: [(Measure, f64); N]) -> Self {
+        values.into_iter().collect()
+    }
+}
+
+impl FromIterator<(Measure, f64)> for Figures {
+    fn from_iter<T: IntoIterator<Item = (Measure, f64)>>(values: T) -> Self {
+        Self { values: values.into_iter().collect(), threads: BTreeMap::new() }
+    }
+}
 
 /// What every workload measures.
-pub(super) static RESOURCES: [Measure; 6] = [
+pub(super) static RESOURCES: [Measure; 5] = [
     Measure::Threads,
     Measure::PeakMemoryBytes,
     Measure::CpuSeconds,
     Measure::VoluntarySwitches,
     Measure::InvoluntarySwitches,
+];
+
+/// What a counter measures, all but the first by kind.
+pub(super) static SYSTEM_CALLS: [Measure; 4] = [
     Measure::SystemCalls,
+    Measure::WaitingSystemCalls,
+    Measure::MovingSystemCalls,
+    Measure::YieldingSystemCalls,
 ];
 
 impl Measure {
@@ -73,6 +118,9 @@ impl Measure {
             Self::VoluntarySwitches => "switches\nvoluntary",
             Self::InvoluntarySwitches => "\ninvol.",
             Self::SystemCalls => "system\ncalls",
+            Self::WaitingSystemCalls => "\nwaiting",
+            Self::MovingSystemCalls => "\nmoving",
+            Self::YieldingSystemCalls => "\nyielding",
         }
     }
 

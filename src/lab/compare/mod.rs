@@ -36,6 +36,7 @@ use harness::Harness;
 use harness::baseline;
 use harness::counter::Counter;
 use harness::subject::remove_traces;
+use options::HURRY;
 use report::machine::{self, Machine};
 use report::progress::Progress;
 use report::{Chosen, Report, page, table};
@@ -71,7 +72,7 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     super::spawn("comparison", move || {
         let report = compare(&options, harness, shown);
         // Refused if a signal came first.
-        let _ = to_main.send(publish(&report, json, html));
+        let _ = to_main.send(publish(&report, options.details, json, html));
     })?;
     let outcome = select! {
         recv(outcome) -> outcome => outcome,
@@ -101,10 +102,11 @@ fn compare(options: &Options, harness: Harness, progress: Progress) -> Report {
     let contestants = rounds.prepare(subjects, &tasks.iter().map(|task| task.workload).collect());
     let mut reports = Vec::new();
     for (number, task) in (0..).zip(&tasks) {
-        // An equal share of the time that is left.
+        // Twice an equal share of the time that is left: most tasks need less than theirs.
         let (now, left) = (Instant::now(), tasks.len() as u32 - number);
-        let until = end.map(|end| now + end.saturating_duration_since(now) / left);
-        reports.push(rounds.run(*task, &contestants, until));
+        let until = end.map(|end| end.min(now + end.saturating_duration_since(now) * 2 / left));
+        let limits = until.zip(end.map(|end| end + HURRY));
+        reports.push(rounds.run(*task, &contestants, limits));
     }
     rounds.progress.remove();
     remove_traces();
@@ -119,8 +121,13 @@ fn compare(options: &Options, harness: Harness, progress: Progress) -> Report {
     }
 }
 
-/// Writes the report to the files and prints its table, on standard error if a report is on standard output.
-fn publish(report: &Report, json: Option<Destination>, html: Option<Destination>) -> Result<Exit, Failure> {
+/// Writes the report to the files and prints its summary, on standard error if a report is on standard output.
+fn publish(
+    report: &Report,
+    details: bool,
+    json: Option<Destination>,
+    html: Option<Destination>,
+) -> Result<Exit, Failure> {
     let stdout_is_taken = json.iter().chain(&html).any(Destination::is_stdout);
     if let Some(json) = json {
         json.write(&serde_json::to_string_pretty(report).context("cannot make the JSON report")?)?;
@@ -128,7 +135,7 @@ fn publish(report: &Report, json: Option<Destination>, html: Option<Destination>
     if let Some(html) = html {
         html.write(&page::render(report))?;
     }
-    let table = table::render(report);
+    let table = table::render(report, details);
     if stdout_is_taken {
         // The report is there, and if this cannot be written, there is nowhere left to say so.
         let _ = Patient(io::stderr()).write_all(table.as_bytes());

@@ -2,17 +2,20 @@
 
 use super::harness::Harness;
 use super::harness::counter::Counter;
+use super::harness::load::Load;
 use super::harness::resources;
 use super::harness::subject::Subject;
-use super::measure::{Figures, Measure};
+use super::measure::{Figures, Measure, SYSTEM_CALLS};
 use super::report::progress::Progress;
+use super::report::stats::Spread;
+use super::report::summary::compare;
 use super::report::{Outcome, Row, TaskReport, summarize};
 use super::workloads;
 use super::workloads::task::{Material, Task, Workload};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-/// The rounds that are done even if time is up: with fewer there would be no spread.
+/// The rounds that are done even if the time for a task is up: with fewer there is no interval.
 const MIN_ROUNDS: usize = 3;
 
 pub(super) struct Rounds {
@@ -51,35 +54,48 @@ impl Rounds {
     }
 
     /// Does a task round by round. A warm-up comes first, which loads files, wakes the processor, and counts system calls.
-    /// After `until`, no round begins but the first [`MIN_ROUNDS`].
-    pub(super) fn run(&self, task: Task, contestants: &[Contestant], until: Option<Instant>) -> TaskReport {
+    /// After the first limit, no round begins but the first [`MIN_ROUNDS`]; after the second, none but the very first.
+    pub(super) fn run(
+        &self,
+        task: Task,
+        contestants: &[Contestant],
+        limits: Option<(Instant, Instant)>,
+    ) -> TaskReport {
         let material = Material::of(task, self.quick);
         let contestants: Vec<&Contestant> =
             contestants.iter().filter(|contestant| task.workload.is_for(&contestant.subject)).collect();
         let start = |contestant: &&Contestant| match task.workload.impossible(&contestant.subject) {
             Some(reason) => Runs::Absent(reason),
-            None => Runs::Measured { calls: Figures::new(), rounds: Vec::new() },
+            None => Runs::Measured { calls: Figures::default(), rounds: Vec::new() },
         };
         let mut all: Vec<Runs> = contestants.iter().map(start).collect();
-        let mut done = 0;
-        for round in 0..=self.count {
-            if round > MIN_ROUNDS && until.is_some_and(|until| Instant::now() > until) {
+        let (mut done, mut meanwhile) = (0, Vec::new());
+        let is_over = |limit| Instant::now() > limit;
+        // After the second limit there is no time for a warm-up either.
+        let first = usize::from(limits.is_some_and(|(_, end)| is_over(end)));
+        self.progress.finish(first * all.len());
+        for round in first..=self.count {
+            if limits
+                .is_some_and(|(until, end)| round > MIN_ROUNDS && is_over(until) || round > 1 && is_over(end))
+            {
                 self.progress.finish((self.count - done) * all.len());
                 break;
             }
-            for turn in 0..all.len() {
-                // A different subject begins each round.
-                let at = (round + turn) % all.len();
+            let before = Load::now();
+            for at in order(round, all.len()) {
                 self.progress.begin(format!("{}: {}", task.title(), contestants[at].subject.name()));
                 self.take_turn(&mut all[at], contestants[at], task.workload, &material, round == 0);
                 self.progress.finish(1);
             }
             done = round;
+            let now = Load::now().filter(|_| round > 0);
+            meanwhile.extend(now.zip(before).and_then(|(now, before)| now.since(&before)));
         }
         let (forth, back) = task.size(self.quick);
         let subjects = contestants.iter().map(|contestant| &contestant.subject);
         let rows = rows(task.workload, subjects.zip(all).collect());
-        TaskReport { task, forth, back, rounds: done, rows }
+        let compared = compare(task.workload, task.senders, &rows);
+        TaskReport { task, forth, back, rounds: done, meanwhile, compared, rows }
     }
 
     fn take_turn(
@@ -98,7 +114,7 @@ impl Rounds {
             figures
         });
         match done {
-            Ok(figures) if is_warm_up => *calls = only(&[Measure::SystemCalls], figures),
+            Ok(figures) if is_warm_up => *calls = only(&SYSTEM_CALLS, figures),
             Ok(figures) => rounds.push(figures),
             Err(fault) if is_warm_up => *runs = Runs::Failed(format!("warm-up: {fault}")),
             Err(fault) => *runs = Runs::Failed(format!("round {}: {fault}", rounds.len() + 1)),
@@ -108,19 +124,31 @@ impl Rounds {
     /// What a subject uses for nothing. If this fails, the workload will fail, too, and report why.
     fn idle(&self, subject: &Subject, workload: Workload) -> Figures {
         if !workload.is_for(subject) || workload.impossible(subject).is_some() {
-            return Figures::new();
+            return Figures::default();
         }
         let run = |counter| {
             let material = Material::default();
             workloads::run(&self.harness, subject, workload, &material, counter).unwrap_or_default()
         };
-        let calls = self.counter.map(|counter| only(&[Measure::SystemCalls], run(Some(counter))));
+        let calls = self.counter.map(|counter| only(&SYSTEM_CALLS, run(Some(counter))));
         let runs = [run(None), run(None), run(None)];
         let medians =
             summarize(&runs, None).into_iter().map(|(measure, figure)| (measure, figure.spread.median));
         let measures = [Measure::CpuSeconds, Measure::VoluntarySwitches, Measure::InvoluntarySwitches];
-        only(&measures, medians.collect()).into_iter().chain(calls.unwrap_or_default()).collect()
+        let mut idle = only(&measures, medians.collect());
+        idle.extend(calls.unwrap_or_default().iter());
+        idle
     }
+}
+
+/// The order of a round. Two rounds in a row have opposite orders, so that a machine that gets slower from run to run
+/// favours nobody; another subject begins each two.
+pub(super) fn order(round: usize, count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).map(|turn| (round / 2 + turn) % count).collect();
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    order
 }
 
 /// The ratios are to the baseline, or among hubs to `ncat --broker`.
@@ -144,11 +172,22 @@ fn rows(workload: Workload, all: Vec<(&Subject, Runs)>) -> Vec<Row> {
                 if baseline.is_some_and(|(baseline, ..)| **baseline == Subject::Broker) {
                     figures.values_mut().for_each(|figure| figure.to_broker = figure.to_floor.take());
                 }
-                Outcome::Measured { figures }
+                Outcome::Measured { figures, cpu_seconds_by_thread: by_thread(subject, &rounds) }
             }
         },
     };
     all.into_iter().map(row).collect()
+}
+
+/// The median of the processor time of each thread. Only the names of ours say something.
+fn by_thread(subject: &Subject, rounds: &[Figures]) -> BTreeMap<String, f64> {
+    let names: BTreeSet<&String> = rounds.iter().flat_map(|round| round.threads.keys()).collect();
+    let median = |name: &String| {
+        let times = rounds.iter().map(|round| round.threads.get(name).copied().unwrap_or_default());
+        Spread::of(&Vec::from_iter(times)).median
+    };
+    let names = names.into_iter().filter(|_| subject.design().is_some());
+    names.map(|name| (name.clone(), median(name))).collect()
 }
 
 fn only(measures: &[Measure], mut figures: Figures) -> Figures {

@@ -2,7 +2,8 @@
 //!
 //! Whoever can open a TCP connection becomes a client, and not all of them are people. A browser must get an HTTP answer as the
 //! first bytes, or it cannot show it: so the greeting waits a moment for what the client sends. A probe such as `nc -z` only
-//! finds out whether somebody listens: so a client is announced when there is reason to believe in it.
+//! finds out whether somebody listens: so a client is announced when there is reason to believe in it, and learns nothing about
+//! the room before, so that nobody can listen unannounced.
 
 use super::announcements::Announcement;
 use super::event::Action;
@@ -60,6 +61,10 @@ impl Hub {
         let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
         self.post(id, Kind::Answer, motd.collect(), now.instant);
         self.welcome(id, now);
+        if let Some(member) = self.members.get_mut(&id) {
+            member.outbox.keep();
+        }
+        self.show_room(id, now);
         self.update_timer(id);
     }
 
@@ -67,7 +72,7 @@ impl Hub {
     pub(super) fn continue_arrival(&mut self, id: Id, now: Moment) {
         let Some(member) = self.members.get_mut(&id) else { return };
         match member.outbox.is_held() {
-            true => self.outboxes.release(member, id),
+            true => self.outboxes.greet(member, id),
             false => self.believe(id, now),
         }
         self.update_timer(id);
@@ -87,9 +92,9 @@ impl Hub {
 
     /// Whether nobody has been told of a client, which leaves. Then the next one may have its name.
     pub(super) fn forget_arrival(&mut self, id: Id) -> bool {
-        let Some(arrival) = self.members.get_mut(&id).and_then(|member| member.arrival.take()) else {
-            return false;
-        };
+        let Some(member) = self.members.get_mut(&id) else { return false };
+        let Some(arrival) = member.arrival.take() else { return false };
+        member.outbox.forget_kept();
         if arrival.user == self.last_user {
             self.last_user -= 1;
         }

@@ -175,15 +175,20 @@ impl Hub {
         self.reply(id, &format!("{count} room{s}: {}", list(rooms, LISTED, count)), now);
     }
 
-    /// Tells a member who has entered a room what is going on there.
+    /// Greets a member who has entered a room.
     pub(super) fn welcome(&mut self, id: Id, now: Moment) {
         let Some(member) = self.members.get(&id) else { return };
         let Some(room) = self.rooms.get(&member.room) else { return };
-        let (room_name, name, history) =
-            (room.name.shown(), member.name.shown(), room.history.lines(&member.ignored));
-        let welcome = format!("welcome to {room_name}, {name}; 88 leaves, /help lists the commands");
+        let (room, name) = (room.name.shown(), member.name.shown());
+        self.reply(id, &format!("welcome to {room}, {name}; 88 leaves, /help lists the commands"), now);
+    }
+
+    /// Tells a member who has entered a room what is going on there.
+    pub(super) fn show_room(&mut self, id: Id, now: Moment) {
+        let Some(member) = self.members.get(&id) else { return };
+        let Some(room) = self.rooms.get(&member.room) else { return };
+        let history = room.history.lines(&member.ignored);
         let who = self.list_members(room, "here", id, WELCOME_LISTED, now.instant);
-        self.reply(id, &welcome, now);
         self.reply(id, &who, now);
         self.post(id, Kind::Answer, history, now.instant);
     }
@@ -219,6 +224,7 @@ impl Hub {
             self.outboxes.change_room(member, id, key, now.instant);
         }
         self.welcome(id, now);
+        self.show_room(id, now);
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
         self.record(id, |name, room| What::Joined { name, room });
     }

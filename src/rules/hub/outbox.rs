@@ -19,8 +19,10 @@ pub struct Outbox {
     lent: Queue,
     /// Nothing can be written any more.
     is_closed: bool,
-    /// Nothing is to be written yet.
+    /// The client is not greeted yet: nothing is to be written.
     is_held: bool,
+    /// What comes after the greeting, until there is reason to believe in the client. None from then on.
+    kept: Option<VecDeque<Arc<Post>>>,
     encoding: Encoding,
     costs: Costs,
 }
@@ -85,13 +87,28 @@ impl Outbox {
         of_others
     }
 
-    /// Keeps what is posted until it is [released](Self::release).
+    /// Holds what is posted, the greeting, until the client is [greeted](Self::greet).
     pub(super) fn hold(&mut self) {
         self.is_held = true;
     }
 
+    pub(super) fn greet(&mut self) {
+        self.is_held = false;
+    }
+
+    /// Keeps what is posted from here on until it is [released](Self::release).
+    pub(super) fn keep(&mut self) {
+        self.kept.get_or_insert_default();
+    }
+
     pub(super) fn release(&mut self) {
         self.is_held = false;
+        self.kept.take().into_iter().flatten().for_each(|post| self.queue.push(post));
+    }
+
+    /// Drops what was kept: nobody was there to read it.
+    pub(super) fn forget_kept(&mut self) {
+        self.kept.take().into_iter().flatten().for_each(|post| self.costs.remove(&post));
     }
 
     pub(super) fn is_held(&self) -> bool {
@@ -103,8 +120,14 @@ impl Outbox {
     pub(super) fn adapt_to(&mut self, decoder: &Decoder) {
         let encoding = if decoder.is_terminal() { Encoding::Terminal } else { Encoding::Lines };
         if std::mem::replace(&mut self.encoding, encoding) != encoding {
+            let kept = self.kept.take();
             for post in self.take_unwritten() {
                 self.push(post.encoded(encoding));
+            }
+            if let Some(kept) = kept {
+                kept.iter().for_each(|post| self.costs.remove(post));
+                self.keep();
+                kept.iter().for_each(|post| self.push(post.encoded(encoding)));
             }
         }
     }
@@ -116,7 +139,10 @@ impl Outbox {
     pub(super) fn push(&mut self, post: Arc<Post>) {
         if !self.is_closed && !post.lines.is_empty() {
             self.costs.add(&post);
-            self.queue.push(post);
+            match &mut self.kept {
+                Some(kept) => kept.push_back(post),
+                None => self.queue.push(post),
+            }
         }
     }
 
@@ -131,6 +157,7 @@ impl Outbox {
 
     /// Drops all of which nothing has been written. What a writer has been lent counts as written.
     pub(super) fn cut(&mut self) {
+        self.forget_kept();
         drop(self.take_unwritten());
     }
 

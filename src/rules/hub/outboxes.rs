@@ -139,7 +139,13 @@ impl Outboxes {
         }
     }
 
-    /// What was kept in the outbox of a client is written from now on.
+    /// The greeting in the outbox of a client is written from now on.
+    pub(super) fn greet(&mut self, member: &mut Member, id: Id) {
+        member.outbox.greet();
+        self.write(member, id);
+    }
+
+    /// All that was kept in the outbox of a client is written from now on.
     pub(super) fn release(&mut self, member: &mut Member, id: Id) {
         member.outbox.release();
         self.write(member, id);

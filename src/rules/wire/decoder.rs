@@ -1,9 +1,9 @@
 //! Turns bytes into messages.
 
-use super::foreign::{Beginning, Foreign, classify, is_long_request};
+use super::foreign::{Beginning, Foreign, classify, is_long_request, is_request};
 use super::framer::{Frame, Framer};
 use super::protocol::{GOODBYE, QUIET_TIME};
-use super::stamp::Stamp;
+use super::stamp::{STAMP_LEN, Stamp};
 use super::telnet::{Edit, IAC, Telnet};
 use memchr::{memchr, memchr2};
 use std::time::Instant;
@@ -40,25 +40,37 @@ enum Peer {
 #[derive(Debug)]
 struct Shown {
     peer: Peer,
-    /// Whether the stream can be that of a foreign caller.
+    /// Whether the stream can be that of a foreign caller, as far as its first bytes tell.
     beginning: Beginning,
+    /// The peer called us, and has not sent a line yet.
+    is_first: bool,
     /// The peer has ended a line.
     framed: bool,
 }
 
-/// How many bytes of a stream tell that it is no HTTP request: as many as the longest method has.
+/// How many bytes of a stream tell that it does not begin with one of the usual methods of HTTP: as many as the longest has.
 const FIRST_BYTES: usize = 8;
 
+/// Our goodbye, and our goodbye said again, if the peer reads them together.
+const TWICE: &[u8] = b"8888";
+
 impl Shown {
+    /// Whether an unfinished line is a goodbye already, because all else that this peer sends begins with a stamp.
+    fn is_goodbye(&self, line: &[u8]) -> bool {
+        self.peer == Peer::Program && (line == GOODBYE || line == TWICE)
+    }
+
     /// Learns from a frame. `is_whole` unless more of its line will come.
     fn judge(&mut self, frame: &Frame<'_>, is_whole: bool) {
         self.framed |= frame.ends_line;
-        if self.beginning == Beginning::Open {
-            self.beginning = match classify(frame.text, true) {
-                foreign @ Beginning::Foreign(_) => foreign,
-                _ if !is_whole && is_long_request(frame.text) => Beginning::Foreign(Foreign::Http),
+        if self.is_first && !matches!(self.beginning, Beginning::Foreign(_)) {
+            self.beginning = match is_whole {
+                true if is_request(frame.text) => Beginning::Foreign(Foreign::Http),
+                false if is_long_request(frame.text) => Beginning::Foreign(Foreign::Http),
                 _ => Beginning::Messages,
             };
+            // A server is to skip empty lines in front of a request (RFC 9112, section 2.2).
+            self.is_first = is_whole && frame.text.is_empty();
         }
         if self.peer == Peer::Unknown && frame.starts_line && Stamp::parse(frame.text).is_some() {
             self.peer = Peer::Program;
@@ -107,7 +119,7 @@ impl Decoder {
     fn with(peer: Peer, beginning: Beginning, max_line: usize) -> Self {
         Self {
             framer: Framer::new(max_line),
-            shown: Shown { peer, beginning, framed: false },
+            shown: Shown { peer, beginning, is_first: beginning == Beginning::Open, framed: false },
             telnet: Telnet::default(),
             holds_return: false,
             after_return: false,
@@ -127,7 +139,12 @@ impl Decoder {
             return (!std::mem::take(bytes).is_empty()).then_some(Heard::Foreign(foreign));
         }
         let plain = if self.shown.peer == Peer::Unknown { self.find_out(bytes) } else { bytes.len() };
-        let frame = if self.shown.peer == Peer::Terminal {
+        if self.shown.peer == Peer::Terminal && !self.shown.framed && self.begins_with_stamp(bytes) {
+            self.shown.peer = Peer::Program;
+        }
+        let frame = if self.shown.peer == Peer::Terminal && self.framer.is_full() {
+            self.framer.finish()?
+        } else if self.shown.peer == Peer::Terminal {
             let mut end = self.type_keys(bytes)?;
             self.framer.next(&mut end)?
         } else {
@@ -151,7 +168,8 @@ impl Decoder {
     /// call [`next`](Self::next) for what follows.
     pub fn next_lines<'b>(&mut self, bytes: &mut &'b [u8], now: Instant) -> &'b [u8] {
         let Shown { peer, beginning, .. } = self.shown;
-        if beginning != Beginning::Messages || peer == Peer::Terminal || self.is_undecided() {
+        let is_judged = beginning == Beginning::Messages && !self.shown.is_first;
+        if !is_judged || peer == Peer::Terminal || self.is_undecided() {
             return &[];
         }
         let special = if peer == Peer::Unknown { memchr2(IAC, b'\r', bytes) } else { None };
@@ -169,9 +187,11 @@ impl Decoder {
     pub fn quiet_at(&self) -> Option<Instant> {
         let partial = self.framer.partial();
         let is_unfinished = !partial.is_empty() || self.is_undecided();
-        let waits = is_unfinished && !self.shown.framed && self.shown.peer != Peer::Terminal;
-        // The messages of a program that stamps them begin with a stamp, so that this is one already.
-        let is_goodbye = self.shown.peer == Peer::Program && partial == GOODBYE && !self.is_within_message();
+        // A request may arrive in parts, with any time between them.
+        let may_be_foreign = self.shown.beginning == Beginning::Open;
+        let waits =
+            is_unfinished && !self.shown.framed && self.shown.peer != Peer::Terminal && !may_be_foreign;
+        let is_goodbye = !self.is_within_message() && self.shown.is_goodbye(partial);
         self.last_arrival.filter(|_| waits || is_goodbye).map(|last| last + QUIET_TIME)
     }
 
@@ -180,6 +200,7 @@ impl Decoder {
         let frame = if std::mem::take(&mut self.holds_return) {
             // Nothing belongs to it: it is the Enter key of a terminal.
             self.shown.peer = Peer::Terminal;
+            self.after_return = true;
             self.framer.next(&mut &b"\n"[..])?
         } else {
             self.framer.keep(self.telnet.give_back(None).as_bytes());
@@ -189,14 +210,14 @@ impl Decoder {
         let text = frame.text.strip_suffix(b"\r").unwrap_or(frame.text);
         Some(match self.shown.beginning {
             Beginning::Foreign(foreign) => Heard::Foreign(foreign),
-            _ if frame.starts_line && text == GOODBYE => Heard::Goodbye,
+            _ if frame.starts_line && (text == GOODBYE || self.shown.is_goodbye(text)) => Heard::Goodbye,
             _ => Heard::Text(frame.text),
         })
     }
 
     /// The stream has ended: what is left is the last message. Call it until it returns `None`.
     pub fn end(&mut self) -> Option<Heard<'_>> {
-        let may_be_glued = !self.shown.framed && self.shown.peer != Peer::Terminal;
+        let may_be_glued = !self.shown.framed && !self.telnet.is_spoken();
         Some(match self.quiet()? {
             Heard::Text(text) if may_be_glued && text.ends_with(GOODBYE) => Heard::LastWords(text),
             heard => heard,
@@ -244,7 +265,7 @@ impl Decoder {
         if self.shown.beginning == Beginning::Open {
             let missing = FIRST_BYTES - self.first.len();
             self.first.extend_from_slice(&bytes[..bytes.len().min(missing)]);
-            self.shown.beginning = classify(&self.first, false);
+            self.shown.beginning = classify(&self.first);
         }
     }
 
@@ -266,7 +287,7 @@ impl Decoder {
                 false => memchr2(IAC, b'\r', window),
             };
             let Some(at) = special else { return bytes.len() };
-            if self.framer.is_too_long(at) {
+            if self.framer.is_too_long(&window[..at]) {
                 return at;
             }
             self.framer.keep(&window[..at]);
@@ -314,6 +335,12 @@ impl Decoder {
         true
     }
 
+    /// Whether the line that is not yet ended begins with a stamp. Then its sender is no terminal, even if its first byte came alone.
+    fn begins_with_stamp(&self, bytes: &[u8]) -> bool {
+        let line = [self.framer.partial(), &bytes[..bytes.len().min(STAMP_LEN)]].concat();
+        !self.telnet.is_spoken() && !self.is_within_message() && Stamp::parse(&line).is_some()
+    }
+
     /// Whether a read returned one key, in front of which nothing is unfinished. The tutorial's programs send at least a stamp, or
     /// `88`.
     fn is_key(&self, bytes: &[u8]) -> bool {
@@ -321,6 +348,8 @@ impl Decoder {
             !self.framer.partial().is_empty() || self.is_within_message() || self.is_undecided();
         let is_one = match bytes {
             [byte] => !matches!(*byte, b'\n' | IAC),
+            // An arrow, for instance.
+            [ESCAPE, sequence @ ..] => sequence.len() < 8 && memchr(b'\n', sequence).is_none(),
             _ => bytes.len() <= 4 && str::from_utf8(bytes).is_ok_and(|text| text.chars().count() == 1),
         };
         is_one && !is_unfinished && !self.shown.framed
@@ -371,6 +400,7 @@ impl Decoder {
 }
 
 /// The keys that a terminal deals with itself if it sends whole lines.
+const ESCAPE: u8 = 0x1b;
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
 const CONTROL_C: u8 = 0x03;
@@ -378,6 +408,7 @@ const CONTROL_U: u8 = 0x15;
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     /// The messages of a stream that arrives in these pieces, with no time between them, and then ends.
@@ -594,5 +625,79 @@ mod tests {
         let mut bytes = &b"GET it\nGET / HTTP/1.1\n"[..];
         assert_eq!(decoder.next(&mut bytes, now), Some(Heard::Text(b"GET it")));
         assert_eq!(decoder.next(&mut bytes, now), Some(Heard::Text(b"GET / HTTP/1.1")));
+    }
+
+    #[test]
+    fn a_long_beginning_does_not_hold_up_what_follows_it() {
+        for rest in [&b"\r\xff\xf6more\r\n"[..], b"\r\0more\r\n", b"\xff\xfb\x01\xff\xf1more\r\n"] {
+            for length in 1..20 {
+                let stream = [&vec![b'a'; length], rest, b"88\r\n"].concat();
+                let heard = hear(8, &[&stream]);
+                assert_eq!(heard.last().map(String::as_str), Some("goodbye"), "{length}, {heard:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_goodbye_that_was_said_twice_is_one_of_a_program_that_stamps_its_messages() {
+        let line = b"[Mon Nov  9 06:18:34 2026] hello\n";
+        for goodbye in [&b"88"[..], b"8888"] {
+            assert_eq!(hear(99, &[line, goodbye]).last().unwrap(), "goodbye");
+            let (mut decoder, now) = (Decoder::new(99), Instant::now());
+            let mut bytes = &[line, goodbye].concat()[..];
+            assert!(decoder.next(&mut bytes, now).is_some() && decoder.next(&mut bytes, now).is_none());
+            assert_eq!(decoder.quiet_at(), Some(now + QUIET_TIME));
+            assert_eq!(decoder.quiet(), Some(Heard::Goodbye));
+        }
+        assert_eq!(hear(99, &[b"hello\n8888"]), ["hello", "8888"]);
+    }
+
+    #[test]
+    fn a_request_is_one_however_slowly_it_comes() {
+        let now = Instant::now();
+        for pieces in [
+            ["PO", "ST / HTTP/1.1\r\nhello\n"],
+            ["GET /aaaa", "bbb HTTP/1.1\r\nhello\n"],
+            ["GET ", "/ HTTP/1.1\n"],
+        ] {
+            let mut decoder = Decoder::for_caller(99);
+            assert_eq!(decoder.next(&mut pieces[0].as_bytes(), now), None);
+            assert_eq!(decoder.quiet_at(), None);
+            assert_eq!(decoder.next(&mut pieces[1].as_bytes(), now), Some(Heard::Foreign(Foreign::Http)));
+        }
+    }
+
+    #[test]
+    fn a_request_with_another_method_and_binary_data_are_foreign_too() {
+        for (stream, foreign) in [
+            (&b"PROPFIND / HTTP/1.1\r\nhello\n"[..], "Http"),
+            (b"get /index.html http/1.0 \r\nhello\n", "Http"),
+            (b"\0d\0\x01\0P\x21\x12\xa4\x42\nhello:you\n", "Binary"),
+        ] {
+            assert_eq!(hear_with(Decoder::for_caller(99), &[stream])[..1], [foreign.to_owned()]);
+        }
+        let heard = hear_with(Decoder::for_caller(99), &[b"\r\nGET / HTTP/1.1\r\nhello\n"]);
+        assert_eq!(heard, ["", "Http"]);
+        let heard = hear_with(Decoder::for_caller(99), &[b"I like HTTP/2\nHTTP/3 is new\n"]);
+        assert_eq!(heard[1..], ["HTTP/3 is new"]);
+    }
+
+    #[test]
+    fn a_stamp_shows_a_program_even_if_its_first_byte_came_alone() {
+        let (mut decoder, now) = (Decoder::new(99), Instant::now());
+        assert_eq!(decoder.next(&mut &b"["[..], now), None);
+        assert!(decoder.is_terminal());
+        assert_eq!(decoder.next(&mut &b"Mon Nov  9 06:18:34 2026] a\x08\xff\xf1"[..], now), None);
+        assert!(!decoder.is_terminal());
+        assert_eq!(decoder.quiet_at(), Some(now + QUIET_TIME));
+        assert_eq!(decoder.quiet(), Some(Heard::Text(b"[Mon Nov  9 06:18:34 2026] a\x08\xff\xf1")));
+    }
+
+    #[test]
+    fn a_newline_long_after_the_return_before_it_belongs_to_it() {
+        let (mut decoder, now) = (Decoder::new(99), Instant::now());
+        assert_eq!(decoder.next(&mut &b"hello\r"[..], now), None);
+        assert_eq!(decoder.quiet(), Some(Heard::Text(b"hello")));
+        assert_eq!(decoder.next(&mut &b"\n"[..], now), None);
     }
 }

@@ -14,7 +14,7 @@ pub struct Frame<'a> {
 }
 
 /// Divides a stream into lines. A line ends at `\n`; a `\r` before it is dropped. A line of more than `limit` bytes is split at
-/// a character boundary and continues in the next frame. So nothing is lost, and the framer never holds more than `limit` + 2
+/// a character boundary and continues in the next frame. So nothing is lost, and the framer never holds more than `limit` + 3
 /// bytes.
 ///
 /// The frames do not depend on the pieces in which the stream arrives:
@@ -120,10 +120,16 @@ impl Framer {
         self.partial.len() <= self.limit
     }
 
-    /// Whether the line that is not yet ended is too long with this many more bytes, even if the last one is a `\r`. Then
+    /// Whether the line that is not yet ended is too long. Then [`finish`](Self::finish) returns a part of it.
+    pub(super) fn is_full(&self) -> bool {
+        self.partial().len() > self.limit
+    }
+
+    /// Whether the line that is not yet ended is too long with these bytes, in which there is no newline. Then
     /// [`next`](Self::next) returns a frame for them.
-    pub(super) fn is_too_long(&self, more: usize) -> bool {
-        self.partial().len() + more > self.limit + 1
+    pub(super) fn is_too_long(&self, more: &[u8]) -> bool {
+        let last = more.last().or(self.partial().last());
+        self.partial().len() + more.len() - usize::from(last == Some(&b'\r')) > self.limit
     }
 
     /// Removes the last character of the line that is not yet ended.

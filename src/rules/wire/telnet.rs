@@ -1,4 +1,4 @@
-//! The telnet protocol (RFC 854, 855), as far as a chat needs it: every option is refused.
+//! The telnet protocol (RFC 854, 855), as far as a chat needs it: every option is refused, except for the mark of RFC 860.
 //!
 //! That is enough for a client to send whole lines and to echo what its user types: that is what a network virtual
 //! terminal does before any option is agreed on.
@@ -12,12 +12,14 @@ const WONT: u8 = 252;
 const WILL: u8 = 251;
 /// Begins a subnegotiation, which [`SE`] ends.
 const SB: u8 = 250;
+const GO_AHEAD: u8 = 249;
 const ERASE_LINE: u8 = 248;
 const ERASE_CHARACTER: u8 = 247;
 const ARE_YOU_THERE: u8 = 246;
 const ABORT_OUTPUT: u8 = 245;
 const INTERRUPT: u8 = 244;
 const BREAK: u8 = 243;
+const NOP: u8 = 241;
 const SE: u8 = 240;
 /// RFC 1184.
 const ABORT: u8 = 238;
@@ -122,11 +124,12 @@ impl Telnet {
     /// The bytes taken so far that are text after all, if the `next` byte shows that, or if nothing follows. A byte 255 is no sign
     /// of telnet: it is a letter in Latin-1, and in the mark of UTF-16.
     pub(super) fn give_back(&mut self, next: Option<u8>) -> Text {
-        let is_command = |byte| (END_OF_FILE..SB).contains(&byte) && byte != SE;
+        // Not those that no client begins with: after IAC they are usual in Latin-1 (`ÿð`, `ÿñ`, `ÿù`), and in the mark of UTF-16.
+        let is_command = |byte| (END_OF_FILE..SB).contains(&byte) && !matches!(byte, SE | NOP | GO_AHEAD);
         let (text, is_possible) = match self.state {
             _ if self.is_spoken => return Text::default(),
             State::Command => {
-                let is_possible = |byte| is_command(byte) || is_request(byte);
+                let is_possible = |byte| is_command(byte) || matches!(byte, WILL | DO | SB);
                 (Text { bytes: [IAC, 0], len: 1 }, next.is_some_and(is_possible))
             }
             State::Request(request) => (Text { bytes: [IAC, request], len: 2 }, next.is_some_and(is_option)),
@@ -258,11 +261,12 @@ mod tests {
 
     #[test]
     fn a_byte_255_alone_is_no_sign_of_telnet() {
-        // `ÿes` and a line `ÿþ` in Latin-1, and UTF-16 text.
+        // `ÿes` and a line `ÿý` in Latin-1, and UTF-16 text.
         for (bytes, text) in [
             (&[IAC, b'e'][..], &[IAC][..]),
-            (&[IAC, DONT, b'\n'], &[IAC, DONT]),
-            (&[IAC, DONT, b'H'], &[IAC, DONT]),
+            (&[IAC, DO, b'\n'], &[IAC, DO]),
+            (&[IAC, DONT], &[IAC]),
+            (&[IAC, NOP], &[IAC]),
         ] {
             let mut telnet = Telnet::default();
             let (last, first) = bytes.split_last().unwrap();

@@ -4,6 +4,7 @@ pub(super) mod baseline;
 pub(super) mod children;
 pub(super) mod counter;
 pub(super) mod lines;
+pub(super) mod load;
 pub(super) mod pair;
 pub(super) mod resources;
 pub(super) mod subject;

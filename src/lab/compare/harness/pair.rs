@@ -7,7 +7,7 @@ use super::lines::{Screen, lines};
 use super::resources;
 use super::subject::Subject;
 use super::watchdog::PATIENCE;
-use crate::lab::compare::measure::{Figures, Measure};
+use crate::lab::compare::measure::Figures;
 use crate::rules::failure::{Context, Failure};
 use crossbeam_channel::Receiver;
 use std::ffi::OsString;
@@ -195,7 +195,9 @@ impl Closed {
         if let Some(counter) = self.counter {
             let written = self.notices.recv_timeout(PATIENCE).unwrap_or_default();
             let calls = counter.count(&written).ok_or("its system calls were not counted")?;
-            *figures.entry(Measure::SystemCalls).or_default() += calls;
+            for (measure, calls) in calls.iter() {
+                *figures.entry(*measure).or_default() += calls;
+            }
         }
         Ok(())
     }

@@ -20,6 +20,24 @@ pub(crate) fn sample(processes: &[&Process], figures: &mut Figures) {
             at_least(Measure::Threads, threads);
         }
     }
+    for (name, seconds) in processes.iter().flat_map(|process| threads(process)) {
+        *figures.threads.entry(name).or_default() += seconds;
+    }
+}
+
+/// The names of the threads, and their processor time in seconds. From `schedstat`, in nanoseconds: `stat` counts ticks,
+/// and some threads use less than one in a whole run.
+fn threads(process: &Process) -> Vec<(String, f64)> {
+    let folder = format!("/proc/{}/task", process.id());
+    let tasks = fs::read_dir(folder).into_iter().flatten().flatten();
+    let thread = |task: fs::DirEntry| {
+        let times = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        let nanoseconds: f64 = times.split_whitespace().next()?.parse().ok()?;
+        let is_main = task.file_name().to_str() == Some(&process.id().to_string());
+        let name = fs::read_to_string(task.path().join("comm")).ok()?.trim_end().to_owned();
+        Some((if is_main { "main".to_owned() } else { name }, nanoseconds / 1e9))
+    };
+    tasks.filter_map(thread).collect()
 }
 
 /// The most memory that was ever resident, in bytes.
@@ -35,7 +53,7 @@ pub(super) fn add(usage: &Usage, figures: &mut Figures) {
 
 /// Subtracts what an idle run uses.
 pub(crate) fn subtract(idle: &Figures, figures: &mut Figures) {
-    for (measure, value) in idle {
+    for (measure, value) in idle.iter() {
         figures.entry(*measure).and_modify(|figure| *figure = (*figure - value).max(0.0));
     }
 }

@@ -10,16 +10,20 @@ const WIDTH: f64 = 500.0;
 /// Where the bars and curves begin, right of the labels.
 const LEFT: f64 = 120.0;
 /// The height of a bar with the space around it.
-const BAR: f64 = 40.0;
+const BAR: f64 = 32.0;
 /// The height of the curves, and of the labels below them.
 const HEIGHT: f64 = 270.0;
 const LABELS: f64 = 50.0;
+
+/// No line of quartiles is longer than this many times the longest bar: one wild figure would make all bars short.
+const MAX_QUARTILE: f64 = 1.3;
 
 /// A bar for each row that has the figure. `None` if no bar would have a length.
 pub(super) fn bars(report: &TaskReport, measure: Measure) -> Option<String> {
     let rows = report.rows.iter();
     let rows: Vec<_> = rows.filter_map(|row| Some((&*row.subject, row.spread(measure)?))).collect();
-    let max = rows.iter().map(|(_, spread)| spread.q3).fold(0.0, f64::max);
+    let max_of = |part: fn(&Spread) -> f64| rows.iter().map(|(_, spread)| part(spread)).fold(0.0, f64::max);
+    let max = max_of(|spread| spread.q3).min(max_of(|spread| spread.median) * MAX_QUARTILE);
     if max <= 0.0 {
         return None;
     }
@@ -27,11 +31,16 @@ pub(super) fn bars(report: &TaskReport, measure: Measure) -> Option<String> {
     for (row, (subject, spread)) in rows.into_iter().enumerate() {
         let middle = BAR * (row as f64 + 0.5);
         // Leave space for the figure after the longest bar.
-        let x = |value: f64| LEFT + value / max * (WIDTH - LEFT - 100.0);
-        let (from, to, length) = (x(spread.q1), x(spread.q3), x(spread.median) - LEFT);
-        let bar = [("x", LEFT), ("y", middle - 15.0), ("width", length), ("height", 30.0)];
-        let quartiles =
-            format!("M{from:.1} {0:.1}v12M{from:.1} {middle:.1}H{to:.1}M{to:.1} {0:.1}v12", middle - 6.0);
+        let x = |value: f64| LEFT + value.min(max) / max * (WIDTH - LEFT - 110.0);
+        // A bar of no length would look like a row that was forgotten.
+        let (from, to, length) = (x(spread.q1), x(spread.q3), (x(spread.median) - LEFT).max(2.0));
+        let bar = [("x", LEFT), ("y", middle - 12.0), ("width", length), ("height", 24.0)];
+        // Beyond the chart the line ends in an arrow.
+        let end = match spread.q3 > max {
+            true => format!("l-6 -5m6 5l-6 5M{to:.1} {middle:.1}"),
+            false => format!("M{to:.1} {:.1}v10", middle - 5.0),
+        };
+        let quartiles = format!("M{from:.1} {0:.1}v10M{from:.1} {middle:.1}H{to:.1}{end}", middle - 5.0);
         chart = chart
             .with(label("end", LEFT - 8.0, middle, subject))
             .with(Element::new("rect").pixels(bar).set("fill", color(subject)))
@@ -129,5 +138,35 @@ pub(super) fn color(subject: &str) -> &'static str {
         "half-duplex" => "#50aa5a",
         "ncat" | "nc" | "socat" | "ncat --broker" => "#a078be",
         _ => "#3ca0aa",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::report_of;
+    use super::*;
+    use crate::lab::compare::workloads::task::Workload;
+
+    #[test]
+    fn a_wild_quartile_ends_in_an_arrow_and_leaves_the_bars_long() {
+        let wild = [60.0, 65.0, 70.0, 5000.0, 6000.0];
+        let rows =
+            [("floor", Measure::P999Microseconds, [50.0; 5]), ("threads", Measure::P999Microseconds, wild)];
+        let chart = bars(&report_of(Workload::Latency, &rows).tasks[0], Measure::P999Microseconds).unwrap();
+        let widths: Vec<f64> = chart
+            .match_indices(" width=\"")
+            .filter_map(|(at, mark)| chart[at + mark.len()..].split('"').next()?.parse().ok())
+            .collect();
+        // The picture itself, and the two bars.
+        assert!(widths.len() == 3 && widths[1] > 100.0 && widths[2] > 180.0, "{chart}");
+        assert!(chart.contains("l-6 -5m6 5l-6 5"), "{chart}");
+    }
+
+    #[test]
+    fn a_row_without_any_cost_has_a_bar_that_can_be_seen() {
+        let rows = [("floor", Measure::CpuSeconds, [0.0; 5]), ("threads", Measure::CpuSeconds, [0.1; 5])];
+        let chart = bars(&report_of(Workload::Goodbye, &rows).tasks[0], Measure::CpuSeconds).unwrap();
+        assert!(chart.contains("width=\"2\"") && chart.contains(">0.000 s<"), "{chart}");
     }
 }

@@ -1,8 +1,10 @@
-//! Who was faster, by how much, how certain that is, and why, in a sentence for each comparison. All of it comes from
-//! the figures of the run.
+//! What the figures of a work show, in three sentences at most: how the two full-duplex designs differ, why, and how far
+//! that is from the floor. All of it comes from the figures of the run.
 
 use super::super::measure::{Measure, short};
 use super::super::workloads::task::Workload;
+use super::summary::{DESIGNS, speed};
+use super::verdict::{Ratio, Verdict};
 use super::{Figure, TaskReport, stopped};
 use std::collections::BTreeMap;
 
@@ -13,47 +15,30 @@ const MIN_RATE: f64 = 1.0 / 100.0;
 /// A faster subject that makes this many times as many system calls spins instead of parking.
 const SPINS: f64 = 3.0;
 
-const DESIGNS: [&str; 3] = ["threads", "select", "half-duplex"];
-
-/// How certain a difference is.
-pub(super) fn certainty(rounds: usize) -> &'static str {
-    match rounds {
-        0..3 => "Fewer than three rounds show no differences: chance could explain them all.",
-        3..5 => {
-            "With so few rounds, a difference counts only if the worst round of one subject is better than the best of the \
-            other. Two equal subjects differ like that once in ten times: take it as a hint."
-        }
-        _ => {
-            "A difference counts if the quartiles do not overlap and the same subject was ahead in every round, or in all but \
-            one of seven or more. Two equal subjects differ like that about once in twenty times."
-        }
-    }
-}
-
-/// The paragraphs on one task.
+/// The sentences on one task.
 pub(super) fn explain(report: &TaskReport) -> Vec<String> {
     let subjects = subjects(report);
     if report.task.workload == Workload::Stalled {
-        return subjects.iter().map(|subject| stalled(subject, report.back)).collect();
+        return stalled(&subjects, report.back);
     }
-    let mut paragraphs = Vec::new();
-    let Some(measure) = report.task.measures().next() else { return paragraphs };
-    let (traced, subjects): (Vec<_>, Vec<_>) =
-        subjects.iter().partition(|subject| subject.name.ends_with(", traced"));
-    let designs = subjects.iter().filter(|subject| DESIGNS.contains(&subject.name));
-    let speed = |subject: &Subject<'_>| match subject.median(measure).unwrap_or(0.0) {
-        median if measure.more_is_better() => median,
-        median => -median,
-    };
-    if let Some(best) = designs.max_by(|one, other| speed(one).total_cmp(&speed(other))) {
-        let others = subjects.iter().filter(|subject| subject.name != best.name);
-        paragraphs.extend(others.filter_map(|other| compare(measure, best, other)));
+    let Some(measure) = report.task.measures().next() else { return Vec::new() };
+    let find = |name: &str| subjects.iter().find(|subject| subject.name == name);
+    let mut designs = DESIGNS.iter().filter_map(|name| find(name));
+    let Some(one) = designs.next() else { return Vec::new() };
+    let mut sentences = Vec::new();
+    if let Some(other) = designs.next() {
+        sentences.extend(compare(measure, one, other));
     }
-    for traced in traced {
-        let plain = subjects.iter().find(|plain| traced.name.strip_suffix(", traced") == Some(plain.name));
-        paragraphs.extend(plain.and_then(|plain| cost_of_trace(measure, plain, traced)));
+    let traced = DESIGNS
+        .iter()
+        .filter_map(|name| cost_of_trace(measure, find(name)?, find(&format!("{name}, traced"))?));
+    let traced: Vec<String> = traced.collect();
+    if !traced.is_empty() {
+        sentences.push(format!("{}.", traced.join("; ")));
+    } else if let Some(floor) = find("floor") {
+        sentences.extend(compare(measure, floor, one).into_iter().take(1));
     }
-    paragraphs
+    sentences
 }
 
 /// A subject that was measured.
@@ -83,6 +68,11 @@ impl Subject<'_> {
         self.figures.get(&measure).map(|figure| figure.spread.median)
     }
 
+    /// Whether a good part of these system calls only offer the processor to others.
+    fn yields(&self, calls: f64) -> bool {
+        self.median(Measure::YieldingSystemCalls).is_some_and(|yields| yields > 0.1 * calls)
+    }
+
     /// The processors it keeps busy on average, where it has lines to move all the time.
     fn busy(&self) -> Option<f64> {
         Some(self.median(Measure::CpuSeconds)? * self.median(Measure::LinesPerSecond)? / self.units)
@@ -93,6 +83,10 @@ impl Subject<'_> {
         let (each, [unit, units]) = (self.median(cost)? / self.units, self.unit);
         Some(match cost {
             Measure::CpuSeconds => format!("{} µs a {unit}", short(each * 1e6)),
+            Measure::SystemCalls if self.yields(self.median(cost)?) => {
+                let yields = self.median(Measure::YieldingSystemCalls)? / self.units;
+                format!("{each:.1} times a {unit} ({yields:.1} of them to yield)")
+            }
             _ if each >= 0.5 => format!("{each:.1} times a {unit}"),
             _ if each > 0.0 => format!("once in {} {units}", short((1.0 / each).round())),
             _ => "never".to_owned(),
@@ -100,28 +94,33 @@ impl Subject<'_> {
     }
 }
 
-fn compare(measure: Measure, one: &Subject<'_>, other: &Subject<'_>) -> Option<String> {
-    let (figure, others) = (one.figures.get(&measure)?, other.figures.get(&measure)?);
-    if !figure.differs_from(others) {
-        let (figure, others) = (in_text(measure, figure), in_text(measure, others));
-        let (one, other) = (one.name, other.name);
-        return Some(format!(
-            "This run shows no certain difference between {one} and {other}: {figure} and {others}."
-        ));
-    }
-    let ratio = figure.spread.median / others.spread.median;
-    let pairs = [(one, figure), (other, others)];
-    let [(fast, of_fast), (slow, of_slow)] =
-        if (ratio > 1.0) == measure.more_is_better() { pairs } else { [pairs[1], pairs[0]] };
-    Some(format!(
-        "{} is {:.2} times as fast as {}: {} and {}. {}.",
-        fast.name,
-        ratio.max(1.0 / ratio),
-        slow.name,
-        in_text(measure, of_fast),
-        in_text(measure, of_slow),
-        cause(fast, slow, measure)
-    ))
+/// Which of two is faster, and why.
+fn compare(measure: Measure, one: &Subject<'_>, other: &Subject<'_>) -> Vec<String> {
+    let (Some(figure), Some(others)) = (one.figures.get(&measure), other.figures.get(&measure)) else {
+        return Vec::new();
+    };
+    let Some(ratio) = speed(measure, &figure.rounds, &others.rounds) else { return Vec::new() };
+    let (fast, slow) = match ratio.verdict() {
+        Verdict::CannotTell => {
+            let (one, other, ratio) = (one.name, other.name, ratio.short());
+            return vec![format!("This run cannot tell whether {one} or {other} is faster ({ratio}).")];
+        }
+        Verdict::Faster => (one, other),
+        Verdict::Slower => (other, one),
+    };
+    let [of_fast, of_slow] = [fast, slow].map(|subject| &subject.figures[&measure]);
+    let in_text = |figure: &Figure| measure.in_text(figure.spread.median);
+    let ratio = speed(measure, &of_fast.rounds, &of_slow.rounds).map_or(String::new(), |ratio| ratio.short());
+    vec![
+        format!(
+            "{} is faster than {} ({ratio}): {} and {}.",
+            fast.name,
+            slow.name,
+            in_text(of_fast),
+            in_text(of_slow),
+        ),
+        format!("{}.", cause(fast, slow, measure)),
+    ]
 }
 
 /// The cost by which they differ most; else, what the faster one does more of.
@@ -134,8 +133,10 @@ fn cause(fast: &Subject<'_>, slow: &Subject<'_>, measure: Measure) -> String {
     let factor = |(cost, _): &(Measure, &str)| {
         let (less, more) = (fast.figures.get(cost)?, slow.figures.get(cost)?);
         let is_frequent = *cost == Measure::CpuSeconds || more.spread.median >= slow.units * MIN_RATE;
-        let factor = more.spread.median / less.spread.median;
-        (is_frequent && factor >= MIN_CAUSE && more.spread.differs_from(&less.spread)).then_some(factor)
+        let ratio = Ratio::of(&more.rounds, &less.rounds)?;
+        // System calls are counted once.
+        let is_certain = ratio.is_certain() || more.rounds.len() == 1;
+        (is_frequent && ratio.median >= MIN_CAUSE && is_certain).then_some(ratio.median)
     };
     let causes = costs.iter().filter_map(|cost| Some((factor(cost)?, cost)));
     let main = causes.max_by(|(one, _), (other, _)| one.total_cmp(other));
@@ -157,42 +158,60 @@ fn cause(fast: &Subject<'_>, slow: &Subject<'_>, measure: Measure) -> String {
         let (fast, slow) = (fast.name, slow.name);
         return format!("{fast} spins before parking: it makes a system call {more}, {slow} {less}");
     }
+    let yielding =
+        [slow, fast].into_iter().find(|subject| calls(subject).is_some_and(|calls| subject.yields(calls)));
+    if let Some(subject) = yielding
+        && let Some(rate) = subject.rate(Measure::YieldingSystemCalls)
+    {
+        let name = subject.name;
+        return format!(
+            "No cost of these shows why; {name} spins before parking, and yields the processor {rate}"
+        );
+    }
     "Neither waits, nor system calls, nor processor time show why".to_owned()
-}
-
-/// A median with its quartiles.
-fn in_text(measure: Measure, figure: &Figure) -> String {
-    let spread = &figure.spread;
-    format!("{} ({})", measure.in_text(spread.median), measure.range(spread.q1, spread.q3))
 }
 
 fn cost_of_trace(measure: Measure, plain: &Subject<'_>, traced: &Subject<'_>) -> Option<String> {
     let (without, with) = (plain.figures.get(&measure)?, traced.figures.get(&measure)?);
-    let percent = (with.spread.median / without.spread.median - 1.0) * 100.0;
-    let certain = if with.differs_from(without) { "" } else { ", which may be chance" };
+    let ratio = Ratio::of(&with.rounds, &without.rounds)?;
+    let certain = if ratio.is_certain() { "" } else { ", which may be chance" };
+    let percent = (ratio.median - 1.0) * 100.0;
     let (with, without) = (measure.in_text(with.spread.median), measure.in_text(without.spread.median));
-    Some(format!("{} with a trace: {with}, without: {without} ({percent:+.1} %{certain}).", plain.name))
+    Some(format!("{} with a trace: {with}, without: {without} ({percent:+.1} %{certain})", plain.name))
 }
 
-fn stalled(subject: &Subject<'_>, back: usize) -> String {
-    let show =
-        |measure: Measure| subject.median(measure).map_or("—".to_owned(), |value| measure.show(value));
-    let memory = match subject.median(Measure::SenderPeakMemoryBytes) {
-        Some(_) => format!("; its memory peaked at {}", show(Measure::SenderPeakMemoryBytes)),
-        None => String::new(),
-    };
-    let other_way = match (subject.median(Measure::OtherWayP50Microseconds), stopped(subject.figures, back)) {
-        (Some(_), _) => {
-            format!("The other way kept moving, at {} a line", show(Measure::OtherWayP50Microseconds))
+/// With whom the other way kept moving, with whom it did not, and how much was accepted.
+fn stalled(subjects: &[Subject<'_>], back: usize) -> Vec<String> {
+    let (mut moving, mut stuck) = (Vec::new(), Vec::new());
+    for subject in subjects {
+        let name = subject.name;
+        match (subject.median(Measure::OtherWayP50Microseconds), stopped(subject.figures, back)) {
+            (Some(time), _) => {
+                moving.push(format!("{name} ({})", Measure::OtherWayP50Microseconds.show(time)));
+            }
+            (None, (stopped, all)) if stopped < all => {
+                stuck.push(format!("{name} in {stopped} of {all} rounds"));
+            }
+            _ => stuck.push(name.to_owned()),
         }
-        (None, (stopped, all)) if stopped < all => {
-            format!(
-                "In {stopped} of {all} rounds the other way stopped, too: it does not read while it waits to write"
-            )
-        }
-        _ => "The other way stopped, too: it does not read while it waits to write".to_owned(),
+    }
+    let mut sentences = Vec::new();
+    if !moving.is_empty() {
+        sentences.push(format!("The other way kept moving with {}.", moving.join(", ")));
+    }
+    if !stuck.is_empty() {
+        let stuck = stuck.join(", ");
+        sentences.push(format!("It stopped, too, with {stuck}: who waits to write does not read there."));
+    }
+    let accepted = |subject: &Subject<'_>| {
+        let taken = Measure::TakenBytes.show(subject.median(Measure::TakenBytes)?);
+        Some(format!("{} {taken}", subject.name))
     };
-    format!("{} accepted {}{memory}. {other_way}.", subject.name, show(Measure::TakenBytes))
+    let accepted: Vec<String> = subjects.iter().filter_map(accepted).collect();
+    if !accepted.is_empty() {
+        sentences.push(format!("Accepted before nothing more was: {}.", accepted.join(", ")));
+    }
+    sentences
 }
 
 #[cfg(test)]
@@ -215,14 +234,20 @@ mod tests {
                 .collect();
             let outcome = match figures {
                 [] => Outcome::Failed { reason: "a line was lost".to_owned() },
-                _ => Outcome::Measured { figures: summarize(&rounds, None) },
+                _ => Outcome::Measured {
+                    figures: summarize(&rounds, None),
+                    cpu_seconds_by_thread: BTreeMap::new(),
+                },
             };
             Row { subject: (*name).to_owned(), lines_of_code: None, outcome }
         };
         let task = Task { workload, clients: None, senders: None };
         let rows = rows.iter().map(row).collect();
-        let report = TaskReport { task, forth: 500, back: 500, rounds, rows };
-        explain(&report).join("\n")
+        let (meanwhile, compared) = (Vec::new(), Vec::new());
+        let report = TaskReport { task, forth: 500, back: 500, rounds, meanwhile, compared, rows };
+        let sentences = explain(&report);
+        assert!(sentences.len() <= 3, "{sentences:?}");
+        sentences.join("\n")
     }
 
     /// Compares with `explain.txt`. `UPDATE_SNAPSHOTS=1 cargo test --lib explain` writes it: look at the diff then.
@@ -232,7 +257,7 @@ mod tests {
             CpuSeconds as CPU, DeliveriesPerSecond as DELIVERIES, LinesPerSecond as LINES,
             OtherWayLines as BACK, OtherWayP50Microseconds as OTHER_WAY, P50Microseconds as P50,
             SenderPeakMemoryBytes as MEMORY, SystemCalls as CALLS, TakenBytes as TAKEN,
-            VoluntarySwitches as WAITS,
+            VoluntarySwitches as WAITS, YieldingSystemCalls as YIELDS,
         };
         use Workload::{Hub, Latency, OneWay, Stalled};
         let slow: &[Figure] = &[(P50, 100.0), (WAITS, 5200.0), (CPU, 0.1)];
@@ -244,7 +269,7 @@ mod tests {
             ("one round", Latency, 1, &[("threads", slow), ("select", fast)]),
             ("failed", Latency, 3, &[("threads", slow), ("select", &[])]),
             (
-                "the best design is compared with all",
+                "the floor comes last",
                 Latency,
                 3,
                 &[("floor", &[(P50, 40.0)]), ("threads", slow), ("select", fast), ("ncat", alike)],
@@ -254,8 +279,17 @@ mod tests {
                 Latency,
                 3,
                 &[
-                    ("threads", &[(P50, 20.0), (CALLS, 40_000.0)]),
+                    ("threads", &[(P50, 20.0), (CALLS, 40_000.0), (YIELDS, 30_000.0)]),
                     ("select", &[(P50, 40.0), (CALLS, 6000.0)]),
+                ],
+            ),
+            (
+                "slow, and yields",
+                Latency,
+                3,
+                &[
+                    ("threads", &[(P50, 40.0), (CALLS, 6000.0), (YIELDS, 1500.0)]),
+                    ("select", &[(P50, 20.0), (CALLS, 6000.0), (YIELDS, 0.0)]),
                 ],
             ),
             (
@@ -298,8 +332,7 @@ mod tests {
         let explained = cases.iter().map(|&(title, workload, rounds, rows)| {
             format!("# {title}\n{}\n", explained(workload, rounds, rows))
         });
-        let certain = [2, 4, 7].map(|rounds| format!("# {rounds} rounds\n{}\n", certainty(rounds)));
-        let text: String = explained.chain(certain).collect::<Vec<_>>().join("\n");
+        let text: String = explained.collect::<Vec<_>>().join("\n");
         let snapshot = concat!(env!("CARGO_MANIFEST_DIR"), "/src/lab/compare/report/explain.txt");
         if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
             return std::fs::write(snapshot, text).unwrap();

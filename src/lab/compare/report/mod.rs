@@ -7,17 +7,22 @@ pub(super) mod machine;
 pub(super) mod page;
 pub(super) mod progress;
 pub(super) mod stats;
+pub(super) mod summary;
 pub(super) mod table;
+pub(super) mod verdict;
 
+use super::harness::load::Meanwhile;
 use super::measure::{Figures, Measure};
 use super::workloads::task::{Task, Workload};
 use machine::Machine;
 use serde::Serialize;
 use stats::Spread;
 use std::collections::BTreeMap;
+use summary::Comparison;
+use verdict::Ratio;
 
 /// The version of the format. It changes when a reader of the version before would misread it.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -49,6 +54,10 @@ pub(super) struct TaskReport {
     pub(super) back: usize,
     /// The number of measured rounds: fewer than chosen if the time was up.
     pub(super) rounds: usize,
+    /// What the machine did beside each round; empty where the system does not report it.
+    pub(super) meanwhile: Vec<Meanwhile>,
+    /// Who is faster.
+    pub(super) compared: Vec<Comparison>,
     pub(super) rows: Vec<Row>,
 }
 
@@ -67,15 +76,14 @@ pub(super) struct Row {
 pub(super) enum Outcome {
     Measured {
         figures: BTreeMap<Measure, Figure>,
+        /// Of each thread of a design, by its name, the median of its processor time.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        cpu_seconds_by_thread: BTreeMap<String, f64>,
     },
     /// One failed round makes all figures of the row worthless.
-    Failed {
-        reason: String,
-    },
+    Failed { reason: String },
     /// The subject cannot do this, or is not installed.
-    Absent {
-        reason: String,
-    },
+    Absent { reason: String },
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -89,13 +97,6 @@ pub(super) struct Figure {
     pub(super) to_broker: Option<Ratio>,
     /// The value of each round.
     pub(super) rounds: Vec<f64>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Ratio {
-    pub(super) of_medians: f64,
-    /// Round by round: what disturbs a whole round disturbs both values.
-    pub(super) of_rounds: Spread,
 }
 
 impl TaskReport {
@@ -123,12 +124,12 @@ impl TaskReport {
         size
     }
 
-    /// The lines of a cell: the median, the quartiles, and the ratio to the baseline.
-    fn cell(
+    /// The lines of a cell: the median, the quartiles, and the ratio to the baseline with its interval.
+    fn cell_lines(
         &self,
         measure: Measure,
         figures: &BTreeMap<Measure, Figure>,
-        ratio_quartiles: bool,
+        with_interval: bool,
     ) -> Vec<String> {
         let Some(figure) = figures.get(&measure) else {
             return match stopped(figures, self.back) {
@@ -137,16 +138,14 @@ impl TaskReport {
                 _ => vec!["stopped".to_owned()],
             };
         };
-        let has_spread = figure.rounds.len() > 1;
         let mut lines = vec![measure.show(figure.spread.median)];
-        if has_spread {
+        if figure.rounds.len() > 1 {
             lines.push(measure.range(figure.spread.q1, figure.spread.q3));
         }
-        if let Some(Ratio { of_medians, of_rounds }) = figure.to_floor.or(figure.to_broker) {
-            lines.push(match ratio_quartiles && has_spread {
-                true => format!("{of_medians:.2}× {:.2}–{:.2}", of_rounds.q1, of_rounds.q3),
-                false => format!("{of_medians:.2}×"),
-            });
+        if let Some(ratio) = figure.to_floor.as_ref().or(figure.to_broker.as_ref()) {
+            let short = ratio.short();
+            let median = short.split(' ').next().unwrap_or_default();
+            lines.push(if with_interval { short } else { median.to_owned() });
         }
         lines
     }
@@ -155,7 +154,7 @@ impl TaskReport {
 impl Row {
     fn figures(&self) -> Option<&BTreeMap<Measure, Figure>> {
         match &self.outcome {
-            Outcome::Measured { figures } => Some(figures),
+            Outcome::Measured { figures, .. } => Some(figures),
             _ => None,
         }
     }
@@ -163,25 +162,9 @@ impl Row {
     fn spread(&self, measure: Measure) -> Option<Spread> {
         Some(self.figures()?.get(&measure)?.spread)
     }
-}
 
-impl Figure {
-    /// Whether the rounds of two equal subjects would hardly differ as much by chance: the quartiles do not overlap, and
-    /// the same subject was ahead in every round, or in all but one of seven or more. With three or four rounds that
-    /// happens too often (with three, once in five times), so there no round of one may reach any of the other.
-    fn differs_from(&self, other: &Self) -> bool {
-        let count = self.rounds.len().min(other.rounds.len());
-        let is_ahead = self.spread.median > other.spread.median;
-        let agrees = |one: f64, other: f64| (one > other) == is_ahead && one != other;
-        let rounds_agree = match count {
-            0..3 => false,
-            3..5 => self.rounds.iter().all(|&one| other.rounds.iter().all(|&other| agrees(one, other))),
-            _ => {
-                let rounds = self.rounds.iter().zip(&other.rounds);
-                rounds.filter(|&(&one, &other)| !agrees(one, other)).count() <= count / 7
-            }
-        };
-        rounds_agree && self.spread.differs_from(&other.spread)
+    fn rounds(&self, measure: Measure) -> Option<&[f64]> {
+        Some(&self.figures()?.get(&measure)?.rounds)
     }
 }
 
@@ -218,26 +201,49 @@ pub(super) fn summarize(rounds: &[Figures], baseline: Option<&[Figures]>) -> BTr
     let values = |rounds: &[Figures], measure| -> Option<Vec<f64>> {
         rounds.iter().map(|round| round.get(&measure).copied()).collect()
     };
-    let measures = rounds.first().into_iter().flat_map(Figures::keys);
+    let measures = rounds.first().into_iter().flat_map(|round| round.keys());
     let figures = measures.filter_map(|&measure| {
         let rounds = values(rounds, measure)?;
         let to_floor = baseline
             .and_then(|baseline| values(baseline, measure))
-            .and_then(|baseline| ratio(&rounds, &baseline));
+            .and_then(|baseline| Ratio::of(&rounds, &baseline));
         Some((measure, Figure { spread: Spread::of(&rounds), to_floor, to_broker: None, rounds }))
     });
     figures.collect()
 }
 
-fn ratio(values: &[f64], baseline: &[f64]) -> Option<Ratio> {
-    if values.len() != baseline.len() || baseline.contains(&0.0) {
-        return None;
+#[cfg(test)]
+fn rows_of(rows: &[(&str, Measure, [f64; 5])]) -> Vec<Row> {
+    let row = |(subject, measure, values): &(&str, Measure, [f64; 5])| {
+        let rounds = values.map(|value| Figures::from([(*measure, value)]));
+        let outcome =
+            Outcome::Measured { figures: summarize(&rounds, None), cpu_seconds_by_thread: BTreeMap::new() };
+        Row { subject: (*subject).to_owned(), lines_of_code: None, outcome }
+    };
+    rows.iter().map(row).collect()
+}
+
+#[cfg(test)]
+fn report_of(workload: Workload, rows: &[(&str, Measure, [f64; 5])]) -> Report {
+    let rows = rows_of(rows);
+    let task = TaskReport {
+        task: Task { workload, clients: None, senders: None },
+        forth: 500,
+        back: 500,
+        rounds: 5,
+        meanwhile: Vec::new(),
+        compared: summary::compare(workload, None, &rows),
+        rows,
+    };
+    Report {
+        format: FORMAT,
+        date: String::new(),
+        machine: Machine::here(),
+        options: Chosen { quick: true, rounds: 5, peers: false },
+        system_calls_counted_by: None,
+        system_calls_not_counted: None,
+        tasks: vec![task],
     }
-    let of_rounds: Vec<f64> = values.iter().zip(baseline).map(|(value, baseline)| value / baseline).collect();
-    Some(Ratio {
-        of_medians: Spread::of(values).median / Spread::of(baseline).median,
-        of_rounds: Spread::of(&of_rounds),
-    })
 }
 
 #[cfg(test)]
@@ -246,55 +252,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_spread_of_a_ratio_is_taken_round_by_round() {
+    fn a_ratio_is_taken_round_by_round_and_lies_in_its_own_interval() {
         let rounds = |values: [f64; 3]| values.map(|value| Figures::from([(Measure::CpuSeconds, value)]));
-        let figures = summarize(&rounds([2.0, 4.0, 20.0]), Some(&rounds([1.0, 2.0, 10.0])));
+        let figures = summarize(&rounds([2.0, 4.0, 40.0]), Some(&rounds([1.0, 2.5, 10.0])));
         let figure = &figures[&Measure::CpuSeconds];
-        assert_eq!((figure.spread.median, figure.spread.q3), (4.0, 12.0));
-        let ratio = figure.to_floor.unwrap();
-        assert_eq!((ratio.of_medians, ratio.of_rounds.q1, ratio.of_rounds.q3), (2.0, 2.0, 2.0));
-    }
-
-    #[test]
-    fn a_difference_must_show_in_every_round() {
-        let differ = |one: &[f64], other: &[f64]| {
-            let figure = |values: &[f64]| Figure {
-                spread: Spread::of(values),
-                to_floor: None,
-                to_broker: None,
-                rounds: values.to_vec(),
-            };
-            figure(one).differs_from(&figure(other)) && figure(other).differs_from(&figure(one))
-        };
-        assert!(differ(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]));
-        assert!(!differ(&[1.0, 2.0, 4.1], &[4.0, 5.0, 6.0]), "of three, none may reach the other");
-        assert!(!differ(&[1.0, 2.0], &[4.0, 5.0]), "two rounds are too few");
-        assert!(differ(&[1.0, 1.1, 1.2, 1.3, 4.0], &[2.0, 2.1, 2.2, 2.3, 5.0]));
-        assert!(!differ(&[1.0, 1.1, 1.2, 1.3, 4.0], &[2.0, 2.1, 2.2, 2.3, 3.0]), "one round says otherwise");
-        let seven = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 4.0];
-        assert!(differ(&seven, &[2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 3.0]), "of seven, one may say otherwise");
-        assert!(!differ(&[1.0, 2.0, 3.0, 4.0, 5.0], &[2.0, 3.0, 4.0, 5.0, 6.0]), "the quartiles overlap");
+        assert_eq!((figure.spread.median, figure.spread.q3), (4.0, 22.0));
+        let ratio = figure.to_floor.as_ref().unwrap();
+        let interval = ratio.interval.unwrap();
+        assert!(
+            (ratio.median - 2.0).abs() < 1e-9 && (interval.low..=interval.high).contains(&ratio.median),
+            "{ratio:?}"
+        );
     }
 
     #[test]
     fn a_report_says_how_many_rounds_there_were_and_not_how_many_were_planned() {
         let report = |rounds: &[usize]| {
-            let task = |rounds: &usize| TaskReport {
-                task: Task { workload: Workload::Latency, clients: None, senders: None },
-                forth: 1,
-                back: 1,
-                rounds: *rounds,
-                rows: Vec::new(),
+            let task = |rounds: &usize| {
+                let mut report = report_of(Workload::Latency, &[]);
+                report.tasks[0].rounds = *rounds;
+                report.tasks.remove(0)
             };
-            Report {
-                format: FORMAT,
-                date: String::new(),
-                machine: Machine::here(),
-                options: Chosen { quick: true, rounds: 5, peers: false },
-                system_calls_counted_by: None,
-                system_calls_not_counted: None,
-                tasks: rounds.iter().map(task).collect(),
-            }
+            Report { tasks: rounds.iter().map(task).collect(), ..report_of(Workload::Latency, &[]) }
         };
         for (rounds, expected) in [
             (&[5, 5][..], "5,"),
@@ -302,7 +281,7 @@ mod tests {
             (&[4], "4 of 5, because time was up,"),
         ] {
             let report = report(rounds);
-            let (page, table) = (page::render(&report), table::render(&report));
+            let (page, table) = (page::render(&report), table::render(&report, false));
             assert!(page.contains(&format!("<dt>Rounds</dt><dd>{expected} with")), "{page}");
             assert!(table.contains(&format!(", rounds: {expected}")), "{table}");
             let json = serde_json::to_value(&report).unwrap();
@@ -322,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_figure_that_some_round_lacks_is_left_out() {
-        let rounds = [Figures::from([(Measure::CpuSeconds, 1.0)]), Figures::new()];
+        let rounds = [Figures::from([(Measure::CpuSeconds, 1.0)]), Figures::default()];
         assert!(summarize(&rounds, None).is_empty());
     }
 }

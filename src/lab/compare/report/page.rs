@@ -1,28 +1,27 @@
 //! The page: one file with everything in it, to be shown to a class or kept.
 
-use super::super::measure::{Measure, RESOURCES};
-use super::explain::{certainty, explain};
+use super::super::measure::{Measure, RESOURCES, SYSTEM_CALLS};
+use super::explain::explain;
+use super::summary::{Cell, Comparison};
 use super::{Outcome, Report, TaskReport, charts};
 use crate::lab::svg::escaped;
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("page.css");
 
-const READING: &str = "\
+const FIGURES: &str = "\
 Each figure is the median of the rounds. Below it are the quartiles: the middle half of the rounds lies between them. \
 Below that is the ratio to the floor, which moves bytes through the same pipes and the same connection and does nothing \
-else, with the quartiles of that ratio round by round. (Among hubs it is the ratio to ncat --broker.) In the charts the \
-thin line goes from quartile to quartile.";
+else, with its interval. (Among hubs it is the ratio to ncat --broker.) In the charts the thin line goes from quartile to \
+quartile.";
 
 pub(crate) fn render(report: &Report) -> String {
-    let rounds = report.tasks.iter().map(|task| task.rounds).min().unwrap_or(0);
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
         <meta name=\"viewport\" content=\"width=device-width\">\n\
         <title>threadchat compare</title>\n<style>{STYLE}</style></head>\n\
-        <body>\n<h1>The same work, by design</h1>\n<p>{READING} {}</p>\n{}",
-        certainty(rounds),
-        machine(report)
+        <body>\n<h1>Who is faster at which work</h1>\n{}",
+        summary(report)
     );
     for task in &report.tasks {
         page += &section(report, task);
@@ -30,7 +29,55 @@ pub(crate) fn render(report: &Report) -> String {
     for senders in [1, 10] {
         page += &curves(&by_clients(report, Some(senders)), senders);
     }
+    page += &folded(
+        "The machine, and how the figures were made",
+        &format!("{}<p>{FIGURES}</p>\n", machine(report)),
+    );
     page + "</body></html>\n"
+}
+
+/// The first screen.
+fn summary(report: &Report) -> String {
+    let warning = report.warning().map(|text| format!("<p class=\"warning\">{}</p>\n", escaped(&text)));
+    let notes: String = report.notes().iter().map(|note| format!("<br>{}", escaped(note))).collect();
+    let columns = report.columns();
+    let headings: String = columns.iter().map(|column| format!("<th>{}</th>", escaped(column))).collect();
+    let mut rows = String::new();
+    for task in &report.tasks {
+        for comparison in &task.compared {
+            let cells: String = columns.iter().map(|column| verdict(task, comparison, column)).collect();
+            let (title, ahead) = (task.heading(comparison), escaped(&comparison.leaders()));
+            let _ =
+                writeln!(rows, "<tr><th>{title}</th>{cells}<td data-of=\"ahead\"><b>{ahead}</b></td></tr>");
+        }
+    }
+    format!(
+        "{}<div class=\"table\"><table class=\"summary\">\n<tr><th></th>{headings}<th>ahead</th></tr>\n{rows}</table></div>\n\
+        <p class=\"notes\">{}{notes}</p>\n",
+        warning.unwrap_or_default(),
+        escaped(&report.reading())
+    )
+}
+
+/// A cell of the summary.
+fn verdict(task: &TaskReport, comparison: &Comparison, column: &str) -> String {
+    let (class, text) = match task.cell(comparison, column) {
+        Cell::Reference(text) => ("reference", escaped(&text)),
+        Cell::Words(text) => ("absent", escaped(&text)),
+        Cell::Empty => ("empty", String::new()),
+        Cell::Compared(compared) => {
+            let ratio = compared.ratio.short();
+            let (median, interval) = ratio.split_once(' ').unwrap_or((&ratio, ""));
+            let outlying = if compared.ratio.outlying_rounds.is_empty() { "" } else { " *" };
+            let words = compared.verdict.words();
+            (compared.verdict.class(), format!("{median} {words}{outlying}<small>{interval}</small>"))
+        }
+    };
+    format!("<td class=\"{class}\" data-of=\"{}\">{text}</td>", escaped(column))
+}
+
+fn folded(title: &str, content: &str) -> String {
+    format!("<details><summary>{}</summary>\n{content}</details>\n", escaped(title))
 }
 
 fn machine(report: &Report) -> String {
@@ -59,9 +106,12 @@ fn section(report: &Report, task: &TaskReport) -> String {
     // A hub in curves needs no bars.
     let has_curves = by_clients(report, task.task.senders).len() > 1;
     let charts = if has_curves { String::new() } else { charts(task, |measure| charts::bars(task, measure)) };
-    let paragraphs: String = explain(task).iter().map(|text| format!("<p>{}</p>\n", escaped(text))).collect();
+    let sentences = escaped(&explain(task).join(" "));
+    let times: String =
+        task.times_by_thread().iter().map(|line| format!("<p>{}.</p>\n", escaped(line))).collect();
     let size = task.size(report.options.rounds);
-    format!("<h2>{}</h2>\n<p>{size}.</p>\n{charts}{paragraphs}{}", task.task.title(), table(task))
+    let details = folded("All figures", &format!("<p>{size}.</p>\n{}{times}", table(task)));
+    format!("<h2>{}</h2>\n<p>{sentences}</p>\n{charts}{details}", task.task.title())
 }
 
 /// The hubs with this number of senders and any number of clients.
@@ -87,7 +137,9 @@ fn legend(subject: &str) -> String {
 /// A chart for each measure but those that say the same in bytes, or that the table shows better.
 fn charts(task: &TaskReport, draw: impl Fn(Measure) -> Option<String>) -> String {
     let in_table = [Measure::MegabytesPerSecond, Measure::DeliveredMegabytesPerSecond];
-    let drawn = task.task.measures().filter(|it| !in_table.contains(it) && !RESOURCES.contains(it));
+    let resources = || RESOURCES.iter().chain(&SYSTEM_CALLS);
+    let is_drawn = |it: &Measure| !in_table.contains(it) && !resources().any(|resource| resource == it);
+    let drawn = task.task.measures().filter(is_drawn);
     let drawn = drawn.chain([Measure::PeakMemoryBytes, Measure::CpuSeconds]);
     let figure = |measure: Measure| {
         let caption = heading(measure);
@@ -105,8 +157,8 @@ fn table(report: &TaskReport) -> String {
         let code =
             row.lines_of_code.map_or(String::new(), |lines| format!("<small>{lines} lines of code</small>"));
         let cells = match &row.outcome {
-            Outcome::Measured { figures } => {
-                let cell = |measure| cell(report.cell(measure, figures, true));
+            Outcome::Measured { figures, .. } => {
+                let cell = |measure| cell(report.cell_lines(measure, figures, true));
                 report.task.measures().map(cell).collect()
             }
             Outcome::Failed { reason } => {

@@ -22,11 +22,6 @@ impl Spread {
         };
         Self { median: at(0.5), q1: at(0.25), q3: at(0.75) }
     }
-
-    /// Whether the middle halves do not overlap.
-    pub(crate) fn differs_from(&self, other: &Self) -> bool {
-        self.q1 > other.q3 || self.q3 < other.q1
-    }
 }
 
 #[cfg(test)]
@@ -38,13 +33,5 @@ mod tests {
         assert_eq!(Spread::of(&[3.0, 1.0, 2.0, 5.0, 4.0]), Spread { median: 3.0, q1: 2.0, q3: 4.0 });
         assert_eq!(Spread::of(&[1.0, 2.0]), Spread { median: 1.5, q1: 1.25, q3: 1.75 });
         assert_eq!(Spread::of(&[7.0]), Spread { median: 7.0, q1: 7.0, q3: 7.0 });
-    }
-
-    #[test]
-    fn spreads_that_overlap_do_not_differ() {
-        let spread = |q1, q3| Spread { median: (q1 + q3) / 2.0, q1, q3 };
-        assert!(spread(1.0, 2.0).differs_from(&spread(3.0, 4.0)));
-        assert!(spread(3.0, 4.0).differs_from(&spread(1.0, 2.0)));
-        assert!(!spread(1.0, 3.0).differs_from(&spread(2.0, 4.0)));
     }
 }

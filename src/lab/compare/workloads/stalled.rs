@@ -23,7 +23,7 @@ const STALL: Duration = Duration::from_millis(300);
 const LIMIT: Duration = Duration::from_secs(2);
 
 pub(super) fn run(harness: &Harness, pair: &mut Pair, material: &Material) -> Result<Figures, Failure> {
-    let mut figures = Figures::new();
+    let mut figures = Figures::default();
     let (typed_line, to_check) = unbounded();
     let (arrived_at, arrivals) = unbounded();
     let (progress, accepted) = unbounded();

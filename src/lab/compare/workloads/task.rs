@@ -4,7 +4,7 @@ use super::hub::crowd::Crowd;
 use crate::designs::Design;
 use crate::lab::compare::harness::lines::{LINE, lines};
 use crate::lab::compare::harness::subject::Subject;
-use crate::lab::compare::measure::{Measure, RESOURCES};
+use crate::lab::compare::measure::{Measure, RESOURCES, SYSTEM_CALLS};
 use serde::Serialize;
 
 /// A kind of work.
@@ -58,7 +58,7 @@ impl Workload {
         subject.missing()
     }
 
-    /// What is measured beside [`RESOURCES`].
+    /// What is measured beside [`RESOURCES`] and [`SYSTEM_CALLS`].
     fn measures(self) -> &'static [Measure] {
         match self {
             Self::Latency => &[Measure::P50Microseconds, Measure::P99Microseconds, Measure::P999Microseconds],
@@ -76,12 +76,9 @@ impl Workload {
         }
     }
 
-    fn resources(self) -> &'static [Measure] {
-        match self {
-            // Counting may take minutes: some hubs make a system call for each delivery.
-            Self::Hub => &RESOURCES[..RESOURCES.len() - 1],
-            _ => &RESOURCES,
-        }
+    /// Counting the system calls of a hub may take minutes: some make one for each delivery.
+    fn counts_system_calls(self) -> bool {
+        self != Self::Hub
     }
 
     /// The workload whose endpoints start and end in the same way. That cost is measured in idle runs and subtracted.
@@ -117,7 +114,8 @@ impl Task {
     /// What is measured, in the order of the columns. The latency of a hub is measured with one sender only.
     pub(crate) fn measures(self) -> impl Iterator<Item = Measure> + Clone {
         let has_latency = self.senders.is_none_or(|senders| senders == 1);
-        let measures = self.workload.measures().iter().chain(self.workload.resources()).copied();
+        let calls = if self.workload.counts_system_calls() { &SYSTEM_CALLS[..] } else { &[] };
+        let measures = self.workload.measures().iter().chain(&RESOURCES).chain(calls).copied();
         measures.filter(move |measure| has_latency || !measure.is_latency())
     }
 

@@ -24,7 +24,7 @@ pub(super) fn run(harness: &Harness, subject: &Subject, crowd: Option<Crowd>) ->
         scope.spawn(|| screen.ignore());
         let done = match crowd {
             Some(crowd) => measure(harness, subject, process, port, crowd),
-            None => Ok(Figures::new()),
+            None => Ok(Figures::default()),
         };
         match &done {
             Ok(_) => process.interrupt(),
