@@ -22,7 +22,8 @@ While you wait for a caller, lines you type are kept for the next one, and the l
 --design half-duplex only Ctrl-C does: that design does not read the keyboard while it waits.) With --literal, a line 88
 is a message like any other.
 
-A caller is announced when it has sent something, or after a second: until then it may be a probe.
+A caller is announced when it has sent something, or after a second: until then it may be a probe. (With --design
+half-duplex it is announced at once, and all that it sends is text.)
 
 `threadchat help` shows the exit codes.";
 

@@ -30,16 +30,23 @@ fn a_browser_gets_an_http_answer_and_nobody_hears_of_it() {
 
 #[test]
 fn a_connection_that_is_closed_without_a_byte_leaves_no_trace() {
-    let (hub, [mut bob]) = hub_with(&[], ["bob"]);
-    for _ in 0..3 {
-        drop(TcpStream::connect(("127.0.0.1", bob.port())).unwrap());
+    loop {
+        let (hub, [mut bob]) = hub_with(&[], ["bob"]);
+        let began = Instant::now();
+        for _ in 0..3 {
+            drop(TcpStream::connect(("127.0.0.1", bob.port())).unwrap());
+        }
+        // It is greeted all the same, if it only closes its half.
+        let half = TcpStream::connect(("127.0.0.1", bob.port())).unwrap();
+        half.shutdown(Shutdown::Write).unwrap();
+        assert!(Client::on(half).reads_greeting().greeting[0].starts_with("* hub: welcome to lobby"));
+        let heard = bob.heard_so_far();
+        // On a loaded machine it may take so long that the hub rightly announces them.
+        if began.elapsed() < Duration::from_secs(1) {
+            assert!(heard.is_empty(), "{heard:?}");
+            return assert!(!hub.out.text().contains("user2"));
+        }
     }
-    // It is greeted all the same, if it only closes its half.
-    let half = TcpStream::connect(("127.0.0.1", bob.port())).unwrap();
-    half.shutdown(Shutdown::Write).unwrap();
-    assert!(Client::on(half).reads_greeting().greeting[0].starts_with("* hub: welcome to lobby"));
-    bob.has_heard(&[]);
-    assert!(!hub.out.text().contains("user2"));
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn if_two_ask_for_a_name_one_gets_it_and_its_holder_vanishes_once() {
     let (from, seen) = (world.lines(two).len(), world.lines(witness).len());
     world.says(one, b"/name bob\n");
     world.says(two, b"/name bob\n");
-    world.states.insert(bob, silent_for(SECOND * 60));
+    world.states.insert(bob, silent_for(SECOND * 20));
     while !since(&mut world, one, 0).contains(&"* hub: you are now bob".to_owned()) {
         assert!(world.step(SECOND * 2), "nothing is due");
     }
