@@ -37,9 +37,11 @@ fn a_connection_that_is_closed_without_a_byte_leaves_no_trace() {
             drop(TcpStream::connect(("127.0.0.1", bob.port())).unwrap());
         }
         // It is greeted all the same, if it only closes its half.
-        let half = TcpStream::connect(("127.0.0.1", bob.port())).unwrap();
+        let mut half = TcpStream::connect(("127.0.0.1", bob.port())).unwrap();
         half.shutdown(Shutdown::Write).unwrap();
-        assert!(Client::on(half).reads_greeting().greeting[0].starts_with("* hub: welcome to lobby"));
+        let mut greeting = String::new();
+        half.read_to_string(&mut greeting).unwrap();
+        assert!(greeting.contains("* hub: welcome to lobby"), "{greeting}");
         let heard = bob.heard_so_far();
         // On a loaded machine it may take so long that the hub rightly announces them.
         if began.elapsed() < Duration::from_secs(1) {

@@ -63,10 +63,11 @@ impl Client {
         Self::joins(port).calls_themselves(name)
     }
 
-    /// Reads the greeting, and sends something, so that the others are told at once that it has joined.
+    /// Sends something, so that the others are told at once that it has joined, and reads the greeting.
     #[track_caller]
-    pub fn greeted(self) -> Self {
-        self.reads_greeting().announced()
+    pub fn greeted(mut self) -> Self {
+        let sync = self.asks_for_sync();
+        self.reads_greeting().reads_to(&sync)
     }
 
     /// Reads the greeting, and sends nothing.
@@ -89,8 +90,7 @@ impl Client {
     }
 
     #[track_caller]
-    fn announced(mut self) -> Self {
-        let sync = self.asks_for_sync();
+    fn reads_to(mut self, sync: &str) -> Self {
         let mut unread = VecDeque::new();
         loop {
             let Some(line) = self.stamped_line() else { panic!("the stream ended after {:#?}", self.recent) };

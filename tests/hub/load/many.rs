@@ -46,7 +46,7 @@ fn many_at_once(count: usize, descriptors: usize) {
     assert!(heard[1..].iter().all(|times| *times == 1));
 
     let began = Instant::now();
-    let newcomer = Client::calls(port).reads_greeting();
+    let newcomer = Client::joins(port);
     let newcomer_in = began.elapsed();
     let here = present(newcomer.greeting.last().unwrap()).unwrap();
     assert_eq!(here.count, count + 2);
