@@ -3,6 +3,7 @@
 use super::*;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
 
 /// Sends this, and reads everything until the hub closes.
 fn answer_to(port: u16, request: &[u8]) -> String {
