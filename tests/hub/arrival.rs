@@ -66,6 +66,7 @@ fn telnet_gets_its_answers_and_lines_that_end_in_a_carriage_return_and_a_newline
     telnet.write_all(b"\xff\xfd\x01\xff\xfb\x1fhello\r\n").unwrap();
     bob.hears("<user2> hello");
     bob.says("welcome");
+    bob.catches_up();
     // Ctrl-C erases what is typed.
     telnet.write_all(b"oops\xff\xf4\xff\xfd\x0688\r\n").unwrap();
     bob.hears_next("* user2 left");
