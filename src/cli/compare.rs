@@ -72,31 +72,18 @@ pub struct Compare {
 
 impl From<Compare> for Options {
     fn from(args: Compare) -> Self {
-        let Compare {
-            work,
-            designs,
-            peers,
-            hub_clients,
-            hub_peers,
-            trace,
-            quick,
-            rounds,
-            details,
-            json,
-            html,
-        } = args;
         Self {
-            workloads: work,
-            designs,
-            peers,
-            hub_clients,
-            hub_peers,
-            trace,
-            quick,
-            rounds,
-            details,
-            json,
-            html,
+            workloads: args.work,
+            designs: args.designs,
+            peers: args.peers,
+            hub_clients: args.hub_clients,
+            hub_peers: args.hub_peers,
+            trace: args.trace,
+            quick: args.quick,
+            rounds: args.rounds,
+            details: args.details,
+            json: args.json,
+            html: args.html,
         }
     }
 }

@@ -260,7 +260,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// What somebody at an address does, so many milliseconds after the start of the attempt.
+    /// What an address does, this many milliseconds after the start of the attempt.
     #[derive(Clone, Copy)]
     enum Host {
         Answers(u64),

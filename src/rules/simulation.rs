@@ -38,7 +38,7 @@ fn settings() -> Settings {
         to_terminal: false,
         literal: false,
         transcribed: false,
-        // Whoever calls is believed in at once.
+        // The endpoint believes in a caller at once.
         probe_time: Duration::ZERO,
         patience: PATIENCE,
     }

@@ -1,6 +1,6 @@
 //! The first second of a client: when it is greeted, and when the others are told of it.
 //!
-//! Whoever can open a TCP connection becomes a client, and not all of them are people. A browser must get an HTTP answer as the
+//! Every program that opens a TCP connection is a client, and some are no chat. A browser must get an HTTP answer as the
 //! first bytes, or it cannot show it: so the greeting waits a moment for what the client sends. A probe such as `nc -z` only
 //! finds out whether somebody listens: so a client is announced when there is reason to believe in it, and learns nothing about
 //! the room before, so that nobody can listen unannounced.

@@ -142,16 +142,18 @@ impl Decoder {
         if self.shown.peer == Peer::Terminal && !self.shown.framed && self.begins_with_stamp(bytes) {
             self.shown.peer = Peer::Program;
         }
-        let frame = if self.shown.peer == Peer::Terminal && self.framer.is_full() {
-            self.framer.finish()?
-        } else if self.shown.peer == Peer::Terminal {
-            let mut end = self.type_keys(bytes)?;
-            self.framer.next(&mut end)?
-        } else {
-            let mut part = &bytes[..plain];
-            let frame = self.framer.next(&mut part);
-            *bytes = &bytes[plain - part.len()..];
-            frame?
+        let frame = match self.shown.peer {
+            Peer::Terminal if self.framer.is_full() => self.framer.finish()?,
+            Peer::Terminal => {
+                let mut end = self.type_keys(bytes)?;
+                self.framer.next(&mut end)?
+            }
+            _ => {
+                let mut part = &bytes[..plain];
+                let frame = self.framer.next(&mut part);
+                *bytes = &bytes[plain - part.len()..];
+                frame?
+            }
         };
         self.shown.judge(&frame, frame.ends_line);
         Some(match self.shown.beginning {
@@ -337,8 +339,10 @@ impl Decoder {
 
     /// Whether the line that is not yet ended begins with a stamp. Then its sender is no terminal, even if its first byte came alone.
     fn begins_with_stamp(&self, bytes: &[u8]) -> bool {
-        let line = [self.framer.partial(), &bytes[..bytes.len().min(STAMP_LEN)]].concat();
-        !self.telnet.is_spoken() && !self.is_within_message() && Stamp::parse(&line).is_some()
+        let partial = self.framer.partial();
+        // A longer beginning was looked at when it arrived.
+        let may_begin = !self.telnet.is_spoken() && !self.is_within_message() && partial.len() < STAMP_LEN;
+        may_begin && Stamp::parse(&[partial, &bytes[..bytes.len().min(STAMP_LEN)]].concat()).is_some()
     }
 
     /// Whether a read returned one key, in front of which nothing is unfinished. The tutorial's programs send at least a stamp, or
