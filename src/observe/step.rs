@@ -101,6 +101,8 @@ pub enum For {
     Caller,
     /// The connector: the connection it is making.
     Connection,
+    /// The socket-reader and the socket-writer: the next conversation.
+    Session,
     /// The signal thread.
     Signal,
     /// The one thread of the select design: whatever becomes possible first.
@@ -207,6 +209,7 @@ names!(For {
     Work: "work",
     Caller: "caller",
     Connection: "connection",
+    Session: "session",
     Signal: "signal",
     Anything: "anything",
 } or Input(Place));

@@ -110,6 +110,7 @@ impl Display for For {
             Self::Work => f.write_str("something to write"),
             Self::Caller => f.write_str("a caller"),
             Self::Connection => f.write_str("a connection"),
+            Self::Session => f.write_str("a conversation"),
             Self::Signal => f.write_str("a signal"),
             Self::Anything => f.write_str("anything"),
         }

@@ -4,9 +4,8 @@ use super::callers::{Caller, Callers};
 use super::connector::Connector;
 use super::console::Console;
 use super::event::{ConsoleEvent, Event, ProgramEvent, ToMain};
-use super::pool::Pool;
-use super::reader::{BUFFERS, READ_SIZE};
-use super::session::Session;
+use super::session::{Session, SocketThreads};
+use super::spin::Spin;
 use crate::designs::clock::Clock;
 use crate::designs::environment::Environment;
 use crate::designs::pending::Pending;
@@ -26,17 +25,14 @@ use crate::rules::notice::{Notice, busy};
 use crate::rules::settings::Settings;
 use crossbeam_channel::{Receiver, at, bounded, never, select_biased};
 use std::io;
+use std::mem::replace;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How many events the channel holds. It is never full for long, because main never blocks.
 const EVENTS: usize = 64;
-
-/// How long main spins before it parks. To be woken costs tens of microseconds, and where something happens more is
-/// about to. Each time it looks, it lets other threads run.
-const SPIN: Duration = Duration::from_micros(50);
 
 /// Everything that main knows. Only main touches it.
 pub(super) struct MainLoop {
@@ -47,11 +43,9 @@ pub(super) struct MainLoop {
     pending: Pending,
     clock: Clock,
     console: Console,
-    to_main: ToMain<Event>,
-    /// The buffers of the socket-reader, the same for all conversations: those that a stuck screen still
-    /// holds from the last one are missing in the next.
-    received: Pool,
+    socket_threads: SocketThreads,
     session: Option<Session>,
+    spin: Spin,
 }
 
 /// Where connections come from.
@@ -71,18 +65,20 @@ impl MainLoop {
     ) -> io::Result<Self> {
         let keyboard_is_terminal = environment.keyboard_is_terminal;
         let (console, to_main, events) = Self::console(environment)?;
+        let socket_threads = SocketThreads::start(to_main.clone())?;
         let callers = Callers::start(listeners, &to_main)?;
         let endpoint =
             Endpoint::serve(settings, keyboard_is_terminal, callers.addresses(), port_was_chosen, once);
-        Ok(Self::new(endpoint, Source::Callers(callers), console, to_main, events))
+        Ok(Self::new(endpoint, Source::Callers(callers), console, socket_threads, events))
     }
 
     /// Calls somebody, and talks to them.
     pub(super) fn connect(environment: Environment, settings: Settings, call: Call) -> io::Result<Self> {
         let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal);
         let (console, to_main, events) = Self::console(environment)?;
-        let connector = Connector::start(call, to_main.clone())?;
-        Ok(Self::new(endpoint, Source::Connector(connector), console, to_main, events))
+        let socket_threads = SocketThreads::start(to_main.clone())?;
+        let connector = Connector::start(call, to_main)?;
+        Ok(Self::new(endpoint, Source::Connector(connector), console, socket_threads, events))
     }
 
     /// The channel, and those who send into it for as long as the program runs.
@@ -97,7 +93,7 @@ impl MainLoop {
         mut endpoint: Endpoint,
         source: Source,
         console: Console,
-        to_main: ToMain<Event>,
+        socket_threads: SocketThreads,
         events: Receiver<Event>,
     ) -> Self {
         let clock = Clock::new();
@@ -111,9 +107,9 @@ impl MainLoop {
             pending: Pending::default(),
             clock,
             console,
-            to_main,
-            received: Pool::new(BUFFERS, READ_SIZE),
+            socket_threads,
             session: None,
+            spin: Spin::default(),
         }
     }
 
@@ -134,7 +130,7 @@ impl MainLoop {
 
     /// Waits for the next event, or for the next moment at which something is to be done. What has happened
     /// comes before what is due.
-    fn next_event(&self) -> Option<Event> {
+    fn next_event(&mut self) -> Option<Event> {
         let event = self.events.try_recv().ok().or_else(|| {
             self.console.observer().emit(|| Step::Waits(For::Event));
             self.wait()
@@ -142,15 +138,30 @@ impl MainLoop {
         event.map(|event| event.taken(self.events.len(), self.console.observer()))
     }
 
-    /// Spins, and then parks.
-    fn wait(&self) -> Option<Event> {
-        let parks_at = Instant::now() + SPIN;
-        while Instant::now() < parks_at {
+    fn wait(&mut self) -> Option<Event> {
+        let began = Instant::now();
+        let event = self.spin(began).or_else(|| self.park());
+        self.spin.waited(began.elapsed());
+        event
+    }
+
+    /// Looks for an event for a while.
+    fn spin(&mut self, mut now: Instant) -> Option<Event> {
+        let parks_at = self.spin.parks_at(now)?;
+        while now < parks_at {
             thread::yield_now();
-            if let Ok(event) = self.events.try_recv() {
-                return Some(event);
+            let event = self.events.try_recv().ok();
+            let before = replace(&mut now, Instant::now());
+            self.spin.yielded(before, now);
+            if event.is_some() {
+                return event;
             }
         }
+        None
+    }
+
+    /// Sleeps until there is an event, or something is due.
+    fn park(&self) -> Option<Event> {
         let due = self.endpoint.poll_timeout().map_or_else(never, at);
         select_biased! {
             // The channel cannot be closed, because we hold a sender of it ourselves.
@@ -245,9 +256,7 @@ impl MainLoop {
                     self.endpoint.handle(event::Event::Disconnected { unconfirmed }, now.instant);
                 }
                 Action::Close { cleanly } => {
-                    if let Some(session) = self.session.take() {
-                        session.join();
-                    }
+                    self.session = None;
                     self.console.screen.closed(cleanly);
                 }
                 Action::TurnAway { id, peer } => self.turn_away(id, peer),
@@ -277,10 +286,7 @@ impl MainLoop {
     /// A session begins.
     fn start(&mut self, id: ConnectionId, peer: SocketAddr) {
         let Some(socket) = self.pending.take(id) else { return };
-        match Session::start(socket, peer, &self.received, &self.to_main, &self.console.screen) {
-            Ok(session) => self.session = Some(session),
-            Err(error) => self.endpoint.handle(event::Event::CannotStart(error), Instant::now()),
-        }
+        self.session = Some(self.socket_threads.begin(socket, peer, &self.console.screen));
     }
 
     fn show(&mut self, buffer: Buffer) {
@@ -316,6 +322,7 @@ impl MainLoop {
         }
         // A thread that waits for us to take its event is woken by this.
         drop(self.events);
+        self.socket_threads.end();
         self.console.end();
         ending.exit
     }

@@ -10,9 +10,9 @@
 //!
 //! 1. `event.rs`: what can happen.
 //! 2. `reader.rs`: the two readers, which are the same code. `pool.rs`: their buffers.
-//! 3. `main_loop.rs`: main. `next_event` waits, `handle` passes the event on, `perform_actions` does what follows from it.
+//! 3. `main_loop.rs`: main. `next_event` waits (`spin.rs`), `handle` passes the event on, `perform_actions` does what follows from it.
 //!    The rules are in [`endpoint`](crate::rules::endpoint) and [`conversation`](crate::rules::conversation).
-//! 4. `console.rs`: the keyboard, the screen and the signals. `session.rs`: what runs for one conversation. At a terminal the
+//! 4. `console.rs`: the keyboard, the screen and the signals. `session.rs`: one conversation, and its two threads. At a terminal the
 //!    keys come over the channel like everything else, and main edits the line: [`terminal`](crate::terminal).
 //! 5. `outbox.rs` and `screen.rs`: the two ways out, and the threads that write. `queue.rs`: the queue to such a thread.
 //! 6. `transcript.rs`: a third way out.
@@ -35,6 +35,7 @@ mod queue;
 mod reader;
 mod screen;
 mod session;
+mod spin;
 mod thread;
 mod transcript;
 

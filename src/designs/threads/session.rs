@@ -1,11 +1,11 @@
-//! The threads of one conversation: a socket-reader and a socket-writer.
+//! One conversation, and the two threads that serve every conversation: the socket-reader and the socket-writer.
 
 use super::event::{Event, ToMain};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Writer};
 use super::pool::Pool;
-use super::reader::Reader;
+use super::reader::{BUFFERS, READ_SIZE, Reader};
 use super::screen::Screen;
-use super::thread::{Thread, spawn};
+use super::thread::Worker;
 use crate::designs::net;
 use crate::observe::thread::{SOCKET_READER, SOCKET_WRITER};
 use crate::observe::{Observer, Place, Step};
@@ -20,15 +20,67 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Everything that runs for one conversation. It ends when both threads have sent their last event.
+/// The socket-reader and the socket-writer. They live as long as the program, and serve one session after the other.
+pub(super) struct SocketThreads {
+    reader: Worker<(Reader<Event>, Arc<Connection>)>,
+    writer: Worker<Writer>,
+    /// The buffers of the socket-reader, the same for all sessions: those that a stuck screen still holds from the last one
+    /// are missing in the next.
+    received: Pool,
+    to_main: ToMain<Event>,
+}
+
+impl SocketThreads {
+    /// Starts them. They wait for a session.
+    pub(super) fn start(to_main: ToMain<Event>) -> io::Result<Self> {
+        let reader = Worker::start(
+            SOCKET_READER,
+            &to_main.observer,
+            |(reader, input): (Reader<Event>, Arc<Connection>)| {
+                let received = |buffer| Event::Received(buffer, Instant::now());
+                reader.run(&*input, received, Event::HeardAll);
+            },
+        )?;
+        let writer = Worker::start(SOCKET_WRITER, &to_main.observer, Writer::run)?;
+        Ok(Self { reader, writer, received: Pool::new(BUFFERS, READ_SIZE), to_main })
+    }
+
+    /// Hands them a session. The last one is over.
+    pub(super) fn begin(&self, socket: TcpStream, peer: SocketAddr, screen: &Screen) -> Session {
+        // Keep-alive is optional; ignore failure.
+        let _ = platform::prepare(&socket);
+        let observer = self.to_main.observer.clone();
+        let streams = observer.begins(|| net::ends(&socket));
+        let connection = Arc::new(Connection::new(socket));
+        let (running, stop) = bounded(0);
+        let (outbox, writer) =
+            Outbox::new(Arc::clone(&connection), self.to_main.clone(), screen.recorder(peer));
+        let reader = Reader {
+            pool: self.received.clone(),
+            stop,
+            to_main: self.to_main.clone(),
+            place: Place::Peer,
+            stream: Some(streams.received),
+        };
+        self.reader.give((reader, Arc::clone(&connection)));
+        self.writer.give(writer);
+        Session { connection, outbox: Some(outbox), running: Some(running), written: 0, streams, observer }
+    }
+
+    /// Ends them. No session is left.
+    pub(super) fn end(self) {
+        self.reader.end();
+        self.writer.end();
+    }
+}
+
+/// What main has of one conversation. It ends when both threads have sent their last event of it.
 pub(super) struct Session {
     connection: Arc<Connection>,
     /// None when nothing more can be written.
     outbox: Option<Outbox>,
     /// Dropped, it wakes the reader from waiting for a buffer.
     running: Option<Sender<Infallible>>,
-    reader: Thread,
-    writer: Thread,
     /// How many bytes were written, as of the last look.
     written: u64,
     streams: Streams,
@@ -36,54 +88,6 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Starts the threads.
-    pub(super) fn start(
-        socket: TcpStream,
-        peer: SocketAddr,
-        pool: &Pool,
-        to_main: &ToMain<Event>,
-        screen: &Screen,
-    ) -> io::Result<Self> {
-        // Keep-alive is optional; ignore failure.
-        let _ = platform::prepare(&socket);
-        let observer = to_main.observer.clone();
-        let streams = observer.begins(|| net::ends(&socket));
-        let connection = Arc::new(Connection::new(socket));
-        let (running, stop) = bounded(0);
-        let (outbox, writer) = Outbox::new(Arc::clone(&connection), to_main.clone(), screen.recorder(peer));
-        // The writer waits until the reader has started. If that fails, the writer must not report on a session that
-        // never was.
-        let (begin, begins) = bounded::<()>(1);
-        let writer = spawn(SOCKET_WRITER, &observer, move || {
-            if begins.recv().is_ok() {
-                writer.run();
-            }
-        })?;
-        let reader = Reader {
-            pool: pool.clone(),
-            stop,
-            to_main: to_main.clone(),
-            place: Place::Peer,
-            stream: Some(streams.received),
-        };
-        let input = Arc::clone(&connection);
-        let reader = spawn(SOCKET_READER, &observer, move || {
-            let received = |buffer| Event::Received(buffer, Instant::now());
-            reader.run(&*input, received, Event::HeardAll);
-        })?;
-        let _ = begin.send(());
-        Ok(Self {
-            connection,
-            outbox: Some(outbox),
-            running: Some(running),
-            reader,
-            writer,
-            written: 0,
-            streams,
-            observer,
-        })
-    }
-
     /// Hands it to the outbox. `typed` are the lines that are dealt with by it.
     pub(super) fn send(&mut self, mut outgoing: Outgoing, typed: Messages) {
         let messages = outgoing.messages_in(self.streams.sent);
@@ -123,18 +127,12 @@ impl Session {
         platform::peer_state(&self.connection.socket).unwrap_or_default()
     }
 
-    /// Ends both threads by force. Returns how many messages were written that the peer's system has not confirmed.
+    /// Ends both halves by force. Returns how many messages were written that the peer's system has not confirmed.
     pub(super) fn disconnect(&mut self) -> usize {
         self.running = None;
         let unconfirmed =
             self.outbox.take().map(|outbox| outbox.messages_in_last(self.peer_state().unconfirmed));
         self.connection.hang_up();
         unconfirmed.unwrap_or(0)
-    }
-
-    /// Joins the threads of a session that is over. They have sent their last event, so this does not wait.
-    pub(super) fn join(self) {
-        self.reader.join();
-        self.writer.join();
     }
 }

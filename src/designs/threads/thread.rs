@@ -1,7 +1,7 @@
 //! Threads that have a name, are observed, and can be waited for with a limit.
 
-use crate::observe::Observer;
-use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, bounded};
+use crate::observe::{For, Observer, Step};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use std::convert::Infallible;
 use std::io;
 use std::thread::{Builder, JoinHandle};
@@ -60,6 +60,45 @@ impl Thread {
         if self.ended.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected) {
             self.join();
         }
+    }
+}
+
+/// A thread that does one task after the other.
+pub(super) struct Worker<T> {
+    tasks: Sender<T>,
+    thread: Thread,
+}
+
+impl<T: Send + 'static> Worker<T> {
+    /// Starts it. It waits for a task.
+    pub(super) fn start(
+        name: &str,
+        observer: &Observer,
+        run: impl Fn(T) + Send + 'static,
+    ) -> io::Result<Self> {
+        // So that who gives it a task does not wait until it takes it.
+        let (tasks, given) = bounded(1);
+        let watch = observer.clone();
+        let thread = spawn(name, observer, move || {
+            loop {
+                watch.emit(|| Step::Waits(For::Session));
+                let Ok(task) = given.recv() else { return };
+                run(task);
+            }
+        })?;
+        Ok(Self { tasks, thread })
+    }
+
+    /// Gives it a task. It has done, or is about to finish, the one before.
+    pub(super) fn give(&self, task: T) {
+        // Fails only if the thread has panicked, which has said so.
+        let _ = self.tasks.send(task);
+    }
+
+    /// Waits for its end, when it has done its tasks.
+    pub(super) fn end(self) {
+        drop(self.tasks);
+        self.thread.join();
     }
 }
 

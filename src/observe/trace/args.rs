@@ -139,6 +139,7 @@ mod tests {
             For::Work,
             For::Caller,
             For::Connection,
+            For::Session,
             For::Signal,
             For::Anything,
         ];
