@@ -12,6 +12,7 @@
 //! - At a terminal: `line` (what is being typed, from keys to the row that shows it).
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
 //!   (made harmless for a terminal), [`byte_order_mark`] (skipped where a text begins).
+//! - Encrypted: `secure` (keys, codes, and the channel between two sides).
 //! - Words for people: [`notice`], `refused` (what is reported of callers who are turned away), [`record`] (for a
 //!   transcript), [`errors`] and [`failure`].
 #![deny(missing_docs)]
@@ -45,6 +46,8 @@ pub mod record;
 pub(crate) mod refused;
 pub mod said;
 pub mod sanitize;
+#[cfg(feature = "secure")]
+pub mod secure;
 pub mod settings;
 pub mod signal;
 #[cfg(test)]
