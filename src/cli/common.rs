@@ -140,6 +140,8 @@ impl Common {
             notices: None,
             screen: Box::new(Patient(io::stdout())),
             transcript: self.transcript()?,
+            security: None,
+            remember: None,
             verbosity: self.verbosity(),
             observer,
             signals,

@@ -3,9 +3,13 @@
 use crate::designs::transcript::Sink;
 use crate::observe::Observer;
 use crate::platform::Signals;
+use crate::rules::secure::Security;
 use crate::rules::settings::Verbosity;
 use crate::terminal::{Input, Output, Terminal};
 use std::io::{self, Read};
+
+/// Appends a text to the file of known peers.
+pub type Remember = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
 
 /// Everything an endpoint reads from and writes to, except its socket. The program gives it the process's own keyboard,
 /// screen and signals; the demo gives each of two endpoints its own.
@@ -24,6 +28,10 @@ pub struct Environment {
     pub notices: Option<Box<dyn Output>>,
     /// Where to record what happens, if anywhere.
     pub transcript: Option<Sink>,
+    /// How to encrypt. `None` to talk in clear text.
+    pub security: Option<Security>,
+    /// Appends to the file of known peers, if there is one.
+    pub remember: Option<Remember>,
     /// How much the user is shown.
     pub verbosity: Verbosity,
     /// Who watches what the threads do.

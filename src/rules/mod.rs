@@ -48,6 +48,13 @@ pub mod said;
 pub mod sanitize;
 #[cfg(feature = "secure")]
 pub mod secure;
+/// Built without encryption.
+#[cfg(not(feature = "secure"))]
+pub mod secure {
+    /// Nobody can ask for it.
+    #[derive(Debug, Clone)]
+    pub enum Security {}
+}
 pub mod settings;
 pub mod signal;
 #[cfg(test)]

@@ -155,6 +155,8 @@ impl Devices {
             terminal: Some(Terminal::new(View::new(Timestamps::None, false, false), None)),
             notices: None,
             transcript: None,
+            security: None,
+            remember: None,
             verbosity: Verbosity::Normal,
             observer,
             signals: Signals::none(),

@@ -1,0 +1,95 @@
+//! What one side needs to encrypt, for all its connections.
+
+use super::{Authority, Channel, ChannelError, Code, How, Identity, Known, Peer, Trust, Unknown};
+use crate::rules::address::Address;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+/// The own key, who is known, and what others must show.
+#[derive(Debug, Clone)]
+pub struct Security {
+    /// By this key others know this side.
+    pub identity: Identity,
+    /// Who has proved itself. What [`met`](Self::met) returns is to be appended to the file.
+    pub known: Known,
+    /// The name of the file of known peers, for messages.
+    pub file: String,
+    /// What those who are not known must show.
+    pub demand: Demand,
+    /// Whom this side calls, as the user wrote it. `None` for a side that is called.
+    pub server: Option<Address>,
+    /// The time of day at one moment, for the dates of certificates.
+    pub time: (Instant, SystemTime),
+}
+
+/// What a peer must show that is not known.
+#[derive(Debug, Clone)]
+pub enum Demand {
+    /// That it has the same code. `None` if there is none here: a side that calls may know the server.
+    Code(Option<Code>),
+    /// Just a key, and it is known from now on.
+    FirstUse,
+    /// Nothing.
+    Nothing,
+    /// A certificate of an authority, for a side that calls.
+    Authority(Authority),
+}
+
+impl Security {
+    /// A channel for a new connection.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn channel(&self, now: Instant) -> Result<Channel, ChannelError> {
+        match &self.server {
+            Some(server) => {
+                let (then, time) = self.time;
+                Channel::calling(&self.identity, self.trust_in(server), time + now.duration_since(then))
+            }
+            None => Channel::called(&self.identity, self.trust_in_callers()),
+        }
+    }
+
+    fn trust_in(&self, server: &Address) -> Trust {
+        match &self.demand {
+            Demand::Authority(authority) => {
+                Trust { unknown: Unknown::Authority(authority.clone()), ..Trust::default() }
+            }
+            _ => match self.known.server(server) {
+                Some(known) => known.trust(&self.file, self.code()),
+                None => Trust { code: self.code(), unknown: self.unknown(), ..Trust::default() },
+            },
+        }
+    }
+
+    fn trust_in_callers(&self) -> Trust {
+        Trust { code: self.code(), known: Arc::new(self.known.callers().clone()), unknown: self.unknown() }
+    }
+
+    fn unknown(&self) -> Unknown {
+        match &self.demand {
+            Demand::Code(_) | Demand::Authority(_) => Unknown::NeedsCode,
+            Demand::FirstUse => Unknown::FirstUse,
+            Demand::Nothing => Unknown::Anybody,
+        }
+    }
+
+    /// The code that the peer must have, if it must.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        match &self.demand {
+            Demand::Code(code) => code.clone(),
+            _ => None,
+        }
+    }
+
+    /// The channel to this peer has opened. Returns what to append to the file of known peers, if it was not known.
+    pub fn met(&mut self, peer: &Peer) -> Option<String> {
+        let key = peer.fingerprint?;
+        match (peer.how, &self.server) {
+            (How::Code | How::FirstUse, Some(server)) => self.known.add_server(server, key),
+            (How::Code | How::FirstUse, None) => self.known.add_caller(key),
+            _ => None,
+        }
+    }
+}
