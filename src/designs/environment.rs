@@ -9,7 +9,7 @@ use crate::terminal::{Input, Output, Terminal};
 use std::io::{self, Read};
 
 /// Appends a text to the file of known peers.
-pub type Remember = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
+pub(crate) type Remember = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
 
 /// Everything an endpoint reads from and writes to, except its socket. The program gives it the process's own keyboard,
 /// screen and signals; the demo gives each of two endpoints its own.
