@@ -41,6 +41,9 @@ pub enum Line<'a> {
     Ban(&'a str),
     /// `/behind`
     Behind,
+    /// `/code` or `/code new`
+    #[cfg(feature = "secure")]
+    Code(&'a str),
     /// A command without its argument, and its usage.
     Incomplete(&'static str),
     /// There is no such command.
@@ -68,7 +71,7 @@ pub enum Remainder {
 }
 
 /// The lines of `/help`: each command with its description. The last ones are the operator's.
-const HELP: [(&str, &str); 15] = [
+const HELP: &[(&str, &str)] = &[
     ("88", "leave; /quit TEXT says TEXT first"),
     ("/name NEW", "change your name; so does /nick"),
     ("/who", "list who is in this room"),
@@ -87,26 +90,43 @@ const HELP: [(&str, &str); 15] = [
         "disconnect and refuse everybody from an address (IPv6: its /64), or a network such as 192.0.2.0/24",
     ),
     ("/behind", "list who reads slowly, and for how long others waited for them"),
+    #[cfg(feature = "secure")]
+    ("/code", "show the code of an encrypted hub; /code new makes another"),
 ];
 
 /// What can be typed in front of the first blank. The last ones are the operator's.
-const NAMES: [&str; 15] = [
-    "/who", "/me", "/msg", "/reply", "/name", "/nick", "/join", "/part", "/rooms", "/ignore", "/help",
-    "/quit", "/kick", "/ban", "/behind",
+const NAMES: &[&str] = &[
+    "/who",
+    "/me",
+    "/msg",
+    "/reply",
+    "/name",
+    "/nick",
+    "/join",
+    "/part",
+    "/rooms",
+    "/ignore",
+    "/help",
+    "/quit",
+    "/kick",
+    "/ban",
+    "/behind",
+    #[cfg(feature = "secure")]
+    "/code",
 ];
 
 /// How many of either are the operator's.
-const OPERATORS: usize = 3;
+const OPERATORS: usize = if cfg!(feature = "secure") { 4 } else { 3 };
 
 /// The lines of `/help`.
 pub fn help(for_operator: bool) -> impl Iterator<Item = String> {
-    all_or_members(&HELP, for_operator).iter().map(|(command, what)| format!("{command:<14}  {what}"))
+    all_or_members(HELP, for_operator).iter().map(|(command, what)| format!("{command:<14}  {what}"))
 }
 
 /// The commands that somebody can complete with the Tab key.
 #[must_use]
 pub fn names(for_operator: bool) -> &'static [&'static str] {
-    all_or_members(&NAMES, for_operator)
+    all_or_members(NAMES, for_operator)
 }
 
 fn all_or_members<T>(table: &[T], for_operator: bool) -> &[T] {
@@ -180,6 +200,8 @@ impl<'a> Line<'a> {
             b"quit" => Self::Quit(rest),
             b"kick" if is_operator => word(Self::Kick, "/kick NAME"),
             b"behind" if is_operator => Self::Behind,
+            #[cfg(feature = "secure")]
+            b"code" if is_operator => Self::Code(str::from_utf8(rest.trim_ascii_end()).unwrap_or("\u{fffd}")),
             b"ban" if is_operator => word(Self::Ban, "/ban ADDRESS"),
             _ => Self::Unknown(command),
         }

@@ -84,6 +84,20 @@ pub enum Notice {
         peer: SocketAddr,
         refusal: crate::rules::hub::Refusal,
     },
+    #[cfg(all(feature = "hub", feature = "secure"))]
+    HubEncrypted {
+        /// None if nobody needs one.
+        code: Option<super::secure::Code>,
+    },
+    #[cfg(all(feature = "hub", feature = "secure"))]
+    NotOpened {
+        peer: SocketAddr,
+        error: super::secure::ChannelError,
+    },
+    #[cfg(all(feature = "hub", feature = "secure"))]
+    CodesNotAccepted,
+    #[cfg(all(feature = "hub", feature = "secure"))]
+    CannotRemember(io::Error),
     CannotStart {
         peer: SocketAddr,
         error: io::Error,
@@ -120,6 +134,10 @@ impl Notice {
     pub fn importance(&self) -> Importance {
         match self {
             Self::Listening { port_was_chosen: false, .. } => Importance::Answer,
+            #[cfg(all(feature = "hub", feature = "secure"))]
+            Self::HubEncrypted { code: Some(_) } => Importance::Answer,
+            #[cfg(all(feature = "hub", feature = "secure"))]
+            Self::CodesNotAccepted | Self::CannotRemember(_) => Importance::Error,
             Self::KeptInputRefused
             | Self::LineRefused
             | Self::LineRefusedByTranscript
@@ -272,6 +290,33 @@ impl Notice {
             Self::CannotTurnAway(error) => write!(f, "cannot tell a caller that the line is busy: {error}"),
             #[cfg(feature = "hub")]
             Self::NotAdmitted { peer, refusal } => write!(f, "{peer} was not admitted: {refusal}"),
+            #[cfg(all(feature = "hub", feature = "secure"))]
+            Self::HubEncrypted { code: Some(code) } => {
+                let code = code.reveal();
+                write!(f, "encrypted; clients are asked for the code: {code} (/code new changes it)")
+            }
+            #[cfg(all(feature = "hub", feature = "secure"))]
+            Self::HubEncrypted { code: None } => f.write_str("encrypted; clients need no code"),
+            #[cfg(all(feature = "hub", feature = "secure"))]
+            Self::NotOpened { peer, error } => {
+                use super::secure::ChannelError;
+                write!(f, "{peer} was not admitted: ")?;
+                match error {
+                    ChannelError::WrongCode => f.write_str("it has another code"),
+                    ChannelError::CodeMissing => f.write_str("it is not known and has no code"),
+                    ChannelError::CodeAsked => f.write_str("it has a code that cannot be accepted now"),
+                    ChannelError::NotTls => f.write_str("it does not encrypt"),
+                    error => error.fmt(f),
+                }
+            }
+            #[cfg(all(feature = "hub", feature = "secure"))]
+            Self::CodesNotAccepted => f.write_str(
+                "too many wrong codes: for a minute from the first of them, only clients that are known are admitted",
+            ),
+            #[cfg(all(feature = "hub", feature = "secure"))]
+            Self::CannotRemember(error) => {
+                write!(f, "cannot write the file of known peers: {error}; the client needs the code next time, too")
+            }
             Self::CannotStart { peer, error } => {
                 write!(f, "cannot chat with {peer}: cannot start a thread: {error}{}", errors::MORE_THREADS)
             }

@@ -42,6 +42,8 @@ pub enum What {
         name: Arc<str>,
         /// The room.
         room: Arc<str>,
+        /// How the connection is encrypted, and why they are trusted.
+        secured: Option<&'static str>,
     },
     /// Somebody left a room of the hub.
     #[cfg(feature = "hub")]

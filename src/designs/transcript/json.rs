@@ -89,8 +89,8 @@ impl Format for JsonLines {
             What::Goodbye(direction) => with("goodbye", Some(name(*direction))).write(to),
             What::Closed { cleanly } => Line { in_order: Some(*cleanly), ..with("closed", None) }.write(to),
             #[cfg(feature = "hub")]
-            What::Joined { name, room } => {
-                Line { name: Some(name), room: Some(room), ..with("joined", None) }.write(to)
+            What::Joined { name, room, secured } => {
+                Line { name: Some(name), room: Some(room), text: *secured, ..with("joined", None) }.write(to)
             }
             #[cfg(feature = "hub")]
             What::Left { name, room, why } => {

@@ -99,25 +99,38 @@ impl Admission {
         connections: usize,
         is_done: impl Fn(Id) -> bool,
     ) -> Result<Vec<Id>, Refusal> {
-        let address = address.to_canonical();
-        let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
-        let AdmissionPolicy { max_clients, max_per_address, allow, deny, max_descriptors } = &self.policy;
-        if is_in(deny) || (!allow.is_empty() && !is_in(allow)) {
-            return Err(Refusal::NotAllowed);
-        }
-        if let Some(limit) = max_clients.filter(|limit| self.clients >= *limit) {
+        self.check_address(address)?;
+        if let Some(limit) = self.policy.max_clients.filter(|limit| self.clients >= *limit) {
             return Err(Refusal::Full(limit));
         }
-        if max_descriptors.is_some_and(|limit| connections >= limit.saturating_sub(OTHER_DESCRIPTORS)) {
-            return Err(Refusal::NoResources);
-        }
-        let Some(limit) = *max_per_address else { return Ok(Vec::new()) };
+        self.check_descriptors(connections)?;
+        let Some(limit) = self.policy.max_per_address else { return Ok(Vec::new()) };
         let nobody = Address::default();
         let from_there = self.by_address.get(&address_key(address)).unwrap_or(&nobody);
         let surplus = (from_there.members + from_there.lingering.len() + 1).saturating_sub(limit);
         let done = from_there.lingering.iter().copied().filter(|id| is_done(*id));
         let to_close: Vec<_> = done.take(surplus).collect();
         if to_close.len() == surplus { Ok(to_close) } else { Err(Refusal::FullForAddress(limit)) }
+    }
+
+    /// Whether somebody from `address` may show who it is, to be [admitted](Self::admit) then.
+    #[cfg(feature = "secure")]
+    pub(super) fn check_caller(&self, address: IpAddr, connections: usize) -> Result<(), Refusal> {
+        self.check_address(address)?;
+        self.check_descriptors(connections)
+    }
+
+    fn check_address(&self, address: IpAddr) -> Result<(), Refusal> {
+        let address = address.to_canonical();
+        let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
+        let AdmissionPolicy { allow, deny, .. } = &self.policy;
+        let may = !is_in(deny) && (allow.is_empty() || is_in(allow));
+        if may { Ok(()) } else { Err(Refusal::NotAllowed) }
+    }
+
+    fn check_descriptors(&self, connections: usize) -> Result<(), Refusal> {
+        let is_left = |limit: usize| connections < limit.saturating_sub(OTHER_DESCRIPTORS);
+        if self.policy.max_descriptors.is_none_or(is_left) { Ok(()) } else { Err(Refusal::NoResources) }
     }
 
     pub(super) fn joined(&mut self, address: IpAddr) {

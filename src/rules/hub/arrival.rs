@@ -11,6 +11,8 @@ use super::format::hub_lines;
 use super::id::Id;
 use super::name::Name;
 use super::post::Kind;
+#[cfg(feature = "secure")]
+use super::refusal::Refusal;
 use super::state::Hub;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
@@ -42,7 +44,33 @@ impl Arrival {
 
 impl Hub {
     /// A client joins. The lobby is its room from here on, so nothing that is said there is missing after the greeting.
-    pub(super) fn join(&mut self, id: Id, peer: SocketAddr, now: Moment) {
+    pub(super) fn join(&mut self, id: Id, peer: SocketAddr, secured: Option<&'static str>, now: Moment) {
+        self.arrive(id, peer, secured, now);
+        let motd = self.settings.motd.iter();
+        let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
+        self.post(id, Kind::Answer, motd.collect(), now.instant);
+        self.welcome(id, now);
+        if let Some(member) = self.members.get_mut(&id) {
+            member.outbox.keep();
+        }
+        self.show_room(id, now);
+        self.update_timer(id);
+    }
+
+    /// A caller that could be told nothing before its channel was open may not join: tells it why.
+    #[cfg(feature = "secure")]
+    pub(super) fn turn_away(&mut self, id: Id, peer: SocketAddr, refusal: Refusal, now: Moment) {
+        let notice = self.refused.refused(Notice::NotAdmitted { peer, refusal }, now.instant);
+        self.actions.extend(notice.map(Action::Report));
+        self.arrive(id, peer, None, now);
+        self.post(id, Kind::Answer, refusal.line(&now.stamp), now.instant);
+        self.announce_leaving(id, "was not admitted", true, now);
+        // Any number of them may come.
+        self.admission.bound_lingering(peer.ip());
+    }
+
+    /// Adds a client of whom nobody is told.
+    fn arrive(&mut self, id: Id, peer: SocketAddr, secured: Option<&'static str>, now: Moment) {
         let name = loop {
             self.last_user += 1;
             let name = Name::of(format!("user{}", self.last_user));
@@ -53,19 +81,11 @@ impl Hub {
         self.admission.joined(peer.ip());
         self.add_member(id, name, Some(peer), now.instant);
         if let Some(member) = self.members.get_mut(&id) {
+            member.secured = secured;
             member.arrival = Some(Arrival { since: now.instant, user: self.last_user });
             member.outbox.hold();
         }
         self.trim.joined(self.members.len());
-        let motd = self.settings.motd.iter();
-        let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
-        self.post(id, Kind::Answer, motd.collect(), now.instant);
-        self.welcome(id, now);
-        if let Some(member) = self.members.get_mut(&id) {
-            member.outbox.keep();
-        }
-        self.show_room(id, now);
-        self.update_timer(id);
     }
 
     /// A client has been there for a while: greets it, or believes in it.
@@ -87,7 +107,8 @@ impl Hub {
         self.outboxes.release(member, id);
         let shown = Arc::clone(member.name.shown());
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
-        self.record(id, |name, room| What::Joined { name, room });
+        let secured = self.members.get(&id).and_then(|member| member.secured);
+        self.record(id, |name, room| What::Joined { name, room, secured });
     }
 
     /// Whether nobody has been told of a client, which leaves. Then the next one may have its name.

@@ -113,7 +113,8 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id) else { return };
         let Some(room) = self.rooms.get(&member.room) else { return };
         member.lists.spend(now.instant);
-        let line = self.list_members(room, &format!("in {}", room.name.shown()), id, LISTED, now.instant);
+        let place = format!("in {}", room.name.shown());
+        let line = self.list_members(room, &place, id, LISTED, now.instant);
         self.reply(id, &line, now);
     }
 
@@ -122,16 +123,15 @@ impl Hub {
         let count = room.members.len();
         let describe = |id: &Id| {
             let member = self.members.get(id)?;
-            Some(match member.peer.filter(|_| reader == OPERATOR) {
-                Some(peer) => {
-                    let parts = [Some(peer.to_string()), self.describe_delay(*id, member, now)];
-                    format!(
-                        "{} ({})",
-                        member.name.shown(),
-                        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-                    )
+            let name = member.name.shown();
+            let secured = member.secured.map(str::to_owned);
+            Some(match (member.peer.filter(|_| reader == OPERATOR), secured) {
+                (Some(peer), secured) => {
+                    let parts = [Some(peer.to_string()), secured, self.describe_delay(*id, member, now)];
+                    format!("{name} ({})", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
                 }
-                None => member.name.shown().to_string(),
+                (None, Some(secured)) => format!("{name} ({secured})"),
+                (None, None) => name.to_string(),
             })
         };
         let names = room.members.values().rev().filter_map(describe);
@@ -226,7 +226,8 @@ impl Hub {
         self.welcome(id, now);
         self.show_room(id, now);
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
-        self.record(id, |name, room| What::Joined { name, room });
+        let secured = self.members.get(&id).and_then(|member| member.secured);
+        self.record(id, |name, room| What::Joined { name, room, secured });
     }
 
     /// `/part`: back to the lobby.

@@ -8,6 +8,8 @@ use crate::rules::exit::Exit;
 use crate::rules::messages::Messages;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
+#[cfg(feature = "secure")]
+use crate::rules::secure::{ChannelError, Peer};
 use crate::rules::signal::Signal;
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +19,15 @@ use std::net::SocketAddr;
 pub enum Event {
     /// A caller got this id from [`Hub::admit`](super::Hub::admit), is connected, and becomes a member.
     Joined(Id, SocketAddr),
+    /// A caller got this id, and a [channel](super::Hub::channel). It does not become a member before it has shown who it is.
+    #[cfg(feature = "secure")]
+    Called(Id, SocketAddr),
+    /// The channel of a caller is open, and this is who is on its other side.
+    #[cfg(feature = "secure")]
+    Opened(Id, Peer),
+    /// The channel of a caller will not open. The caller has been sent [what it understands](super::last_words) of that.
+    #[cfg(feature = "secure")]
+    NotOpened(Id, ChannelError),
     /// A caller was turned away.
     Refused(SocketAddr, Refusal),
     /// A read from this member returned these bytes. The buffer returns to its reader when the hub has executed all of it.
@@ -56,12 +67,15 @@ impl Event {
 pub enum Action {
     /// There is something new in this client's outbox: write it.
     Write(Id),
-    /// Nothing more will be written to this client: close our half of the connection.
+    /// Nothing more will be written to this client: close our half of the connection, and of the channel before.
     HalfClose(Id),
     /// This client is no member any more: close the connection.
     Disconnect(Id),
     /// Find out what the system knows about this client, and handle [`Event::PeerState`] at once, even if it is gone.
     Probe(Id),
+    /// Append this to the file of known peers.
+    #[cfg(feature = "secure")]
+    Remember(String),
     /// Many clients have left: return memory to the system.
     TrimMemory,
     /// Record this in the transcript, with the present time.

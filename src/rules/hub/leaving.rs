@@ -162,6 +162,8 @@ impl Hub {
 
     /// Says goodbye to everybody. The hub ends when all have got what is in their outboxes.
     pub(super) fn say_goodbye_to_all(&mut self, now: Instant) {
+        #[cfg(feature = "secure")]
+        self.end_callers();
         let present = self.members.iter().filter(|(id, member)| **id != OPERATOR && member.leaving.is_none());
         for id in present.map(|(id, _)| *id).collect::<Vec<_>>() {
             if !self.forget_arrival(id) {

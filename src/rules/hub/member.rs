@@ -68,6 +68,8 @@ pub(super) struct Member {
     /// Light members wait, too.
     pub(super) is_brimful: bool,
     pub(super) joined_at: Instant,
+    /// How the connection is encrypted, and why the client is trusted, in words. None in clear text.
+    pub(super) secured: Option<&'static str>,
     /// Nobody has been told of this client yet.
     pub(super) arrival: Option<Arrival>,
     /// What it has cost others so far, in seconds.
@@ -142,6 +144,7 @@ impl Member {
             is_full: false,
             is_brimful: false,
             joined_at: now,
+            secured: None,
             arrival: None,
             cost: Leaky::new(now),
             read_while_full: 0,

@@ -6,7 +6,7 @@
 //!
 //! Read `state.rs` first: it holds the state and everything a design calls. `processing.rs` follows a line from a
 //! member's inbox until it is executed or has to wait; `commands.rs` is what the commands do; every line for anybody goes
-//! through `posting.rs`, and every announcement through `announcing.rs`; the way in is in `arrival.rs`, every way out in `leaving.rs`, and `presence.rs`
+//! through `posting.rs`, and every announcement through `announcing.rs`; the way in is in `arrival.rs` (before it, in an encrypted hub, `encryption.rs`), every way out in `leaving.rs`, and `presence.rs`
 //! finds those who have vanished. Who waits for whom is decided in `outboxes.rs`, with `volume.rs` (who says little),
 //! `account.rs` (what waiting costs the one who is waited for) and `turns.rs`. The other files are parts that know nothing of
 //! the hub.
@@ -18,6 +18,8 @@ mod announcing;
 mod arrival;
 mod budget;
 mod commands;
+#[cfg(feature = "secure")]
+mod encryption;
 mod event;
 mod format;
 mod history;
@@ -37,11 +39,15 @@ mod refusal;
 mod room;
 mod settings;
 mod state;
+#[cfg(feature = "secure")]
+mod tries;
 mod trim;
 mod turns;
 mod volume;
 
 pub use admission::{AdmissionPolicy, gets_slow_farewell, parse_net};
+#[cfg(feature = "secure")]
+pub use encryption::last_words;
 pub use event::{Action, Event};
 pub use id::{Id, OPERATOR};
 pub use name::{MAX_NAME, Name, NameError};

@@ -17,6 +17,8 @@ pub struct Outbox {
     queue: Queue,
     /// What a writer has been lent, as far as it has not been written.
     lent: Queue,
+    /// How many bytes of the queue have been encrypted and not been written.
+    sealed: usize,
     /// Nothing can be written any more.
     is_closed: bool,
     /// The client is not greeted yet: nothing is to be written.
@@ -41,7 +43,14 @@ impl Outbox {
     /// What to write next; nothing while a writer has something that comes before it, or before the client is greeted.
     #[must_use]
     pub fn queue(&self) -> Option<&Queue> {
-        Some(&self.queue).filter(|queue| self.lent.is_empty() && !queue.is_empty() && !self.is_held)
+        let has_more = self.lent.is_empty() && self.sealed == 0 && !self.queue.is_empty();
+        Some(&self.queue).filter(|_| has_more && !self.is_held)
+    }
+
+    /// The next bytes of the [`queue`](Self::queue) have been encrypted, and the connection did not accept all of that. A
+    /// record cannot be taken back: they are written whatever happens, and before anything else.
+    pub fn seal(&mut self, bytes: usize) {
+        self.sealed = bytes;
     }
 
     /// Hands the [`queue`](Self::queue) to a writer. Call it only if there is one.
@@ -75,6 +84,7 @@ impl Outbox {
     /// Removes bytes that have been written: of what was lent, if something was. Returns how many of them were of others: not
     /// answers to the member's own commands.
     pub(super) fn advance(&mut self, written: usize) -> usize {
+        self.sealed = self.sealed.saturating_sub(written);
         let queue = if self.lent.is_empty() { &mut self.queue } else { &mut self.lent };
         let costs = &mut self.costs;
         let mut of_others = 0;
@@ -155,14 +165,15 @@ impl Outbox {
         self.is_closed
     }
 
-    /// Drops all of which nothing has been written. What a writer has been lent counts as written.
+    /// Drops all of which nothing has been written. What a writer has been lent counts as written, and so does what was
+    /// [sealed](Self::seal).
     pub(super) fn cut(&mut self) {
         self.forget_kept();
         drop(self.take_unwritten());
     }
 
     fn take_unwritten(&mut self) -> VecDeque<Arc<Post>> {
-        let posts = self.queue.take_unwritten();
+        let posts = self.queue.take_unwritten(self.sealed);
         posts.iter().for_each(|post| self.costs.remove(post));
         posts
     }
@@ -242,5 +253,22 @@ mod tests {
         assert_eq!(outbox.pending(), 5);
         outbox.advance(1);
         assert_eq!(outbox.queue().map(written), Some(b"two\n".to_vec()));
+    }
+
+    #[test]
+    fn what_was_sealed_is_written_although_the_rest_is_dropped() {
+        let mut outbox = Outbox::default();
+        for lines in ["one\n", "two\n", "three\n"] {
+            outbox.push(Post::for_test(lines));
+        }
+        outbox.advance(2);
+        outbox.seal(3);
+        assert!(outbox.queue().is_none(), "it comes before anything else");
+        outbox.cut();
+        outbox.push(Post::for_test("last\n"));
+        outbox.advance(1);
+        assert!(outbox.queue().is_none());
+        outbox.advance(2);
+        assert_eq!(outbox.queue().map(written), Some(b"wo\nlast\n".to_vec()));
     }
 }

@@ -161,13 +161,23 @@ impl Queue {
     /// A copy of the bytes to write next, `max` of them at most.
     #[must_use]
     pub fn copy(&self, max: usize) -> Vec<u8> {
-        let (mut copy, mut start) = (Vec::with_capacity(self.bytes.min(max)), self.written);
-        for post in &self.posts {
-            let part = &post.lines[start..];
-            copy.extend_from_slice(&part[..part.len().min(max - copy.len())]);
-            start = 0;
-        }
+        let mut copy = Vec::with_capacity(self.bytes.min(max));
+        self.copy_to(&mut copy, max);
         copy
+    }
+
+    /// The same, appended to `copy`.
+    pub fn copy_to(&self, copy: &mut Vec<u8>, mut max: usize) {
+        let mut start = self.written;
+        for post in &self.posts {
+            if max == 0 {
+                break;
+            }
+            let part = &post.lines[start..];
+            let part = &part[..part.len().min(max)];
+            copy.extend_from_slice(part);
+            (start, max) = (0, max - part.len());
+        }
     }
 
     /// Removes bytes that have been written.
@@ -199,9 +209,16 @@ impl Queue {
         self.posts.push_back(post);
     }
 
-    /// Takes out all posts of which nothing has been written.
-    pub(super) fn take_unwritten(&mut self) -> VecDeque<Arc<Post>> {
-        self.take_after(usize::from(self.written > 0))
+    /// Takes out all posts of which nothing has been written, nor is among the next `sealed` bytes.
+    pub(super) fn take_unwritten(&mut self, sealed: usize) -> VecDeque<Arc<Post>> {
+        let begun = self.written + sealed;
+        let mut start = 0;
+        let is_begun = |post: &&Arc<Post>| {
+            let is_begun = start < begun;
+            start += post.lines.len();
+            is_begun
+        };
+        self.take_after(self.posts.iter().take_while(is_begun).count())
     }
 
     /// Takes out all but the first post, which may have been written in part.

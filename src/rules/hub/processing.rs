@@ -399,6 +399,8 @@ impl Hub {
             Line::Kick(name) => self.kick(name, now),
             Line::Ban(address) => self.ban(address, now),
             Line::Behind => self.reply_behind(now),
+            #[cfg(feature = "secure")]
+            Line::Code(what) => self.reply_code(what, now),
             Line::Incomplete(usage) => self.reply(id, &format!("usage: {usage}"), now),
             Line::Unknown(command) => {
                 let command = String::from_utf8_lossy(command);
@@ -429,6 +431,8 @@ impl Hub {
     fn may_execute(&mut self, id: Id, line: &Line<'_>, now: Instant) -> ControlFlow<Stop> {
         let private = match line {
             Line::Kick(_) | Line::Ban(_) => return self.may_answer(id, true),
+            #[cfg(feature = "secure")]
+            Line::Code(_) => return self.may_answer(id, true),
             Line::Me(_) => return self.may_speak(id, now),
             Line::Name(_) | Line::Join(_) | Line::Part(_) if id != OPERATOR => {
                 self.may_speak(id, now)?;

@@ -18,6 +18,12 @@ pub enum Refusal {
     Transcript,
     /// The hub is ending.
     Ending,
+    /// Too many callers of an encrypted hub have not shown yet who they are.
+    TooManyCallers,
+    /// A caller of an encrypted hub did not show in time who it is.
+    Late,
+    /// The code was changed while a caller came in with it.
+    OldCode,
 }
 
 impl Refusal {
@@ -50,6 +56,9 @@ impl fmt::Display for Refusal {
             }
             Self::Transcript => f.write_str("the transcript is falling behind; please try again later"),
             Self::Ending => f.write_str("the hub is shutting down"),
+            Self::TooManyCallers => f.write_str("too many callers have not shown yet who they are"),
+            Self::Late => f.write_str("it did not show in time who it is"),
+            Self::OldCode => f.write_str("the code has just been changed; please ask for the new one"),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The hub's state, and everything that a design calls.
 
 use super::admission::Admission;
+#[cfg(feature = "secure")]
+use super::encryption::Encryption;
 use super::event::{Action, Event};
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
@@ -24,7 +26,7 @@ use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::refused::RefusedCallers;
 use crate::rules::signal::Signal;
-use crate::rules::wire::Decoder;
+use crate::rules::wire::{Decoder, Stamp};
 use memchr::memrchr;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
@@ -57,6 +59,9 @@ pub struct Hub {
     pub(super) settings: Settings,
     keyboard_is_terminal: bool,
     pub(super) admission: Admission,
+    /// None if the hub is in clear text.
+    #[cfg(feature = "secure")]
+    pub(super) encryption: Option<Encryption>,
     pub(super) members: Members,
     last_id: usize,
     /// The members by the keys of their names.
@@ -108,6 +113,8 @@ impl Hub {
         room_looks.insert(&lobby, Arc::clone(lobby.shown()));
         let mut hub = Self {
             admission: Admission::new(settings.admission.clone()),
+            #[cfg(feature = "secure")]
+            encryption: None,
             members: HashMap::new(),
             last_id: OPERATOR.0,
             names: HashMap::new(),
@@ -143,7 +150,8 @@ impl Hub {
         hub
     }
 
-    /// Decides whether a caller may join. If so, start what its connection needs, and handle [`Event::Joined`] with this id.
+    /// Decides whether a caller may join, or, in an encrypted hub, may show who it is. If so, start what its connection needs, and
+    /// handle [`Event::Joined`] with this id, or get a `channel` for it.
     ///
     /// # Errors
     /// The caller may not. [`Refusal::line`] is what to send it.
@@ -154,18 +162,71 @@ impl Hub {
         if self.is_paused() {
             return Err(Refusal::Transcript);
         }
+        #[cfg(feature = "secure")]
+        if let Some(encryption) = &self.encryption {
+            self.admission.check_caller(peer.ip(), self.connections())?;
+            encryption.check_places(peer.ip())?;
+            return Ok(self.next_id());
+        }
         let is_done = |id| self.members.get(&id).is_some_and(Member::is_done);
-        let to_close = self.admission.admit(peer.ip(), self.members.len(), is_done)?;
+        let to_close = self.admission.admit(peer.ip(), self.connections(), is_done)?;
         to_close.into_iter().for_each(|id| self.disconnect(id, self.now));
+        Ok(self.next_id())
+    }
+
+    /// What to send to a caller who was refused. In an encrypted hub it is an alert, because nothing else would be understood.
+    #[must_use]
+    pub fn refusal_line(&self, refusal: Refusal, stamp: &Stamp) -> Vec<u8> {
+        #[cfg(feature = "secure")]
+        if self.is_encrypted() {
+            return super::encryption::ACCESS_DENIED.into();
+        }
+        refusal.line(stamp)
+    }
+
+    /// The same and a goodbye, in one write.
+    #[must_use]
+    pub fn refusal_line_and_goodbye(&self, refusal: Refusal, stamp: &Stamp) -> Vec<u8> {
+        match self.is_encrypted() {
+            true => self.refusal_line(refusal, stamp),
+            false => refusal.line_and_goodbye(stamp),
+        }
+    }
+
+    /// Whether it is [encrypted](Self::encrypt).
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        #[cfg(feature = "secure")]
+        return self.encryption.is_some();
+        #[cfg(not(feature = "secure"))]
+        false
+    }
+
+    fn next_id(&mut self) -> Id {
         self.last_id += 1;
-        Ok(Id(self.last_id))
+        Id(self.last_id)
+    }
+
+    /// How many connections there are.
+    pub(super) fn connections(&self) -> usize {
+        #[cfg(feature = "secure")]
+        let callers = self.encryption.as_ref().map_or(0, Encryption::callers);
+        #[cfg(not(feature = "secure"))]
+        let callers = 0;
+        self.members.len() + callers
     }
 
     /// Takes in something that happened.
     pub fn handle(&mut self, event: Event, now: Moment) {
         self.now = now.instant;
         match event {
-            Event::Joined(id, peer) => self.join(id, peer, now),
+            Event::Joined(id, peer) => self.join(id, peer, None, now),
+            #[cfg(feature = "secure")]
+            Event::Called(id, peer) => self.handle_called(id, peer, now.instant),
+            #[cfg(feature = "secure")]
+            Event::Opened(id, other) => self.handle_opened(id, &other, now),
+            #[cfg(feature = "secure")]
+            Event::NotOpened(id, error) => self.handle_not_opened(id, error, now.instant),
             Event::Refused(peer, refusal) => {
                 let notice = self.refused.refused(Notice::NotAdmitted { peer, refusal }, now.instant);
                 self.actions.extend(notice.map(Action::Report));
@@ -210,7 +271,10 @@ impl Hub {
         let summary = self.summarizing.first().map(|(due, _)| *due);
         let timer = self.timers.first().map(|(due, _)| *due);
         let due = [self.presences.due_at(), self.outboxes.check_at, self.refused.poll_timeout()];
-        due.into_iter().flatten().chain(timer).chain(summary).min()
+        let due = due.into_iter().flatten().chain(timer).chain(summary);
+        #[cfg(feature = "secure")]
+        let due = due.chain(self.encryption.as_ref().and_then(Encryption::poll_timeout));
+        due.min()
     }
 
     /// Does what is due, and executes what members have sent, each in its turn. Call it after each batch of events, too. What
@@ -230,6 +294,8 @@ impl Hub {
                 }
             }
         }
+        #[cfg(feature = "secure")]
+        self.end_late_callers(now.instant);
         self.probe_clients(now.instant);
         self.outboxes.check_memory(&mut self.members, now.instant);
         for (id, measure) in self.outboxes.measures(&mut self.members, now.instant) {
@@ -307,6 +373,10 @@ impl Hub {
     }
 
     fn handle_read_ended(&mut self, id: Id, result: io::Result<()>, now: Moment) {
+        #[cfg(feature = "secure")]
+        if self.end_caller(id) {
+            return;
+        }
         let Some(member) = self.members.get_mut(&id) else { return };
         member.inbox.ended = Some(result);
         if member.leaving.is_some() {

@@ -21,7 +21,8 @@ pub const MAX_FILE: usize = 1 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     servers: Vec<Server>,
-    callers: HashSet<Fingerprint>,
+    /// Shared with the trust in each caller whose handshake is under way.
+    callers: Arc<HashSet<Fingerprint>>,
     /// The last line has no end, so that a new one must begin with it.
     is_cut: bool,
     bytes: usize,
@@ -75,7 +76,9 @@ impl Known {
             let Ok(line) = std::str::from_utf8(line) else { continue };
             let mut words = line.split_ascii_whitespace();
             match (words.next(), words.next(), words.next()) {
-                (Some("caller"), Some(key), _) => known.callers.extend(key.parse::<Fingerprint>()),
+                (Some("caller"), Some(key), _) => {
+                    Arc::make_mut(&mut known.callers).extend(key.parse::<Fingerprint>());
+                }
                 (Some("server"), Some(address), Some(key)) => {
                     if let (Ok(address), Ok(key)) = (address.parse::<Address>(), key.parse()) {
                         known.servers.push(Server { address: normal(&address), key, line: index + 1 });
@@ -103,7 +106,7 @@ impl Known {
 
     /// The keys of all callers that proved themselves.
     #[must_use]
-    pub fn callers(&self) -> &HashSet<Fingerprint> {
+    pub fn callers(&self) -> &Arc<HashSet<Fingerprint>> {
         &self.callers
     }
 
@@ -125,7 +128,7 @@ impl Known {
             return None;
         }
         let appended = self.append(format!("caller {key}\n"))?;
-        self.callers.insert(key);
+        Arc::make_mut(&mut self.callers).insert(key);
         Some(appended)
     }
 

@@ -73,6 +73,13 @@ pub(super) fn is_long_request(line: &[u8]) -> bool {
 }
 
 impl Foreign {
+    /// Whether a stream that begins so is an HTTP request.
+    #[cfg(all(feature = "hub", feature = "secure"))]
+    pub(in crate::rules) fn is_http(first: &[u8]) -> bool {
+        let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        is_long_request(line) || is_request(line)
+    }
+
     /// What to send before closing the connection.
     #[must_use]
     pub fn answer(self) -> Vec<u8> {

@@ -3,6 +3,10 @@
 //! `poll` would look at each of ten thousand connections for every line. So they are registered once with the system's
 //! poller for many (epoll, kqueue), which is one more descriptor to wait for.
 
+#[cfg(feature = "secure")]
+use super::secure::{Line, Opening};
+#[cfg(feature = "secure")]
+use crate::designs::hub::Sealer;
 use crate::designs::hub::observe_written;
 use crate::designs::net;
 use crate::designs::select::pool::Pool;
@@ -10,7 +14,7 @@ use crate::observe::{Observer, Place, Step};
 use crate::platform;
 use crate::rules::buffer::Buffer;
 use crate::rules::event::PeerState;
-use crate::rules::hub::{Id, Queue};
+use crate::rules::hub::{Id, Outbox};
 use crate::rules::messages::Counter;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -38,36 +42,52 @@ pub(super) struct Clients {
     clients: HashMap<Id, Client>,
     /// The clients from which something can be read.
     readable: Vec<Id>,
-    observer: Observer,
+    #[cfg(feature = "secure")]
+    pub(super) sealer: Sealer,
+    pub(super) observer: Observer,
 }
 
 /// One connection. The system reports once that it has become readable or writable, so this is kept until a read or write
 /// finds otherwise.
-struct Client {
-    socket: TcpStream,
+pub(super) struct Client {
+    pub(super) socket: TcpStream,
+    /// If it is encrypted.
+    #[cfg(feature = "secure")]
+    pub(super) secure: Option<Box<Line>>,
     /// One buffer. While the hub has it, nothing is read.
     pool: Pool,
     /// It is in the list of readable clients.
-    is_readable: bool,
+    pub(super) is_readable: bool,
     /// It sends nothing more. Reads still have to get there.
     is_closed: bool,
     /// It accepts nothing more for now.
-    is_full: bool,
+    pub(super) is_full: bool,
     /// Number what is sent to it and received from it, for observers.
-    sent: Counter,
+    pub(super) sent: Counter,
     received: Counter,
 }
 
 /// What a read returned.
 pub(super) enum Taken {
     Input(Buffer),
+    /// The channel has opened, or failed, and what came behind it.
+    #[cfg(feature = "secure")]
+    Channel(Opening, Option<Buffer>),
     End,
 }
 
 impl Clients {
     pub(super) fn new(observer: Observer) -> io::Result<Self> {
         let (poll, events) = (Poll::new()?, Events::with_capacity(MAX_EVENTS));
-        Ok(Self { poll, events, clients: HashMap::new(), readable: Vec::new(), observer })
+        Ok(Self {
+            poll,
+            events,
+            clients: HashMap::new(),
+            readable: Vec::new(),
+            #[cfg(feature = "secure")]
+            sealer: Sealer::default(),
+            observer,
+        })
     }
 
     /// Adds a client. Returns the socket if the system cannot watch it.
@@ -85,6 +105,8 @@ impl Clients {
         let streams = self.observer.begins(|| net::ends(&socket));
         let client = Client {
             socket,
+            #[cfg(feature = "secure")]
+            secure: None,
             pool,
             is_readable: false,
             is_closed: false,
@@ -102,6 +124,11 @@ impl Clients {
             // Closing it does the same.
             let _ = self.poll.registry().deregister(&mut SourceFd(&client.socket.as_raw_fd()));
         }
+    }
+
+    #[cfg(feature = "secure")]
+    pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Client> {
+        self.clients.get_mut(&id)
     }
 
     /// Closes one or both halves. Fails only if the client has gone, which reading notices.
@@ -149,6 +176,19 @@ impl Clients {
 
     /// The clients that may be readable, for [`read`](Self::read).
     pub(super) fn take_readable(&mut self) -> Vec<Id> {
+        #[cfg(feature = "secure")]
+        {
+            let mut openings = 0;
+            let mut is_due = |id: &Id| {
+                let line = self.clients.get(id).and_then(|client| client.secure.as_ref());
+                openings += usize::from(line.is_some_and(|line| line.is_opening()));
+                openings <= super::secure::MAX_OPENINGS
+            };
+            let later = self.readable.iter().position(|id| !is_due(id)).unwrap_or(self.readable.len());
+            let later = self.readable.split_off(later);
+            std::mem::replace(&mut self.readable, later)
+        }
+        #[cfg(not(feature = "secure"))]
         std::mem::take(&mut self.readable)
     }
 
@@ -163,8 +203,13 @@ impl Clients {
     }
 
     /// Writes what a client accepts, if it accepts anything.
-    pub(super) fn write(&mut self, id: Id, queue: &Queue) -> Option<io::Result<usize>> {
+    pub(super) fn write(&mut self, id: Id, outbox: &mut Outbox) -> Option<io::Result<usize>> {
         let client = self.clients.get_mut(&id).filter(|client| !client.is_full)?;
+        #[cfg(feature = "secure")]
+        if client.secure.is_some() {
+            return client.write_encrypted(outbox, &mut self.sealer, &self.observer);
+        }
+        let queue = outbox.queue()?;
         let mut slices = [IoSlice::new(&[]); SLICES];
         let slices = queue.fill(&mut slices, usize::MAX);
         loop {
@@ -188,6 +233,11 @@ impl Clients {
 impl Client {
     fn read(&mut self, observer: &Observer) -> Option<io::Result<Taken>> {
         let mut buffer = self.pool.try_take()?;
+        #[cfg(feature = "secure")]
+        if let Some(end) = self.secure.as_mut().and_then(|line| line.take_end()) {
+            self.is_readable = false;
+            return Some(end.map(|()| Taken::End));
+        }
         match self.socket.read(buffer.space()) {
             Ok(0) => {
                 self.is_readable = false;
@@ -195,11 +245,18 @@ impl Client {
             }
             Ok(bytes) => {
                 buffer.filled(bytes);
+                let was_filled = bytes == buffer.space().len();
+                #[cfg(feature = "secure")]
+                if self.secure.is_some() {
+                    self.is_readable = self.is_closed || was_filled;
+                    let taken = self.decrypt(buffer);
+                    return taken.map(|taken| Ok(self.count(taken, observer)));
+                }
                 let messages = observer.count(&mut self.received, buffer.input());
                 buffer.messages = messages;
                 observer.emit(|| Step::Read { from: Place::Client, bytes, messages });
                 // A short read has emptied the socket, and the system will report what comes later.
-                self.is_readable = self.is_closed || bytes == buffer.space().len();
+                self.is_readable = self.is_closed || was_filled;
                 Some(Ok(Taken::Input(buffer)))
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
@@ -208,5 +265,16 @@ impl Client {
                 (error.kind() != io::ErrorKind::WouldBlock).then_some(Err(error))
             }
         }
+    }
+
+    /// Numbers the messages that were decrypted, for observers.
+    #[cfg(feature = "secure")]
+    fn count(&mut self, mut taken: Taken, observer: &Observer) -> Taken {
+        if let Taken::Input(buffer) | Taken::Channel(_, Some(buffer)) = &mut taken {
+            let (bytes, messages) = (buffer.input().len(), observer.count(&mut self.received, buffer.input()));
+            buffer.messages = messages;
+            observer.emit(|| Step::Read { from: Place::Client, bytes, messages });
+        }
+        taken
     }
 }

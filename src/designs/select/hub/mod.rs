@@ -12,12 +12,16 @@
 //! What all clients have sent by then is one batch, and what the batch put into a client's outbox is written with one call.
 
 mod clients;
+#[cfg(feature = "secure")]
+mod secure;
 
 use super::callers::Callers;
 use super::console::Console;
 use super::wait::{Interests, Ready};
 use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
+#[cfg(feature = "secure")]
+use crate::designs::environment::Remember;
 use crate::designs::hub::observe_relay;
 use crate::designs::net;
 use crate::observe::{For, Goodbye, Step};
@@ -43,12 +47,15 @@ pub(super) struct HubLoop {
     clients: Clients,
     console: Console,
     clock: Clock,
+    /// Appends to the file of known peers.
+    #[cfg(feature = "secure")]
+    remember: Option<Remember>,
 }
 
 impl HubLoop {
     /// Prepares everything. Nothing happens before [`run`](Self::run).
     pub(super) fn start(
-        environment: Environment,
+        mut environment: Environment,
         settings: Settings,
         listeners: Vec<TcpListener>,
         port_was_chosen: bool,
@@ -56,6 +63,8 @@ impl HubLoop {
         let at = net::local_addresses(&listeners)?;
         let callers = Callers::new(listeners)?;
         let keyboard_is_terminal = environment.keyboard_is_terminal;
+        #[cfg(feature = "secure")]
+        let (security, remember) = (environment.security.take(), environment.remember.take());
         let mut console = Console::new(environment);
         let clients = Clients::new(console.observer.clone())?;
         let clock = Clock::new();
@@ -63,11 +72,23 @@ impl HubLoop {
             console.screen.report(&Notice::NoLocalTime);
         }
         console.screen.report(&Notice::Listening { at, port_was_chosen, command: "hub" });
-        let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
+        let mut hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
+        #[cfg(feature = "secure")]
+        if let Some(security) = security {
+            hub.encrypt(security);
+        }
         if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
             terminal.operate(room, name);
         }
-        Ok(Self { hub, callers, clients, console, clock })
+        Ok(Self {
+            hub,
+            callers,
+            clients,
+            console,
+            clock,
+            #[cfg(feature = "secure")]
+            remember,
+        })
     }
 
     /// Runs the hub until it ends.
@@ -150,22 +171,44 @@ impl HubLoop {
     /// Adds a client for a caller, or tells the caller why not.
     fn handle_caller(&mut self, socket: TcpStream, peer: SocketAddr, now: Moment) {
         let (socket, refusal) = match self.hub.admit(peer) {
-            Ok(id) => {
-                platform::prepare_client(&socket);
-                match self.clients.add(id, socket) {
-                    Ok(()) => return self.pass_on(rules::Event::Joined(id, peer), now),
-                    Err(socket) => (socket, Refusal::NoResources),
-                }
-            }
+            Ok(id) => match self.add_client(id, socket, peer, now) {
+                Ok(event) => return self.pass_on(event, now),
+                Err(socket) => (socket, Refusal::NoResources),
+            },
             Err(refusal) => (socket, refusal),
         };
         self.pass_on(rules::Event::Refused(peer, refusal), now);
         // An error means that the caller has gone, which is the purpose.
         if rules::gets_slow_farewell(peer.ip(), &self.callers.being_turned_away()) {
-            let _ = self.callers.turn_away(socket, &refusal.line(&now.stamp), now.instant);
+            let _ = self.callers.turn_away(socket, &self.hub.refusal_line(refusal, &now.stamp), now.instant);
         } else {
-            let _ = platform::try_write(&socket, &refusal.line_and_goodbye(&now.stamp));
+            let _ = platform::try_write(&socket, &self.hub.refusal_line_and_goodbye(refusal, &now.stamp));
         }
+    }
+
+    /// Adds a client. Returns what that means for the hub, or the socket if the system lacks something.
+    fn add_client(
+        &mut self,
+        id: Id,
+        socket: TcpStream,
+        peer: SocketAddr,
+        now: Moment,
+    ) -> Result<rules::Event, TcpStream> {
+        platform::prepare_client(&socket);
+        #[cfg(feature = "secure")]
+        match self.hub.channel(peer, now.instant) {
+            Ok(Some(channel)) => {
+                self.clients.add(id, socket)?;
+                self.clients.encrypt(id, channel);
+                return Ok(rules::Event::Called(id, peer));
+            }
+            Ok(None) => {}
+            Err(_) => return Err(socket),
+        }
+        #[cfg(not(feature = "secure"))]
+        let _ = now;
+        self.clients.add(id, socket)?;
+        Ok(rules::Event::Joined(id, peer))
     }
 
     /// Reads once from each client that has sent something, unless what it sent before is still waiting.
@@ -173,6 +216,13 @@ impl HubLoop {
         for id in self.clients.take_readable() {
             match self.clients.read(id) {
                 Some(Ok(Taken::Input(buffer))) => self.pass_on(rules::Event::Read(id, buffer), now),
+                #[cfg(feature = "secure")]
+                Some(Ok(Taken::Channel(opening, input))) => {
+                    self.pass_on(secure::event(id, opening), now);
+                    if let Some(buffer) = input {
+                        self.pass_on(rules::Event::Read(id, buffer), now);
+                    }
+                }
                 Some(Ok(Taken::End)) => self.pass_on(rules::Event::ReadEnded(id, Ok(())), now),
                 Some(Err(error)) => self.pass_on(rules::Event::ReadEnded(id, Err(error)), now),
                 None => {}
@@ -189,11 +239,19 @@ impl HubLoop {
         while let Some(action) = self.hub.poll_action() {
             match action {
                 Action::Write(id) => self.write(id, now),
+                #[cfg(feature = "secure")]
+                Action::HalfClose(id) if self.clients.half_close_encrypted(id) => {}
                 Action::HalfClose(id) => self.clients.shutdown(id, Shutdown::Write),
                 Action::Disconnect(id) => self.clients.remove(id),
                 Action::Probe(id) => {
                     let state = self.clients.peer_state(id);
                     self.pass_on(rules::Event::PeerState(id, state), now);
+                }
+                #[cfg(feature = "secure")]
+                Action::Remember(line) => {
+                    if let Some(Err(error)) = self.remember.as_mut().map(|remember| remember(&line)) {
+                        self.console.screen.report(&Notice::CannotRemember(error));
+                    }
                 }
                 Action::TrimMemory => platform::trim_memory(),
                 Action::Record { peer, what } => {
@@ -211,8 +269,8 @@ impl HubLoop {
 
     /// Writes to a client what it accepts.
     fn write(&mut self, id: Id, now: Moment) {
-        while let Some(queue) = self.hub.outbox(id).and_then(|outbox| outbox.queue()) {
-            match self.clients.write(id, queue) {
+        while let Some(outbox) = self.hub.outbox(id) {
+            match self.clients.write(id, outbox) {
                 Some(Ok(written)) => self.hub.handle(rules::Event::Written(id, written), now),
                 Some(Err(error)) => {
                     self.clients.shutdown(id, Shutdown::Both);
@@ -252,7 +310,8 @@ impl HubLoop {
             self.console.screen.show_unrecorded(lines);
         }
         self.console.finish_outputs(&mut ending);
-        if !matches!(exit, Exit::Signal(_)) {
+        // Callers of an encrypted hub would not understand it.
+        if !matches!(exit, Exit::Signal(_)) && !self.hub.is_encrypted() {
             self.callers.end(Vec::new(), &Refusal::Ending.line(&self.clock.stamp()));
         }
         ending.exit

@@ -1,6 +1,8 @@
 //! One client: a reader, and a writer if the client is ever behind.
 
 use super::event::Event;
+#[cfg(feature = "secure")]
+use crate::designs::hub::Rest;
 use crate::designs::hub::observe_written;
 use crate::designs::threads::event::ToMain;
 use crate::designs::threads::pool::Pool;
@@ -13,7 +15,7 @@ use crate::rules::hub::{Id, Queue};
 use crate::rules::messages::{Counter, Streams};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::convert::Infallible;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread::Builder;
@@ -43,6 +45,9 @@ pub(super) struct Client {
     /// Dropping it ends the reader even if the client keeps sending, which hanging up does not. None after disconnecting.
     pub(super) running: Option<Sender<Infallible>>,
     writer: Option<Writer>,
+    /// If it is encrypted.
+    #[cfg(feature = "secure")]
+    pub(super) secure: Option<super::secure::Line>,
     /// Numbers the lines written to it, for observers.
     pub(super) sent: Counter,
     observer: Observer,
@@ -54,8 +59,13 @@ struct Writer {
     thread: Thread,
 }
 
-/// What a writer writes, and the number of its first line.
-pub(super) type Lent = (Queue, Counter);
+/// What a writer writes.
+pub(super) enum Lent {
+    /// These posts. The number is that of their first line.
+    Posts(Queue, Counter),
+    #[cfg(feature = "secure")]
+    Rest(Rest),
+}
 
 impl Client {
     /// Starts the reader.
@@ -65,24 +75,41 @@ impl Client {
         to_main: &ToMain<Event>,
         streams: Streams,
     ) -> io::Result<Self> {
-        let observer = to_main.observer.clone();
         let (connection, input, to_main) = (Arc::clone(connection), Arc::clone(connection), to_main.clone());
+        Self::start_with(connection, &to_main, streams, STACK, move |reader| {
+            read(id, &input.clone(), &*input, reader);
+        })
+    }
+
+    /// Starts the reader, which does this.
+    pub(super) fn start_with(
+        connection: Arc<Connection>,
+        to_main: &ToMain<Event>,
+        streams: Streams,
+        stack: usize,
+        run: impl FnOnce(Reader<Event>) + Send + 'static,
+    ) -> io::Result<Self> {
+        let observer = to_main.observer.clone();
         let (running, stop) = bounded(0);
         let reader = Reader {
             pool: Pool::growing(BUFFERS, BUFFER_SIZE),
             stop,
-            to_main,
+            to_main: to_main.clone(),
             place: Place::Client,
             stream: Some(streams.received),
         };
-        let reader = spawn_with(builder(CLIENT_READER), &observer, move || {
-            let heard_all = |result: io::Result<()>| {
-                Event::HeardAllOf(id, result.and_then(|()| platform::end_of_stream(&input.socket)))
-            };
-            reader.run(&*input, |buffer| Event::Heard(id, buffer), heard_all);
-        })?;
-        let sent = Counter::new(streams.sent);
-        Ok(Self { connection, reader: Some(reader), running: Some(running), writer: None, sent, observer })
+        let builder = Builder::new().name(CLIENT_READER.to_owned()).stack_size(stack);
+        let reader = spawn_with(builder, &observer, move || run(reader))?;
+        Ok(Self {
+            connection,
+            reader: Some(reader),
+            running: Some(running),
+            writer: None,
+            #[cfg(feature = "secure")]
+            secure: None,
+            sent: Counter::new(streams.sent),
+            observer,
+        })
     }
 
     /// The queue of the writer, which is started if there is none.
@@ -92,7 +119,8 @@ impl Client {
             None => {
                 let (queue, lent) = bounded(1);
                 let (connection, to_main) = (Arc::clone(&self.connection), to_main.clone());
-                let thread = spawn_with(builder(CLIENT_WRITER), &self.observer, move || {
+                let builder = Builder::new().name(CLIENT_WRITER.to_owned()).stack_size(STACK);
+                let thread = spawn_with(builder, &self.observer, move || {
                     write(id, &connection, &lent, &to_main);
                 })?;
                 Writer { queue, thread }
@@ -117,8 +145,12 @@ impl Client {
     }
 }
 
-fn builder(name: &str) -> Builder {
-    Builder::new().name(name.to_owned()).stack_size(STACK)
+/// The reader: reads what the client sends to its end.
+pub(super) fn read(id: Id, connection: &Connection, input: impl Read, reader: Reader<Event>) {
+    let heard_all = |result: io::Result<()>| {
+        Event::HeardAllOf(id, result.and_then(|()| platform::end_of_stream(&connection.socket)))
+    };
+    reader.run(input, |buffer| Event::Heard(id, buffer), heard_all);
 }
 
 /// The writer: blocks in writing what it is lent, until main drops the queue or an error comes.
@@ -128,7 +160,15 @@ fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMai
         observer.emit(|| Step::Waits(For::Work));
         lent.recv().ok()
     };
-    while let Some((mut queue, mut counter)) = next() {
+    while let Some(lent) = next() {
+        let (mut queue, mut counter) = match lent {
+            Lent::Posts(queue, counter) => (queue, counter),
+            #[cfg(feature = "secure")]
+            Lent::Rest(rest) => match super::secure::write_rest(id, connection, rest, to_main) {
+                true => continue,
+                false => return,
+            },
+        };
         while !queue.is_empty() {
             observer.emit(|| Step::Writes { to: Place::Client, bytes: CHUNK.min(queue.bytes()) });
             let event = match write_chunk(connection, &queue) {

@@ -4,6 +4,8 @@ use crate::designs::threads::event::{ConsoleEvent, ProgramEvent};
 use crate::rules::buffer::Buffer;
 use crate::rules::hub::Id;
 use crate::rules::messages::Messages;
+#[cfg(feature = "secure")]
+use crate::rules::secure::{ChannelError, Peer};
 use std::io;
 
 /// What can happen in a hub.
@@ -11,6 +13,12 @@ pub(super) enum Event {
     Console(ConsoleEvent),
     /// client-reader: a read from this client returned this.
     Heard(Id, Buffer),
+    /// client-reader: the channel of this caller is open.
+    #[cfg(feature = "secure")]
+    Opened(Id, Peer),
+    /// client-reader: the channel of this caller will not open.
+    #[cfg(feature = "secure")]
+    NotOpened(Id, ChannelError),
     /// client-reader, its last event: this client sends no more.
     HeardAllOf(Id, io::Result<()>),
     /// client-writer: it has written that many bytes to this client.
@@ -30,6 +38,10 @@ impl ProgramEvent for Event {
         match self {
             Self::Console(event) => event.name(),
             Self::Heard(..) => "Heard",
+            #[cfg(feature = "secure")]
+            Self::Opened(..) => "Opened",
+            #[cfg(feature = "secure")]
+            Self::NotOpened(..) => "NotOpened",
             Self::HeardAllOf(..) => "HeardAllOf",
             Self::Wrote(..) => "Wrote",
             Self::WriteFailedTo(..) => "WriteFailedTo",

@@ -11,6 +11,8 @@
 
 mod client;
 mod event;
+#[cfg(feature = "secure")]
+mod secure;
 
 use super::callers::{Caller, Callers};
 use super::console::Console;
@@ -18,6 +20,10 @@ use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::thread::Thread;
 use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
+#[cfg(feature = "secure")]
+use crate::designs::environment::Remember;
+#[cfg(feature = "secure")]
+use crate::designs::hub::Sealer;
 use crate::designs::hub::{observe_relay, observe_written};
 use crate::designs::net;
 use crate::observe::{For, Goodbye, Place, Step};
@@ -28,12 +34,12 @@ use crate::rules::hub::{self as rules, Action, Hub, Id, OPERATOR, Refusal, Setti
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::Entry;
-use client::{Client, SLICES};
+use client::{Client, Lent, SLICES};
 use crossbeam_channel::{Receiver, bounded};
 use event::Event;
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,17 +66,24 @@ pub(super) struct HubLoop {
     console: Console,
     to_main: ToMain<Event>,
     clock: Clock,
+    #[cfg(feature = "secure")]
+    sealer: Sealer,
+    /// Appends to the file of known peers.
+    #[cfg(feature = "secure")]
+    remember: Option<Remember>,
 }
 
 impl HubLoop {
     /// Starts the threads that do not belong to a client.
     pub(super) fn start(
-        environment: Environment,
+        mut environment: Environment,
         settings: Settings,
         listeners: Vec<TcpListener>,
         port_was_chosen: bool,
     ) -> io::Result<Self> {
         let keyboard_is_terminal = environment.keyboard_is_terminal;
+        #[cfg(feature = "secure")]
+        let (security, remember) = (environment.security.take(), environment.remember.take());
         let (channel, events) = bounded(EVENTS);
         let to_main = ToMain::new(channel, environment.observer.clone());
         let (mut console, to_main) = Console::start(environment, &to_main)?;
@@ -84,7 +97,11 @@ impl HubLoop {
             port_was_chosen,
             command: "hub",
         });
-        let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
+        let mut hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
+        #[cfg(feature = "secure")]
+        if let Some(security) = security {
+            hub.encrypt(security);
+        }
         if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
             terminal.operate(room, name);
         }
@@ -99,6 +116,10 @@ impl HubLoop {
             console,
             to_main,
             clock,
+            #[cfg(feature = "secure")]
+            sealer: Sealer::default(),
+            #[cfg(feature = "secure")]
+            remember,
         })
     }
 
@@ -145,6 +166,10 @@ impl HubLoop {
         match event {
             Event::Console(event) => self.handle_console(event, now),
             Event::Heard(id, buffer) => self.pass_on(rules::Event::Read(id, buffer), now),
+            #[cfg(feature = "secure")]
+            Event::Opened(id, other) => self.pass_on(rules::Event::Opened(id, other), now),
+            #[cfg(feature = "secure")]
+            Event::NotOpened(id, error) => self.pass_on(rules::Event::NotOpened(id, error), now),
             Event::HeardAllOf(id, result) => {
                 self.pass_on(rules::Event::ReadEnded(id, result), now);
                 if let Some(reader) = self.clients.get_mut(&id).and_then(|client| client.reader.take()) {
@@ -194,29 +219,44 @@ impl HubLoop {
     /// Starts a client for a caller, or tells the caller why not.
     fn handle_caller(&mut self, Caller { socket, peer, .. }: Caller, now: Moment) {
         let connection = Arc::new(Connection::new(socket));
-        let admitted = self.hub.admit(peer).and_then(|id| {
-            platform::prepare_client(&connection.socket);
-            let streams = self.console.observer().begins(|| net::ends(&connection.socket));
-            let client = Client::start(id, &connection, &self.to_main, streams);
-            client.map(|client| (id, client)).map_err(|_| Refusal::NoResources)
-        });
+        let admitted = self.hub.admit(peer).and_then(|id| self.start_client(id, &connection, peer, now));
         match admitted {
-            Ok((id, client)) => {
-                self.clients.insert(id, client);
-                self.pass_on(rules::Event::Joined(id, peer), now);
-            }
+            Ok(event) => self.pass_on(event, now),
             Err(refusal) => {
                 self.pass_on(rules::Event::Refused(peer, refusal), now);
                 if rules::gets_slow_farewell(peer.ip(), &self.callers.being_turned_away()) {
                     // Fails if there is no thread for it, after telling the caller what fits into one call.
-                    let _ = self.callers.turn_away(connection, refusal.line(&now.stamp));
+                    let line = self.hub.refusal_line(refusal, &now.stamp);
+                    let _ = self.callers.turn_away(connection, line);
                 } else {
                     // The caller may be gone.
-                    let farewell = refusal.line_and_goodbye(&now.stamp);
+                    let farewell = self.hub.refusal_line_and_goodbye(refusal, &now.stamp);
                     let _ = platform::write_first(&connection.socket, &farewell);
                 }
             }
         }
+    }
+
+    /// Starts a client. Returns what that means for the hub.
+    fn start_client(
+        &mut self,
+        id: Id,
+        connection: &Arc<Connection>,
+        peer: SocketAddr,
+        now: Moment,
+    ) -> Result<rules::Event, Refusal> {
+        platform::prepare_client(&connection.socket);
+        let streams = self.console.observer().begins(|| net::ends(&connection.socket));
+        #[cfg(feature = "secure")]
+        if let Some(client) = self.start_encrypted(id, connection, peer, streams, now.instant)? {
+            self.clients.insert(id, client);
+            return Ok(rules::Event::Called(id, peer));
+        }
+        #[cfg(not(feature = "secure"))]
+        let _ = now;
+        let client = Client::start(id, connection, &self.to_main, streams).map_err(|_| Refusal::NoResources)?;
+        self.clients.insert(id, client);
+        Ok(rules::Event::Joined(id, peer))
     }
 
     /// Does everything there is to do after a batch. Returns how to end when it is time to.
@@ -233,6 +273,8 @@ impl HubLoop {
         while let Some(action) = self.hub.poll_action() {
             match action {
                 Action::Write(id) => self.write(id, now),
+                #[cfg(feature = "secure")]
+                Action::HalfClose(id) if self.half_close_encrypted(id, now) => {}
                 Action::HalfClose(id) => {
                     if let Some(client) = self.clients.get(&id) {
                         // Fails only if the client has gone, which its reader notices.
@@ -244,6 +286,12 @@ impl HubLoop {
                     let client = self.clients.get(&id);
                     let state = client.and_then(|client| platform::peer_state(&client.connection.socket));
                     self.pass_on(rules::Event::PeerState(id, state), now);
+                }
+                #[cfg(feature = "secure")]
+                Action::Remember(line) => {
+                    if let Some(Err(error)) = self.remember.as_mut().map(|remember| remember(&line)) {
+                        self.console.screen.report(&Notice::CannotRemember(error));
+                    }
                 }
                 Action::TrimMemory => platform::trim_memory(),
                 Action::Record { peer, what } => {
@@ -264,6 +312,10 @@ impl HubLoop {
     /// Writes to a client what it accepts without blocking. The rest goes to its writer.
     fn write(&mut self, id: Id, now: Moment) {
         let Some(client) = self.clients.get_mut(&id) else { return };
+        #[cfg(feature = "secure")]
+        if client.secure.is_some() {
+            return self.write_encrypted(id, now);
+        }
         while let Some(outbox) = self.hub.outbox(id)
             && let Some(queue) = outbox.queue()
         {
@@ -280,11 +332,10 @@ impl HubLoop {
                     let first = client.count_lent(queue);
                     match client.writer(id, &self.to_main) {
                         // This cannot block: while the writer has something, the outbox does not show its queue.
-                        Ok(writer) => drop(writer.send((outbox.lend(), first))),
+                        Ok(writer) => drop(writer.send(Lent::Posts(outbox.lend(), first))),
                         Err(_) => {
                             client.sent = first;
-                            self.unserved.push(id);
-                            self.retry_at.get_or_insert(now.instant + RETRY_AFTER);
+                            self.try_again(id, now);
                         }
                     }
                     return;
@@ -292,6 +343,12 @@ impl HubLoop {
                 Err(error) => return self.handle_write_failed(id, error, now),
             }
         }
+    }
+
+    /// There is no thread for the writer of a client now.
+    fn try_again(&mut self, id: Id, now: Moment) {
+        self.unserved.push(id);
+        self.retry_at.get_or_insert(now.instant + RETRY_AFTER);
     }
 
     fn handle_write_failed(&mut self, id: Id, error: io::Error, now: Moment) {
@@ -343,7 +400,9 @@ impl HubLoop {
         self.console.finish_outputs(&self.events, &mut ending, |caller| late.push(caller));
         let late = late.into_iter().map(|caller| caller.socket).collect();
         let line = Refusal::Ending.line(&self.clock.stamp());
-        self.callers.end(late, &self.events, &line, matches!(exit, Exit::Signal(_)));
+        // Callers of an encrypted hub would not understand it.
+        let in_a_hurry = matches!(exit, Exit::Signal(_)) || self.hub.is_encrypted();
+        self.callers.end(late, &self.events, &line, in_a_hurry);
         // This wakes threads that wait for space in the channel.
         drop(self.events);
         let readers = self.clients.into_values().filter_map(|client| client.reader);

@@ -1,0 +1,272 @@
+//! The way into an encrypted hub: callers who have not shown yet who they are.
+//!
+//! These rules decide who gets a channel, with which code, for how long the handshake may take, what becomes of a caller whose
+//! channel opens, and what is said of one whose channel does not. They do not hold the channel. It belongs to whoever reads
+//! from the connection, a thread or the loop of the select design: encrypting takes time, so a design must choose where that is
+//! spent, and needs nothing that the hub knows. Once a channel is open, [events](Event) bring plaintext, and
+//! [outboxes](super::Outbox) hold plaintext, which all members share; a design encrypts only what it is about to write.
+//!
+//! ```text
+//! Hub::admit, Hub::channel ──▶ Event::Called ──▶ (handshake) ──▶ Event::Opened ──▶ as a member of any hub
+//!                                                     └────────▶ Event::NotOpened ──▶ Event::ReadEnded or its time is up
+//! ```
+//!
+//! Until its channel is open, a caller has no name, gets no greeting, and nobody is told of it.
+
+use super::admission::address_key;
+use super::event::Action;
+#[cfg(doc)]
+use super::event::Event;
+use super::id::{Id, OPERATOR};
+use super::refusal::Refusal;
+use super::state::Hub;
+use super::tries::Tries;
+use crate::rules::moment::Moment;
+use crate::rules::notice::Notice;
+use crate::rules::wire::Foreign;
+use crate::rules::secure::{Channel, ChannelError, Code, Demand, How, Peer, Security, WORDS_FOR_A_HUB};
+use ring::rand::SystemRandom;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// How many callers may be on their way in, beyond which the newest is refused. A handshake takes two round trips and a
+/// millisecond of the processor, so that a thousand members a second still come in from around the world; and those who come in
+/// and say nothing take no more than some 8 MiB.
+pub(super) const MAX_CALLERS: usize = 256;
+
+/// How many from one address. It takes eight addresses to keep others out.
+const MAX_OF_ADDRESS: usize = 32;
+
+/// How long a handshake may take: a lost packet is sent again twice.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a caller whose channel did not open may take to close, before that makes the system drop what it was told.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a caller gets who may not even show who it is: the TLS alert `access_denied` (RFC 8446, section 6.2).
+pub(super) const ACCESS_DENIED: [u8; 7] = [21, 3, 3, 0, 2, 2, 49];
+
+/// What to send to a caller whose channel failed with this error, behind what the channel itself has to send. `first` is what
+/// the caller sent.
+#[must_use]
+pub fn last_words(error: &ChannelError, first: &[u8]) -> Vec<u8> {
+    match error {
+        ChannelError::NotTls if Foreign::is_http(first) => Foreign::Http.answer(),
+        ChannelError::NotTls => {
+            b"This is threadchat, an encrypted chat. To join: threadchat connect HOST:PORT --secure\n".to_vec()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What an encrypted hub has beside a hub in clear text.
+#[derive(Debug)]
+pub(super) struct Encryption {
+    security: Security,
+    /// How many codes there have been.
+    codes: usize,
+    tries: Tries,
+    callers: HashMap<Id, Caller>,
+    by_address: HashMap<IpAddr, usize>,
+    /// When each caller is disconnected.
+    due: BTreeSet<(Instant, Id)>,
+}
+
+/// Somebody whose channel is not open.
+#[derive(Debug)]
+struct Caller {
+    peer: SocketAddr,
+    until: Instant,
+    /// Which code it was to have.
+    code: usize,
+    /// Its channel will not open.
+    has_failed: bool,
+}
+
+impl Encryption {
+    pub(super) fn callers(&self) -> usize {
+        self.callers.len()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// Whether there is a place for another caller from there.
+    pub(super) fn check_places(&self, address: IpAddr) -> Result<(), Refusal> {
+        let of_address = self.by_address.get(&address_key(address)).copied().unwrap_or(0);
+        let is_free = self.callers.len() < MAX_CALLERS && of_address < MAX_OF_ADDRESS;
+        if is_free { Ok(()) } else { Err(Refusal::TooManyCallers) }
+    }
+
+    fn add(&mut self, id: Id, peer: SocketAddr, now: Instant) {
+        let until = now + OPEN_WITHIN;
+        *self.by_address.entry(address_key(peer.ip())).or_default() += 1;
+        self.due.insert((until, id));
+        self.callers.insert(id, Caller { peer, until, code: self.codes, has_failed: false });
+    }
+
+    fn take(&mut self, id: Id) -> Option<Caller> {
+        let caller = self.callers.remove(&id)?;
+        self.due.remove(&(caller.until, id));
+        let key = address_key(caller.peer.ip());
+        if let Some(count) = self.by_address.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&key);
+            }
+        }
+        Some(caller)
+    }
+
+    fn notice(&self) -> Notice {
+        Notice::HubEncrypted { code: self.security.code() }
+    }
+}
+
+impl Hub {
+    /// Callers must encrypt. Call it before the first one is admitted.
+    pub fn encrypt(&mut self, security: Security) {
+        let encryption = Encryption {
+            security,
+            codes: 1,
+            tries: Tries::default(),
+            callers: HashMap::new(),
+            by_address: HashMap::new(),
+            due: BTreeSet::new(),
+        };
+        self.actions.push_back(Action::Report(encryption.notice()));
+        self.encryption = Some(encryption);
+    }
+
+    /// The channel for somebody who was [admitted](Self::admit), then handle [`Event::Called`]. None if this hub is not encrypted:
+    /// then handle [`Event::Joined`].
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn channel(&mut self, peer: SocketAddr, now: Instant) -> Result<Option<Channel>, Refusal> {
+        let Some(encryption) = &mut self.encryption else { return Ok(None) };
+        let channel = match encryption.tries.may_try(peer.ip(), now) {
+            true => encryption.security.channel(now),
+            false => encryption.security.channel_without_code(),
+        };
+        channel.map(Some).map_err(|_| Refusal::NoResources)
+    }
+
+    pub(super) fn handle_called(&mut self, id: Id, peer: SocketAddr, now: Instant) {
+        if let Some(encryption) = &mut self.encryption {
+            encryption.add(id, peer, now);
+        }
+    }
+
+    /// The channel of a caller is open: it joins, if it may.
+    pub(super) fn handle_opened(&mut self, id: Id, other: &Peer, now: Moment) {
+        let connections = self.connections();
+        let Some(encryption) = &mut self.encryption else { return };
+        let Some(caller) = encryption.take(id) else { return };
+        let is_done = |id| self.members.get(&id).is_some_and(super::member::Member::is_done);
+        let admitted = match other.how == How::Code && caller.code != encryption.codes {
+            true => Err(Refusal::OldCode),
+            false => self.admission.admit(caller.peer.ip(), connections - 1, is_done),
+        };
+        match admitted {
+            Ok(to_close) => {
+                self.actions.extend(encryption.security.met(other).map(Action::Remember));
+                to_close.into_iter().for_each(|id| self.disconnect(id, now.instant));
+                self.join(id, caller.peer, Some(in_words(other.how)), now);
+            }
+            Err(refusal) => self.turn_away(id, caller.peer, refusal, now),
+        }
+    }
+
+    /// The channel of a caller will not open. The design has told the caller why.
+    pub(super) fn handle_not_opened(&mut self, id: Id, error: ChannelError, now: Instant) {
+        let Some(encryption) = &mut self.encryption else { return };
+        let Some(caller) = encryption.callers.get_mut(&id).filter(|caller| !caller.has_failed) else { return };
+        caller.has_failed = true;
+        let until = caller.until.min(now + CLOSE_WITHIN);
+        encryption.due.remove(&(std::mem::replace(&mut caller.until, until), id));
+        encryption.due.insert((until, id));
+        let peer = caller.peer;
+        if error.spends_code() && encryption.tries.was_wrong(peer.ip(), now) {
+            self.actions.push_back(Action::Report(Notice::CodesNotAccepted));
+        }
+        // Who only looks whether somebody listens leaves no trace.
+        if error != ChannelError::EndedEarly {
+            let notice = self.refused.refused(Notice::NotOpened { peer, error }, now);
+            self.actions.extend(notice.map(Action::Report));
+        }
+    }
+
+    /// Nothing more comes from a caller. Returns whether it is one whose channel is not open.
+    pub(super) fn end_caller(&mut self, id: Id) -> bool {
+        let was_caller = self.encryption.as_mut().and_then(|encryption| encryption.take(id)).is_some();
+        if was_caller {
+            self.actions.push_back(Action::Disconnect(id));
+        }
+        was_caller
+    }
+
+    /// Disconnects the callers whose time is up.
+    pub(super) fn end_late_callers(&mut self, now: Instant) {
+        while let Some(encryption) = &mut self.encryption
+            && let Some((_, id)) = encryption.due.first().copied().filter(|(due, _)| *due <= now)
+        {
+            if let Some(caller) = encryption.take(id).filter(|caller| !caller.has_failed) {
+                let late = Notice::NotAdmitted { peer: caller.peer, refusal: Refusal::Late };
+                self.actions.extend(self.refused.refused(late, now).map(Action::Report));
+            }
+            self.actions.push_back(Action::Disconnect(id));
+        }
+    }
+
+    /// Disconnects all callers: nobody joins any more.
+    pub(super) fn end_callers(&mut self) {
+        if let Some(encryption) = &mut self.encryption {
+            self.actions.extend(encryption.callers.drain().map(|(id, _)| Action::Disconnect(id)));
+            encryption.due.clear();
+            encryption.by_address.clear();
+        }
+    }
+
+    /// `/code`.
+    pub(super) fn reply_code(&mut self, what: &str, now: Moment) {
+        let Some(encryption) = &mut self.encryption else {
+            return self.reply(OPERATOR, "there is no code: this hub is in clear text", now);
+        };
+        let Demand::Code(code) = &mut encryption.security.demand else {
+            return self.reply(OPERATOR, "there is no code: everybody may join", now);
+        };
+        match what {
+            "" => {}
+            "new" => match Code::generate(WORDS_FOR_A_HUB, &SystemRandom::new()) {
+                Some(new) => {
+                    *code = Some(new);
+                    encryption.codes += 1;
+                }
+                None => return self.reply(OPERATOR, "the system gives no random bytes: the code stays", now),
+            },
+            _ => return self.reply(OPERATOR, "usage: /code, or /code new", now),
+        }
+        let line = match (code, what) {
+            (None, _) => "there is no code: only those who are known may join".to_owned(),
+            (Some(code), "new") => {
+                format!("the new code: {}; those who are known or here need none", code.reveal())
+            }
+            (Some(code), _) => format!("the code: {}; /code new changes it", code.reveal()),
+        };
+        self.reply(OPERATOR, &line, now);
+    }
+}
+
+/// For `/who` and the transcript.
+fn in_words(how: How) -> &'static str {
+    match how {
+        How::Code => "encrypted, by code",
+        How::Known => "encrypted, known",
+        How::FirstUse => "encrypted, first use",
+        How::Authority => "encrypted, by authority",
+        How::Nobody => "encrypted, proves nothing",
+    }
+}
