@@ -367,7 +367,7 @@ fn a_preamble_of_somebody_else_does_not_open_a_channel() {
 
 /// The certificate of one and the key of the other.
 fn stolen(certificate: &Identity, key: &Identity) -> Arc<SingleCertAndKey> {
-    let [certificate, key] = [certificate, key].map(|identity| identity.certified_key());
+    let [certificate, key] = [certificate, key].map(Identity::certified_key);
     Arc::new(SingleCertAndKey::from(CertifiedKey::new(certificate.cert.clone(), Arc::clone(&key.key))))
 }
 
