@@ -215,7 +215,7 @@ impl Side {
                 let what = if buffer.is_control { "control " } else { "" };
                 format!("send {what}{}", text.replace(STAMP, "").trim_end().replace('\n', ", "))
             }
-            Outgoing::Goodbye { pause, is_last } => {
+            Outgoing::Goodbye { pause, is_last, .. } => {
                 self.sent.push_back(Packet::Bytes(b"88".to_vec()));
                 if is_last {
                     self.sent.push_back(Packet::End);
@@ -225,7 +225,7 @@ impl Side {
                 let end = if is_last { "" } else { ", wait" };
                 format!("{}send 88{end}", if pause.is_some() { "pause, " } else { "" })
             }
-            Outgoing::HalfClose => {
+            Outgoing::HalfClose { .. } => {
                 self.sent.push_back(Packet::End);
                 "end our half".to_owned()
             }

@@ -47,6 +47,42 @@ pub struct Peer {
     pub is_threadchat: bool,
 }
 
+impl Peer {
+    /// In one word, for programs.
+    #[must_use]
+    pub fn how(&self) -> &'static str {
+        match self.how {
+            How::Code => "code",
+            How::Known => "known",
+            How::FirstUse => "first-use",
+            How::Authority => "authority",
+            How::Nobody => "nobody",
+        }
+    }
+
+    /// The hash of its key.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        self.fingerprint.map(|key| key.to_string())
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.how {
+            How::Code => "it has the code, and is known from now on",
+            How::Known => "it is known",
+            How::FirstUse => "who it is was not proved; its key is known from now on",
+            How::Authority => "its certificate is that of the host you called",
+            How::Nobody => "who it is was not proved",
+        })?;
+        match self.fingerprint {
+            Some(key) if self.how != How::Authority => write!(f, " ({key})"),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What [`Channel::receive`] has found, beside plaintext.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Received {
