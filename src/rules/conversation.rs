@@ -402,7 +402,10 @@ impl Conversation {
         }
         self.decoded(buffer, parting, actions);
         match end.filter(|_| self.receiving == Receiving::Open) {
-            Some(Ok(())) => self.stopped(Ok(()), actions),
+            Some(Ok(())) => {
+                self.receive_rest(true, actions);
+                self.stopped(Ok(()), actions);
+            }
             Some(Err(error)) if foreign.is_some() && error.is_clear_text() => {
                 self.transport = Transport::Clear;
                 self.decoded(Buffer::default(), foreign.map(Parting::Foreign), actions);

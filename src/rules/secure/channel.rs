@@ -10,15 +10,11 @@ use zeroize::{Zeroize, Zeroizing};
 use super::identity::{Fingerprint, Identity};
 use super::proof::{LONGEST, Proof, Role};
 use super::{ALPN, ChannelError, Trust};
+use crate::rules::buffer::{RECORD, RECORD_OVERHEAD as OVERHEAD};
 
 #[cfg(test)]
 mod tests;
 
-/// The most plaintext in a record, of the 16 KiB that TLS allows. rustls copies what it has decrypted, and `memcpy` of longer
-/// pieces is a third as fast on some processors (AMD's, whose `rep movsb` stumbles over the addresses in question).
-const RECORD: usize = 4 * 1024;
-/// What TLS 1.3 adds to a record: its head, the kind of its content, and the tag.
-const OVERHEAD: usize = 5 + 1 + 16;
 /// The first byte of a record in a handshake, and of an alert.
 const FIRST_BYTES: [u8; 2] = [22, 21];
 
