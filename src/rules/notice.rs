@@ -2,11 +2,13 @@
 
 use super::errors;
 use super::failure::Failure;
+use super::secure::{ChannelError, Code, Peer};
 use super::settings::Verbosity;
 use super::wire::{Foreign, Stamp};
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Something to report to the user, on standard error.
@@ -36,6 +38,20 @@ pub enum Notice {
         peer: SocketAddr,
         foreign: Foreign,
     },
+    /// A caller could not open an encrypted connection, or is not trusted.
+    NotTrusted {
+        peer: SocketAddr,
+        error: ChannelError,
+    },
+    /// The encrypted connection has opened.
+    Encrypted(Arc<Peer>),
+    /// What the next caller must have.
+    Code(Code),
+    ChannelFailed {
+        peer: SocketAddr,
+        error: ChannelError,
+    },
+    CannotRemember(io::Error),
     Closed(SocketAddr),
     MoreRefused {
         count: usize,
@@ -84,20 +100,13 @@ pub enum Notice {
         peer: SocketAddr,
         refusal: crate::rules::hub::Refusal,
     },
-    #[cfg(all(feature = "hub", feature = "secure"))]
+    #[cfg(feature = "hub")]
     HubEncrypted {
         /// None if nobody needs one.
-        code: Option<super::secure::Code>,
+        code: Option<Code>,
     },
-    #[cfg(all(feature = "hub", feature = "secure"))]
-    NotOpened {
-        peer: SocketAddr,
-        error: super::secure::ChannelError,
-    },
-    #[cfg(all(feature = "hub", feature = "secure"))]
+    #[cfg(feature = "hub")]
     CodesNotAccepted,
-    #[cfg(all(feature = "hub", feature = "secure"))]
-    CannotRemember(io::Error),
     CannotStart {
         peer: SocketAddr,
         error: io::Error,
@@ -133,11 +142,11 @@ impl Notice {
     #[must_use]
     pub fn importance(&self) -> Importance {
         match self {
-            Self::Listening { port_was_chosen: false, .. } => Importance::Answer,
-            #[cfg(all(feature = "hub", feature = "secure"))]
-            Self::HubEncrypted { code: Some(_) } => Importance::Answer,
-            #[cfg(all(feature = "hub", feature = "secure"))]
-            Self::CodesNotAccepted | Self::CannotRemember(_) => Importance::Error,
+            Self::Listening { port_was_chosen: false, .. } | Self::Code(_) => Importance::Answer,
+            #[cfg(feature = "hub")]
+            Self::HubEncrypted { .. } => Importance::Answer,
+            #[cfg(feature = "hub")]
+            Self::CodesNotAccepted => Importance::Error,
             Self::KeptInputRefused
             | Self::LineRefused
             | Self::LineRefusedByTranscript
@@ -156,6 +165,8 @@ impl Notice {
             | Self::CannotAccept(_)
             | Self::CannotTurnAway(_)
             | Self::CannotStart { .. }
+            | Self::ChannelFailed { .. }
+            | Self::CannotRemember(_)
             | Self::Failed(_)
             | Self::NoticesLost(_) => Importance::Error,
             Self::MoreRefused { last, .. } => last.importance(),
@@ -223,6 +234,13 @@ impl Notice {
             ),
             Self::TurnedAway(peer) => write!(f, "{peer} called and was told that the line is busy"),
             Self::Foreign { peer, foreign } => write!(f, "{peer} {foreign}; it was disconnected"),
+            Self::NotTrusted { peer, error } => write!(f, "{peer} called and was not admitted: {error}"),
+            Self::Encrypted(peer) => write!(f, "encrypted: {peer}"),
+            Self::Code(code) => write!(f, "code for the next caller: {}", code.reveal()),
+            Self::ChannelFailed { peer, error } => write!(f, "the connection to {peer} has failed: {error}"),
+            Self::CannotRemember(error) => {
+                write!(f, "cannot add to the file of known peers: {error}; a code will be needed again")
+            }
             Self::Closed(peer) => write!(f, "{peer} called and was disconnected: too many calls at once"),
             Self::MoreRefused { count, last } => {
                 write!(f, "{count} more callers were turned away; the last one: ")?;
@@ -290,33 +308,16 @@ impl Notice {
             Self::CannotTurnAway(error) => write!(f, "cannot tell a caller that the line is busy: {error}"),
             #[cfg(feature = "hub")]
             Self::NotAdmitted { peer, refusal } => write!(f, "{peer} was not admitted: {refusal}"),
-            #[cfg(all(feature = "hub", feature = "secure"))]
+            #[cfg(feature = "hub")]
             Self::HubEncrypted { code: Some(code) } => {
-                let code = code.reveal();
-                write!(f, "encrypted; clients are asked for the code: {code} (/code new changes it)")
+                write!(f, "encrypted; the code for clients: {} (/code new changes it)", code.reveal())
             }
-            #[cfg(all(feature = "hub", feature = "secure"))]
+            #[cfg(feature = "hub")]
             Self::HubEncrypted { code: None } => f.write_str("encrypted; clients need no code"),
-            #[cfg(all(feature = "hub", feature = "secure"))]
-            Self::NotOpened { peer, error } => {
-                use super::secure::ChannelError;
-                write!(f, "{peer} was not admitted: ")?;
-                match error {
-                    ChannelError::WrongCode => f.write_str("it has another code"),
-                    ChannelError::CodeMissing => f.write_str("it is not known and has no code"),
-                    ChannelError::CodeAsked => f.write_str("it has a code that cannot be accepted now"),
-                    ChannelError::NotTls => f.write_str("it does not encrypt"),
-                    error => error.fmt(f),
-                }
-            }
-            #[cfg(all(feature = "hub", feature = "secure"))]
+            #[cfg(feature = "hub")]
             Self::CodesNotAccepted => f.write_str(
                 "too many wrong codes: for a minute from the first of them, only clients that are known are admitted",
             ),
-            #[cfg(all(feature = "hub", feature = "secure"))]
-            Self::CannotRemember(error) => {
-                write!(f, "cannot write the file of known peers: {error}; the client needs the code next time, too")
-            }
             Self::CannotStart { peer, error } => {
                 write!(f, "cannot chat with {peer}: cannot start a thread: {error}{}", errors::MORE_THREADS)
             }

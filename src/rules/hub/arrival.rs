@@ -17,6 +17,7 @@ use super::state::Hub;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
+use crate::rules::secure::Peer;
 use crate::rules::settings::PROBE_TIME;
 use crate::rules::wire::Foreign;
 use std::net::SocketAddr;
@@ -44,7 +45,7 @@ impl Arrival {
 
 impl Hub {
     /// A client joins. The lobby is its room from here on, so nothing that is said there is missing after the greeting.
-    pub(super) fn join(&mut self, id: Id, peer: SocketAddr, secured: Option<&'static str>, now: Moment) {
+    pub(super) fn join(&mut self, id: Id, peer: SocketAddr, secured: Option<Arc<Peer>>, now: Moment) {
         self.arrive(id, peer, secured, now);
         let motd = self.settings.motd.iter();
         let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
@@ -70,7 +71,7 @@ impl Hub {
     }
 
     /// Adds a client of whom nobody is told.
-    fn arrive(&mut self, id: Id, peer: SocketAddr, secured: Option<&'static str>, now: Moment) {
+    fn arrive(&mut self, id: Id, peer: SocketAddr, secured: Option<Arc<Peer>>, now: Moment) {
         let name = loop {
             self.last_user += 1;
             let name = Name::of(format!("user{}", self.last_user));
@@ -107,7 +108,7 @@ impl Hub {
         self.outboxes.release(member, id);
         let shown = Arc::clone(member.name.shown());
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
-        let secured = self.members.get(&id).and_then(|member| member.secured);
+        let secured = self.members.get(&id).and_then(|member| member.secured.clone());
         self.record(id, |name, room| What::Joined { name, room, secured });
     }
 

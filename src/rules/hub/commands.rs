@@ -124,7 +124,7 @@ impl Hub {
         let describe = |id: &Id| {
             let member = self.members.get(id)?;
             let name = member.name.shown();
-            let secured = member.secured.map(str::to_owned);
+            let secured = member.secured.as_ref().map(|peer| format!("encrypted: {}", peer.how()));
             Some(match (member.peer.filter(|_| reader == OPERATOR), secured) {
                 (Some(peer), secured) => {
                     let parts = [Some(peer.to_string()), secured, self.describe_delay(*id, member, now)];
@@ -226,7 +226,7 @@ impl Hub {
         self.welcome(id, now);
         self.show_room(id, now);
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
-        let secured = self.members.get(&id).and_then(|member| member.secured);
+        let secured = self.members.get(&id).and_then(|member| member.secured.clone());
         self.record(id, |name, room| What::Joined { name, room, secured });
     }
 

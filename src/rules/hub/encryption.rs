@@ -23,11 +23,13 @@ use super::state::Hub;
 use super::tries::Tries;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
+use crate::rules::transport::OPEN_WITHIN;
 use crate::rules::wire::Foreign;
 use crate::rules::secure::{Channel, ChannelError, Code, Demand, How, Peer, Security, WORDS_FOR_A_HUB};
 use ring::rand::SystemRandom;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many callers may be on their way in, beyond which the newest is refused. A handshake takes two round trips and a
@@ -37,9 +39,6 @@ pub(super) const MAX_CALLERS: usize = 256;
 
 /// How many from one address. It takes eight addresses to keep others out.
 const MAX_OF_ADDRESS: usize = 32;
-
-/// How long a handshake may take: a lost packet is sent again twice.
-const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a caller whose channel did not open may take to close, before that makes the system drop what it was told.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -52,10 +51,7 @@ pub(super) const ACCESS_DENIED: [u8; 7] = [21, 3, 3, 0, 2, 2, 49];
 #[must_use]
 pub fn last_words(error: &ChannelError, first: &[u8]) -> Vec<u8> {
     match error {
-        ChannelError::NotTls if Foreign::is_http(first) => Foreign::Http.answer(),
-        ChannelError::NotTls => {
-            b"This is threadchat, an encrypted chat. To join: threadchat connect HOST:PORT --secure\n".to_vec()
-        }
+        ChannelError::NotTls => Foreign::in_clear_text(first).answer(),
         _ => Vec::new(),
     }
 }
@@ -161,7 +157,7 @@ impl Hub {
     }
 
     /// The channel of a caller is open: it joins, if it may.
-    pub(super) fn handle_opened(&mut self, id: Id, other: &Peer, now: Moment) {
+    pub(super) fn handle_opened(&mut self, id: Id, other: Peer, now: Moment) {
         let connections = self.connections();
         let Some(encryption) = &mut self.encryption else { return };
         let Some(caller) = encryption.take(id) else { return };
@@ -172,9 +168,12 @@ impl Hub {
         };
         match admitted {
             Ok(to_close) => {
-                self.actions.extend(encryption.security.met(other).map(Action::Remember));
+                // What two people would spend stays the code of a hub.
+                let demand = encryption.security.demand.clone();
+                self.actions.extend(encryption.security.met(&other).map(Action::Remember));
+                encryption.security.demand = demand;
                 to_close.into_iter().for_each(|id| self.disconnect(id, now.instant));
-                self.join(id, caller.peer, Some(in_words(other.how)), now);
+                self.join(id, caller.peer, Some(Arc::new(other)), now);
             }
             Err(refusal) => self.turn_away(id, caller.peer, refusal, now),
         }
@@ -194,8 +193,11 @@ impl Hub {
         }
         // Who only looks whether somebody listens leaves no trace.
         if error != ChannelError::EndedEarly {
-            let notice = self.refused.refused(Notice::NotOpened { peer, error }, now);
-            self.actions.extend(notice.map(Action::Report));
+            let notice = match error {
+                ChannelError::NotTls => Notice::Foreign { peer, foreign: Foreign::ClearText },
+                error => Notice::NotTrusted { peer, error },
+            };
+            self.actions.extend(self.refused.refused(notice, now).map(Action::Report));
         }
     }
 
@@ -257,16 +259,5 @@ impl Hub {
             (Some(code), _) => format!("the code: {}; /code new changes it", code.reveal()),
         };
         self.reply(OPERATOR, &line, now);
-    }
-}
-
-/// For `/who` and the transcript.
-fn in_words(how: How) -> &'static str {
-    match how {
-        How::Code => "encrypted, by code",
-        How::Known => "encrypted, known",
-        How::FirstUse => "encrypted, first use",
-        How::Authority => "encrypted, by authority",
-        How::Nobody => "encrypted, proves nothing",
     }
 }

@@ -12,6 +12,7 @@ use super::outbox::Outbox;
 use super::presence::Presence;
 use super::turns::Wait;
 use super::volume::Volume;
+use crate::rules::secure::Peer;
 use crate::rules::wire::{PAUSE, REPEAT_AFTER};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -68,8 +69,8 @@ pub(super) struct Member {
     /// Light members wait, too.
     pub(super) is_brimful: bool,
     pub(super) joined_at: Instant,
-    /// How the connection is encrypted, and why the client is trusted, in words. None in clear text.
-    pub(super) secured: Option<&'static str>,
+    /// Who is on the other side of the channel. None in clear text.
+    pub(super) secured: Option<Arc<Peer>>,
     /// Nobody has been told of this client yet.
     pub(super) arrival: Option<Arrival>,
     /// What it has cost others so far, in seconds.

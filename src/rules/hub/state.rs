@@ -224,7 +224,7 @@ impl Hub {
             #[cfg(feature = "secure")]
             Event::Called(id, peer) => self.handle_called(id, peer, now.instant),
             #[cfg(feature = "secure")]
-            Event::Opened(id, other) => self.handle_opened(id, &other, now),
+            Event::Opened(id, other) => self.handle_opened(id, other, now),
             #[cfg(feature = "secure")]
             Event::NotOpened(id, error) => self.handle_not_opened(id, error, now.instant),
             Event::Refused(peer, refusal) => {

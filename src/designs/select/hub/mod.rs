@@ -55,7 +55,7 @@ pub(super) struct HubLoop {
 impl HubLoop {
     /// Prepares everything. Nothing happens before [`run`](Self::run).
     pub(super) fn start(
-        mut environment: Environment,
+        environment: Environment,
         settings: Settings,
         listeners: Vec<TcpListener>,
         port_was_chosen: bool,
@@ -63,6 +63,8 @@ impl HubLoop {
         let at = net::local_addresses(&listeners)?;
         let callers = Callers::new(listeners)?;
         let keyboard_is_terminal = environment.keyboard_is_terminal;
+        #[cfg(feature = "secure")]
+        let mut environment = environment;
         #[cfg(feature = "secure")]
         let (security, remember) = (environment.security.take(), environment.remember.take());
         let mut console = Console::new(environment);
@@ -72,7 +74,9 @@ impl HubLoop {
             console.screen.report(&Notice::NoLocalTime);
         }
         console.screen.report(&Notice::Listening { at, port_was_chosen, command: "hub" });
-        let mut hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
+        let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
+        #[cfg(feature = "secure")]
+        let mut hub = hub;
         #[cfg(feature = "secure")]
         if let Some(security) = security {
             hub.encrypt(security);

@@ -76,12 +76,14 @@ pub(super) struct HubLoop {
 impl HubLoop {
     /// Starts the threads that do not belong to a client.
     pub(super) fn start(
-        mut environment: Environment,
+        environment: Environment,
         settings: Settings,
         listeners: Vec<TcpListener>,
         port_was_chosen: bool,
     ) -> io::Result<Self> {
         let keyboard_is_terminal = environment.keyboard_is_terminal;
+        #[cfg(feature = "secure")]
+        let mut environment = environment;
         #[cfg(feature = "secure")]
         let (security, remember) = (environment.security.take(), environment.remember.take());
         let (channel, events) = bounded(EVENTS);
@@ -97,7 +99,9 @@ impl HubLoop {
             port_was_chosen,
             command: "hub",
         });
-        let mut hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
+        let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
+        #[cfg(feature = "secure")]
+        let mut hub = hub;
         #[cfg(feature = "secure")]
         if let Some(security) = security {
             hub.encrypt(security);
