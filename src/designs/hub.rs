@@ -1,5 +1,8 @@
 //! What both hub designs report to an observer, and how they encrypt.
 
+#[cfg(all(test, feature = "secure"))]
+mod tests;
+
 #[cfg(feature = "secure")]
 pub(super) use sealed::{Rest, Sealer};
 

@@ -278,7 +278,7 @@ mod tests {
             assert!(names(true).contains(&line.split(' ').next().unwrap_or_default()), "{line}");
         }
         let hidden = |line: &String| {
-            line.starts_with("/kick") || line.starts_with("/ban") || line.starts_with("/behind")
+            ["/kick", "/ban", "/behind", "/code"].iter().any(|operators| line.starts_with(operators))
         };
         assert!(!super::help(false).any(|line| hidden(&line)));
     }

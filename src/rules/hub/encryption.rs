@@ -23,9 +23,9 @@ use super::state::Hub;
 use super::tries::Tries;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
+use crate::rules::secure::{Channel, ChannelError, Code, Demand, How, Peer, Security, WORDS_FOR_A_HUB};
 use crate::rules::transport::OPEN_WITHIN;
 use crate::rules::wire::Foreign;
-use crate::rules::secure::{Channel, ChannelError, Code, Demand, How, Peer, Security, WORDS_FOR_A_HUB};
 use ring::rand::SystemRandom;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -182,7 +182,9 @@ impl Hub {
     /// The channel of a caller will not open. The design has told the caller why.
     pub(super) fn handle_not_opened(&mut self, id: Id, error: ChannelError, now: Instant) {
         let Some(encryption) = &mut self.encryption else { return };
-        let Some(caller) = encryption.callers.get_mut(&id).filter(|caller| !caller.has_failed) else { return };
+        let Some(caller) = encryption.callers.get_mut(&id).filter(|caller| !caller.has_failed) else {
+            return;
+        };
         caller.has_failed = true;
         let until = caller.until.min(now + CLOSE_WITHIN);
         encryption.due.remove(&(std::mem::replace(&mut caller.until, until), id));
@@ -259,5 +261,232 @@ impl Hub {
             (Some(code), _) => format!("the code: {}; /code new changes it", code.reveal()),
         };
         self.reply(OPERATOR, &line, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::rules::hub::{AdmissionPolicy, Event, Settings};
+    use crate::rules::secure::{Identity, Known};
+    use crate::rules::wire::Stamp;
+    use std::net::Ipv4Addr;
+    use std::time::SystemTime;
+
+    struct World {
+        hub: Hub,
+        now: Instant,
+        calls: u32,
+    }
+
+    fn code() -> Code {
+        Code::generate(WORDS_FOR_A_HUB, &SystemRandom::new()).unwrap()
+    }
+
+    impl World {
+        fn new() -> Self {
+            let now = Instant::now();
+            let settings = Settings {
+                operator: true,
+                max_line: 1000,
+                history: 20,
+                rate: None,
+                outbox: 64 * 1024,
+                stall: Duration::from_secs(5),
+                motd: Vec::new(),
+                admission: AdmissionPolicy { max_clients: Some(300), ..AdmissionPolicy::default() },
+                transcribed: false,
+            };
+            let mut hub = Hub::new(settings, true, now);
+            hub.encrypt(Security {
+                identity: Identity::generate().unwrap().0,
+                known: Known::default(),
+                file: "FILE".to_owned(),
+                demand: Demand::Code(Some(code())),
+                server: None,
+                time: (now, SystemTime::now()),
+            });
+            let mut world = Self { hub, now, calls: 0 };
+            assert!(world.does().contains("the code for clients: "));
+            world
+        }
+
+        fn moment(&self) -> Moment {
+            Moment { instant: self.now, stamp: Stamp::at(time::OffsetDateTime::UNIX_EPOCH) }
+        }
+
+        fn handle(&mut self, event: Event) {
+            self.hub.handle(event, self.moment());
+        }
+
+        fn calls(&mut self, from: impl Into<IpAddr>) -> Result<Id, Refusal> {
+            self.calls += 1;
+            let peer = SocketAddr::new(from.into(), 1000 + u16::try_from(self.calls % 60_000).unwrap());
+            let id = self.hub.admit(peer)?;
+            assert!(self.hub.channel(peer, self.now).unwrap().is_some());
+            self.handle(Event::Called(id, peer));
+            Ok(id)
+        }
+
+        /// What it does and reports.
+        fn does(&mut self) -> String {
+            self.hub.handle_timeout(self.moment());
+            let mut done = String::new();
+            while let Some(action) = self.hub.poll_action() {
+                match action {
+                    Action::Report(notice) => done += &format!("{notice}\n"),
+                    Action::Write(_) => {}
+                    action => done += &format!("{action:?}\n"),
+                }
+            }
+            done
+        }
+
+        fn opens(&mut self, id: Id, how: How) {
+            let fingerprint = Some(Identity::generate().unwrap().0.fingerprint());
+            self.handle(Event::Opened(id, Peer { fingerprint, how, is_threadchat: true }));
+        }
+
+        fn sent(&mut self, id: Id) -> String {
+            let queue = self.hub.outbox(id).and_then(|outbox| outbox.queue()).map(|queue| queue.copy(9999));
+            String::from_utf8(queue.unwrap_or_default()).unwrap()
+        }
+    }
+
+    fn address(last: u32) -> Ipv4Addr {
+        Ipv4Addr::from_bits((10 << 24) + last)
+    }
+
+    #[test]
+    fn callers_without_an_open_channel_have_no_name_and_take_places_that_are_bounded() {
+        let mut world = World::new();
+        for _ in 0..MAX_OF_ADDRESS {
+            world.calls(address(0)).unwrap();
+        }
+        assert_eq!(world.calls(address(0)), Err(Refusal::TooManyCallers));
+        for caller in MAX_OF_ADDRESS..MAX_CALLERS {
+            world.calls(address(u32::try_from(caller).unwrap())).unwrap();
+        }
+        assert_eq!(world.calls(address(9999)), Err(Refusal::TooManyCallers));
+        assert_eq!(world.hub.members.len(), 1, "the operator");
+        assert_eq!(world.does(), "");
+        world.now += OPEN_WITHIN;
+        let done = world.does();
+        assert_eq!(done.matches("Disconnect").count(), MAX_CALLERS);
+        assert_eq!(done.matches("did not show in time").count(), 1, "one notice, the others are counted");
+        let id = world.calls(address(0)).unwrap();
+        world.opens(id, How::Code);
+        assert!(world.does().contains("Remember(\"caller sha256:"));
+        world.now += Duration::from_secs(1);
+        world.does();
+        assert!(world.sent(id).contains("welcome to lobby, user1;"));
+    }
+
+    #[test]
+    fn who_only_looks_whether_somebody_listens_leaves_no_trace() {
+        let mut world = World::new();
+        let id = world.calls(address(1)).unwrap();
+        world.handle(Event::NotOpened(id, ChannelError::EndedEarly));
+        world.handle(Event::ReadEnded(id, Ok(())));
+        assert_eq!(world.does(), format!("Disconnect({id:?})\n"));
+        let id = world.calls(address(1)).unwrap();
+        world.handle(Event::ReadEnded(id, Ok(())));
+        assert_eq!(world.does(), format!("Disconnect({id:?})\n"));
+        assert!(world.hub.encryption.as_ref().unwrap().by_address.is_empty());
+    }
+
+    #[test]
+    fn who_did_not_open_the_channel_has_two_seconds_to_read_why() {
+        let mut world = World::new();
+        let id = world.calls(address(1)).unwrap();
+        world.handle(Event::NotOpened(id, ChannelError::NotTls));
+        assert!(world.does().contains("clear text"));
+        world.now += CLOSE_WITHIN;
+        assert_eq!(world.does(), format!("Disconnect({id:?})\n"));
+        // Too late.
+        world.opens(id, How::Code);
+        assert_eq!(world.does(), "");
+    }
+
+    #[test]
+    fn under_a_thousand_wrong_codes_a_second_known_clients_come_in_and_the_operator_is_told_once_a_minute() {
+        let mut world = World::new();
+        let mut tried = 0;
+        let mut told = 0;
+        for try_ in 0..60_000_u32 {
+            world.now += Duration::from_millis(1);
+            let now = world.now;
+            let from = IpAddr::from(address(try_ % 7919));
+            let may_try = world.hub.encryption.as_mut().unwrap().tries.may_try(from, now);
+            let id = world.calls(from).unwrap();
+            let error = if may_try { ChannelError::WrongCode } else { ChannelError::CodeAsked };
+            tried += usize::from(may_try);
+            world.handle(Event::NotOpened(id, error));
+            world.handle(Event::ReadEnded(id, Ok(())));
+            let done = world.does();
+            told += done.matches("too many wrong codes").count();
+        }
+        assert!(tried <= 61, "{tried}");
+        assert_eq!(told, 1);
+        let id = world.calls(address(1_000_000)).unwrap();
+        world.opens(id, How::Known);
+        world.now += Duration::from_secs(1);
+        world.does();
+        assert!(world.sent(id).contains("welcome"));
+        assert_eq!(world.hub.encryption.as_ref().unwrap().callers(), 0);
+    }
+
+    #[test]
+    fn a_new_code_keeps_out_who_comes_in_with_the_old_one_and_nobody_else() {
+        let mut world = World::new();
+        let inside = world.calls(address(1)).unwrap();
+        world.opens(inside, How::Code);
+        let [late, known] = [2, 3].map(|last| world.calls(address(last)).unwrap());
+        let old = world.hub.encryption.as_ref().unwrap().security.code().unwrap();
+        let now = world.moment();
+        world.hub.reply_code("new", now);
+        let new = world.hub.encryption.as_ref().unwrap().security.code().unwrap();
+        assert_ne!(old, new);
+        assert!(world.sent(OPERATOR).contains(new.reveal()));
+        world.opens(late, How::Code);
+        world.opens(known, How::Known);
+        world.does();
+        assert!(world.sent(late).contains("* hub: the code has just been changed"));
+        assert!(!world.sent(late).contains("welcome"));
+        world.now += Duration::from_secs(1);
+        world.does();
+        assert!(world.sent(known).contains("3 are here"), "{}", world.sent(known));
+        assert_eq!(world.hub.encryption.as_ref().unwrap().security.code(), Some(new), "it is not spent");
+    }
+
+    #[test]
+    fn a_full_hub_says_so_through_the_channel_and_disconnects() {
+        let mut world = World::new();
+        world.hub.admission = super::super::admission::Admission::new(AdmissionPolicy {
+            max_clients: Some(0),
+            ..AdmissionPolicy::default()
+        });
+        let id = world.calls(address(1)).unwrap();
+        world.opens(id, How::FirstUse);
+        assert!(world.does().contains("the hub is full"));
+        let sent = world.sent(id);
+        assert!(
+            sent.ends_with("* hub: the hub is full (0 clients at most); please try again later\n"),
+            "{sent}"
+        );
+        world.handle(Event::Written(id, sent.len()));
+        world.now += Duration::from_secs(9);
+        let done = world.does();
+        assert!(!done.contains("Joined") && !done.contains("Remember"), "{done}");
+    }
+
+    #[test]
+    fn the_end_of_the_hub_disconnects_callers_at_once() {
+        let mut world = World::new();
+        let id = world.calls(address(1)).unwrap();
+        world.handle(Event::Read(OPERATOR, crate::rules::buffer::Buffer::with_input(b"88\n")));
+        let done = world.does();
+        assert!(done.contains(&format!("Disconnect({id:?})")) && done.contains("End(Success)"), "{done}");
     }
 }

@@ -174,19 +174,21 @@ impl Clients {
         writable
     }
 
-    /// The clients that may be readable, for [`read`](Self::read).
+    /// The clients that may be readable, for [`read`](Self::read). Of those whose channels are not open only a few: the others
+    /// are next.
     pub(super) fn take_readable(&mut self) -> Vec<Id> {
         #[cfg(feature = "secure")]
         {
             let mut openings = 0;
             let mut is_due = |id: &Id| {
                 let line = self.clients.get(id).and_then(|client| client.secure.as_ref());
-                openings += usize::from(line.is_some_and(|line| line.is_opening()));
-                openings <= super::secure::MAX_OPENINGS
+                let is_opening = line.is_some_and(|line| line.is_opening());
+                openings += usize::from(is_opening);
+                !is_opening || openings <= super::secure::MAX_OPENINGS
             };
-            let later = self.readable.iter().position(|id| !is_due(id)).unwrap_or(self.readable.len());
-            let later = self.readable.split_off(later);
-            std::mem::replace(&mut self.readable, later)
+            let (due, later) = std::mem::take(&mut self.readable).into_iter().partition(|id| is_due(id));
+            self.readable = later;
+            due
         }
         #[cfg(not(feature = "secure"))]
         std::mem::take(&mut self.readable)
@@ -271,7 +273,8 @@ impl Client {
     #[cfg(feature = "secure")]
     fn count(&mut self, mut taken: Taken, observer: &Observer) -> Taken {
         if let Taken::Input(buffer) | Taken::Channel(_, Some(buffer)) = &mut taken {
-            let (bytes, messages) = (buffer.input().len(), observer.count(&mut self.received, buffer.input()));
+            let (bytes, messages) =
+                (buffer.input().len(), observer.count(&mut self.received, buffer.input()));
             buffer.messages = messages;
             observer.emit(|| Step::Read { from: Place::Client, bytes, messages });
         }

@@ -164,7 +164,7 @@ fn write(id: Id, connection: &Connection, lent: &Receiver<Lent>, to_main: &ToMai
         let (mut queue, mut counter) = match lent {
             Lent::Posts(queue, counter) => (queue, counter),
             #[cfg(feature = "secure")]
-            Lent::Rest(rest) => match super::secure::write_rest(id, connection, rest, to_main) {
+            Lent::Rest(rest) => match super::secure::write_rest(id, connection, &rest, to_main) {
                 true => continue,
                 false => return,
             },

@@ -258,7 +258,8 @@ impl HubLoop {
         }
         #[cfg(not(feature = "secure"))]
         let _ = now;
-        let client = Client::start(id, connection, &self.to_main, streams).map_err(|_| Refusal::NoResources)?;
+        let client =
+            Client::start(id, connection, &self.to_main, streams).map_err(|_| Refusal::NoResources)?;
         self.clients.insert(id, client);
         Ok(rules::Event::Joined(id, peer))
     }

@@ -57,7 +57,8 @@ impl Client {
         let channel = Shared(Arc::new(Mutex::new(channel)));
         let (shared, input, connection) = (channel.clone(), Arc::clone(connection), Arc::clone(connection));
         let mut client = Self::start_with(connection, to_main, streams, STACK, move |reader| {
-            let input = Decrypted { connection: &input, channel: shared, plaintext: Vec::new(), taken: 0, end: None };
+            let input =
+                Decrypted { connection: &input, channel: shared, plaintext: Vec::new(), taken: 0, end: None };
             input.run(id, reader);
         })?;
         client.secure = Some(Line { channel, rest: None });
@@ -168,7 +169,7 @@ impl Read for Decrypted<'_> {
 }
 
 /// The client-writer: writes the rest of what main has encrypted. False if nothing more can be written.
-pub(super) fn write_rest(id: Id, mut connection: &Connection, rest: Rest, to_main: &ToMain<Event>) -> bool {
+pub(super) fn write_rest(id: Id, mut connection: &Connection, rest: &Rest, to_main: &ToMain<Event>) -> bool {
     let ciphertext = &rest.ciphertext[rest.written..];
     to_main.observer.emit(|| Step::Writes { to: Place::Client, bytes: ciphertext.len() });
     if let Err(error) = connection.write_all(ciphertext) {
