@@ -38,7 +38,11 @@ pub(super) fn observe_notice(notice: &Notice, observer: &Observer) {
     if notice.is_goodbye_heard() {
         observer.emit(|| Step::Goodbye(Goodbye::Heard));
     }
-    observer.emit(|| Step::Reports(notice.to_string()));
+    // A trace is read by others.
+    observer.emit(|| match notice {
+        Notice::Code(_) => Step::Reports("a code for the next caller".to_owned()),
+        notice => Step::Reports(notice.to_string()),
+    });
 }
 
 #[cfg(test)]

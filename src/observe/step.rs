@@ -146,7 +146,7 @@ impl From<&Outgoing> for Decision {
         match outgoing {
             Outgoing::Messages(_) => Self::Send,
             Outgoing::Goodbye { .. } => Self::Leave,
-            Outgoing::HalfClose => Self::Finish,
+            Outgoing::HalfClose { .. } => Self::Finish,
         }
     }
 }

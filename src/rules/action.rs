@@ -48,7 +48,9 @@ pub enum Action {
         /// The conversation ended cleanly.
         cleanly: bool,
     },
-    /// Tell this caller that the line is busy, and answer [`TurnedAway`](super::event::Event::TurnedAway).
+    /// Append this text to the file of known peers, and report a failure.
+    Remember(String),
+    /// Tell this caller that the [line is busy](super::endpoint::Endpoint::busy), and answer [`TurnedAway`](super::event::Event::TurnedAway).
     TurnAway {
         /// Its connection.
         id: ConnectionId,
@@ -68,13 +70,18 @@ pub enum Outgoing {
     Messages(Buffer),
     /// `88`.
     Goodbye {
+        /// How it is written.
+        bytes: Vec<u8>,
         /// How long to wait before it, where the peer might not tell it from the message before.
         pause: Option<Duration>,
         /// Whether our half ends with it. If not, answer [`GoodbyeWritten`](super::event::Event::GoodbyeWritten).
         is_last: bool,
     },
     /// The end of our half.
-    HalfClose,
+    HalfClose {
+        /// What is written before it, if anything.
+        bytes: Vec<u8>,
+    },
 }
 
 impl Outgoing {
@@ -83,7 +90,7 @@ impl Outgoing {
     pub fn undelivered(&self) -> usize {
         match self {
             Self::Messages(buffer) => buffer.messages_after(buffer.written),
-            Self::Goodbye { .. } | Self::HalfClose => 0,
+            Self::Goodbye { .. } | Self::HalfClose { .. } => 0,
         }
     }
 }

@@ -26,11 +26,14 @@ use super::input::{Input, Taken};
 use super::messages::{Counter, Messages};
 use super::notice::Notice;
 use super::sanitize::sanitize;
+use super::secure::{Channel, ChannelError, Peer};
 use super::settings::{OnEof, Settings};
+use super::transport::{OPEN_WITHIN, Transport};
 use super::wire::{Decoder, Encoder, Foreign, GOODBYE, Heard, REPEAT_AFTER, Stamp};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often to check for progress while closing.
@@ -45,6 +48,9 @@ const MAX_REPLY: usize = 2048;
 
 /// How long a foreign caller may take to close without anything moving: the next one waits.
 const FOREIGN_PATIENCE: Duration = Duration::from_millis(200);
+
+/// The end of our half, without anything before it.
+const HALF_CLOSE: Outgoing = Outgoing::HalfClose { bytes: Vec::new() };
 
 /// What is to be done, in order.
 pub(super) type Actions = VecDeque<Action>;
@@ -71,6 +77,8 @@ enum Receiving {
     Open,
     /// They said `88`, or are no chat: what still arrives is dropped.
     Goodbye,
+    /// The encrypted connection was closed, or has failed: what still arrives is dropped.
+    Ended,
     /// Nothing more arrives.
     Over { goodbye: bool },
 }
@@ -80,6 +88,7 @@ enum Receiving {
 pub(super) struct Conversation {
     peer: SocketAddr,
     settings: Settings,
+    transport: Transport,
     encoder: Encoder,
     decoder: Decoder,
     sending: Sending,
@@ -88,6 +97,12 @@ pub(super) struct Conversation {
     believe_at: Option<Instant>,
     /// The caller is no chat.
     foreign: Option<Foreign>,
+    /// Reports the connection when it has opened, if it is encrypted.
+    connected: Option<Notice>,
+    /// Who has opened the encrypted connection, until the endpoint takes it.
+    opened: Option<Arc<Peer>>,
+    /// Why the encrypted connection could not open.
+    refused: Option<ChannelError>,
     /// Answers to the peer's program that wait for capacity.
     reply: Vec<u8>,
     /// A goodbye that may be said again was written once.
@@ -157,12 +172,16 @@ impl Conversation {
         Self {
             peer,
             settings,
+            transport: Transport::Clear,
             encoder: Encoder::new(settings.wire),
             decoder: Decoder::new(settings.max_line),
             sending: Sending::Open,
             receiving: Receiving::Open,
             believe_at: None,
             foreign: None,
+            connected: None,
+            opened: None,
+            refused: None,
             reply: Vec::new(),
             goodbye_written: false,
             sent: Counter::default(),
@@ -177,6 +196,28 @@ impl Conversation {
         }
     }
 
+    /// Lets everything go through this channel. Until it has opened, the peer is in doubt; then `connected` is reported.
+    pub(super) fn encrypt(&mut self, channel: Channel, connected: Notice, now: Instant) {
+        self.transport = Transport::Encrypted(Box::new(channel));
+        self.connected = Some(connected);
+        self.believe_at = Some(now + OPEN_WITHIN);
+    }
+
+    /// Whether messages can be sent: an encrypted connection has opened.
+    pub(super) fn is_open(&self) -> bool {
+        self.transport.is_open()
+    }
+
+    /// Who has opened the encrypted connection, once.
+    pub(super) fn take_opened(&mut self) -> Option<Arc<Peer>> {
+        self.opened.take()
+    }
+
+    /// Why the encrypted connection could not open.
+    pub(super) fn take_refused(&mut self) -> Option<ChannelError> {
+        self.refused.take()
+    }
+
     /// Appends what to send next, if there is anything. Every line gets the stamp.
     pub(super) fn send_next(
         &mut self,
@@ -189,7 +230,7 @@ impl Conversation {
         while actions.len() == before {
             match self.sending {
                 Sending::Open => match input.take(&self.encoder, stamp) {
-                    Taken::Messages(buffer) => self.send(buffer, input, actions),
+                    Taken::Messages(buffer) => _ = self.send(buffer, input, actions),
                     Taken::Goodbye(buffer) => {
                         self.send(buffer, input, actions);
                         self.say_goodbye(Notice::YouSaidGoodbye, actions);
@@ -200,13 +241,13 @@ impl Conversation {
                 Sending::Leaving { goodbye } => {
                     let outgoing = match goodbye {
                         true => self.goodbye(),
-                        false => Outgoing::HalfClose,
+                        false => HALF_CLOSE,
                     };
                     self.sending = match outgoing {
                         Outgoing::Goodbye { is_last: false, .. } => Sending::Repeating { at: None },
                         _ => Sending::Left { goodbye },
                     };
-                    actions.push_back(Action::Send { outgoing, typed: input.take_typed() });
+                    self.hand_out(outgoing, input.take_typed(), actions);
                 }
                 Sending::Repeating { at } => {
                     let is_due = at.is_some_and(|at| at <= now);
@@ -214,10 +255,10 @@ impl Conversation {
                         return;
                     }
                     if self.may_be_unheard() {
-                        send_control(GOODBYE.to_vec(), actions);
+                        self.send_control(GOODBYE.to_vec(), actions);
                     }
                     self.sending = Sending::Left { goodbye: true };
-                    actions.push_back(Action::Send { outgoing: Outgoing::HalfClose, typed: Messages::NONE });
+                    self.hand_out(HALF_CLOSE, Messages::NONE, actions);
                 }
                 Sending::Left { .. } | Sending::Over { .. } => return,
             }
@@ -229,7 +270,7 @@ impl Conversation {
     fn goodbye(&self) -> Outgoing {
         let has_sent = self.sent.count() > 0;
         let pause = self.encoder.pause_before_goodbye(self.decoder.is_framed()).filter(|_| has_sent);
-        Outgoing::Goodbye { pause, is_last: !(has_sent && self.may_be_unheard()) }
+        Outgoing::Goodbye { bytes: GOODBYE.to_vec(), pause, is_last: !(has_sent && self.may_be_unheard()) }
     }
 
     /// Whether nothing shows that the peer would tell our goodbye from the message before it, or has: it never sent a newline,
@@ -249,25 +290,50 @@ impl Conversation {
 
     /// Appends the answer to what the peer's program has asked for, if there is one. Returns its length.
     pub(super) fn send_reply(&mut self, actions: &mut Actions) -> Option<usize> {
-        let reply = Some(std::mem::take(&mut self.reply)).filter(|reply| !reply.is_empty())?;
-        let may_send = !matches!(self.sending, Sending::Left { .. } | Sending::Over { .. });
-        may_send.then(|| {
-            let length = reply.len();
-            send_control(reply, actions);
-            length
-        })
+        if matches!(self.sending, Sending::Left { .. } | Sending::Over { .. }) {
+            return None;
+        }
+        match std::mem::take(&mut self.reply) {
+            reply if reply.is_empty() => self.send_output(actions),
+            reply => Some(self.send_control(reply, actions)),
+        }
     }
 
-    /// Appends messages that were not typed now: an introduction, or what is sent again.
+    /// Appends what the transport has to send beside messages. Returns its length.
+    fn send_output(&mut self, actions: &mut Actions) -> Option<usize> {
+        let output = self.transport.take_output()?;
+        let length = output.len();
+        let outgoing = Outgoing::Messages(Buffer::control(output));
+        actions.push_back(Action::Send { outgoing, typed: Messages::NONE });
+        Some(length)
+    }
+
+    /// Appends bytes for the peer that are no message. Returns their length on the wire.
+    fn send_control(&mut self, bytes: Vec<u8>, actions: &mut Actions) -> usize {
+        self.hand_out(Outgoing::Messages(Buffer::control(bytes)), Messages::NONE, actions)
+    }
+
+    /// Appends what is to be written. Returns its length on the wire.
+    fn hand_out(&mut self, mut outgoing: Outgoing, typed: Messages, actions: &mut Actions) -> usize {
+        self.transport.seal(&mut outgoing);
+        let length = match &outgoing {
+            Outgoing::Messages(buffer) => buffer.wire().len(),
+            Outgoing::Goodbye { bytes, .. } | Outgoing::HalfClose { bytes } => bytes.len(),
+        };
+        actions.push_back(Action::Send { outgoing, typed });
+        length
+    }
+
+    /// Appends messages that were not typed now: an introduction, or what is sent again. Returns their length on the wire.
     pub(super) fn send_first(
         &mut self,
         buffer: Buffer,
         input: &mut Input,
         now: Instant,
         actions: &mut Actions,
-    ) {
-        self.send(buffer, input, actions);
+    ) -> usize {
         self.probe_at.get_or_insert(now + PROBE_EVERY);
+        self.send(buffer, input, actions)
     }
 
     /// Encodes these lines for [`send_first`](Self::send_first).
@@ -277,12 +343,12 @@ impl Conversation {
         buffer
     }
 
-    fn send(&mut self, mut buffer: Buffer, input: &mut Input, actions: &mut Actions) {
-        if !buffer.output.is_empty() {
-            buffer.messages = self.sent.next(buffer.messages.count);
-            let outgoing = Outgoing::Messages(buffer);
-            actions.push_back(Action::Send { outgoing, typed: input.take_typed() });
+    fn send(&mut self, mut buffer: Buffer, input: &mut Input, actions: &mut Actions) -> usize {
+        if buffer.output.is_empty() {
+            return 0;
         }
+        buffer.messages = self.sent.next(buffer.messages.count);
+        self.hand_out(Outgoing::Messages(buffer), input.take_typed(), actions)
     }
 
     /// Says goodbye as soon as what was taken has been sent. `notice` tells why.
@@ -298,14 +364,14 @@ impl Conversation {
         match self.settings.on_eof {
             _ if !spoke => {
                 self.only_listens = true;
-                if self.has_received_all() {
+                if self.hears_no_more() {
                     self.leave();
                 }
             }
             OnEof::Bye => self.say_goodbye(Notice::InputEndedGoodbye, actions),
             OnEof::Wait => {
                 self.leave();
-                if !self.has_received_all() {
+                if !self.hears_no_more() {
                     actions.push_back(Action::Report(Notice::InputEndedListening));
                 }
             }
@@ -322,8 +388,11 @@ impl Conversation {
     /// What was read into the buffer arrived at `received_at`. The messages in it are put there, too.
     pub(super) fn receive(&mut self, mut buffer: Buffer, received_at: Instant, actions: &mut Actions) {
         let mut parting = None;
+        let (mut end, mut foreign) = (None, None);
         if self.receiving == Receiving::Open {
             self.received += buffer.input().len() as u64;
+            foreign = self.is_called().then(|| Foreign::in_clear_text(buffer.input()));
+            end = self.decrypt(&mut buffer, actions);
             if self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= received_at) {
                 parting = self.decode_rest(false, &mut buffer);
             }
@@ -332,6 +401,54 @@ impl Conversation {
             }
         }
         self.decoded(buffer, parting, actions);
+        match end.filter(|_| self.receiving == Receiving::Open) {
+            Some(Ok(())) => {
+                self.receive_rest(true, actions);
+                self.stopped(Ok(()), actions);
+            }
+            Some(Err(error)) if foreign.is_some() && error.is_clear_text() => {
+                self.transport = Transport::Clear;
+                self.decoded(Buffer::default(), foreign.map(Parting::Foreign), actions);
+            }
+            Some(Err(error)) => self.channel_failed(error, actions),
+            None => {}
+        }
+    }
+
+    /// Decrypts what was read into the buffer, if it is encrypted. Returns how the channel has ended, if it has.
+    fn decrypt(&mut self, buffer: &mut Buffer, actions: &mut Actions) -> Option<Result<(), ChannelError>> {
+        match self.transport.receive(buffer) {
+            Ok(received) => {
+                if let Some(peer) = received.opened {
+                    self.believe_at = None;
+                    let peer = Arc::new(peer);
+                    actions.extend(self.connected.take().map(Action::Report));
+                    actions.push_back(Action::Report(Notice::Encrypted(Arc::clone(&peer))));
+                    actions.push_back(Action::Prompt(format!("{}, encrypted", self.peer)));
+                    self.opened = Some(peer);
+                }
+                received.is_closed.then_some(Ok(()))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Nothing can be sent or received any more.
+    fn channel_failed(&mut self, error: ChannelError, actions: &mut Actions) {
+        self.receiving = Receiving::Ended;
+        // The alert tells them why.
+        self.send_output(actions);
+        if self.is_believed() {
+            self.trouble.get_or_insert(Notice::ChannelFailed { peer: self.peer, error });
+        } else {
+            self.refused = Some(error);
+        }
+        self.leave();
+    }
+
+    /// Whether they called, over an encrypted connection that has not opened.
+    fn is_called(&self) -> bool {
+        matches!(self.connected, Some(Notice::ConnectedFrom(_)))
     }
 
     /// What arrived has been decoded into the buffer, and may have ended their half.
@@ -351,7 +468,7 @@ impl Conversation {
             Some(Parting::Foreign(foreign)) => {
                 self.foreign = Some(foreign);
                 if self.sending == Sending::Open {
-                    send_control(foreign.answer(), actions);
+                    self.send_control(foreign.answer(), actions);
                 }
             }
             None => return,
@@ -427,7 +544,8 @@ impl Conversation {
 
     /// There is reason to believe that the caller wants to chat.
     pub(super) fn believe(&mut self, actions: &mut Actions) {
-        if self.receiving == Receiving::Open && self.believe_at.take().is_some() {
+        let may_speak = self.receiving == Receiving::Open && self.transport.is_open();
+        if may_speak && self.believe_at.take().is_some() {
             actions.push_back(Action::Report(Notice::ConnectedFrom(self.peer)));
             actions.push_back(Action::Prompt(self.peer.to_string()));
         }
@@ -441,7 +559,11 @@ impl Conversation {
     /// Believes in a caller that has kept silent for long enough.
     pub(super) fn believe_if_due(&mut self, now: Instant, actions: &mut Actions) {
         if self.believe_at.is_some_and(|at| at <= now) {
-            self.believe(actions);
+            match ChannelError::silent().filter(|_| !self.transport.is_open()) {
+                Some(error) if self.receiving == Receiving::Open => self.channel_failed(error, actions),
+                Some(_) => {}
+                None => self.believe(actions),
+            }
         }
     }
 
@@ -465,8 +587,32 @@ impl Conversation {
     pub(super) fn received_all(&mut self, result: io::Result<()>, actions: &mut Actions) {
         self.receive_rest(true, actions);
         self.unfinished = None;
+        if self.receiving != Receiving::Ended {
+            match self.transport.cut_off().filter(|_| result.is_ok() || !self.transport.is_open()) {
+                Some(error) if self.receiving == Receiving::Open => self.cut_off(error, actions),
+                _ => self.stopped(result, actions),
+            }
+        }
+        self.receiving = Receiving::Over { goodbye: self.receiving == Receiving::Goodbye };
+    }
+
+    /// The stream ended where an encrypted one must not: whoever cuts the line must not pass for somebody who leaves.
+    fn cut_off(&mut self, error: ChannelError, actions: &mut Actions) {
+        let is_expected = self.sending.goodbye() || self.is_disconnected();
+        let is_probe = self.is_called() && self.received == 0;
+        if !is_expected && !is_probe {
+            self.channel_failed(error, actions);
+        } else {
+            self.leave();
+        }
+    }
+
+    /// Nothing more is received, which nobody may have announced.
+    fn stopped(&mut self, result: io::Result<()>, actions: &mut Actions) {
         let goodbye = self.receiving == Receiving::Goodbye;
-        self.receiving = Receiving::Over { goodbye };
+        if self.receiving == Receiving::Open {
+            self.receiving = Receiving::Ended;
+        }
         let is_expected = goodbye || self.sending.goodbye() || self.is_disconnected() || !self.is_believed();
         match result {
             _ if is_expected => {}
@@ -559,9 +705,9 @@ impl Conversation {
                 (progress.moved, progress.moved_at) = (moved, now);
             }
             progress.check_at = now + CHECK_EVERY;
-            let patience = match self.foreign {
-                Some(_) => FOREIGN_PATIENCE.min(self.settings.patience),
-                None => self.settings.patience,
+            let patience = match self.foreign.is_some() || self.refused.is_some() {
+                true => FOREIGN_PATIENCE.min(self.settings.patience),
+                false => self.settings.patience,
             };
             if now >= progress.moved_at + patience {
                 self.disconnect(actions);
@@ -582,7 +728,11 @@ impl Conversation {
     /// Whether somebody has said goodbye, the connection is lost, or there was nobody: what is left to be sent needs no
     /// capacity.
     pub(super) fn is_ending(&self) -> bool {
-        self.they_said_goodbye() || self.sending.goodbye() || self.trouble.is_some() || self.is_probe()
+        self.they_said_goodbye()
+            || self.sending.goodbye()
+            || self.trouble.is_some()
+            || self.refused.is_some()
+            || self.is_probe()
     }
 
     /// Whether messages that were not typed now may still be sent: nobody has left, and if we are about to, they come before
@@ -628,6 +778,10 @@ impl Conversation {
         self.has_received_all() && matches!(self.sending, Sending::Over { .. })
     }
 
+    fn hears_no_more(&self) -> bool {
+        matches!(self.receiving, Receiving::Ended | Receiving::Over { .. })
+    }
+
     fn has_received_all(&self) -> bool {
         matches!(self.receiving, Receiving::Over { .. })
     }
@@ -667,12 +821,6 @@ impl Conversation {
     fn broke(&mut self, error: io::Error) {
         self.trouble.get_or_insert(Notice::Broke { peer: self.peer, error });
     }
-}
-
-/// Appends bytes for the peer that are no message.
-fn send_control(bytes: Vec<u8>, actions: &mut Actions) {
-    let outgoing = Outgoing::Messages(Buffer::control(bytes));
-    actions.push_back(Action::Send { outgoing, typed: Messages::NONE });
 }
 
 /// Appends a message to what is shown, and where a terminal shows it altered and there is a transcript, as it came to

@@ -22,11 +22,13 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::input::{self, Input};
 use super::moment::Moment;
-use super::notice::Notice;
+use super::notice::{Notice, busy};
 use super::reconnection::Reconnection;
 use super::refused::RefusedCallers;
+use super::secure::{ChannelError, Security};
 use super::settings::{Caller, PATIENCE, Settings};
 use super::signal::Signal;
+use super::wire::Stamp;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -40,6 +42,13 @@ const HOLD: Duration = Duration::from_millis(200);
 
 /// How often callers who are turned away are reported.
 const REPORT_REFUSED_EVERY: Duration = Duration::from_secs(1);
+
+/// How long nobody is admitted by a code after a wrong one. A code for two people has 24 bits: who tries one after another has to
+/// try for two years on average.
+const CODE_PAUSE: Duration = Duration::from_secs(4);
+
+/// What a caller over TLS is sent while others talk: a fatal alert (RFC 8446, section 6), `access_denied`.
+const ACCESS_DENIED: [u8; 7] = [21, 3, 3, 0, 2, 2, 49];
 
 /// How long a caller who is turned away may take to close.
 pub const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -67,6 +76,12 @@ pub struct Endpoint {
     /// Who called while others talk.
     held: VecDeque<Held>,
     refused: RefusedCallers,
+    /// How conversations are encrypted. None if they are in clear text.
+    security: Option<Security>,
+    /// When a code that was spent by a wrong one is replaced.
+    renew_code_at: Option<Instant>,
+    /// An encrypted connection has opened.
+    has_opened: bool,
     /// The program is to end.
     ending: Option<Ending>,
     /// The user knows that lines are kept for the next caller.
@@ -120,12 +135,31 @@ impl Endpoint {
             introduces: false,
             held: VecDeque::new(),
             refused: RefusedCallers::new(REPORT_REFUSED_EVERY),
+            security: None,
+            renew_code_at: None,
+            has_opened: false,
             ending: None,
             reported_keeping: false,
             input_failed: false,
             capacity: Capacity::FREE,
             actions: VecDeque::new(),
         }
+    }
+
+    /// Encrypts all conversations, and admits whom `security` trusts.
+    #[must_use]
+    pub fn encrypted(mut self, security: Option<Security>) -> Self {
+        self.security = security;
+        if let (Role::Serve { .. }, Some(security)) = (self.role, &self.security) {
+            self.actions.extend(security.code().map(|code| Action::Report(Notice::Code(code))));
+        }
+        self
+    }
+
+    /// What to send to a caller while others talk.
+    #[must_use]
+    pub fn busy(&self, stamp: &Stamp) -> Vec<u8> {
+        if self.security.is_some() { ACCESS_DENIED.to_vec() } else { busy(stamp) }
     }
 
     /// Something happened. Afterwards call [`poll_action`](Self::poll_action).
@@ -158,6 +192,10 @@ impl Endpoint {
         match event {
             Event::Received(buffer, received_at) => {
                 conversation.receive(buffer, received_at, &mut self.actions);
+                if let (Some(peer), Some(security)) = (conversation.take_opened(), &mut self.security) {
+                    self.has_opened = true;
+                    self.actions.extend(security.met(&peer).map(Action::Remember));
+                }
             }
             Event::ReceivedAll(result) => conversation.received_all(result, &mut self.actions),
             Event::WriteFailed(error) => conversation.write_failed(error),
@@ -190,7 +228,14 @@ impl Endpoint {
         let conversation = self.conversation.as_ref().and_then(Conversation::poll_timeout);
         let callers = self.turn_away_at().into_iter().chain(self.refused.poll_timeout());
         let reconnection = self.reconnection.poll_timeout();
-        conversation.into_iter().chain(self.disconnect_at()).chain(callers).chain(reconnection).min()
+        let code = self.renew_code_at;
+        conversation
+            .into_iter()
+            .chain(self.disconnect_at())
+            .chain(callers)
+            .chain(reconnection)
+            .chain(code)
+            .min()
     }
 
     /// The moment of [`poll_timeout`](Self::poll_timeout) has passed. Afterwards call
@@ -203,6 +248,10 @@ impl Endpoint {
             self.actions.push_back(Action::TurnAway { id, peer });
         }
         self.actions.extend(self.refused.handle_timeout(now).map(Action::Report));
+        if is_due(self.renew_code_at) {
+            self.renew_code_at = None;
+            self.renew_code();
+        }
         if self.reconnection.handle_timeout(now, &status) {
             self.actions.push_back(Action::Call);
         }
@@ -244,12 +293,15 @@ impl Endpoint {
                 let room = unconfirmed.room().unwrap_or_else(|| introduction.room());
                 let lines = conversation.encode(introduction.lines(room), &now.stamp);
                 if lines.messages.count > 0 {
-                    unconfirmed.skip(lines.output.len());
-                    return conversation.send_first(lines, &mut self.input, now.instant, &mut self.actions);
+                    let actions = &mut self.actions;
+                    let bytes = conversation.send_first(lines, &mut self.input, now.instant, actions);
+                    return unconfirmed.skip(bytes);
                 }
             }
-            if let Some(messages) = unconfirmed.send_again(now.instant) {
-                return conversation.send_first(messages, &mut self.input, now.instant, &mut self.actions);
+            if let Some(messages) = unconfirmed.send_again() {
+                let actions = &mut self.actions;
+                let bytes = conversation.send_first(messages, &mut self.input, now.instant, actions);
+                return unconfirmed.hand_out_next(bytes, now.instant);
             }
             if std::mem::take(said_goodbye) {
                 conversation.say_goodbye(None, &mut self.actions);
@@ -338,7 +390,7 @@ impl Endpoint {
             // A caller that has kept silent so far must not take the end for a crash.
             conversation.believe(&mut self.actions);
             conversation.say_goodbye(Notice::SignalSaidGoodbye(signal.name), &mut self.actions);
-            if is_second {
+            if is_second || !conversation.is_open() {
                 conversation.disconnect(&mut self.actions);
             }
         }
@@ -386,7 +438,17 @@ impl Endpoint {
     fn wait(&mut self) {
         self.reported_keeping = false;
         self.report(Notice::Waiting);
+        if self.renew_code_at.is_none() {
+            self.renew_code();
+        }
         self.actions.push_back(Action::Prompt("waiting".to_owned()));
+    }
+
+    /// Replaces a code that was spent.
+    fn renew_code(&mut self) {
+        if let (Role::Serve { .. }, Some(security)) = (self.role, &mut self.security) {
+            self.actions.extend(security.renew_code().map(|code| Action::Report(Notice::Code(code))));
+        }
     }
 
     /// Nobody is connected.
@@ -455,19 +517,51 @@ impl Endpoint {
         self.reconnection.connected();
         self.introduces = self.role == Role::Connect;
         let (settings, only_listens) = (self.settings, self.input.is_over());
-        self.conversation = Some(match self.role {
-            Role::Serve { .. } => {
-                let mut conversation = Conversation::with_caller(peer, now, settings, only_listens);
-                conversation.believe_if_due(now, &mut self.actions);
-                conversation
+        let mut conversation = match self.role {
+            Role::Serve { .. } => Conversation::with_caller(peer, now, settings, only_listens),
+            Role::Connect => Conversation::new(peer, now, settings, only_listens),
+        };
+        let connected = match self.role {
+            Role::Serve { .. } => Notice::ConnectedFrom(peer),
+            Role::Connect => Notice::ConnectedTo(peer),
+        };
+        match self.security.as_ref().map(|security| security.channel(now)) {
+            Some(Ok(channel)) => conversation.encrypt(channel, connected, now),
+            Some(Err(error)) => {
+                self.actions.push_back(Action::Drop(id));
+                return self.refuse(&conversation, error, now);
             }
-            Role::Connect => {
-                self.report(Notice::ConnectedTo(peer));
+            None if self.role == Role::Connect => {
+                self.report(connected);
                 self.actions.push_back(Action::Prompt(peer.to_string()));
-                Conversation::new(peer, now, settings, only_listens)
             }
-        });
+            None => conversation.believe_if_due(now, &mut self.actions),
+        }
+        self.conversation = Some(conversation);
         self.actions.push_back(Action::Start { id, peer });
+    }
+
+    /// The encrypted connection has not opened.
+    fn refuse(&mut self, conversation: &Conversation, error: ChannelError, now: Instant) {
+        let (peer, spends_code) = (conversation.peer(), error.spends_code());
+        if self.role != Role::Connect {
+            self.report_refused(Notice::NotTrusted { peer, error }, now);
+            self.actions.push_back(Action::Close { cleanly: false });
+            if let Some(security) = self.security.as_mut().filter(|_| spends_code) {
+                security.spend_code();
+                self.renew_code_at = Some(now + CODE_PAUSE);
+            }
+        } else if self.has_opened
+            && self.reconnection.is_wanted()
+            && self.ending.is_none()
+            && error.may_pass()
+        {
+            self.lose(conversation, error.to_string(), now);
+        } else {
+            self.report(Notice::Failed(Failure::new(format_args!("cannot talk to {peer}"), error)));
+            self.actions.push_back(Action::Close { cleanly: false });
+            self.end_with(Exit::Failed);
+        }
     }
 
     fn has_one_conversation(&self) -> bool {
@@ -476,7 +570,10 @@ impl Endpoint {
 
     /// The conversation is over.
     fn conclude(&mut self, now: Instant) {
-        let Some(conversation) = self.conversation.take() else { return };
+        let Some(mut conversation) = self.conversation.take() else { return };
+        if let Some(error) = conversation.take_refused() {
+            return self.refuse(&conversation, error, now);
+        }
         if let Some(foreign) = conversation.foreign() {
             self.report_refused(Notice::Foreign { peer: conversation.peer(), foreign }, now);
         }

@@ -48,16 +48,13 @@ pub mod said;
 pub mod sanitize;
 #[cfg(feature = "secure")]
 pub mod secure;
-/// Built without encryption.
 #[cfg(not(feature = "secure"))]
-pub mod secure {
-    /// Nobody can ask for it.
-    #[derive(Debug, Clone)]
-    pub enum Security {}
-}
+#[path = "without_secure.rs"]
+pub mod secure;
 pub mod settings;
 pub mod signal;
 #[cfg(test)]
 mod simulation;
+pub(crate) mod transport;
 pub(crate) mod unconfirmed;
 pub mod wire;

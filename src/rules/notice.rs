@@ -2,11 +2,13 @@
 
 use super::errors;
 use super::failure::Failure;
+use super::secure::{ChannelError, Code, Peer};
 use super::settings::Verbosity;
 use super::wire::{Foreign, Stamp};
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Something to report to the user, on standard error.
@@ -36,6 +38,20 @@ pub enum Notice {
         peer: SocketAddr,
         foreign: Foreign,
     },
+    /// A caller could not open an encrypted connection, or is not trusted.
+    NotTrusted {
+        peer: SocketAddr,
+        error: ChannelError,
+    },
+    /// The encrypted connection has opened.
+    Encrypted(Arc<Peer>),
+    /// What the next caller must have.
+    Code(Code),
+    ChannelFailed {
+        peer: SocketAddr,
+        error: ChannelError,
+    },
+    CannotRemember(io::Error),
     Closed(SocketAddr),
     MoreRefused {
         count: usize,
@@ -119,7 +135,7 @@ impl Notice {
     #[must_use]
     pub fn importance(&self) -> Importance {
         match self {
-            Self::Listening { port_was_chosen: false, .. } => Importance::Answer,
+            Self::Listening { port_was_chosen: false, .. } | Self::Code(_) => Importance::Answer,
             Self::KeptInputRefused
             | Self::LineRefused
             | Self::LineRefusedByTranscript
@@ -138,6 +154,8 @@ impl Notice {
             | Self::CannotAccept(_)
             | Self::CannotTurnAway(_)
             | Self::CannotStart { .. }
+            | Self::ChannelFailed { .. }
+            | Self::CannotRemember(_)
             | Self::Failed(_)
             | Self::NoticesLost(_) => Importance::Error,
             Self::MoreRefused { last, .. } => last.importance(),
@@ -205,6 +223,13 @@ impl Notice {
             ),
             Self::TurnedAway(peer) => write!(f, "{peer} called and was told that the line is busy"),
             Self::Foreign { peer, foreign } => write!(f, "{peer} {foreign}; it was disconnected"),
+            Self::NotTrusted { peer, error } => write!(f, "{peer} called and was not admitted: {error}"),
+            Self::Encrypted(peer) => write!(f, "encrypted: {peer}"),
+            Self::Code(code) => write!(f, "code for the next caller: {}", code.reveal()),
+            Self::ChannelFailed { peer, error } => write!(f, "the connection to {peer} has failed: {error}"),
+            Self::CannotRemember(error) => {
+                write!(f, "cannot add to the file of known peers: {error}; a code will be needed again")
+            }
             Self::Closed(peer) => write!(f, "{peer} called and was disconnected: too many calls at once"),
             Self::MoreRefused { count, last } => {
                 write!(f, "{count} more callers were turned away; the last one: ")?;

@@ -2,6 +2,7 @@
 
 use super::buffer::Buffer;
 use super::notice::{Importance, Notice};
+use super::secure::Peer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -22,6 +23,8 @@ pub struct Entry {
 pub enum What {
     /// A conversation began. The direction says who called.
     Connected(Direction),
+    /// Its connection is encrypted, and this is known of the peer.
+    Encrypted(Arc<Peer>),
     /// [Messages](Buffer::sent) were handed to the system.
     Sent(Buffer),
     /// [Messages](Buffer::received) arrived. The screen-writer shows the same buffer.
@@ -103,6 +106,7 @@ impl What {
         match notice {
             Notice::ConnectedFrom(_) => Some(Self::Connected(Direction::Received)),
             Notice::ConnectedTo(_) => Some(Self::Connected(Direction::Sent)),
+            Notice::Encrypted(peer) => Some(Self::Encrypted(Arc::clone(peer))),
             Notice::TheySaidGoodbye | Notice::TheirLastWords => Some(Self::Goodbye(Direction::Received)),
             _ if notice.importance() == Importance::Error => {
                 let text = notice.to_string();

@@ -197,6 +197,7 @@ impl Side {
                     self.endpoint.handle(Event::TurnedAway(peer, Ok(())), self.now);
                     continue;
                 }
+                Action::Remember(text) => format!("remember {text}"),
                 Action::Drop(id) => format!("drop {}", id.0),
                 Action::End(ending) => {
                     self.exit = Some(ending.exit);
@@ -211,12 +212,12 @@ impl Side {
         match outgoing {
             Outgoing::Messages(buffer) => {
                 let text = text(&buffer.output);
-                self.sent.push_back(Packet::Bytes(buffer.output.clone()));
+                self.sent.push_back(Packet::Bytes(buffer.wire().to_vec()));
                 let what = if buffer.is_control { "control " } else { "" };
                 format!("send {what}{}", text.replace(STAMP, "").trim_end().replace('\n', ", "))
             }
-            Outgoing::Goodbye { pause, is_last } => {
-                self.sent.push_back(Packet::Bytes(b"88".to_vec()));
+            Outgoing::Goodbye { bytes, pause, is_last } => {
+                self.sent.push_back(Packet::Bytes(bytes));
                 if is_last {
                     self.sent.push_back(Packet::End);
                 } else if !self.is_stuck {
@@ -225,7 +226,10 @@ impl Side {
                 let end = if is_last { "" } else { ", wait" };
                 format!("{}send 88{end}", if pause.is_some() { "pause, " } else { "" })
             }
-            Outgoing::HalfClose => {
+            Outgoing::HalfClose { bytes } => {
+                if !bytes.is_empty() {
+                    self.sent.push_back(Packet::Bytes(bytes));
+                }
                 self.sent.push_back(Packet::End);
                 "end our half".to_owned()
             }
@@ -261,7 +265,11 @@ impl Pair {
     /// The first side serves once, the second has called it.
     fn new(settings: [Settings; 2], latency: Duration) -> Self {
         let serving = Settings { probe_time: PROBE_TIME, ..settings[0] };
-        let mut sides = [Side::serving(serving, false, true), Side::connecting(settings[1])];
+        Self::of([Side::serving(serving, false, true), Side::connecting(settings[1])], latency)
+    }
+
+    /// The second side has called the first.
+    fn of(mut sides: [Side; 2], latency: Duration) -> Self {
         sides[1].now = sides[0].now;
         sides[0].is_called(1);
         sides[1].reaches();
@@ -322,6 +330,9 @@ impl Pair {
         [self.sides[0].exit, self.sides[1].exit]
     }
 }
+
+#[cfg(feature = "secure")]
+mod encrypted;
 
 mod conversation {
     use super::*;

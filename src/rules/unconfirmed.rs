@@ -66,7 +66,7 @@ impl Unconfirmed {
         let (output, ends) = (messages.output.clone(), messages.ends.clone());
         self.kept.push_back(Kept { output, ends, end: 0, sent_at: now, room });
         self.size += self.kept.back().map_or(0, Kept::size);
-        self.hand_out_next(now);
+        self.hand_out_next(messages.wire().len(), now);
         if self.is_full() {
             self.check_at = Some(now);
         }
@@ -77,19 +77,20 @@ impl Unconfirmed {
         self.handed_out += bytes as u64;
     }
 
-    /// The next messages to send again, if any are left.
-    pub(super) fn send_again(&mut self, now: Instant) -> Option<Buffer> {
+    /// The next messages to send again, if any are left. When they are handed out, call
+    /// [`hand_out_next`](Self::hand_out_next).
+    pub(super) fn send_again(&self) -> Option<Buffer> {
         let kept = self.kept.get(self.sent)?;
         let mut buffer = Buffer::with_output(kept.output.clone());
         buffer.ends.clone_from(&kept.ends);
         buffer.messages.count = kept.messages_after(0) as u64;
-        self.hand_out_next(now);
         Some(buffer)
     }
 
-    fn hand_out_next(&mut self, now: Instant) {
+    /// The next of the kept messages are handed out, and take that many bytes on the wire.
+    pub(super) fn hand_out_next(&mut self, bytes: usize, now: Instant) {
         let kept = &mut self.kept[self.sent];
-        self.handed_out += kept.output.len() as u64;
+        self.handed_out += bytes as u64;
         (kept.end, kept.sent_at) = (self.handed_out, now);
         self.sent += 1;
         self.check_at.get_or_insert(now + CHECK_EVERY);

@@ -8,7 +8,7 @@ use super::session::Session;
 use super::wait::{Interests, Ready};
 use crate::designs::clock::Clock;
 use crate::designs::connect::Progress;
-use crate::designs::environment::Environment;
+use crate::designs::environment::{Environment, Remember};
 use crate::designs::net;
 use crate::designs::pending::Pending;
 use crate::designs::typed::Typed;
@@ -21,7 +21,7 @@ use crate::rules::event::{Capacity, ConnectionId, Event};
 use crate::rules::exit::Exit;
 use crate::rules::messages::Messages;
 use crate::rules::moment::Moment;
-use crate::rules::notice::{Notice, busy};
+use crate::rules::notice::Notice;
 use crate::rules::settings::Settings;
 use rustix::event::PollFlags;
 use std::io;
@@ -38,6 +38,7 @@ pub(super) struct MainLoop {
     console: Console,
     received: Pool,
     session: Option<Session>,
+    remember: Option<Remember>,
 }
 
 /// Where connections come from.
@@ -49,7 +50,7 @@ enum Source {
 impl MainLoop {
     /// Waits for callers, and talks to one after the other.
     pub(super) fn serve(
-        environment: Environment,
+        mut environment: Environment,
         settings: Settings,
         listeners: Vec<TcpListener>,
         port_was_chosen: bool,
@@ -57,17 +58,19 @@ impl MainLoop {
     ) -> io::Result<Self> {
         let at = net::local_addresses(&listeners)?;
         let callers = Callers::new(listeners)?;
-        let endpoint = Endpoint::serve(settings, environment.keyboard_is_terminal, at, port_was_chosen, once);
+        let endpoint = Endpoint::serve(settings, environment.keyboard_is_terminal, at, port_was_chosen, once)
+            .encrypted(environment.security.take());
         Ok(Self::new(environment, endpoint, Source::Callers(callers)))
     }
 
     /// Calls somebody, and talks to them.
-    pub(super) fn connect(environment: Environment, settings: Settings, call: Call) -> Self {
-        let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal);
+    pub(super) fn connect(mut environment: Environment, settings: Settings, call: Call) -> Self {
+        let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal)
+            .encrypted(environment.security.take());
         Self::new(environment, endpoint, Source::Connector(Box::new(Connector::new(call, Instant::now()))))
     }
 
-    fn new(environment: Environment, mut endpoint: Endpoint, source: Source) -> Self {
+    fn new(mut environment: Environment, mut endpoint: Endpoint, source: Source) -> Self {
         let clock = Clock::new();
         if clock.lacks_local_time() {
             endpoint.handle(Event::Report(Notice::NoLocalTime), Instant::now());
@@ -77,6 +80,7 @@ impl MainLoop {
             source,
             pending: Pending::default(),
             clock,
+            remember: environment.remember.take(),
             console: Console::new(environment),
             received: Pool::new(BUFFERS, READ_SIZE),
             session: None,
@@ -241,6 +245,7 @@ impl MainLoop {
                     self.session = None;
                     self.console.screen.transcript.closed(cleanly);
                 }
+                Action::Remember(text) => self.remember(&text),
                 Action::TurnAway { id, peer } => self.turn_away(id, peer),
                 Action::Drop(id) => drop(self.pending.take(id)),
                 Action::End(ending) => return Some(ending),
@@ -289,12 +294,21 @@ impl MainLoop {
         self.console.screen.show(buffer);
     }
 
+    /// Appends to the file of known peers. That may take a moment, but happens once for each peer.
+    fn remember(&mut self, text: &str) {
+        if let Some(remember) = &mut self.remember
+            && let Err(error) = remember(text)
+        {
+            self.endpoint.handle(Event::Report(Notice::CannotRemember(error)), Instant::now());
+        }
+    }
+
     fn turn_away(&mut self, id: ConnectionId, peer: SocketAddr) {
         if let Source::Callers(callers) = &mut self.source
             && let Some(socket) = self.pending.take(id)
         {
             let now = Instant::now();
-            let result = callers.turn_away(socket, &busy(&self.clock.stamp()), now);
+            let result = callers.turn_away(socket, &self.endpoint.busy(&self.clock.stamp()), now);
             self.endpoint.handle(Event::TurnedAway(peer, result), now);
         }
     }
@@ -305,7 +319,7 @@ impl MainLoop {
         if let Source::Callers(callers) = self.source
             && !matches!(ending.exit, Exit::Signal(_))
         {
-            callers.end(self.pending.into_all(), &busy(&self.clock.stamp()));
+            callers.end(self.pending.into_all(), &self.endpoint.busy(&self.clock.stamp()));
         }
         ending.exit
     }

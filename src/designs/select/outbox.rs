@@ -8,7 +8,7 @@ use crate::rules::event::Delivery;
 use crate::rules::input::CAPACITY;
 use crate::rules::messages::Messages;
 use crate::rules::record::{Direction, What};
-use crate::rules::wire::{GOODBYE, PAUSE};
+use crate::rules::wire::PAUSE;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
@@ -25,8 +25,8 @@ pub(super) struct Outbox {
     bytes: usize,
     /// The end of a pause.
     until: Option<Instant>,
-    /// How many bytes of the goodbye are written.
-    goodbye_written: usize,
+    /// How many bytes of the goodbye, or of the end of our half, are written.
+    last_written: usize,
     /// How many bytes the socket has taken since the beginning.
     written: u64,
     last: LastWrites,
@@ -83,12 +83,16 @@ impl Outbox {
             self.until = None;
             let bytes = match self.queue.front_mut() {
                 None => return Ok(Flushed::Empty),
-                Some(Outgoing::HalfClose) => return Ok(self.end(socket)),
+                Some(Outgoing::HalfClose { bytes }) if self.last_written == bytes.len() => {
+                    return Ok(self.end(socket));
+                }
                 Some(Outgoing::Goodbye { pause, .. }) if pause.is_some() => {
                     self.until = pause.take().map(|pause| now + pause);
                     continue;
                 }
-                Some(Outgoing::Goodbye { .. }) => &GOODBYE[self.goodbye_written..],
+                Some(Outgoing::Goodbye { bytes, .. } | Outgoing::HalfClose { bytes }) => {
+                    &bytes[self.last_written..]
+                }
                 Some(Outgoing::Messages(buffer)) => buffer.next_write(),
             };
             observer.emit(|| Step::Writes { to: Place::Peer, bytes: bytes.len() });
@@ -121,9 +125,10 @@ impl Outbox {
                         return Ok(self.end(socket));
                     }
                     self.queue.pop_front();
+                    self.last_written = 0;
                     return Ok(Flushed::GoodbyeWritten);
                 }
-                _ => self.goodbye_written += written,
+                _ => self.last_written += written,
             }
         }
     }

@@ -7,7 +7,7 @@ use super::event::{ConsoleEvent, Event, ProgramEvent, ToMain};
 use super::session::{Session, SocketThreads};
 use super::spin::Spin;
 use crate::designs::clock::Clock;
-use crate::designs::environment::Environment;
+use crate::designs::environment::{Environment, Remember};
 use crate::designs::pending::Pending;
 use crate::observe::{Decision, For, Step};
 use crate::platform::Connection;
@@ -21,7 +21,7 @@ use crate::rules::exit::Exit;
 use crate::rules::failure::Failure;
 use crate::rules::messages::Messages;
 use crate::rules::moment::Moment;
-use crate::rules::notice::{Notice, busy};
+use crate::rules::notice::Notice;
 use crate::rules::settings::Settings;
 use crossbeam_channel::{Receiver, at, bounded, never, select_biased};
 use std::io;
@@ -46,6 +46,7 @@ pub(super) struct MainLoop {
     socket_threads: SocketThreads,
     session: Option<Session>,
     spin: Spin,
+    remember: Option<Remember>,
 }
 
 /// Where connections come from.
@@ -57,28 +58,38 @@ enum Source {
 impl MainLoop {
     /// Waits for callers, and talks to one after the other.
     pub(super) fn serve(
-        environment: Environment,
+        mut environment: Environment,
         settings: Settings,
         listeners: Vec<TcpListener>,
         port_was_chosen: bool,
         once: bool,
     ) -> io::Result<Self> {
         let keyboard_is_terminal = environment.keyboard_is_terminal;
+        let (security, remember) = (environment.security.take(), environment.remember.take());
         let (console, to_main, events) = Self::console(environment)?;
         let socket_threads = SocketThreads::start(to_main.clone())?;
         let callers = Callers::start(listeners, &to_main)?;
         let endpoint =
-            Endpoint::serve(settings, keyboard_is_terminal, callers.addresses(), port_was_chosen, once);
-        Ok(Self::new(endpoint, Source::Callers(callers), console, socket_threads, events))
+            Endpoint::serve(settings, keyboard_is_terminal, callers.addresses(), port_was_chosen, once)
+                .encrypted(security);
+        Ok(Self {
+            remember,
+            ..Self::new(endpoint, Source::Callers(callers), console, socket_threads, events)
+        })
     }
 
     /// Calls somebody, and talks to them.
-    pub(super) fn connect(environment: Environment, settings: Settings, call: Call) -> io::Result<Self> {
-        let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal);
+    pub(super) fn connect(mut environment: Environment, settings: Settings, call: Call) -> io::Result<Self> {
+        let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal)
+            .encrypted(environment.security.take());
+        let remember = environment.remember.take();
         let (console, to_main, events) = Self::console(environment)?;
         let socket_threads = SocketThreads::start(to_main.clone())?;
         let connector = Connector::start(call, to_main)?;
-        Ok(Self::new(endpoint, Source::Connector(connector), console, socket_threads, events))
+        Ok(Self {
+            remember,
+            ..Self::new(endpoint, Source::Connector(connector), console, socket_threads, events)
+        })
     }
 
     /// The channel, and those who send into it for as long as the program runs.
@@ -110,6 +121,7 @@ impl MainLoop {
             socket_threads,
             session: None,
             spin: Spin::default(),
+            remember: None,
         }
     }
 
@@ -259,6 +271,7 @@ impl MainLoop {
                     self.session = None;
                     self.console.screen.closed(cleanly);
                 }
+                Action::Remember(text) => self.remember(&text),
                 Action::TurnAway { id, peer } => self.turn_away(id, peer),
                 Action::Drop(id) => drop(self.pending.take(id)),
                 Action::End(ending) => return Some(ending),
@@ -289,6 +302,15 @@ impl MainLoop {
         self.session = Some(self.socket_threads.begin(socket, peer, &self.console.screen));
     }
 
+    /// Appends to the file of known peers. That may take a moment, but happens once for each peer.
+    fn remember(&mut self, text: &str) {
+        if let Some(remember) = &mut self.remember
+            && let Err(error) = remember(text)
+        {
+            self.endpoint.handle(event::Event::Report(Notice::CannotRemember(error)), Instant::now());
+        }
+    }
+
     fn show(&mut self, buffer: Buffer) {
         let (decision, typed, messages) = (Decision::Show, Messages::NONE, buffer.messages);
         self.console.observer().emit(|| Step::Decides { decision, typed, messages });
@@ -300,7 +322,7 @@ impl MainLoop {
             && let Some(socket) = self.pending.take(id)
         {
             let connection = Arc::new(Connection::new(socket));
-            let result = callers.turn_away(connection, busy(&self.clock.stamp()));
+            let result = callers.turn_away(connection, self.endpoint.busy(&self.clock.stamp()));
             self.endpoint.handle(event::Event::TurnedAway(peer, result), Instant::now());
         }
     }
@@ -318,7 +340,12 @@ impl MainLoop {
         });
         if let Source::Callers(callers) = self.source {
             let in_a_hurry = matches!(ending.exit, Exit::Signal(_));
-            callers.end(self.pending.into_all(), &self.events, &busy(&self.clock.stamp()), in_a_hurry);
+            callers.end(
+                self.pending.into_all(),
+                &self.events,
+                &self.endpoint.busy(&self.clock.stamp()),
+                in_a_hurry,
+            );
         }
         // A thread that waits for us to take its event is woken by this.
         drop(self.events);

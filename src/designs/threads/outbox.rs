@@ -11,7 +11,7 @@ use crate::rules::event::Delivery;
 use crate::rules::input::CAPACITY;
 use crate::rules::messages::Messages;
 use crate::rules::record::Direction;
-use crate::rules::wire::{GOODBYE, PAUSE};
+use crate::rules::wire::PAUSE;
 use std::io::{self, Write};
 use std::iter::from_fn;
 use std::net::Shutdown;
@@ -88,7 +88,7 @@ impl Outbox {
     pub(super) fn push(&self, outgoing: Outgoing) {
         match outgoing {
             Outgoing::Messages(buffer) => self.push_messages(buffer),
-            Outgoing::Goodbye { .. } | Outgoing::HalfClose => self.queue.push(outgoing, 0),
+            Outgoing::Goodbye { .. } | Outgoing::HalfClose { .. } => self.queue.push(outgoing, 0),
         }
     }
 
@@ -163,9 +163,9 @@ impl Writer {
     fn write(&self, outgoing: Outgoing) -> Result<bool, (io::Error, usize)> {
         match outgoing {
             Outgoing::Messages(buffer) => return self.write_messages(buffer).map(|()| false),
-            Outgoing::Goodbye { pause, is_last } => {
+            Outgoing::Goodbye { bytes, pause, is_last } => {
                 thread::sleep(pause.unwrap_or_default());
-                self.write_all(GOODBYE, &mut 0).map_err(|error| (error, 0))?;
+                self.write_all(&bytes, &mut 0).map_err(|error| (error, 0))?;
                 self.to_main.observer.emit(|| Step::Goodbye(Goodbye::Written));
                 if let Some(recorder) = &self.recorder {
                     recorder.goodbye(Direction::Sent);
@@ -177,7 +177,7 @@ impl Writer {
                     return Ok(false);
                 }
             }
-            Outgoing::HalfClose => {}
+            Outgoing::HalfClose { bytes } => self.write_all(&bytes, &mut 0).map_err(|error| (error, 0))?,
         }
         // Fails only if the peer has gone, which the reader notices.
         let _ = self.connection.socket.shutdown(Shutdown::Write);
@@ -203,10 +203,10 @@ impl Writer {
 
     fn write_to_ends(&self, buffer: &Buffer, written: &mut usize) -> io::Result<()> {
         if buffer.ends.is_empty() {
-            return self.write_all(&buffer.output, written);
+            return self.write_all(buffer.wire(), written);
         }
         for end in &buffer.ends {
-            self.write_all(&buffer.output[..*end], written)?;
+            self.write_all(&buffer.wire()[..*end], written)?;
             // Nothing but time separates these messages.
             thread::sleep(PAUSE);
         }

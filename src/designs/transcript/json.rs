@@ -32,6 +32,10 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     in_order: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    trust: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<&'a str>,
@@ -82,6 +86,10 @@ impl Format for JsonLines {
         let with = |event, direction| Line { event, direction, ..line };
         match &entry.what {
             What::Connected(direction) => with("connected", Some(name(*direction))).write(to),
+            What::Encrypted(peer) => {
+                Line { trust: Some(peer.how()), key: peer.key().as_deref(), ..with("encrypted", None) }
+                    .write(to)
+            }
             What::Sent(buffer) => with("sent", Some(name(Direction::Sent))).write_each(buffer.sent(), to),
             What::Received(buffer) => {
                 with("received", Some(name(Direction::Received))).write_each(buffer.received(), to)

@@ -10,14 +10,11 @@ use zeroize::{Zeroize, Zeroizing};
 use super::identity::{Fingerprint, Identity};
 use super::proof::{LONGEST, Proof, Role};
 use super::{ALPN, ChannelError, Trust};
+use crate::rules::buffer::{RECORD, RECORD_OVERHEAD as OVERHEAD};
 
 #[cfg(test)]
 mod tests;
 
-/// The most plaintext in a record. A longer queue of records inside of rustls would fall out of the processor's cache.
-const RECORD: usize = 16 * 1024;
-/// What TLS 1.3 adds to a record: its head, the kind of its content, and the tag.
-const OVERHEAD: usize = 5 + 1 + 16;
 /// The first byte of a record in a handshake, and of an alert.
 const FIRST_BYTES: [u8; 2] = [22, 21];
 
@@ -45,6 +42,42 @@ pub struct Peer {
     pub how: How,
     /// Or another program that speaks TLS.
     pub is_threadchat: bool,
+}
+
+impl Peer {
+    /// In one word, for programs.
+    #[must_use]
+    pub fn how(&self) -> &'static str {
+        match self.how {
+            How::Code => "code",
+            How::Known => "known",
+            How::FirstUse => "first-use",
+            How::Authority => "authority",
+            How::Nobody => "nobody",
+        }
+    }
+
+    /// The hash of its key.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        self.fingerprint.map(|key| key.to_string())
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.how {
+            How::Code => "it has the code, and is known from now on",
+            How::Known => "it is known",
+            How::FirstUse => "who it is was not proved; its key is known from now on",
+            How::Authority => "its certificate is that of the host you called",
+            How::Nobody => "who it is was not proved",
+        })?;
+        match self.fingerprint {
+            Some(key) if self.how != How::Authority => write!(f, " ({key})"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What [`Channel::receive`] has found, beside plaintext.
@@ -262,6 +295,7 @@ impl Channel {
         }
         ciphertext.reserve(plaintext.len() + (plaintext.len() / RECORD + 1) * OVERHEAD);
         let mut sent = 0;
+        // A queue of records inside of rustls would fall out of the processor's cache.
         for record in plaintext.chunks(RECORD) {
             if write(&mut self.connection, record).is_err() {
                 break;

@@ -38,6 +38,8 @@ pub enum ChannelError {
     Version,
     /// The connection ended before it was open.
     EndedEarly,
+    /// It was not open in time.
+    Silent,
     /// What came after the handshake is not what the other side encrypted.
     Broken(String),
     /// The connection ended without `close_notify`.
@@ -49,6 +51,23 @@ impl ChannelError {
     #[must_use]
     pub fn spends_code(&self) -> bool {
         *self == Self::WrongCode
+    }
+
+    /// Whether the other side talks in clear text.
+    #[must_use]
+    pub fn is_clear_text(&self) -> bool {
+        *self == Self::NotTls
+    }
+
+    /// Whether another call may succeed without anybody doing anything.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::EndedEarly | Self::Silent | Self::Broken(_) | Self::CutOff)
+    }
+
+    /// The connection was not open in time.
+    pub(crate) fn silent() -> Option<Self> {
+        Some(Self::Silent)
     }
 
     /// What an error of rustls means, before or after the handshake.
@@ -129,6 +148,7 @@ impl fmt::Display for ChannelError {
             Self::Handshake(what) => return write!(f, "no encrypted connection could be made: {what}"),
             Self::Version => "the other side has another version of threadchat: update the older one",
             Self::EndedEarly => "the other side closed the connection before it was clear who it is",
+            Self::Silent => "the other side took too long to open an encrypted connection: does it encrypt?",
             Self::Broken(what) => {
                 return write!(f, "what came is not what the other side encrypted ({what}): the connection is closed");
             }
@@ -151,7 +171,7 @@ fn alert_in_words(alert: AlertDescription) -> String {
         A::BadCertificate | A::UnsupportedCertificate | A::CertificateRevoked | A::CertificateUnknown => {
             "it does not accept the key of this side; maybe it knows another one"
         }
-        A::AccessDenied => "it does not admit this side",
+        A::AccessDenied => "it does not admit this side now; the line may be busy",
         A::BadRecordMac | A::DecryptError | A::DecodeError => "what it received is not what this side sent",
         alert => return format!("it sent the TLS alert {alert:?}"),
     }

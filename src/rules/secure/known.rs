@@ -25,6 +25,7 @@ pub struct Known {
     /// The last line has no end, so that a new one must begin with it.
     is_cut: bool,
     bytes: usize,
+    lines: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -72,6 +73,7 @@ impl Known {
         let is_cut = content.last().is_some_and(|byte| *byte != b'\n');
         let mut known = Self { is_cut, bytes: content.len(), ..Self::default() };
         for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
+            known.lines = if line.is_empty() { index } else { index + 1 };
             let Ok(line) = std::str::from_utf8(line) else { continue };
             let mut words = line.split_ascii_whitespace();
             match (words.next(), words.next(), words.next()) {
@@ -114,8 +116,7 @@ impl Known {
         }
         let address = normal(address);
         let appended = self.append(format!("server {address} {key}\n"))?;
-        // Only messages about impostors name lines, and this key is its own.
-        self.servers.push(Server { address, key, line: 0 });
+        self.servers.push(Server { address, key, line: self.lines });
         Some(appended)
     }
 
@@ -135,6 +136,7 @@ impl Known {
             return None;
         }
         self.bytes += line.len();
+        self.lines += 1;
         self.is_cut = false;
         Some(line)
     }
@@ -212,15 +214,17 @@ mod tests {
 
     #[test]
     fn who_is_added_is_known_next_time_and_nothing_else_changes() {
-        for before in ["", "# a remark", "server  b nonsense\n", "caller"] {
+        for before in ["", "\n\n", "# a remark", "server  b nonsense\n", "caller", "\n  "] {
             let mut text = before.to_owned();
             let (server, caller) = (key(), key());
             let mut known = known(&text);
             text += &known.add_server(&at("Example.org"), server).unwrap();
             text += &known.add_caller(caller).unwrap();
             assert!(text.starts_with(before));
+            let line = text.lines().position(|line| line.starts_with("server example.org")).unwrap() + 1;
             for mut known in [known, self::known(&text)] {
-                assert_eq!(known.server(&at("example.org")).unwrap().keys, [server]);
+                let expected = KnownServer { keys: vec![server], lines: vec![line] };
+                assert_eq!(known.server(&at("example.org")), Some(expected));
                 assert!(known.callers().contains(&caller));
                 assert_eq!(known.add_server(&at("example.org"), server), None);
                 assert_eq!(known.add_caller(caller), None);

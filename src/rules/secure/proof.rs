@@ -2,7 +2,8 @@
 //!
 //! TLS with keys that nobody knows is private with somebody. The code says with whom: SPAKE2 makes a key of it that only the
 //! two can have, and that nobody can guess from what was exchanged, offline or later. Each then confirms, with that key, what
-//! *its* TLS connection has agreed on. Somebody in the middle has two connections, so the confirmations do not match.
+//! *its* TLS connection has agreed on. Somebody in the middle has two connections, so the confirmations do not match. The
+//! crate `spake2` does not wipe its copy of the code, which is dropped with the exchange.
 //!
 //! ```text
 //! both       version, flags         2 bytes; if both trust each other already, this is all

@@ -1,7 +1,9 @@
 //! What one side needs to encrypt, for all its connections.
 
+use super::WORDS_FOR_TWO;
 use super::{Authority, Channel, ChannelError, Code, How, Identity, Known, Peer, Trust, Unknown};
 use crate::rules::address::Address;
+use ring::rand::SystemRandom;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -85,11 +87,28 @@ impl Security {
 
     /// The channel to this peer has opened. Returns what to append to the file of known peers, if it was not known.
     pub fn met(&mut self, peer: &Peer) -> Option<String> {
+        if peer.how == How::Code {
+            self.spend_code();
+        }
         let key = peer.fingerprint?;
         match (peer.how, &self.server) {
             (How::Code | How::FirstUse, Some(server)) => self.known.add_server(server, key),
             (How::Code | How::FirstUse, None) => self.known.add_caller(key),
             _ => None,
         }
+    }
+
+    /// The code must not be used again.
+    pub fn spend_code(&mut self) {
+        if let Demand::Code(code) = &mut self.demand {
+            *code = None;
+        }
+    }
+
+    /// Makes a new code for two people, if a code is demanded and there is none. Returns it.
+    pub fn renew_code(&mut self) -> Option<Code> {
+        let Demand::Code(code @ None) = &mut self.demand else { return None };
+        *code = Code::generate(WORDS_FOR_TWO, &SystemRandom::new());
+        code.clone()
     }
 }

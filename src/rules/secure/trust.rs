@@ -116,7 +116,9 @@ impl Trust {
         now: SystemTime,
     ) -> Result<ClientConnection, Error> {
         let provider = identity::provider();
-        let verifier = Verifier { trust: Some(self.clone()), ..Verifier::any(&provider) };
+        // The verifier lives as long as the connection: the code need not.
+        let trust = Self { code: None, ..self.clone() };
+        let verifier = Verifier { trust: Some(trust), ..Verifier::any(&provider) };
         let mut config = ClientConfig::builder_with_details(provider, Arc::new(At::time(now)))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
@@ -126,11 +128,8 @@ impl Trust {
         config.resumption = Resumption::disabled();
         let host = match &self.unknown {
             Unknown::Authority(authority) => authority.host.clone(),
-            _ => {
-                // Nobody looks at the name: those who listen need not know it either.
-                config.enable_sni = false;
-                ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into())
-            }
+            // Nobody looks at the name. An address is not sent, so that those who listen do not learn who is called.
+            _ => ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into()),
         };
         ClientConnection::new(Arc::new(config), host)
     }

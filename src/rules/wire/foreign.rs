@@ -12,6 +12,8 @@ pub enum Foreign {
     Http,
     /// The stream begins with a TLS record of the type handshake (RFC 8446, section 5.1).
     Tls,
+    /// The stream begins with something else where TLS is spoken.
+    ClearText,
     /// The stream begins with a byte from 0 to 2, as a message of STUN does, with a length in front of it (RFC 8489, RFC 4571) or
     /// without: a web page can make its reader's browser send such messages, with text of its choice in them (WebRTC).
     Binary,
@@ -73,6 +75,12 @@ pub(super) fn is_long_request(line: &[u8]) -> bool {
 }
 
 impl Foreign {
+    /// What somebody speaks who begins like this where TLS is spoken.
+    #[must_use]
+    pub fn in_clear_text(first: &[u8]) -> Self {
+        if METHODS.iter().any(|method| first.starts_with(method)) { Self::Http } else { Self::ClearText }
+    }
+
     /// What to send before closing the connection.
     #[must_use]
     pub fn answer(self) -> Vec<u8> {
@@ -84,6 +92,9 @@ impl Foreign {
                 format!("{head}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into()
             }
             Self::Binary => b"This is threadchat, a chat: it understands lines of text.\n".to_vec(),
+            Self::ClearText => {
+                b"This is threadchat, encrypted. To call it: threadchat connect HOST:PORT --secure\n".to_vec()
+            }
             Self::Tls => b"This is threadchat, a chat in clear text: it does not speak TLS.\n".to_vec(),
         }
     }
@@ -96,6 +107,7 @@ impl fmt::Display for Foreign {
             Self::Http => "sent an HTTP request: a browser, perhaps",
             Self::Binary => "sent binary data",
             Self::Tls => "wants to speak TLS, but this port is in clear text",
+            Self::ClearText => "speaks in clear text, but this port is encrypted",
         })
     }
 }

@@ -1,0 +1,78 @@
+//! What the bytes of a conversation go through: nothing, or TLS.
+
+use super::action::Outgoing;
+use super::buffer::Buffer;
+use super::secure::{Channel, ChannelError, Received};
+use std::time::Duration;
+
+/// How long a peer may take to open an encrypted connection.
+pub(super) const OPEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Between a conversation and its connection. Whatever is sent must be written in the order in which it was sealed.
+#[derive(Debug)]
+pub(super) enum Transport {
+    /// Bytes go as they are.
+    Clear,
+    /// Nothing can be sent before the channel has opened.
+    Encrypted(Box<Channel>),
+}
+
+impl Transport {
+    /// Replaces what was read into the buffer by what it means. What was decrypted before an error is genuine.
+    pub(super) fn receive(&mut self, buffer: &mut Buffer) -> Result<Received, ChannelError> {
+        match self {
+            Self::Clear => Ok(Received::default()),
+            Self::Encrypted(channel) => {
+                buffer.replace_input(|read, plaintext| channel.receive(read, plaintext))
+            }
+        }
+    }
+
+    /// Whether messages can be sent.
+    pub(super) fn is_open(&self) -> bool {
+        match self {
+            Self::Clear => true,
+            Self::Encrypted(channel) => channel.is_open(),
+        }
+    }
+
+    /// What is wrong with a stream that ends here. `None` if nothing is.
+    #[cfg_attr(not(feature = "secure"), allow(unreachable_code, reason = "there is no channel"))]
+    pub(super) fn cut_off(&self) -> Option<ChannelError> {
+        match self {
+            Self::Clear => None,
+            Self::Encrypted(channel) => Some(channel.cut_off()),
+        }
+    }
+
+    /// Takes what has to be sent beside messages: the handshake, alerts, new keys. The next [`seal`](Self::seal) sends it, too.
+    pub(super) fn take_output(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Clear => None,
+            Self::Encrypted(channel) => channel.has_output().then(|| {
+                let mut output = Vec::new();
+                channel.take_output(&mut output);
+                output
+            }),
+        }
+    }
+
+    /// Makes of it what is to be written.
+    pub(super) fn seal(&mut self, outgoing: &mut Outgoing) {
+        let Self::Encrypted(channel) = self else { return };
+        match outgoing {
+            Outgoing::Messages(buffer) => buffer.seal(|plaintext, ciphertext| {
+                let _ = channel.send(plaintext, ciphertext);
+            }),
+            Outgoing::Goodbye { bytes, is_last, .. } => {
+                let mut sealed = Vec::new();
+                let _ = channel.send(bytes, &mut sealed);
+                if *is_last {
+                    channel.close(&mut sealed);
+                }
+                *bytes = sealed;
+            }
+            Outgoing::HalfClose { bytes } => channel.close(bytes),
+        }
+    }
+}
