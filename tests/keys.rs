@@ -156,6 +156,45 @@ fn a_call_to_a_known_server_says_that_it_is_encrypted() {
     assert!(said.contains(&format!("{known}, so that the connection must be encrypted")), "{said}");
 }
 
+/// `threadchat serve --secure` on a free port, its port and the code that it shows.
+fn serves(user: &User) -> (Program, String, String) {
+    let (serve, port) = serve_with(user.runs(&["serve", "0", "--secure"]));
+    let said = serve.err.wait_for("code for the next caller: ");
+    let code = said.split("code for the next caller: ").nth(1).unwrap().lines().next().unwrap();
+    (serve, port.to_string(), code.to_owned())
+}
+
+#[test]
+fn whoever_had_the_code_once_is_known_and_called_encrypted_without_an_option() {
+    let (ann, bob) = (User::new(), User::new());
+    let (serve, port, code) = serves(&ann);
+    let mut connect = Program::start(bob.runs(&["connect", &port, "--code", "-"]));
+    connect.types(format!("{code}\nhello\n88\n"));
+    serve.out.wait_for("hello");
+    connect.exits(0);
+    let known = |user: &User| fs::read_to_string(user.file("known_hosts")).unwrap();
+    assert_eq!(known(&bob), format!("server localhost:{port} {}", ann.fingerprint()));
+    assert_eq!(known(&ann), format!("caller {}", bob.fingerprint()));
+
+    let mut again = Program::start(bob.runs(&["connect", &port]));
+    again.types("again\n88\n");
+    serve.out.wait_for("again");
+    again.exits(0);
+    let said = again.err.text();
+    assert!(said.contains(&format!("localhost:{port} is known from line 1 of")), "{said}");
+    assert_eq!(serve.out.text().lines().map(text).collect::<Vec<_>>(), ["hello", "again"]);
+
+    // Another one who listens there is an impostor.
+    drop(serve);
+    let mut command = User::new().runs(&["serve", &port, "--secure"]);
+    command.env("THREADCHAT_CODE", "7-velvet-otter");
+    let impostor = Program::start(command);
+    impostor.err.wait_for("listening on ");
+    let said = bob.fails(&["connect", &port, "--reconnect=never"], "secret\n");
+    assert!(said.contains("line 1 of") && said.contains("remove that line"), "{said}");
+    assert_eq!(impostor.out.text(), "");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn authorities_of_the_system_that_are_not_there_are_missed_before_the_call() {
@@ -203,6 +242,22 @@ mod at_a_terminal {
         }
         terminal.exits(1);
         assert!(terminal.seen().ends_with("threadchat: no code was entered: nobody was called"));
+    }
+
+    #[test]
+    fn the_code_is_typed_where_the_chat_goes_on() {
+        let (ann, bob) = (User::new(), User::new());
+        let (serve, port, code) = serves(&ann);
+        let config = bob.0.path().to_str().unwrap();
+        let mut terminal =
+            at(24, 100).env(&[("XDG_CONFIG_HOME", config)]).start(&["connect", &port, "--secure"]);
+        terminal.wait_for_end("code:");
+        terminal.types(format!("{}\n", code.to_uppercase().replace('-', " ")));
+        terminal.wait_until("the connection", |seen| seen.contains("...connected to"));
+        terminal.types("hello\r");
+        serve.out.wait_for("hello");
+        terminal.types("88\r");
+        terminal.exits(0);
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub(super) fn remember(path: PathBuf) -> Remember {
         if let Some(folder) = path.parent() {
             create_private_folder(folder)?;
         }
-        append_to_private(&path)?.write_all(text.as_bytes())
+        // Where the last line was cut off, a line end is written as the file is opened.
+        append_to_private(&path)?.write_all(text.trim_start_matches('\n').as_bytes())
     })
 }
 
@@ -62,7 +63,7 @@ mod tests {
         let caller = Identity::generate().unwrap().0.fingerprint();
         remember(path.clone())(&known.add_caller(caller).unwrap()).unwrap();
         assert!(read(&path).unwrap().callers().contains(&caller));
-        assert!(fs::read(&path).unwrap().starts_with(strange));
+        assert_eq!(fs::read(&path).unwrap(), [strange, format!("\ncaller {caller}\n").as_bytes()].concat());
     }
 
     #[test]
