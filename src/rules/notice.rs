@@ -225,7 +225,7 @@ impl Notice {
             Self::Foreign { peer, foreign } => write!(f, "{peer} {foreign}; it was disconnected"),
             Self::NotTrusted { peer, error } => write!(f, "{peer} called and was not admitted: {error}"),
             Self::Encrypted(peer) => write!(f, "encrypted: {peer}"),
-            Self::Code(code) => write!(f, "code for the next caller, who adds --secure: {}", code.reveal()),
+            Self::Code(code) => write!(f, "code for the next caller: {}", code.reveal()),
             Self::ChannelFailed { peer, error } => write!(f, "the connection to {peer} has failed: {error}"),
             Self::CannotRemember(error) => {
                 write!(f, "cannot add to the file of known peers: {error}; a code will be needed again")

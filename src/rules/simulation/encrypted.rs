@@ -55,7 +55,7 @@ const RIGHT: &str = "7-velvet-otter";
 #[test]
 fn two_with_the_same_code_chat_and_know_each_other_from_then_on() {
     let mut pair = both(code(RIGHT), code(RIGHT));
-    assert!(says(&pair.sides[0], &format!("code for the next caller, who adds --secure: {RIGHT}")));
+    assert!(says(&pair.sides[0], &format!("code for the next caller: {RIGHT}")));
     settle(&mut pair);
     for side in &pair.sides {
         assert!(
