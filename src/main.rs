@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::panic;
 use std::process::{self, ExitCode};
-use threadchat::cli::{self, Cli, Command, Common, completions, manual};
+use threadchat::cli::{self, Cli, Command, Common, Secured, completions, manual};
 use threadchat::designs::{Design, Task};
 #[cfg(feature = "lab")]
 use threadchat::lab::{compare, demo, timeline};
@@ -38,12 +38,19 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Serve(serve) => endpoint("serve", &serve.common, true, || serve.task(to_terminal())),
+        Command::Serve(serve) => {
+            let secured = serve.secured()?;
+            endpoint("serve", &serve.common, true, secured, || serve.task(to_terminal()))
+        }
         Command::Connect(connect) => {
-            endpoint("connect", &connect.common, true, || connect.task(to_terminal()))
+            let secured = connect.secured()?;
+            endpoint("connect", &connect.common, true, secured, || connect.task(to_terminal()))
         }
         #[cfg(feature = "hub")]
-        Command::Hub(hub) => endpoint("hub", &hub.common, !hub.no_operator, || hub.task()),
+        Command::Hub(hub) => {
+            let secured = hub.secured()?;
+            endpoint("hub", &hub.common, !hub.no_operator, secured, || hub.task())
+        }
         #[cfg(feature = "lab")]
         Command::Demo(demo) => {
             let is_terminal = io::stdin().is_terminal()
@@ -57,6 +64,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::CompareChild(child) => compare::run_child(&child.into()),
         #[cfg(feature = "lab")]
         Command::Timeline(timeline) => timeline::run(&timeline.into()),
+        #[cfg(feature = "secure")]
+        Command::Key(key) => print(format!("{}\n", key.fingerprint()?).as_bytes()).map(|()| Exit::Success),
         Command::Completions { shell } => print(&completions(shell)).map(|()| Exit::Success),
         Command::Man => print(&manual()).map(|()| Exit::Success),
     }
@@ -67,6 +76,7 @@ fn endpoint(
     command: &'static str,
     common: &Common,
     has_keyboard: bool,
+    secured: Option<Secured>,
     task: impl FnOnce() -> Result<Task, Failure>,
 ) -> Result<Exit, Failure> {
     let about = About { command, design: common.design.name() };
@@ -79,7 +89,8 @@ fn endpoint(
         // A design that takes turns cannot wait for signals as well.
         let signals = if common.design == Design::HalfDuplex { Signals::none() } else { signals()? };
         let keyboard = has_keyboard.then(io::stdin);
-        let environment = common.environment(keyboard, &io::stdout(), io::stderr(), signals, observer)?;
+        let environment =
+            common.environment(keyboard, &io::stdout(), io::stderr(), signals, observer, secured)?;
         common.design.run(task, environment)
     };
     let outcome = run();

@@ -38,6 +38,39 @@ fn a_wrong_command_line_is_explained_and_exits_with_2() {
         (&["connect", "--name", "ann", "--design", "half-duplex"], "--name needs a full-duplex design"),
         (&["serve", "--literal", "--wire", "unframed"], "--literal needs --wire lines"),
         (&["connect", "--literal", "--wire", "article"], "--literal needs --wire lines"),
+        #[cfg(feature = "secure")]
+        (&["serve", "--secure", "--design", "half-duplex"], "encryption needs a full-duplex design"),
+        #[cfg(feature = "secure")]
+        (&["connect", "--ca", "system", "--design", "half-duplex"], "encryption needs a full-duplex design"),
+        #[cfg(feature = "secure")]
+        (&["connect", "--trust-first", "--wire", "unframed"], "encryption needs --wire lines"),
+        #[cfg(feature = "secure")]
+        (&["serve", "--cert", "a.pem"], "--cert needs --key"),
+        #[cfg(feature = "secure")]
+        (&["connect", "--key", "a.pem"], "--key needs --cert"),
+        #[cfg(feature = "secure")]
+        (&["serve", "--code", "7-velvet-oter"], "--code: no code has the word \"oter\"; is it otter?"),
+        #[cfg(feature = "secure")]
+        (&["serve", "--code", "-", "--trust-first"], "--code and --trust-first exclude each other"),
+        #[cfg(feature = "secure")]
+        (&["connect", "--code", "-", "--trust-first"], "--code and --trust-first exclude each other"),
+        #[cfg(feature = "secure")]
+        (&["connect", "--code", "-", "--ca", "a.pem"], "--code and --ca exclude each other"),
+        #[cfg(feature = "secure")]
+        (&["connect", "--trust-first", "--ca", "a.pem"], "--trust-first and --ca exclude each other"),
+        #[cfg(feature = "secure")]
+        (&["serve", "--code", "-", "--cert", "a", "--key", "a"], "--code and --cert exclude each other here"),
+        #[cfg(feature = "secure")]
+        (
+            &["serve", "--trust-first", "--cert", "a", "--key", "a"],
+            "--trust-first and --cert exclude each other",
+        ),
+        #[cfg(feature = "secure")]
+        (&["serve", "--ca", "a.pem"], "unexpected argument '--ca'"),
+        #[cfg(not(feature = "secure"))]
+        (&["serve", "--secure"], "unexpected argument '--secure'"),
+        #[cfg(all(feature = "hub", feature = "secure"))]
+        (&["hub", "--code", "7-velvet-otter"], "the code of a hub needs 3 words"),
         (&["serve", "-q", "-v"], "cannot be used with"),
         (&["sevre"], "similar subcommand exists: 'serve'"),
         (&["serve", "--onec"], "similar argument exists: '--once'"),
@@ -59,6 +92,18 @@ fn the_help_has_examples_and_exit_codes() {
     for command in ["serve", "connect"] {
         let help = stdout_of(&["help", command]);
         assert!(help.contains("Conversation:") && help.contains("ADDR is HOST, HOST:PORT"), "{help}");
+    }
+}
+
+#[cfg(feature = "secure")]
+#[test]
+fn the_help_says_how_to_encrypt_and_who_can_see_a_code() {
+    assert!(stdout_of(&["--help"]).contains("With --secure, the connection is encrypted"));
+    for command in ["serve", "connect"] {
+        let help = stdout_of(&["help", command]);
+        let section = help.split("Encryption:").nth(1).unwrap();
+        assert!(section.contains("can see WORDS in the list of processes"), "{help}");
+        assert!(section.contains("--ca <FILE|system>") == (command == "connect"), "{help}");
     }
 }
 
@@ -84,6 +129,7 @@ fn the_man_page_has_every_option_of_every_command() {
     commands.extend(cfg!(feature = "lab").then_some("compare"));
     commands.extend(cfg!(feature = "lab").then_some("demo"));
     commands.extend(cfg!(feature = "hub").then_some("hub"));
+    commands.extend(cfg!(feature = "secure").then_some("key"));
     commands.extend(cfg!(feature = "lab").then_some("timeline"));
     for command in commands {
         let help = stdout_of(&[command, "--help"]);

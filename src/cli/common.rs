@@ -4,7 +4,7 @@
 use super::history::{self, History};
 use super::{CONVERSATION, OUTPUT};
 use crate::designs::Design;
-use crate::designs::environment::Environment;
+use crate::designs::environment::{Environment, Remember};
 use crate::designs::transcript::{self, JsonLines, Sink};
 use crate::observe::Observer;
 #[cfg(line_editor)]
@@ -13,6 +13,7 @@ use crate::platform::{Patient, Signals};
 #[cfg(all(line_editor, unix))]
 use crate::rules::errors::hint;
 use crate::rules::failure::Failure;
+use crate::rules::secure::Security;
 use crate::rules::settings::Verbosity;
 #[cfg(line_editor)]
 use crate::terminal::OpenHistory;
@@ -118,6 +119,12 @@ impl Color {
     }
 }
 
+/// How to encrypt, and how to remember who was met.
+pub struct Secured {
+    pub(super) security: Security,
+    pub(super) remember: Remember,
+}
+
 impl Common {
     /// The environment of an endpoint that uses these streams.
     ///
@@ -130,7 +137,9 @@ impl Common {
         notices: Stderr,
         signals: Signals,
         observer: Observer,
+        secured: Option<Secured>,
     ) -> Result<Environment, Failure> {
+        let (security, remember) = secured.map(|Secured { security, remember }| (security, remember)).unzip();
         let keyboard_is_terminal = keyboard.as_ref().is_some_and(Stdin::is_terminal);
         let mut environment = Environment {
             keyboard: keyboard.map(|keyboard| Box::new(Patient(keyboard)) as Box<dyn Input>),
@@ -140,8 +149,8 @@ impl Common {
             notices: None,
             screen: Box::new(Patient(io::stdout())),
             transcript: self.transcript()?,
-            security: None,
-            remember: None,
+            security,
+            remember,
             verbosity: self.verbosity(),
             observer,
             signals,
@@ -220,6 +229,12 @@ impl Common {
     fn transcript(&self) -> Result<Option<Sink>, Failure> {
         let open = |path| Ok(Sink { format: Box::new(JsonLines), target: transcript::open(path)? });
         self.transcript.as_deref().map(open).transpose()
+    }
+
+    /// Whether `-q` was given.
+    #[cfg(feature = "secure")]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     fn verbosity(&self) -> Verbosity {

@@ -1,7 +1,8 @@
 //! `threadchat connect`.
 
+use super::secure::SecureCall;
 use super::session::Session;
-use super::{Common, values};
+use super::{Common, Secured, values};
 use crate::designs::{Design, Task};
 use crate::rules::address::Address;
 use crate::rules::calling::Call;
@@ -62,6 +63,9 @@ pub struct Connect {
     #[command(flatten)]
     pub(super) session: Session,
 
+    #[command(flatten)]
+    secure: SecureCall,
+
     /// What all endpoints share.
     #[command(flatten)]
     pub common: Common,
@@ -85,17 +89,26 @@ impl Connect {
     }
 
     /// Whether the options fit the design, and the address the port.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(super) fn check(&self) -> Result<(), String> {
         self.address()?;
         match self.common.design {
             Design::HalfDuplex if self.reconnect == ReconnectValue::Always => {
-                Err("--reconnect needs a full-duplex design, such as --design threads")
+                Err("--reconnect needs a full-duplex design, such as --design threads")?;
             }
             Design::HalfDuplex if self.name.is_some() => Err(
                 "--name needs a full-duplex design, such as --design threads: it is for a hub, which does not take turns",
-            ),
-            _ => self.session.check(&self.common),
+            )?,
+            _ => self.session.check(&self.common)?,
         }
+        self.secure.check(|| self.session.can_encrypt(&self.common))
+    }
+
+    /// How to encrypt, if at all. Asks for a code if one is needed.
+    ///
+    /// # Errors
+    /// A file or the code cannot be used, or the server is known and the other options do not allow to encrypt.
+    pub fn secured(&self) -> Result<Option<Secured>, Failure> {
+        self.secure.security(&self.address()?, &self.session, &self.common)
     }
 
     /// What to do. `to_terminal`: a person reads the messages at a terminal.

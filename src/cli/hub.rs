@@ -1,6 +1,7 @@
 //! `threadchat hub`.
 
-use super::{Common, values};
+use super::secure::{Secure, WORDS_FOR_A_HUB};
+use super::{Common, Secured, values};
 use crate::designs::{Design, NO_HUB_IN_TURNS, Task};
 use crate::rules::address::Address;
 use crate::rules::failure::Failure;
@@ -91,6 +92,9 @@ pub struct Hub {
         help_heading = CLIENTS)]
     max_line: usize,
 
+    #[command(flatten)]
+    secure: Secure,
+
     /// What all endpoints share.
     #[command(flatten)]
     pub common: Common,
@@ -110,9 +114,20 @@ impl Hub {
     }
 
     /// Whether there is a hub in this design, and the address fits the port.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(super) fn check(&self) -> Result<(), String> {
         self.address()?;
-        if self.common.design == Design::HalfDuplex { Err(NO_HUB_IN_TURNS) } else { Ok(()) }
+        if self.common.design == Design::HalfDuplex {
+            return Err(NO_HUB_IN_TURNS.to_owned());
+        }
+        self.secure.check_called(WORDS_FOR_A_HUB, || Ok(()))
+    }
+
+    /// How to encrypt, if at all.
+    ///
+    /// # Errors
+    /// A file or the code cannot be used.
+    pub fn secured(&self) -> Result<Option<Secured>, Failure> {
+        self.secure.called(WORDS_FOR_A_HUB)
     }
 
     /// Starts to listen.

@@ -1,6 +1,8 @@
 //! The command line: a file for each command with its help, `common.rs` and `session.rs` for the options that commands
 //! share, `values.rs` for values, and `pages.rs` for the man page and completions.
 
+#[cfg(feature = "secure")]
+mod code;
 mod common;
 #[cfg(feature = "lab")]
 mod compare;
@@ -12,7 +14,13 @@ mod habits;
 mod history;
 #[cfg(feature = "hub")]
 mod hub;
+#[cfg(feature = "secure")]
+mod key;
+#[cfg(feature = "secure")]
+mod known;
 mod pages;
+#[cfg_attr(not(feature = "secure"), path = "no_secure.rs")]
+mod secure;
 mod serve;
 mod session;
 #[cfg(feature = "lab")]
@@ -20,7 +28,7 @@ mod timeline;
 mod values;
 
 use common::Color;
-pub use common::Common;
+pub use common::{Common, Secured};
 pub use pages::{completions, manual};
 
 use crate::designs::Design;
@@ -33,7 +41,7 @@ use std::io::{self, Write};
 /// A full-duplex chat over TCP, built on threads: both sides type and read at the same time.
 #[derive(Debug, Parser)]
 #[command(version, after_help = format!(
-    "{INTRODUCTION}\n`threadchat help COMMAND` shows the options of a command.\n\n\
+    "{INTRODUCTION}\n{PROTECTION}\n`threadchat help COMMAND` shows the options of a command.\n\n\
     Examples:\n{EXAMPLES}\n\nExit codes:\n{EXIT_CODES}"
 ))]
 pub struct Cli {
@@ -45,8 +53,13 @@ pub struct Cli {
 const INTRODUCTION: &str = "\
 Each line you type is sent at once. The line 88 says goodbye and ends the conversation.
 At a terminal, Ctrl-C clears the line; on an empty line it says 88 and ends the program, and so does Ctrl-D. Arrow up
-and Ctrl-R recall earlier lines; Tab completes commands and names in a hub.
-The connection is neither encrypted nor authenticated: where that matters, use ssh -L.";
+and Ctrl-R recall earlier lines; Tab completes commands and names in a hub.";
+
+const PROTECTION: &str = if cfg!(feature = "secure") {
+    "With --secure, the connection is encrypted, and you know who is on the other side; without it, neither is so."
+} else {
+    "The connection is neither encrypted nor authenticated: where that matters, use ssh -L."
+};
 
 const EXAMPLES: &str = "  threadchat serve                         wait for a caller on this machine
   threadchat connect                       call it from another terminal
@@ -95,6 +108,10 @@ pub enum Command {
     #[cfg(feature = "lab")]
     #[command(after_help = timeline::HELP)]
     Timeline(timeline::Timeline),
+    /// Print the hash of the key by which others know you
+    #[cfg(feature = "secure")]
+    #[command(after_help = key::HELP)]
+    Key(key::Key),
     /// Write a completion script for a shell to standard output
     Completions {
         /// The shell
@@ -158,7 +175,7 @@ impl Command {
     }
 
     /// Whether the options fit the design.
-    fn check(&self) -> Result<(), &'static str> {
+    fn check(&self) -> Result<(), String> {
         match self {
             Self::Serve(serve) => serve.check(),
             Self::Connect(connect) => connect.check(),

@@ -1,6 +1,6 @@
 //! `threadchat completions` and `threadchat man`.
 
-use super::{Cli, EXAMPLES, EXIT_CODES, INTRODUCTION};
+use super::{Cli, EXAMPLES, EXIT_CODES, INTRODUCTION, PROTECTION};
 use clap::CommandFactory;
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -30,7 +30,7 @@ fn write_manual(page: &mut Vec<u8>) -> io::Result<()> {
     whole.render_title(page)?;
     whole.render_name_section(page)?;
     whole.render_synopsis_section(page)?;
-    writeln!(page, ".SH DESCRIPTION\n{INTRODUCTION}")?;
+    writeln!(page, ".SH DESCRIPTION\n{INTRODUCTION}\n{PROTECTION}")?;
     let is_shown = |command: &&clap::Command| command.get_name() != "help" && !command.is_hide_set();
     for command in program.get_subcommands().filter(is_shown) {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();

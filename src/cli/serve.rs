@@ -1,7 +1,8 @@
 //! `threadchat serve`.
 
+use super::secure::{Secure, WORDS_FOR_TWO};
 use super::session::Session;
-use super::{CONVERSATION, Common, values};
+use super::{CONVERSATION, Common, Secured, values};
 use crate::designs::Task;
 use crate::rules::address::Address;
 use crate::rules::failure::Failure;
@@ -45,6 +46,9 @@ pub struct Serve {
     #[command(flatten)]
     pub(super) session: Session,
 
+    #[command(flatten)]
+    secure: Secure,
+
     /// What all endpoints share.
     #[command(flatten)]
     pub common: Common,
@@ -56,9 +60,18 @@ impl Serve {
     }
 
     /// Whether the options fit the design, and the address the port.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(super) fn check(&self) -> Result<(), String> {
         self.address()?;
-        self.session.check(&self.common)
+        self.session.check(&self.common)?;
+        self.secure.check_called(WORDS_FOR_TWO, || self.session.can_encrypt(&self.common))
+    }
+
+    /// How to encrypt, if at all.
+    ///
+    /// # Errors
+    /// A file or the code cannot be used.
+    pub fn secured(&self) -> Result<Option<Secured>, Failure> {
+        self.secure.called(WORDS_FOR_TWO)
     }
 
     /// Starts to listen. `to_terminal`: a person reads the messages at a terminal.

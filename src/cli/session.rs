@@ -67,6 +67,17 @@ impl Session {
         }
     }
 
+    /// Whether a conversation with these options can be encrypted.
+    pub(super) fn can_encrypt(&self, common: &Common) -> Result<(), &'static str> {
+        match common.design {
+            _ if self.wire == WireValue::Unframed => Err(
+                "encryption needs --wire lines: it keeps no pauses, which separate the messages of the unframed wire",
+            ),
+            Design::HalfDuplex => Err("encryption needs a full-duplex design, such as --design threads"),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the options fit the design and one another.
     pub(super) fn check(&self, common: &Common) -> Result<(), &'static str> {
         match common.design {

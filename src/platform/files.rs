@@ -4,6 +4,8 @@ use super::Patient;
 use crate::rules::errors::is_broken_pipe;
 use crate::rules::failure::Failure;
 use std::fs::{File, OpenOptions};
+#[cfg(feature = "secure")]
+use std::io::ErrorKind;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -40,14 +42,67 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 
 /// Reads a file, but no more than `max` bytes and one, which says that it is longer. Fails for a named pipe that nobody has
 /// written to.
-#[cfg(any(feature = "hub", line_editor))]
+#[cfg(any(feature = "hub", feature = "secure", line_editor))]
 pub(crate) fn read_at_most(max: usize, path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open_without_waiting(File::options().read(true), path)?.take(max as u64 + 1).read_to_end(&mut bytes)?;
+    let file = open_without_waiting(File::options().read(true), path)?;
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(max);
+    // With capacity for all of it and the last look, growing leaves no copy of a secret behind.
+    let mut bytes = Vec::with_capacity(size.min(max) + 64);
+    file.take(max as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.is_empty() && is_named_pipe(path) {
         return Err(io::Error::other("nobody writes to this named pipe"));
     }
     Ok(bytes)
+}
+
+/// Creates a file for its owner alone with this content, unless there is one. It is whole as soon as it is there, and of several
+/// processes that create it at the same time one succeeds.
+#[cfg(feature = "secure")]
+pub(crate) fn create_once(path: &Path, content: &[u8]) -> io::Result<()> {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let mut name = path.as_os_str().to_owned();
+    // Chance and not the number of this process, which another one on another machine may have.
+    name.push(format!(".{:016x}", RandomState::new().build_hasher().finish()));
+    let new = Path::new(&name);
+    let link = || {
+        let mut file = private().write(true).create_new(true).open(new)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        match std::fs::hard_link(new, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            // Some file systems have no hard links: there the last of two that do this at once succeeds.
+            Err(_) if std::fs::symlink_metadata(path).is_err() => std::fs::rename(new, path),
+            _ => Ok(()),
+        }
+    };
+    let result = link();
+    // It is gone if it was renamed.
+    let _ = std::fs::remove_file(new);
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        // Without this a crash of the machine may forget the file; some file systems do not offer it.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    result
+}
+
+/// Creates the missing folders of a path, where folders have a mode for their owner alone.
+#[cfg(feature = "secure")]
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Whether others than its owner may read or change a file, where files have a mode.
+#[cfg(feature = "secure")]
+pub(crate) fn is_open_to_others(path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(path)?) & 0o077 != 0);
+    #[cfg(not(unix))]
+    std::fs::metadata(path).map(|_| false)
 }
 
 /// Creates a missing file, where files have a mode for its owner alone.

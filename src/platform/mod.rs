@@ -24,15 +24,19 @@ pub(crate) use children::*;
 pub(crate) use connection::Connection;
 #[cfg(feature = "lab")]
 pub(crate) use files::is_same_file;
-#[cfg(any(feature = "hub", line_editor))]
+#[cfg(any(feature = "hub", feature = "secure", line_editor))]
 pub(crate) use files::read_at_most;
 pub(crate) use files::{append_to_private, is_named_pipe};
+#[cfg(feature = "secure")]
+pub(crate) use files::{create_once, create_private_folder, is_open_to_others};
 pub use files::{create_private, print};
 #[cfg(feature = "hub")]
 pub use listener::widen_backlog;
 pub(crate) use listener::{accept_any, is_only_for_ipv6, listen, wake_listener};
 #[cfg(nonblocking_send)]
 pub use out::Out;
+#[cfg(feature = "secure")]
+pub(crate) use process::forbid_core_dumps;
 pub use process::lower_thread_priority;
 #[cfg(any(feature = "hub", feature = "lab"))]
 pub use process::raise_descriptor_limit;
@@ -45,6 +49,8 @@ pub(crate) use sockets::{connect, is_connected, prepare, try_write, write_first}
 #[cfg(feature = "hub")]
 pub(crate) use sockets::{prepare_client, try_write_vectored};
 pub use streams::Patient;
+#[cfg(feature = "secure")]
+pub(crate) use streams::unbuffered_stdin;
 #[cfg(feature = "lab")]
 pub(crate) use system_calls::system_call_number;
 #[cfg(feature = "hub")]

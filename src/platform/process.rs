@@ -38,3 +38,33 @@ pub fn raise_descriptor_limit() -> Option<usize> {
     #[cfg(not(unix))]
     None
 }
+
+/// Keeps the memory of this process, which holds keys, out of core dumps, and on Linux also out of the reach of the user's other
+/// processes. Where the system refuses, dumps stay as they are.
+#[cfg(feature = "secure")]
+pub(crate) fn forbid_core_dumps() {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // A limit would not do: the kernel passes a dump to a program such as systemd-coredump whatever the limit is.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+    #[cfg(all(unix, not(any(target_os = "linux", target_os = "android", target_os = "haiku"))))]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let maximum = getrlimit(Resource::Core).maximum;
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+    }
+}
+
+#[cfg(all(test, feature = "secure", any(target_os = "linux", target_os = "android")))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use rustix::process::{DumpableBehavior, dumpable_behavior};
+
+    #[test]
+    fn a_process_that_holds_keys_leaves_no_core_dump() {
+        super::forbid_core_dumps();
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
+}

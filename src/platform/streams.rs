@@ -91,6 +91,19 @@ impl<S: AsFd> AsFd for Patient<S> {
     }
 }
 
+/// Standard input without the buffer of `std`, so that what is not read here is left to others who read the descriptor.
+#[cfg(feature = "secure")]
+pub(crate) fn unbuffered_stdin() -> io::Result<impl Read> {
+    #[cfg(unix)]
+    let stdin = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    #[cfg(windows)]
+    let stdin =
+        std::fs::File::from(std::os::windows::io::AsHandle::as_handle(&io::stdin()).try_clone_to_owned()?);
+    #[cfg(not(any(unix, windows)))]
+    let stdin = io::stdin();
+    Ok(Patient(stdin))
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     #![allow(clippy::unwrap_used)]

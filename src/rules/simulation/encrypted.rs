@@ -237,9 +237,9 @@ fn a_signal_while_the_channel_opens_ends_the_program() {
         };
         let mut side = Side::new(endpoint.encrypted(Some(security(code(RIGHT), is_calling))));
         if is_calling {
-            side.reaches()
+            side.reaches();
         } else {
-            side.is_called(1)
+            side.is_called(1);
         }
         side.handle(Event::Signal(SIGTERM));
         assert!(says(&side, "disconnect"), "{:?}", side.log);
