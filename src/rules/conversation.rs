@@ -28,7 +28,7 @@ use super::notice::Notice;
 use super::sanitize::sanitize;
 use super::secure::{Channel, ChannelError, Peer};
 use super::settings::{OnEof, Settings};
-use super::transport::{OPEN_WITHIN, Transport};
+use super::transport::{ANSWER_WITHIN, OPEN_WITHIN, Transport};
 use super::wire::{Decoder, Encoder, Foreign, GOODBYE, Heard, REPEAT_AFTER, Stamp};
 use std::collections::VecDeque;
 use std::io;
@@ -200,7 +200,7 @@ impl Conversation {
     pub(super) fn encrypt(&mut self, channel: Channel, connected: Notice, now: Instant) {
         self.transport = Transport::Encrypted(Box::new(channel));
         self.connected = Some(connected);
-        self.believe_at = Some(now + OPEN_WITHIN);
+        self.believe_at = Some(now + if self.is_called() { OPEN_WITHIN } else { ANSWER_WITHIN });
     }
 
     /// Whether messages can be sent: an encrypted connection has opened.

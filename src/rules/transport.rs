@@ -8,6 +8,9 @@ use std::time::Duration;
 /// How long a peer may take to open an encrypted connection.
 pub(super) const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
+/// The same for the side that calls: others may have called before, and take their time.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
 /// Between a conversation and its connection. Whatever is sent must be written in the order in which it was sealed.
 #[derive(Debug)]
 pub(super) enum Transport {

@@ -12,6 +12,8 @@ pub mod foreign;
 pub mod person;
 #[cfg(unix)]
 pub mod terminal;
+#[cfg(feature = "secure")]
+pub mod tls;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -31,12 +33,38 @@ pub struct Program {
     pub err: Captured,
 }
 
-/// Adds `--design` with the design under test, if the command has that option and `args` does not set it.
+/// Adds `--design` with the design under test, if the command has that option and `args` does not set it; and the options of
+/// an encrypted conversation, if these tests are encrypted.
 pub fn with_design<'a>(args: &[&'a str]) -> Vec<&'a str> {
     let may_choose =
         matches!(args.first(), Some(&("serve" | "connect" | "hub"))) && !args.contains(&"--design");
-    let design: &[&str] = if may_choose { &["--design", crate::DESIGN] } else { &[] };
+    let design = crate::DESIGN.split(' ').next().unwrap();
+    let design: &[&str] = if may_choose { &["--design", design] } else { &[] };
+    #[cfg(feature = "secure")]
+    if may_choose && is_encrypted() {
+        return [args, design, tls::options(args[0])].concat();
+    }
     [args, design].concat()
+}
+
+/// Whether all conversations of this test binary are encrypted.
+pub fn is_encrypted() -> bool {
+    crate::DESIGN.ends_with(" encrypted")
+}
+
+/// Whether to leave out a test, because all conversations are encrypted, and it would not make sense. The reason is for those
+/// who read the test.
+pub fn is_for_clear_text(_reason: &str) -> bool {
+    is_encrypted()
+}
+
+/// The peer at the other end of a connection that was accepted: from now on this test speaks with it as if in clear text.
+pub fn accepted(socket: TcpStream) -> TcpStream {
+    #[cfg(feature = "secure")]
+    if is_encrypted() {
+        return tls::encrypt(socket, tls::files().server(false));
+    }
+    socket
 }
 
 /// Roughly how many bytes of memory a Windows program takes under Wine before it does anything, as `.ci/windows` builds it.
@@ -117,6 +145,10 @@ pub fn call(port: u16) -> TcpStream {
     let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     socket.set_nodelay(true).unwrap();
+    #[cfg(feature = "secure")]
+    if is_encrypted() {
+        return tls::encrypt(socket, tls::files().client(false));
+    }
     socket
 }
 
@@ -146,7 +178,7 @@ pub fn accept_from(start: impl FnOnce(&str) -> Program) -> (Program, TcpStream) 
     let (socket, _) = listener.accept().unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     socket.set_nodelay(true).unwrap();
-    (program, socket)
+    (program, accepted(socket))
 }
 
 /// A port on this machine that answers no calls: its listener accepts none, and its backlog is full.

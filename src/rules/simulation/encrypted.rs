@@ -217,6 +217,17 @@ fn a_probe_leaves_no_trace_and_who_keeps_silent_is_disconnected() {
 }
 
 #[test]
+fn who_calls_waits_longer_than_somebody_who_called_before_may_keep_silent() {
+    let endpoint = Endpoint::connect(settings(), Caller::default(), false);
+    let mut side = Side::new(endpoint.encrypted(Some(security(code(RIGHT), true))));
+    side.reaches();
+    side.passes(ms(12_000));
+    assert!(!says(&side, "disconnect"), "{:?}", side.log);
+    side.passes(ms(4000));
+    assert!(says(&side, "disconnect"), "{:?}", side.log);
+}
+
+#[test]
 fn a_server_that_does_not_encrypt_is_no_server() {
     let endpoint = Endpoint::connect(settings(), Caller::default(), false);
     let mut side = Side::new(endpoint.encrypted(Some(security(code(RIGHT), true))));
