@@ -176,12 +176,12 @@ tests_with!(
     openssl,
     "needs openssl",
     calls: "openssl s_client -quiet -verify_return_error -CAfile CA -connect 127.0.0.1:PORT",
-    listens: "openssl s_server -quiet -accept 127.0.0.1:PORT -cert CERT -key KEY"
+    listens: "openssl s_server -quiet -naccept 1 -accept 127.0.0.1:PORT -cert CERT -key KEY"
 );
 tests_with!(
     ncat,
     "needs ncat",
-    calls: "ncat --ssl-verify --ssl-trustfile CA 127.0.0.1 PORT",
+    calls: "ncat --ssl-verify --ssl-trustfile CA localhost PORT",
     listens: "ncat --ssl --ssl-cert CERT --ssl-key KEY -l 127.0.0.1 PORT"
 );
 tests_with!(
@@ -212,7 +212,7 @@ fn a_client_in_python_chats_and_sends_a_file() {
 #[ignore = "needs openssl"]
 fn a_certificate_of_another_authority_or_for_another_host_is_refused() {
     let (files, others, port) = (Files::new(), Files::new(), free_port());
-    let listens = "openssl s_server -quiet -accept 127.0.0.1:PORT -cert CERT -key KEY";
+    let listens = "openssl s_server -quiet -naccept 1 -accept 127.0.0.1:PORT -cert CERT -key KEY";
     let _theirs = Program::start(command(listens, port, &others));
     let mut connect = Program::start(calls_with_authority(&files, port));
     connect.types("a secret\n");
