@@ -1,6 +1,6 @@
 //! Conversations over TLS: the options for our programs, and the encryption of a test that is a peer itself.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -28,6 +28,8 @@ impl Files {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut authority = CertificateParams::new([]).unwrap();
+        // Another name than the one of the certificate that it issues, which OpenSSL would take for its own issuer.
+        authority.distinguished_name.push(DnType::CommonName, "an authority");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();

