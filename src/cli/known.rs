@@ -32,7 +32,11 @@ pub(super) fn remember(path: PathBuf) -> Remember {
             create_private_folder(folder)?;
         }
         // Where the last line was cut off, a line end is written as the file is opened.
-        append_to_private(&path)?.write_all(text.trim_start_matches('\n').as_bytes())
+        let mut file = append_to_private(&path)?;
+        if path.metadata()?.len() as usize + text.len() > MAX_FILE {
+            return Err(std::io::Error::other("it is full: remove lines"));
+        }
+        file.write_all(text.trim_start_matches('\n').as_bytes())
     })
 }
 

@@ -28,7 +28,7 @@ use super::notice::Notice;
 use super::sanitize::sanitize;
 use super::secure::{Channel, ChannelError, Peer};
 use super::settings::{OnEof, Settings};
-use super::transport::{ANSWER_WITHIN, OPEN_WITHIN, Transport};
+use super::transport::{ANSWER_WITHIN, BEGIN_WITHIN, OPEN_WITHIN, Transport};
 use super::wire::{Decoder, Encoder, Foreign, GOODBYE, Heard, REPEAT_AFTER, Stamp};
 use std::collections::VecDeque;
 use std::io;
@@ -101,6 +101,8 @@ pub(super) struct Conversation {
     connected: Option<Notice>,
     /// Who has opened the encrypted connection, until the endpoint takes it.
     opened: Option<Arc<Peer>>,
+    /// The peer never ends an encrypted connection without `close_notify`.
+    always_closes: bool,
     /// Why the encrypted connection could not open.
     refused: Option<ChannelError>,
     /// Answers to the peer's program that wait for capacity.
@@ -181,6 +183,7 @@ impl Conversation {
             foreign: None,
             connected: None,
             opened: None,
+            always_closes: false,
             refused: None,
             reply: Vec::new(),
             goodbye_written: false,
@@ -200,7 +203,7 @@ impl Conversation {
     pub(super) fn encrypt(&mut self, channel: Channel, connected: Notice, now: Instant) {
         self.transport = Transport::Encrypted(Box::new(channel));
         self.connected = Some(connected);
-        self.believe_at = Some(now + if self.is_called() { OPEN_WITHIN } else { ANSWER_WITHIN });
+        self.believe_at = Some(now + if self.is_called() { BEGIN_WITHIN } else { ANSWER_WITHIN });
     }
 
     /// Whether messages can be sent: an encrypted connection has opened.
@@ -421,13 +424,14 @@ impl Conversation {
             Ok(received) => {
                 if let Some(peer) = received.opened {
                     self.believe_at = None;
+                    self.always_closes = peer.is_threadchat();
                     let peer = Arc::new(peer);
                     actions.extend(self.connected.take().map(Action::Report));
                     actions.push_back(Action::Report(Notice::Encrypted(Arc::clone(&peer))));
                     actions.push_back(Action::Prompt(format!("{}, encrypted", self.peer)));
                     self.opened = Some(peer);
                 }
-                received.is_closed.then_some(Ok(()))
+                received.error.map(Err).or(received.is_closed.then_some(Ok(())))
             }
             Err(error) => Some(Err(error)),
         }
@@ -558,6 +562,10 @@ impl Conversation {
 
     /// Believes in a caller that has kept silent for long enough.
     pub(super) fn believe_if_due(&mut self, now: Instant, actions: &mut Actions) {
+        if self.is_called() && self.received > 0 {
+            // It has begun, and may take its time.
+            self.believe_at = Some(self.began + OPEN_WITHIN);
+        }
         if self.believe_at.is_some_and(|at| at <= now) {
             match ChannelError::silent().filter(|_| !self.transport.is_open()) {
                 Some(error) if self.receiving == Receiving::Open => self.channel_failed(error, actions),
@@ -588,7 +596,8 @@ impl Conversation {
         self.receive_rest(true, actions);
         self.unfinished = None;
         if self.receiving != Receiving::Ended {
-            match self.transport.cut_off().filter(|_| result.is_ok() || !self.transport.is_open()) {
+            let must_close = self.always_closes || !self.transport.is_open();
+            match self.transport.cut_off().filter(|_| result.is_ok() || must_close) {
                 Some(error) if self.receiving == Receiving::Open => self.cut_off(error, actions),
                 _ => self.stopped(result, actions),
             }
@@ -598,7 +607,9 @@ impl Conversation {
 
     /// The stream ended where an encrypted one must not: whoever cuts the line must not pass for somebody who leaves.
     fn cut_off(&mut self, error: ChannelError, actions: &mut Actions) {
-        let is_expected = self.sending.goodbye() || self.is_disconnected();
+        // Other programs answer a goodbye in any way.
+        let has_left = self.sending.goodbye() && !self.always_closes && self.is_believed();
+        let is_expected = has_left || self.is_disconnected();
         let is_probe = self.is_called() && self.received == 0;
         if !is_expected && !is_probe {
             self.channel_failed(error, actions);
@@ -755,6 +766,7 @@ impl Conversation {
         let is_broken = if goodbye { must_deliver && is_undelivered } else { self.trouble.is_some() };
         (is_broken && !self.they_said_goodbye()).then(|| match &self.trouble {
             Some(Notice::Broke { error, .. }) => error.to_string(),
+            Some(Notice::ChannelFailed { error, .. }) => error.to_string(),
             Some(Notice::Vanished { silent, .. }) => {
                 format!("the other system has not answered for {} s", silent.as_secs())
             }

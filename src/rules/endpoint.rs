@@ -151,6 +151,9 @@ impl Endpoint {
     pub fn encrypted(mut self, security: Option<Security>) -> Self {
         self.security = security;
         if let (Role::Serve { .. }, Some(security)) = (self.role, &self.security) {
+            if let Some(Action::Report(Notice::Listening { command, .. })) = self.actions.front_mut() {
+                *command = "serve --secure";
+            }
             self.actions.extend(security.code().map(|code| Action::Report(Notice::Code(code))));
         }
         self
@@ -389,7 +392,9 @@ impl Endpoint {
         if let Some(conversation) = &mut self.conversation {
             // A caller that has kept silent so far must not take the end for a crash.
             conversation.believe(&mut self.actions);
-            conversation.say_goodbye(Notice::SignalSaidGoodbye(signal.name), &mut self.actions);
+            if conversation.is_open() {
+                conversation.say_goodbye(Notice::SignalSaidGoodbye(signal.name), &mut self.actions);
+            }
             if is_second || !conversation.is_open() {
                 conversation.disconnect(&mut self.actions);
             }
@@ -405,7 +410,10 @@ impl Endpoint {
         if let Some(conversation) = &mut self.conversation {
             let notice = (!is_closed).then_some(Notice::ScreenFailedGoodbye);
             conversation.believe(&mut self.actions);
-            conversation.say_goodbye(notice, &mut self.actions);
+            match conversation.is_open() {
+                true => conversation.say_goodbye(notice, &mut self.actions),
+                false => conversation.disconnect(&mut self.actions),
+            }
         }
         self.end_with(if is_closed { Exit::Success } else { Exit::Failed });
     }
@@ -559,6 +567,8 @@ impl Endpoint {
             self.lose(conversation, error.to_string(), now);
         } else {
             self.report(Notice::Failed(Failure::new(format_args!("cannot talk to {peer}"), error)));
+            let unsent = self.unsent(false);
+            self.actions.extend(unsent.map(Action::Report));
             self.actions.push_back(Action::Close { cleanly: false });
             self.end_with(Exit::Failed);
         }

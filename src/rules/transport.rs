@@ -11,6 +11,9 @@ pub(super) const OPEN_WITHIN: Duration = Duration::from_secs(5);
 /// The same for the side that calls: others may have called before, and take their time.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
+/// How long a caller may take to begin with that. A program does it at once, and others may wait behind it.
+pub(super) const BEGIN_WITHIN: Duration = Duration::from_secs(2);
+
 /// Between a conversation and its connection. Whatever is sent must be written in the order in which it was sealed.
 #[derive(Debug)]
 pub(super) enum Transport {

@@ -30,6 +30,8 @@ pub struct Received {
     pub opened: Option<Peer>,
     /// Never.
     pub is_closed: bool,
+    /// Never.
+    pub error: Option<ChannelError>,
 }
 
 #[allow(missing_docs, reason = "nobody can call them")]
@@ -93,6 +95,10 @@ impl ChannelError {
 }
 
 impl Peer {
+    /// Nothing.
+    pub fn is_threadchat(&self) -> bool {
+        match *self {}
+    }
     /// Nothing.
     pub fn key(&self) -> Option<String> {
         match *self {}

@@ -345,7 +345,10 @@ mod tests {
 
         fn opens(&mut self, id: Id, how: How) {
             let fingerprint = Some(Identity::generate().unwrap().0.fingerprint());
-            self.handle(Event::Opened(id, Peer { fingerprint, how, is_threadchat: true }));
+            self.handle(Event::Opened(
+                id,
+                Peer { fingerprint, how, is_threadchat: true, used_code: how == How::Code },
+            ));
         }
 
         fn sent(&mut self, id: Id) -> String {

@@ -42,9 +42,17 @@ pub struct Peer {
     pub how: How,
     /// Or another program that speaks TLS.
     pub is_threadchat: bool,
+    /// Both proved that they have the code, also if one of them was known already.
+    pub used_code: bool,
 }
 
 impl Peer {
+    /// Whether it is a threadchat, or another program that speaks TLS.
+    #[must_use]
+    pub fn is_threadchat(&self) -> bool {
+        self.is_threadchat
+    }
+
     /// In one word, for programs.
     #[must_use]
     pub fn how(&self) -> &'static str {
@@ -87,6 +95,8 @@ pub struct Received {
     pub opened: Option<Peer>,
     /// The other side sends no more (`close_notify`); this side may go on.
     pub is_closed: bool,
+    /// Why the channel failed behind what opened it.
+    pub error: Option<ChannelError>,
 }
 
 /// One end of an encrypted connection. The owner passes ciphertext to [`receive`](Self::receive), and after each call, and
@@ -171,7 +181,11 @@ impl Channel {
                 self.connection.send_close_notify();
             }
             self.stage = Stage::Failed(error.clone());
-            return Err(error);
+            return match received.opened {
+                // Who opened it must not be forgotten, nor what they said before the error.
+                Some(_) => Ok(Received { error: Some(error), ..received }),
+                None => Err(error),
+            };
         }
         Ok(received)
     }
@@ -234,7 +248,9 @@ impl Channel {
             let how = proof.receive(&part[..*filled], &mut output);
             *filled = 0;
             part.zeroize();
-            let opened = how.map(|how| how.map(|how| Peer { fingerprint: *peer, how, is_threadchat: true }));
+            let used_code = proof.used_code();
+            let opened = how
+                .map(|how| how.map(|how| Peer { fingerprint: *peer, how, is_threadchat: true, used_code }));
             write(&mut self.connection, &output)?;
             if let Some(peer) = opened? {
                 received.opened = Some(peer);
@@ -265,7 +281,7 @@ impl Channel {
         if !is_threadchat {
             let how = how.ok_or(ChannelError::NotThreadchat)?;
             self.stage = Stage::Open;
-            return Ok(Some(Peer { fingerprint: peer, how, is_threadchat }));
+            return Ok(Some(Peer { fingerprint: peer, how, is_threadchat, used_code: false }));
         }
         // A confirmation says whose keys were seen: the caller's first.
         let seen = peer.as_ref().map_or([0; 32], |key| *key.bytes());

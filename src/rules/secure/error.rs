@@ -40,6 +40,8 @@ pub enum ChannelError {
     EndedEarly,
     /// It was not open in time.
     Silent,
+    /// The other side admits nobody now.
+    Busy,
     /// What came after the handshake is not what the other side encrypted.
     Broken(String),
     /// The connection ended without `close_notify`.
@@ -62,7 +64,7 @@ impl ChannelError {
     /// Whether another call may succeed without anybody doing anything.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::EndedEarly | Self::Silent | Self::Broken(_) | Self::CutOff)
+        matches!(self, Self::EndedEarly | Self::Silent | Self::Busy | Self::Broken(_) | Self::CutOff)
     }
 
     /// The connection was not open in time.
@@ -75,6 +77,7 @@ impl ChannelError {
         use rustls::Error;
         match error {
             Error::AlertReceived(AlertDescription::CloseNotify) => Self::EndedEarly,
+            Error::AlertReceived(AlertDescription::AccessDenied) => Self::Busy,
             Error::AlertReceived(alert) => Self::Refused(alert_in_words(alert)),
             Error::InvalidCertificate(error) => Self::of_certificate(error),
             Error::NoCertificatesPresented => Self::NoKey,
@@ -128,8 +131,8 @@ impl fmt::Display for ChannelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::WrongCode => "the code was wrong, or somebody is in between; ask for a new code",
-            Self::CodeAsked => "the other side asks for a code: let it tell you one",
-            Self::CodeMissing => "the other side is not known here and has no code",
+            Self::CodeAsked => "the other side asks for a code: call again with --code - and the code that it shows",
+            Self::CodeMissing => "the other side is not known here, and has no code or has used it up",
             Self::AnotherKey { shown, expected } => {
                 return write!(
                     f,
@@ -137,7 +140,7 @@ impl fmt::Display for ChannelError {
                 );
             }
             Self::NoKey => "the other side shows no key by which it could be known again",
-            Self::NotTls => "the other side does not encrypt: without --secure, it could be talked to in clear text",
+            Self::NotTls => "the other side does not encrypt, or somebody is in between",
             Self::NotThreadchat => {
                 "the other side is another program, which cannot prove that it has the code: it needs --trust-first, or --cert at the server and --ca at the client"
             }
@@ -148,6 +151,7 @@ impl fmt::Display for ChannelError {
             Self::Handshake(what) => return write!(f, "no encrypted connection could be made: {what}"),
             Self::Version => "the other side has another version of threadchat: update the older one",
             Self::EndedEarly => "the other side closed the connection before it was clear who it is",
+            Self::Busy => "the other side admits nobody now: the line may be busy; please call again later",
             Self::Silent => "the other side took too long to open an encrypted connection: does it encrypt?",
             Self::Broken(what) => {
                 return write!(f, "what came is not what the other side encrypted ({what}): the connection is closed");
@@ -171,7 +175,6 @@ fn alert_in_words(alert: AlertDescription) -> String {
         A::BadCertificate | A::UnsupportedCertificate | A::CertificateRevoked | A::CertificateUnknown => {
             "it does not accept the key of this side; maybe it knows another one"
         }
-        A::AccessDenied => "it does not admit this side now; the line may be busy",
         A::BadRecordMac | A::DecryptError | A::DecodeError => "what it received is not what this side sent",
         alert => return format!("it sent the TLS alert {alert:?}"),
     }

@@ -4,6 +4,7 @@
 //! # servers by the address that was called, callers by their key alone
 //! server example.org:21567 sha256:…
 //! caller sha256:… what stands behind is a remark
+//! caller sha256:… first-use
 //! ```
 
 use std::collections::HashSet;
@@ -14,6 +15,9 @@ use super::identity::Fingerprint;
 use super::{Code, Trust, Unknown};
 use crate::rules::address::Address;
 
+/// Marks a caller that proved nothing.
+const FIRST_USE: &str = "first-use";
+
 /// The most bytes that the file may have: some 10,000 peers.
 pub const MAX_FILE: usize = 1 << 20;
 
@@ -23,9 +27,10 @@ pub struct Known {
     servers: Vec<Server>,
     /// Shared with the trust in each caller whose handshake is under way.
     callers: Arc<HashSet<Fingerprint>>,
+    /// The keys of callers that proved nothing.
+    first_use: HashSet<Fingerprint>,
     /// The last line has no end, so that a new one must begin with it.
     is_cut: bool,
-    bytes: usize,
     lines: usize,
 }
 
@@ -72,12 +77,16 @@ impl Known {
             return Err(format!("it has more than {} KiB: remove lines", MAX_FILE / 1024));
         }
         let is_cut = content.last().is_some_and(|byte| *byte != b'\n');
-        let mut known = Self { is_cut, bytes: content.len(), ..Self::default() };
+        let mut known = Self { is_cut, ..Self::default() };
         for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
             known.lines = if line.is_empty() { index } else { index + 1 };
             let Ok(line) = std::str::from_utf8(line) else { continue };
             let mut words = line.split_ascii_whitespace();
             match (words.next(), words.next(), words.next()) {
+                // Whoever was believed without a proof is not known to those who demand one.
+                (Some("caller"), Some(key), Some(FIRST_USE)) => {
+                    known.first_use.extend(key.parse::<Fingerprint>());
+                }
                 (Some("caller"), Some(key), _) => {
                     Arc::make_mut(&mut known.callers).extend(key.parse::<Fingerprint>());
                 }
@@ -112,36 +121,35 @@ impl Known {
         &self.callers
     }
 
-    /// What to append to the file so that the server is known; None if it is, or if the file is full.
+    /// What to append to the file so that the server is known. `None` if it is.
     pub fn add_server(&mut self, address: &Address, key: Fingerprint) -> Option<String> {
         if self.server(address).is_some_and(|known| known.keys.contains(&key)) {
             return None;
         }
         let address = normal(address);
-        let appended = self.append(format!("server {address} {key}\n"))?;
+        let appended = self.append(format!("server {address} {key}\n"));
         self.servers.push(Server { address, key, line: self.lines });
         Some(appended)
     }
 
-    /// What to append to the file so that the caller is known; None if it is, or if the file is full.
+    /// The same for a caller that proved nothing, so that it is not known to those who demand a proof.
+    pub fn add_first_use(&mut self, key: Fingerprint) -> Option<String> {
+        let is_new = !self.callers.contains(&key) && self.first_use.insert(key);
+        is_new.then(|| self.append(format!("caller {key} {FIRST_USE}\n")))
+    }
+
+    /// What to append to the file so that the caller is known. `None` if it is.
     pub fn add_caller(&mut self, key: Fingerprint) -> Option<String> {
         if self.callers.contains(&key) {
             return None;
         }
-        let appended = self.append(format!("caller {key}\n"))?;
         Arc::make_mut(&mut self.callers).insert(key);
-        Some(appended)
+        Some(self.append(format!("caller {key}\n")))
     }
 
-    fn append(&mut self, line: String) -> Option<String> {
-        let line = if self.is_cut { format!("\n{line}") } else { line };
-        if self.bytes + line.len() > MAX_FILE {
-            return None;
-        }
-        self.bytes += line.len();
+    fn append(&mut self, line: String) -> String {
         self.lines += 1;
-        self.is_cut = false;
-        Some(line)
+        if std::mem::take(&mut self.is_cut) { format!("\n{line}") } else { line }
     }
 }
 
@@ -155,6 +163,9 @@ fn normal(address: &Address) -> String {
     }
     let (ip, interface) = host.split_once('%').map_or((host, None), |(ip, interface)| (ip, Some(interface)));
     match (ip.parse::<Ipv6Addr>(), interface) {
+        (Ok(ip), None) if ip.to_ipv4_mapped().is_some() => {
+            format!("{}:{port}", ip.to_canonical())
+        }
         (Ok(ip), None) => format!("[{ip}]:{port}"),
         (Ok(ip), Some(interface)) => format!("[{ip}%{interface}]:{port}"),
         (Err(_), _) => format!("{}:{port}", host.trim_end_matches('.').to_lowercase()),
@@ -189,6 +200,7 @@ mod tests {
             ("[::1]", "0:0:0:0:0:0:0:1"),
             ("fe80::1%eth0", "[FE80::1%eth0]:21567"),
             ("192.0.2.1:9", "192.0.2.1:9"),
+            ("192.0.2.1:9", "[::ffff:192.0.2.1]:9"),
         ] {
             let known = known(&format!("server {written} {key}\n"));
             assert_eq!(known.server(&at(called)).unwrap().keys, [key], "{called}");
@@ -238,8 +250,19 @@ mod tests {
     #[test]
     fn a_file_has_a_bound() {
         assert!(Known::parse(&vec![b'\n'; MAX_FILE + 1]).unwrap_err().contains("1024 KiB"));
-        let mut full = Known::parse(&vec![b'\n'; MAX_FILE]).unwrap();
-        assert_eq!(full.add_caller(key()), None);
+        assert!(Known::parse(&vec![b'\n'; MAX_FILE]).is_ok());
+    }
+
+    #[test]
+    fn who_was_only_believed_is_not_known_to_those_who_demand_a_proof() {
+        let key = key();
+        let mut first = Known::default();
+        let line = first.add_first_use(key).unwrap();
+        assert_eq!(first.add_first_use(key), None);
+        let mut later = known(&line);
+        assert!(later.callers().is_empty() && later.add_first_use(key).is_none());
+        let proved = later.add_caller(key).unwrap();
+        assert!(known(&(line + &proved)).callers().contains(&key));
     }
 
     proptest! {

@@ -90,6 +90,11 @@ impl Proof {
         Self { role, how, code, binding, step: Step::Preamble }
     }
 
+    /// Whether both must prove that they have the code.
+    pub(super) fn used_code(&self) -> bool {
+        !matches!(self.step, Step::Preamble)
+    }
+
     /// How many bytes [`Proof::receive`] must be given next.
     pub(super) fn needs(&self) -> usize {
         match self.step {

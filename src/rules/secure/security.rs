@@ -95,13 +95,14 @@ impl Security {
 
     /// The channel to this peer has opened. Returns what to append to the file of known peers, if it was not known.
     pub fn met(&mut self, peer: &Peer) -> Option<String> {
-        if peer.how == How::Code {
+        if peer.used_code {
             self.spend_code();
         }
         let key = peer.fingerprint?;
         match (peer.how, &self.server) {
             (How::Code | How::FirstUse, Some(server)) => self.known.add_server(server, key),
-            (How::Code | How::FirstUse, None) => self.known.add_caller(key),
+            (How::Code, None) => self.known.add_caller(key),
+            (How::FirstUse, None) => self.known.add_first_use(key),
             _ => None,
         }
     }

@@ -279,3 +279,35 @@ fn the_next_caller_needs_another_code() {
     assert_eq!(serve.log.iter().filter(|line| line.starts_with("code for")).count(), 2);
     assert_eq!(serve.log.iter().filter(|line| line.contains(RIGHT)).count(), 1);
 }
+
+#[test]
+fn a_line_that_is_cut_after_our_88_is_no_clean_end() {
+    for broken in [false, true] {
+        let mut pair = both(code(RIGHT), code(RIGHT));
+        settle(&mut pair);
+        pair.sides[1].types("a line that somebody in between swallows\n88\n");
+        let side = &mut pair.sides[1];
+        side.sent.clear();
+        side.delivers();
+        side.handle(Event::ReceivedAll(if broken {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            Ok(())
+        }));
+        assert!(says(side, "cut off") && side.exit == Some(Exit::Failed), "{:?}", side.log);
+    }
+}
+
+#[test]
+fn a_code_is_spent_also_by_somebody_who_is_known() {
+    let [mut called, calling] = [security(code(RIGHT), false), security(code(RIGHT), true)];
+    let _ = called.known.add_caller(calling.identity.fingerprint());
+    let serve = Endpoint::serve(settings(), false, vec![peer(9)], true, false).encrypted(Some(called));
+    let connect = Endpoint::connect(settings(), Caller::default(), false).encrypted(Some(calling));
+    let mut pair = Pair::of([Side::new(serve), Side::new(connect)], ms(1));
+    pair.sides[1].types("88\n");
+    pair.drive();
+    let serve = &pair.sides[0];
+    assert!(says(serve, "encrypted: it is known"), "{:?}", serve.log);
+    assert_eq!(serve.log.iter().filter(|line| line.starts_with("code for")).count(), 2);
+}

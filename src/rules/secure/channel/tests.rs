@@ -128,7 +128,10 @@ fn the_same_code_opens_the_channel_and_says_who_is_there() {
     let (mut caller, mut called) = connected(by_code("7-velvet-otter"), by_code("7-velvet-otter"));
     for (side, other) in [(&caller, &*BOB), (&called, &*ALICE)] {
         let fingerprint = Some(other.fingerprint());
-        assert_eq!(side.peer, Some(Peer { fingerprint, how: How::Code, is_threadchat: true }));
+        assert_eq!(
+            side.peer,
+            Some(Peer { fingerprint, how: How::Code, is_threadchat: true, used_code: true })
+        );
     }
     let lines: Vec<u8> = (0..100_000_u32).map(|i| i as u8).collect();
     called.feed(&caller.seal(&lines));
@@ -687,7 +690,10 @@ fn other_program(trust: Trust, shows_key: bool) -> Side {
 #[test]
 fn another_program_speaks_plain_lines_if_it_need_not_prove_anything() {
     let called = other_program(unknown(Unknown::Anybody), false);
-    assert_eq!(called.peer, Some(Peer { fingerprint: None, how: How::Nobody, is_threadchat: false }));
+    assert_eq!(
+        called.peer,
+        Some(Peer { fingerprint: None, how: How::Nobody, is_threadchat: false, used_code: false })
+    );
     assert_eq!(called.plaintext, b"plain lines\n");
     let called = other_program(known(&ALICE), true);
     assert_eq!((called.how(), called.plaintext.as_slice()), (Some(How::Known), b"plain lines\n".as_slice()));
