@@ -105,7 +105,8 @@ fn a_line_that_is_cut_is_an_error_at_both_ends_and_no_goodbye() {
             if by_reset {
                 socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
             }
-            stream.shutdown(Shutdown::Both).unwrap();
+            // Fails if that end has closed already because of the other.
+            let _ = stream.shutdown(Shutdown::Both);
         }
         for program in [&mut serve, &mut connect] {
             fails(program, "cut off: something may be missing at its end");
