@@ -54,7 +54,7 @@ fn a_caller_without_a_code_is_refused_and_the_code_stays_good() {
     let (mut serve, port, code) = anna.serves(&[]);
     let mut connect = eve.calls(port, "", &["--trust-first"]);
     fails(&mut connect, "the other side asks for a code");
-    serve.err.wait_for("was not admitted: the other side is not known here and has no code");
+    serve.err.wait_for("was not admitted: the other side is not known here, and has no code");
     talk(&mut serve, &mut ben.calls(port, &code, &[]));
 }
 
