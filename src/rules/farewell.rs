@@ -8,6 +8,9 @@ use super::wire::{PAUSE, REPEAT_AFTER};
 use memchr::memchr2;
 use std::time::Instant;
 
+/// The first byte of a record with an alert (RFC 8446, section 5.1).
+const TLS_ALERT: u8 = 21;
+
 /// The farewell to one caller.
 #[derive(Debug)]
 pub(crate) struct Farewell {
@@ -45,10 +48,11 @@ pub(crate) enum Next {
 }
 
 impl Farewell {
-    /// The line is written.
-    pub(crate) fn new(now: Instant) -> Self {
+    /// The line is written. If it is an alert of TLS, nobody could read a goodbye behind it.
+    pub(crate) fn after(line: &[u8], now: Instant) -> Self {
+        let is_alert = line.first() == Some(&TLS_ALERT);
         Self {
-            stage: Stage::Line(now + PAUSE),
+            stage: if is_alert { Stage::SaidAgain } else { Stage::Line(now + PAUSE) },
             is_framed: false,
             has_ended: false,
             until: now + CLOSE_WITHIN,
@@ -89,8 +93,12 @@ mod tests {
 
     /// What is done, each with the milliseconds since the line, if the caller sends this at that time.
     fn done(sends: &[(u64, &[u8])]) -> Vec<(Next, u128)> {
+        done_after(b"the line is busy\n", sends)
+    }
+
+    fn done_after(line: &[u8], sends: &[(u64, &[u8])]) -> Vec<(Next, u128)> {
         let began = Instant::now();
-        let (mut farewell, mut now, mut done) = (Farewell::new(began), began, Vec::new());
+        let (mut farewell, mut now, mut done) = (Farewell::after(line, began), began, Vec::new());
         let mut sends =
             sends.iter().map(|(at, bytes)| (began + Duration::from_millis(*at), bytes)).peekable();
         loop {
@@ -126,6 +134,12 @@ mod tests {
         assert_eq!(done(&[(0, b"hi\n")]), [(SayGoodbye, 60), (HalfClose, 60), (Close, 1000)]);
         assert_eq!(done(&[(0, b"hi\r")]), [(SayGoodbye, 60), (HalfClose, 60), (Close, 1000)]);
         assert_eq!(done(&[(0, b"h"), (200, b"i\n")]), [(SayGoodbye, 60), (HalfClose, 200), (Close, 1000)]);
+    }
+
+    #[test]
+    fn nothing_follows_an_alert_but_the_end() {
+        let done = done_after(&[TLS_ALERT, 3, 3, 0, 2, 2, 49], &[(20, b"")]);
+        assert_eq!(done.iter().map(|(next, _)| *next).collect::<Vec<_>>(), [HalfClose, Close]);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Callers {
         self.turned_away.push(TurnedAway {
             socket,
             address: peer.ip(),
-            farewell: Farewell::new(now),
+            farewell: Farewell::after(line, now),
             due: now,
         });
         Ok(())

@@ -101,7 +101,7 @@ impl Callers {
         let written = platform::write_first(&connection.socket, &line).unwrap_or(0);
         let thread = spawn("turn-away", &self.observer, move || {
             // An error means that the caller has gone, as it should.
-            let _ = turn_away(&connection.socket, &line[written..]);
+            let _ = turn_away(&connection.socket, &line, written);
         });
         let thread = thread.inspect_err(|_| drop(platform::write_first(&kept.socket, GOODBYE)))?;
         self.turned_away.push(TurnedAway { address: peer.ip(), connection: shared, thread });
@@ -240,13 +240,13 @@ impl Drop for Credit {
 }
 
 /// Sends a caller the line and a goodbye, and reads what the caller sends.
-fn turn_away(mut socket: &TcpStream, line: &[u8]) -> io::Result<()> {
+fn turn_away(mut socket: &TcpStream, line: &[u8], written: usize) -> io::Result<()> {
     // Some systems pass on the setting of the listening socket.
     socket.set_nonblocking(false)?;
     socket.set_nodelay(true)?;
     socket.set_write_timeout(Some(CLOSE_WITHIN))?;
-    socket.write_all(line)?;
-    let mut farewell = Farewell::new(Instant::now());
+    socket.write_all(&line[written..])?;
+    let mut farewell = Farewell::after(line, Instant::now());
     let mut discarded = [0; 4096];
     loop {
         let now = Instant::now();
