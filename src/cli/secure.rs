@@ -67,7 +67,7 @@ pub(super) struct SecureCall {
 }
 
 impl Secure {
-    /// Whether the user wants encryption. Who sets a code does, wherever it is.
+    /// Whether the user wants encryption. Setting a code enables it, by the option or by the variable.
     fn is_on(&self) -> bool {
         self.has_option() || code::is_in_environment()
     }
@@ -231,8 +231,7 @@ impl SecureCall {
     }
 }
 
-/// Tells that the conversation is encrypted because the server is known. Nobody can talk that down to clear text: only without
-/// the line of the file it is not so.
+/// Reports that the conversation is encrypted because the server is known. Only removing the line of the file turns that off.
 fn encrypt_known(
     server: &Address,
     known: &KnownServer,

@@ -29,7 +29,7 @@ pub enum How {
     FirstUse,
     /// An authority says that it is the host that was called.
     Authority,
-    /// It is not: it need not prove anything.
+    /// Not verified: no proof was required.
     Nobody,
 }
 

@@ -29,7 +29,7 @@ pub struct Trust {
     pub code: Option<Code>,
     /// The keys that need nothing else.
     pub known: Arc<HashSet<Fingerprint>>,
-    /// What of all other keys.
+    /// How keys outside `known` are judged.
     pub unknown: Unknown,
 }
 
