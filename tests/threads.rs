@@ -25,18 +25,29 @@ fn verbose_reports_what_each_thread_does() {
 
 #[cfg(all(target_os = "linux", signals))]
 #[test]
-fn threads_have_names_and_those_of_a_conversation_end_with_it() {
+fn threads_have_names_and_serve_one_conversation_after_the_other() {
     let (serve, port) = serve_with(threadchat(&["serve", "127.0.0.1:0"]));
-    let always = ["listener", "notice-writer", "screen-writer", "signals", "stdin-reader", "threadchat"]
-        .map(str::to_owned);
+    let always = [
+        "listener",
+        "notice-writer",
+        "screen-writer",
+        "signals",
+        "socket-reader",
+        "socket-writer",
+        "stdin-reader",
+        "threadchat",
+    ]
+    .map(str::to_owned);
     wait_until("its threads run", || serve.threads() == always);
-    let mut connect = connect(port, &[]);
-    let mut talking = [&always[..], &["socket-reader".to_owned(), "socket-writer".to_owned()]].concat();
-    talking.sort();
-    wait_until("the threads of the conversation run", || serve.threads() == talking);
-    connect.types("88\n");
-    connect.exits(0);
-    wait_until("the threads of the conversation have ended", || serve.threads() == always);
+    for said in ["first", "second"] {
+        let mut connect = connect(port, &[]);
+        connect.types(&format!("{said}\n"));
+        serve.out.wait_for(said);
+        assert_eq!(serve.threads(), always);
+        connect.types("88\n");
+        connect.exits(0);
+    }
+    wait_until("its threads have stayed", || serve.threads() == always);
 }
 
 #[cfg(target_os = "linux")]
