@@ -377,7 +377,8 @@ fn garbage_and_a_cut_end_a_member_and_nobody_else() {
         ann.hears("<bob> more");
         ann.hears("* bob left without 88");
         bob.hears_the_rest();
-        assert!(bob.is_closed);
+        // Where only a writer can write, it may be gone before the end of a member that was cut.
+        assert!(bob.is_closed || cfg!(not(nonblocking_send)));
         hub.ends();
     }
 }
