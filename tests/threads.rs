@@ -41,7 +41,7 @@ fn threads_have_names_and_serve_one_conversation_after_the_other() {
     wait_until("its threads run", || serve.threads() == always);
     for said in ["first", "second"] {
         let mut connect = connect(port, &[]);
-        connect.types(&format!("{said}\n"));
+        connect.types(format!("{said}\n"));
         serve.out.wait_for(said);
         assert_eq!(serve.threads(), always);
         connect.types("88\n");
