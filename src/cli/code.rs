@@ -1,4 +1,4 @@
-//! Where a code comes from: the command line, the environment, or whoever types it.
+//! Where a code comes from: the command line, the environment, or a person at the terminal.
 
 use crate::platform::{Patient, unbuffered_stdin};
 use crate::rules::failure::{Context, Failure};
@@ -70,7 +70,7 @@ fn first_line(input: io::Result<impl Read>) -> Result<Code, Failure> {
     line.ok_or_else(|| Failure::new(CANNOT, "it has ended")).and_then(|line| parse(&line).context(CANNOT))
 }
 
-/// Asks whoever sits at the terminal for the code of the server.
+/// Asks the person at the terminal for the code of the server.
 ///
 /// # Errors
 /// Nobody sits there, or types a code.

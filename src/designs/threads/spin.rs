@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_micros(50);
 const QUICK: Duration = Duration::from_micros(200);
 
 /// When letting others run takes longer than this, another program has used the core. It would take it each time, for some
-/// milliseconds. Whoever is woken gets the core sooner than whoever gives it away.
+/// milliseconds. A thread that is woken gets the core sooner than one that gives it away.
 const TAKEN: Duration = Duration::from_micros(500);
 
 /// For how long main then parks at once: twice as long each time, because the other program may have come to stay.
