@@ -157,6 +157,8 @@ pub fn encrypt(socket: TcpStream, connection: Connection) -> TcpStream {
     }
     ours.set_read_timeout(socket.read_timeout().unwrap()).unwrap();
     socket.set_read_timeout(None).unwrap();
+    // So that a program whose peer does not read waits for long only once the relay waits, too.
+    socket2::SockRef::from(&socket).set_recv_buffer_size(256 * 1024).unwrap();
     thread::spawn(move || relay(&clear, &socket, connection));
     ours
 }
