@@ -28,7 +28,7 @@ use super::notice::Notice;
 use super::sanitize::sanitize;
 use super::secure::{Channel, ChannelError, Peer};
 use super::settings::{OnEof, Settings};
-use super::transport::{ANSWER_WITHIN, BEGIN_WITHIN, OPEN_WITHIN, Transport};
+use super::transport::{ANSWER_WITHIN, BEGIN_WITHIN, OPEN_WITHIN, Opening, Transport};
 use super::wire::{Decoder, Encoder, Foreign, GOODBYE, Heard, REPEAT_AFTER, Stamp};
 use std::collections::VecDeque;
 use std::io;
@@ -97,14 +97,7 @@ pub(super) struct Conversation {
     believe_at: Option<Instant>,
     /// The caller is no chat.
     foreign: Option<Foreign>,
-    /// Reports the connection when it has opened, if it is encrypted.
-    connected: Option<Notice>,
-    /// Who has opened the encrypted connection, until the endpoint takes it.
-    opened: Option<Arc<Peer>>,
-    /// The peer never ends an encrypted connection without `close_notify`.
-    always_closes: bool,
-    /// Why the encrypted connection could not open.
-    refused: Option<ChannelError>,
+    opening: Opening,
     /// Answers to the peer's program that wait for capacity.
     reply: Vec<u8>,
     /// A goodbye that may be said again was written once.
@@ -181,10 +174,7 @@ impl Conversation {
             receiving: Receiving::Open,
             believe_at: None,
             foreign: None,
-            connected: None,
-            opened: None,
-            always_closes: false,
-            refused: None,
+            opening: Opening::NotNeeded,
             reply: Vec::new(),
             goodbye_written: false,
             sent: Counter::default(),
@@ -202,7 +192,7 @@ impl Conversation {
     /// Lets everything go through this channel. Until it has opened, the peer is in doubt; then `connected` is reported.
     pub(super) fn encrypt(&mut self, channel: Channel, connected: Notice, now: Instant) {
         self.transport = Transport::Encrypted(Box::new(channel));
-        self.connected = Some(connected);
+        self.opening = Opening::Pending { connected };
         self.believe_at = Some(now + if self.is_called() { BEGIN_WITHIN } else { ANSWER_WITHIN });
     }
 
@@ -213,12 +203,12 @@ impl Conversation {
 
     /// Who has opened the encrypted connection, once.
     pub(super) fn take_opened(&mut self) -> Option<Arc<Peer>> {
-        self.opened.take()
+        self.opening.take_peer()
     }
 
     /// Why the encrypted connection could not open.
     pub(super) fn take_refused(&mut self) -> Option<ChannelError> {
-        self.refused.take()
+        self.opening.take_refused()
     }
 
     /// Appends what to send next, if there is anything. Every line gets the stamp.
@@ -410,6 +400,7 @@ impl Conversation {
                 self.stopped(Ok(()), actions);
             }
             Some(Err(error)) if foreign.is_some() && error.is_clear_text() => {
+                // It does not understand an alert.
                 self.transport = Transport::Clear;
                 self.decoded(Buffer::default(), foreign.map(Parting::Foreign), actions);
             }
@@ -424,12 +415,10 @@ impl Conversation {
             Ok(received) => {
                 if let Some(peer) = received.opened {
                     self.believe_at = None;
-                    self.always_closes = peer.is_threadchat();
                     let peer = Arc::new(peer);
-                    actions.extend(self.connected.take().map(Action::Report));
-                    actions.push_back(Action::Report(Notice::Encrypted(Arc::clone(&peer))));
+                    actions.extend(self.opening.succeed(Arc::clone(&peer)).map(Action::Report));
+                    actions.push_back(Action::Report(Notice::Encrypted(peer)));
                     actions.push_back(Action::Prompt(format!("{}, encrypted", self.peer)));
-                    self.opened = Some(peer);
                 }
                 received.error.map(Err).or(received.is_closed.then_some(Ok(())))
             }
@@ -445,14 +434,14 @@ impl Conversation {
         if self.is_believed() {
             self.trouble.get_or_insert(Notice::ChannelFailed { peer: self.peer, error });
         } else {
-            self.refused = Some(error);
+            self.opening = Opening::Refused(error);
         }
         self.leave();
     }
 
     /// Whether they called, over an encrypted connection that has not opened.
     fn is_called(&self) -> bool {
-        matches!(self.connected, Some(Notice::ConnectedFrom(_)))
+        matches!(self.opening, Opening::Pending { connected: Notice::ConnectedFrom(_) })
     }
 
     /// What arrived has been decoded into the buffer, and may have ended their half.
@@ -596,7 +585,7 @@ impl Conversation {
         self.receive_rest(true, actions);
         self.unfinished = None;
         if self.receiving != Receiving::Ended {
-            let must_close = self.always_closes || !self.transport.is_open();
+            let must_close = self.opening.always_closes() || !self.transport.is_open();
             match self.transport.cut_off().filter(|_| result.is_ok() || must_close) {
                 Some(error) if self.receiving == Receiving::Open => self.cut_off(error, actions),
                 _ => self.stopped(result, actions),
@@ -608,7 +597,7 @@ impl Conversation {
     /// The stream ended where an encrypted one must not: whoever cuts the line must not pass for somebody who leaves.
     fn cut_off(&mut self, error: ChannelError, actions: &mut Actions) {
         // Other programs answer a goodbye in any way.
-        let has_left = self.sending.goodbye() && !self.always_closes && self.is_believed();
+        let has_left = self.sending.goodbye() && !self.opening.always_closes() && self.is_believed();
         let is_expected = has_left || self.is_disconnected();
         let is_probe = self.is_called() && self.received == 0;
         if !is_expected && !is_probe {
@@ -716,7 +705,7 @@ impl Conversation {
                 (progress.moved, progress.moved_at) = (moved, now);
             }
             progress.check_at = now + CHECK_EVERY;
-            let patience = match self.foreign.is_some() || self.refused.is_some() {
+            let patience = match self.foreign.is_some() || self.opening.is_refused() {
                 true => FOREIGN_PATIENCE.min(self.settings.patience),
                 false => self.settings.patience,
             };
@@ -742,7 +731,7 @@ impl Conversation {
         self.they_said_goodbye()
             || self.sending.goodbye()
             || self.trouble.is_some()
-            || self.refused.is_some()
+            || self.opening.is_refused()
             || self.is_probe()
     }
 

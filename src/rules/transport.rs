@@ -2,7 +2,9 @@
 
 use super::action::Outgoing;
 use super::buffer::Buffer;
-use super::secure::{Channel, ChannelError, Received};
+use super::notice::Notice;
+use super::secure::{Channel, ChannelError, Peer, Received};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a peer may take to open an encrypted connection.
@@ -79,6 +81,57 @@ impl Transport {
                 *bytes = sealed;
             }
             Outgoing::HalfClose { bytes } => channel.close(bytes),
+        }
+    }
+}
+
+/// How far the opening of a connection has got.
+#[derive(Debug)]
+pub(super) enum Opening {
+    /// It is in clear text.
+    NotNeeded,
+    /// The channel has not opened. When it does, `connected` is reported.
+    Pending { connected: Notice },
+    /// The channel has opened. `is_new` until somebody has asked who is on its other side.
+    Open { peer: Arc<Peer>, is_new: bool },
+    /// The channel will not open.
+    Refused(ChannelError),
+}
+
+impl Opening {
+    /// The channel has opened. Returns what to report.
+    pub(super) fn succeed(&mut self, peer: Arc<Peer>) -> Option<Notice> {
+        match std::mem::replace(self, Self::Open { peer, is_new: true }) {
+            Self::Pending { connected } => Some(connected),
+            _ => None,
+        }
+    }
+
+    /// Who is on the other side of the channel, once.
+    pub(super) fn take_peer(&mut self) -> Option<Arc<Peer>> {
+        match self {
+            Self::Open { peer, is_new } => std::mem::take(is_new).then(|| Arc::clone(peer)),
+            _ => None,
+        }
+    }
+
+    /// Whether the peer never ends an encrypted connection without `close_notify`.
+    pub(super) fn always_closes(&self) -> bool {
+        matches!(self, Self::Open { peer, .. } if peer.is_threadchat())
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+
+    /// Why the channel will not open, once.
+    pub(super) fn take_refused(&mut self) -> Option<ChannelError> {
+        match std::mem::replace(self, Self::NotNeeded) {
+            Self::Refused(error) => Some(error),
+            other => {
+                *self = other;
+                None
+            }
         }
     }
 }
