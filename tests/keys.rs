@@ -4,46 +4,14 @@
 
 mod common;
 
+use common::user::User;
 use common::*;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
-use tempfile::TempDir;
 
 const DESIGN: &str = "threads";
-
-/// A user who has never encrypted anything.
-struct User(TempDir);
-
-impl User {
-    fn new() -> Self {
-        Self(TempDir::new().unwrap())
-    }
-
-    fn runs(&self, args: &[&str]) -> Command {
-        let mut command = threadchat(args);
-        command.env("XDG_CONFIG_HOME", self.0.path()).env("APPDATA", self.0.path());
-        command
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.path().join("threadchat").join(name)
-    }
-
-    /// What `threadchat key` prints.
-    fn fingerprint(&self) -> String {
-        let mut program = Program::start(self.runs(&["key"]));
-        program.exits(0);
-        program.out.text()
-    }
-
-    /// What the command says when it fails.
-    #[track_caller]
-    fn fails(&self, args: &[&str], input: &str) -> String {
-        fails(self.runs(args), input)
-    }
-}
 
 #[track_caller]
 fn fails(command: Command, input: &str) -> String {
@@ -57,10 +25,10 @@ fn fails(command: Command, input: &str) -> String {
 #[test]
 fn the_key_is_made_once_and_printed_as_its_hash() {
     let user = User::new();
-    let printed = user.fingerprint();
-    assert!(printed.starts_with("sha256:") && printed.len() == "sha256:".len() + 43 + 1, "{printed}");
-    assert_eq!(user.fingerprint(), printed);
-    assert_ne!(User::new().fingerprint(), printed);
+    let printed = user.key();
+    assert!(printed.starts_with("sha256:") && printed.len() == "sha256:".len() + 43, "{printed}");
+    assert_eq!(user.key(), printed);
+    assert_ne!(User::new().key(), printed);
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -68,15 +36,15 @@ fn the_key_is_made_once_and_printed_as_its_hash() {
         assert_eq!((mode(user.file("")), mode(user.file("key"))), (0o700, 0o600));
     }
     let kept = user.file("key");
-    let mut other = Program::start(User::new().runs(&["key", "--key", kept.to_str().unwrap()]));
+    let mut other = Program::start(User::new().command(&["key", "--key", kept.to_str().unwrap()]));
     other.exits(0);
-    assert_eq!(other.out.text(), printed);
+    assert_eq!(other.out.text(), format!("{printed}\n"));
 }
 
 #[test]
 fn programs_that_make_the_key_at_the_same_time_have_the_same_one() {
     let user = User::new();
-    let mut programs: Vec<_> = (0..8).map(|_| Program::start(user.runs(&["key"]))).collect();
+    let mut programs: Vec<_> = (0..8).map(|_| Program::start(user.command(&["key"]))).collect();
     let printed: Vec<_> = programs
         .iter_mut()
         .map(|program| {
@@ -92,7 +60,7 @@ fn programs_that_make_the_key_at_the_same_time_have_the_same_one() {
 fn a_key_that_is_named_and_not_there_is_not_made() {
     let user = User::new();
     let path = user.file("other");
-    let said = user.fails(&["key", "--key", path.to_str().unwrap()], "");
+    let said = fails(user.command(&["key", "--key", path.to_str().unwrap()]), "");
     assert!(said.contains("there is no such file"), "{said}");
     assert!(!path.exists());
 }
@@ -101,10 +69,10 @@ fn a_key_that_is_named_and_not_there_is_not_made() {
 #[test]
 fn a_key_that_others_may_read_is_refused_with_what_to_do() {
     let user = User::new();
-    user.fingerprint();
+    user.key();
     fs::set_permissions(user.file("key"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     for args in [&["key"][..], &["serve", "0", "--secure"]] {
-        let said = user.fails(args, "");
+        let said = fails(user.command(args), "");
         assert!(said.contains(&format!("chmod 600 {}", user.file("key").display())), "{said}");
     }
 }
@@ -113,7 +81,7 @@ fn a_key_that_others_may_read_is_refused_with_what_to_do() {
 fn without_a_terminal_an_unknown_server_needs_a_code_from_elsewhere() {
     let user = User::new();
     for args in [&["connect", "host", "--secure"][..], &["connect", "host", "--known", "none"]] {
-        let said = user.fails(args, "hello\n");
+        let said = fails(user.command(args), "hello\n");
         assert!(said.contains("host:21567 is not known") && said.contains("--code -"), "{said}");
         assert!(said.contains("THREADCHAT_CODE"), "{said}");
     }
@@ -122,43 +90,43 @@ fn without_a_terminal_an_unknown_server_needs_a_code_from_elsewhere() {
 #[test]
 fn a_code_from_standard_input_or_the_environment_is_used_or_explained() {
     let user = User::new();
-    let said = user.fails(&["connect", "host", "--code", "-"], "7-velvet-oter\nhello\n");
+    let said = fails(user.command(&["connect", "host", "--code", "-"]), "7-velvet-oter\nhello\n");
     assert!(said.contains("from standard input: no code has the word \"oter\"; is it otter?"), "{said}");
     // It is asked for neither where it is known, nor before the address.
     for command in ["connect", "serve"] {
-        let mut command = user.runs(&[command, "0.0.0.0:1"]);
+        let mut command = user.command(&[command, "0.0.0.0:1"]);
         command.env("THREADCHAT_CODE", "7-velvet-oter");
         let said = fails(command, "");
         assert!(said.contains("THREADCHAT_CODE: no code has the word \"oter\""), "{said}");
     }
     // The right one is not asked for again: the call fails for another reason.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let mut command = user.runs(&["connect", &closed]);
+    let mut command = user.command(&["connect", &closed]);
     command.env("THREADCHAT_CODE", "7-velvet-otter");
     let said = fails(command, "");
     assert!(said.contains("cannot connect to"), "{said}");
-    let said = user.fails(&["connect", &closed, "--code", "-"], "7 velvet otter\n");
+    let said = fails(user.command(&["connect", &closed, "--code", "-"]), "7 velvet otter\n");
     assert!(said.contains("cannot connect to"), "{said}");
 }
 
 #[test]
 fn a_call_to_a_known_server_says_that_it_is_encrypted() {
     let user = User::new();
-    let key = user.fingerprint();
+    let key = user.key();
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    fs::write(user.file("known_hosts"), format!("\nserver {closed} {key}")).unwrap();
+    fs::write(user.file("known_hosts"), format!("\nserver {closed} {key}\n")).unwrap();
     let closed = closed.to_string();
     let known = format!("{closed} is known from line 2 of {}", user.file("known_hosts").display());
-    let said = user.fails(&["connect", &closed], "");
+    let said = fails(user.command(&["connect", &closed]), "");
     assert!(said.contains(&format!("{known}: the connection will be encrypted")), "{said}");
-    assert!(!user.fails(&["connect", &closed, "-q"], "").contains("is known"));
-    let said = user.fails(&["connect", &closed, "--design", "half-duplex"], "");
+    assert!(!fails(user.command(&["connect", &closed, "-q"]), "").contains("is known"));
+    let said = fails(user.command(&["connect", &closed, "--design", "half-duplex"]), "");
     assert!(said.contains(&format!("{known}, so that the connection must be encrypted")), "{said}");
 }
 
 /// `threadchat serve --secure` on a free port, its port and the code that it shows.
 fn serves(user: &User) -> (Program, String, String) {
-    let (serve, port) = serve_with(user.runs(&["serve", "0", "--secure"]));
+    let (serve, port) = serve_with(user.command(&["serve", "0", "--secure"]));
     let said = serve.err.wait_for("code for the next caller: ");
     let code = said.split("code for the next caller: ").nth(1).unwrap().lines().next().unwrap();
     (serve, port.to_string(), code.to_owned())
@@ -168,15 +136,15 @@ fn serves(user: &User) -> (Program, String, String) {
 fn whoever_had_the_code_once_is_known_and_called_encrypted_without_an_option() {
     let (ann, bob) = (User::new(), User::new());
     let (serve, port, code) = serves(&ann);
-    let mut connect = Program::start(bob.runs(&["connect", &port, "--code", "-"]));
+    let mut connect = Program::start(bob.command(&["connect", &port, "--code", "-"]));
     connect.types(format!("{code}\nhello\n88\n"));
     serve.out.wait_for("hello");
     connect.exits(0);
     let known = |user: &User| fs::read_to_string(user.file("known_hosts")).unwrap();
-    assert_eq!(known(&bob), format!("server localhost:{port} {}", ann.fingerprint()));
-    assert_eq!(known(&ann), format!("caller {}", bob.fingerprint()));
+    assert_eq!(known(&bob), format!("server localhost:{port} {}\n", ann.key()));
+    assert_eq!(known(&ann), format!("caller {}\n", bob.key()));
 
-    let mut again = Program::start(bob.runs(&["connect", &port]));
+    let mut again = Program::start(bob.command(&["connect", &port]));
     again.types("again\n88\n");
     serve.out.wait_for("again");
     again.exits(0);
@@ -186,11 +154,11 @@ fn whoever_had_the_code_once_is_known_and_called_encrypted_without_an_option() {
 
     // Another one who listens there is an impostor.
     drop(serve);
-    let mut command = User::new().runs(&["serve", &port, "--secure"]);
+    let mut command = User::new().command(&["serve", &port, "--secure"]);
     command.env("THREADCHAT_CODE", "7-velvet-otter");
     let impostor = Program::start(command);
     impostor.err.wait_for("listening on ");
-    let said = bob.fails(&["connect", &port, "--reconnect=never"], "secret\n");
+    let said = fails(bob.command(&["connect", &port, "--reconnect=never"]), "secret\n");
     assert!(said.contains("line 1 of") && said.contains("remove that line"), "{said}");
     assert_eq!(impostor.out.text(), "");
 }
@@ -198,7 +166,7 @@ fn whoever_had_the_code_once_is_known_and_called_encrypted_without_an_option() {
 #[cfg(target_os = "linux")]
 #[test]
 fn authorities_of_the_system_that_are_not_there_are_missed_before_the_call() {
-    let mut command = User::new().runs(&["connect", "host", "--ca", "system"]);
+    let mut command = User::new().command(&["connect", "host", "--ca", "system"]);
     command.env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR");
     let said = fails(command, "");
     assert!(said.contains("cannot use the authorities of --ca system"), "{said}");
@@ -210,7 +178,7 @@ mod at_a_terminal {
     use common::terminal::{Terminal, at};
 
     fn calls(user: &User, args: &[&str]) -> Terminal {
-        let config = user.0.path().to_str().unwrap();
+        let config = user.settings().to_str().unwrap();
         at(24, 80).env(&[("XDG_CONFIG_HOME", config)]).start(&[&["connect", "host.invalid"], args].concat())
     }
 
@@ -248,7 +216,7 @@ mod at_a_terminal {
     fn the_code_is_typed_where_the_chat_goes_on() {
         let (ann, bob) = (User::new(), User::new());
         let (serve, port, code) = serves(&ann);
-        let config = bob.0.path().to_str().unwrap();
+        let config = bob.settings().to_str().unwrap();
         let mut terminal =
             at(24, 100).env(&[("XDG_CONFIG_HOME", config)]).start(&["connect", &port, "--secure"]);
         terminal.wait_for_end("code:");

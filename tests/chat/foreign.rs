@@ -7,9 +7,7 @@ mod strangers;
 mod terminals;
 
 use crate::common::*;
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{Seek, Write as _};
+
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
@@ -261,27 +259,8 @@ fn talk_with_a_tool((mut ours, mut theirs): (Program, Program), leaver: Side) {
     assert_eq!(printed(&theirs), format!("[stamp] from us\n{goodbye}"));
 }
 
-/// 20 MB of lines, all different.
-fn many_lines() -> String {
-    let mut lines = String::new();
-    for n in 0.. {
-        let _ = writeln!(lines, "{n} {}", "x".repeat(n % 150));
-        if lines.len() >= 20_000_000 {
-            break;
-        }
-    }
-    lines
-}
-
-fn file_of(content: &str) -> File {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(content.as_bytes()).unwrap();
-    file.rewind().unwrap();
-    file
-}
-
 fn send_a_large_file(line: &str) {
-    let (lines, port) = (many_lines(), free_port());
+    let (lines, port) = (many_lines(20_000_000), free_port());
     let mut theirs = Program::start(command(line, port));
     let connect = threadchat(&["connect", "--wait", "30", &port.to_string()]);
     let mut ours = reading(file_of(&lines), connect);
@@ -298,7 +277,7 @@ fn send_a_large_file(line: &str) {
 }
 
 fn receive_a_large_file(line: &str) {
-    let lines = many_lines();
+    let lines = many_lines(20_000_000);
     let (mut serve, port) = reading(Stdio::null(), threadchat(&["serve", "0", "--once"])).with_port();
     let _theirs = reading(file_of(&format!("{lines}88\n")), command(line, port));
     serve.exits(0);

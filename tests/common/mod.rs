@@ -14,8 +14,10 @@ pub mod person;
 pub mod terminal;
 #[cfg(feature = "secure")]
 pub mod tls;
+pub mod user;
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -67,6 +69,35 @@ pub fn accepted(socket: TcpStream) -> TcpStream {
     socket
 }
 
+/// With this variable, programs use a code that is none of the test's.
+pub const CODE_VARIABLE: &str = "THREADCHAT_CODE";
+
+/// Where programs look for the user's key and known peers, and find none: those of the person who runs the tests do not matter.
+pub const NO_SETTINGS: [(&str, &str); 2] = [
+    ("XDG_CONFIG_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-settings")),
+    ("APPDATA", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-settings")),
+];
+
+/// Lines of about this many bytes in all, each of them different.
+pub fn many_lines(bytes: usize) -> String {
+    let mut lines = String::with_capacity(bytes + 200);
+    for n in 0.. {
+        if lines.len() >= bytes {
+            break;
+        }
+        lines.push_str(&format!("{n} {}\n", "x".repeat(n % 150)));
+    }
+    lines
+}
+
+/// A file with this content, to be read from the beginning.
+pub fn file_of(content: impl AsRef<[u8]>) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(content.as_ref()).unwrap();
+    file.rewind().unwrap();
+    file
+}
+
 /// Roughly how many bytes of memory a Windows program takes under Wine before it does anything, as `.ci/windows` builds it.
 const WINE: usize = 50 << 20;
 
@@ -74,7 +105,7 @@ const WINE: usize = 50 << 20;
 fn program() -> Command {
     let Some(windows) = std::env::var_os("THREADCHAT_WINDOWS") else { return native(&[]) };
     let mut command = Command::new("wine");
-    command.arg(windows);
+    command.arg(windows).env_remove(CODE_VARIABLE).envs(NO_SETTINGS);
     command
 }
 
@@ -88,7 +119,7 @@ pub fn threadchat(args: &[&str]) -> Command {
 /// `threadchat` as built for this machine, even while the Windows program is tested.
 pub fn native(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_threadchat"));
-    command.args(args);
+    command.args(args).env_remove(CODE_VARIABLE).envs(NO_SETTINGS);
     command
 }
 
@@ -98,6 +129,7 @@ pub fn threadchat_after(first: &str, args: &[&str]) -> Command {
     let mut command = Command::new("sh");
     let script = format!("{first}; exec \"$0\" \"$@\"");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_threadchat")]).args(with_design(args));
+    command.env_remove(CODE_VARIABLE).envs(NO_SETTINGS);
     command
 }
 
@@ -160,12 +192,9 @@ pub fn accept_connect(args: &[&str]) -> (Program, TcpStream) {
 /// Like `accept_connect`, with a file as its input. The program reads much of a file at once, so if it cannot pass it
 /// on, it always holds more than the system's buffers may accept later.
 pub fn accept_connect_with_file(contents: &[u8], args: &[&str]) -> (Program, TcpStream) {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(contents).unwrap();
-    std::io::Seek::rewind(&mut file).unwrap();
     accept_from(|port| {
         let mut command = threadchat(&[&["connect", port], args].concat());
-        command.stdin(file).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(file_of(contents)).stdout(Stdio::piped()).stderr(Stdio::piped());
         Program::spawn(command)
     })
 }
@@ -288,11 +317,12 @@ impl Program {
         let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat"));
         // The tests must not depend on the terminal from which they are run.
         let command = command.args(with_design(args)).env("TERM", "xterm").env("NO_COLOR", "1");
+        let command = command.env_remove(CODE_VARIABLE).envs(NO_SETTINGS);
         reset_ignored_signals();
         let child = command.spawn(pts).unwrap();
         let keyboard = std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().unwrap();
-        let out = Captured::start(std::fs::File::from(keyboard.try_clone().unwrap()));
-        Self { stdin: Some(Box::new(std::fs::File::from(keyboard))), out, err: Captured::default(), child }
+        let out = Captured::start(File::from(keyboard.try_clone().unwrap()));
+        Self { stdin: Some(Box::new(File::from(keyboard))), out, err: Captured::default(), child }
     }
 
     /// The program and the port on which it reports that it listens.

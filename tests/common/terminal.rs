@@ -97,7 +97,8 @@ impl<'a> Setup<'a> {
     pub fn start_program(self, program: &str, args: &[&str]) -> Terminal {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         tcsetwinsize(&pty, self.told).unwrap();
-        let command = pty_process::blocking::Command::new(program).args(args).envs(self.env);
+        let command = pty_process::blocking::Command::new(program).args(args);
+        let command = command.env_remove(super::CODE_VARIABLE).envs(super::NO_SETTINGS).envs(self.env);
         reset_ignored_signals();
         let child = command.spawn(pts).unwrap();
         let pty = pty.as_fd().try_clone_to_owned().unwrap();

@@ -2,9 +2,6 @@
 //! `cargo test --tests -- --ignored foreign::`.
 
 use super::*;
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{Seek, Write as _};
 use std::net::TcpListener;
 use std::process::Stdio;
 
@@ -82,28 +79,9 @@ fn talk_with((mut ours, mut theirs): (Program, Program), leaver: Side) {
     assert_eq!(text(&said), format!("from us\n{goodbye}"));
 }
 
-/// 1 MB of lines, all different.
-fn many_lines() -> String {
-    let mut lines = String::new();
-    for n in 0.. {
-        let _ = writeln!(lines, "{n} {}", "x".repeat(n % 150));
-        if lines.len() >= 1_000_000 {
-            break;
-        }
-    }
-    lines
-}
-
-fn file_of(content: &str) -> File {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(content.as_bytes()).unwrap();
-    file.rewind().unwrap();
-    file
-}
-
 /// Nothing of a file that we send is missing at the end.
 fn send_a_file(line: &str) {
-    let (files, lines, port) = (Files::new(), many_lines(), free_port());
+    let (files, lines, port) = (Files::new(), many_lines(1_000_000), free_port());
     let mut theirs = Program::start(command(line, port, &files));
     reading(file_of(&lines), calls_with_authority(&files, port)).exits(0);
     theirs.ends_input();
@@ -117,7 +95,7 @@ fn send_a_file(line: &str) {
 
 /// Nothing of a file that they send is missing at the end, however they leave.
 fn receive_a_file(line: &str, goodbye: &str) {
-    let (files, lines) = (Files::new(), many_lines());
+    let (files, lines) = (Files::new(), many_lines(1_000_000));
     let known = files.path("known");
     let options = ["--cert", &files.certificate, "--key", &files.key, "--known", known.to_str().unwrap()];
     let serve = reading(Stdio::null(), threadchat(&[&["serve", "0", "--once"], &options[..]].concat()));

@@ -7,10 +7,9 @@ mod secrets;
 mod strangers;
 
 use crate::common::tls::Files;
+use crate::common::user::User;
 use crate::common::*;
-use std::path::PathBuf;
 use std::process::Command;
-use tempfile::TempDir;
 
 /// What stands before a code.
 const CODE: &str = "code for the next caller: ";
@@ -18,32 +17,13 @@ const CODE: &str = "code for the next caller: ";
 /// What both ends say if they have different codes, or somebody is in between.
 const WRONG_CODE: &str = "the code was wrong, or somebody is in between; ask for a new code";
 
-/// A user with a key and known peers of their own.
-struct User(TempDir);
+/// How users of these tests chat.
+trait Chats {
+    fn serves(&self, args: &[&str]) -> (Program, u16, String);
+    fn calls(&self, port: u16, code: &str, args: &[&str]) -> Program;
+}
 
-impl User {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = threadchat(args);
-        command.env("XDG_CONFIG_HOME", self.0.path()).env("APPDATA", self.0.path());
-        command.env_remove("THREADCHAT_CODE");
-        command
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.path().join("threadchat").join(name)
-    }
-
-    /// The hash of the user's key.
-    fn key(&self) -> String {
-        let mut program = Program::start(self.command(&["key"]));
-        program.exits(0);
-        program.out.text().trim().to_owned()
-    }
-
+impl Chats for User {
     /// A `serve` that asks for a code, its port, and the code.
     fn serves(&self, args: &[&str]) -> (Program, u16, String) {
         let (serve, port) = serve_with(self.command(&[&["serve", "0", "--secure"], args].concat()));

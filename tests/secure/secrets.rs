@@ -12,7 +12,8 @@ fn private_key(user: &User) -> Vec<String> {
 fn neither_codes_nor_keys_are_in_notices_transcripts_traces_or_errors() {
     let (anna, ben) = (User::new(), User::new());
     let options = |user: &User, name: &str| {
-        ["transcript", "trace"].map(|what| user.0.path().join(format!("{name}.{what}")).display().to_string())
+        ["transcript", "trace"]
+            .map(|what| user.settings().join(format!("{name}.{what}")).display().to_string())
     };
     let observed = |[transcript, trace]: &[String; 2]| {
         ["-v", "--transcript", transcript, "--trace", trace].map(str::to_owned)
