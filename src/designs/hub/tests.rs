@@ -9,8 +9,7 @@ use crate::rules::address::Address;
 use crate::rules::exit::Exit;
 use crate::rules::hub::{AdmissionPolicy, Settings};
 use crate::rules::secure::{
-    Channel, ChannelError, Code, Demand, How, Identity, Known, Peer, Security, Trust, Unknown,
-    WORDS_FOR_A_HUB,
+    Channel, ChannelError, Code, Demand, How, Identity, Known, Peer, Security, Trust, WORDS_FOR_A_HUB,
 };
 use crate::rules::settings::Verbosity;
 use ring::rand::SystemRandom;
@@ -429,6 +428,7 @@ fn who_reads_slowly_gets_every_line_in_order() {
 #[cfg(unix)]
 #[test]
 fn openssl_chats_in_a_hub_with_a_certificate() {
+    use crate::rules::secure::Unknown;
     use std::process::{Command, Stdio};
     for design in designs() {
         let hub = Hub::start(design, Demand::Nothing, Identity::generate().unwrap().0);
@@ -463,6 +463,7 @@ fn openssl_chats_in_a_hub_with_a_certificate() {
 #[ignore = "it measures"]
 #[allow(clippy::print_stderr, reason = "it measures")]
 fn figures_of_encrypted_hubs() {
+    use crate::rules::secure::Unknown;
     use std::process::{Command, Stdio};
     fn kib() -> usize {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
