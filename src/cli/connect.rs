@@ -114,7 +114,7 @@ impl Connect {
     /// What to do. `to_terminal`: a person reads the messages at a terminal.
     ///
     /// # Errors
-    /// There is no such address.
+    /// There is no such address, or the file of known peers cannot be read.
     pub fn task(&self, to_terminal: bool) -> Result<Task, Failure> {
         Ok(Task::Connect {
             call: Call {
@@ -122,6 +122,7 @@ impl Connect {
                 timeout: self.timeout,
                 wait: self.wait,
                 caller: Caller { name: self.name.clone(), reconnect: self.reconnect.into() },
+                encrypted_only: self.secure.encrypted_only(&self.address()?)?,
             },
             settings: self.session.settings(&self.common, to_terminal),
         })

@@ -56,7 +56,8 @@ mod tests {
         let path = folder.path().join("threadchat").join(NAME);
         let (address, key) = (Address::default(), Identity::generate().unwrap().0.fingerprint());
         let mut known = read(&path).unwrap();
-        remember(path.clone())(&known.add_server(&address, key).unwrap()).unwrap();
+        remember(path.clone())(&known.add_server(&address, ([192, 0, 2, 7], 9).into(), key).unwrap())
+            .unwrap();
         assert_eq!(read(&path).unwrap().server(&address).unwrap().keys, [key]);
         #[cfg(unix)]
         assert_eq!(std::os::unix::fs::MetadataExt::mode(&path.metadata().unwrap()) & 0o777, 0o600);

@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::rules::address::Address;
 use crate::rules::failure::Failure;
 use clap::Args;
+use std::net::SocketAddr;
 
 #[cfg(feature = "hub")]
 pub(super) const WORDS_FOR_A_HUB: usize = 0;
@@ -37,6 +38,10 @@ impl Secure {
 impl SecureCall {
     pub(super) fn check(&self, _: impl Fn() -> Result<(), &'static str>) -> Result<(), String> {
         Ok(())
+    }
+
+    pub(super) fn encrypted_only(&self, _: &Address) -> Result<Vec<(SocketAddr, String)>, Failure> {
+        Ok(Vec::new())
     }
 
     pub(super) fn security(&self, _: &Address, _: &Session, _: &Common) -> Result<Option<Secured>, Failure> {

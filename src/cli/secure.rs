@@ -11,6 +11,7 @@ use clap::Args;
 use code::CodeValue;
 use ring::rand::SystemRandom;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -184,6 +185,33 @@ impl SecureCall {
         }
     }
 
+    fn is_on(&self) -> bool {
+        self.secure.is_on() || self.ca.is_some()
+    }
+
+    /// Where known servers are, which must not be called in clear text, and why. Empty if the call to this server is encrypted.
+    ///
+    /// # Errors
+    /// The file of known peers cannot be read.
+    pub(super) fn encrypted_only(&self, server: &Address) -> Result<Vec<(SocketAddr, String)>, Failure> {
+        self.encrypted_only_in(key::folder, server)
+    }
+
+    fn encrypted_only_in(
+        &self,
+        folder: impl Fn() -> Result<PathBuf, Failure>,
+        server: &Address,
+    ) -> Result<Vec<(SocketAddr, String)>, Failure> {
+        // Where there is no folder, nobody is known.
+        let Ok(path) = self.secure.known_path(folder) else { return Ok(Vec::new()) };
+        if self.is_on() {
+            return Ok(Vec::new());
+        }
+        let known = known::read(&path)?;
+        let is_encrypted = known.server(server).is_some();
+        Ok(if is_encrypted { Vec::new() } else { known.encrypted_only(&path.display().to_string()) })
+    }
+
     /// How to encrypt the call, if the user wants it or the server is known. Asks for a code if one is needed.
     ///
     /// # Errors
@@ -204,7 +232,7 @@ impl SecureCall {
         session: &Session,
         common: &Common,
     ) -> Result<Option<Secured>, Failure> {
-        let is_on = self.secure.is_on() || self.ca.is_some();
+        let is_on = self.is_on();
         let path = match self.secure.known_path(&folder) {
             // Where there is no folder, nobody is known.
             Err(_) if !is_on => return Ok(None),
@@ -463,6 +491,24 @@ mod tests {
         let elsewhere = user.0.path().join("elsewhere");
         let security = user.calls("host:9", &["--known", elsewhere.to_str().unwrap()]).unwrap().unwrap();
         assert_eq!(security.file, elsewhere.to_str().unwrap());
+    }
+
+    #[test]
+    fn no_spelling_of_a_known_server_leads_to_clear_text() {
+        let user = User::new();
+        let key = User::new().called(WORDS_FOR_TWO, &["--secure"]).unwrap().identity.fingerprint();
+        user.file("known_hosts", &format!("server 127.0.0.1 {key}\nserver host:9 {key} 192.0.2.7:9\n"));
+        for server in ["127.1", "0x7f000001", "LOCALHOST.", ":21567", "[::ffff:127.0.0.1]:21567", "HOST.:9"] {
+            assert!(user.calls(server, &["-q"]).unwrap().is_some(), "{server}");
+        }
+        let forbidden = |server: &str, options: &[&str]| {
+            let Calls { secure, .. } = Calls::parse_from(with_name(options));
+            let places = secure.encrypted_only_in(user.folder(), &server.parse().unwrap()).unwrap();
+            places.into_iter().map(|(at, _)| at.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(forbidden("another-name:9", &[]), "127.0.0.1:21567 192.0.2.7:9");
+        // These calls are encrypted.
+        assert_eq!(forbidden("another-name:9", &["--secure"]) + &forbidden("127.1", &[]), "");
     }
 
     #[test]

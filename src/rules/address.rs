@@ -66,6 +66,9 @@ impl Address {
             let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
             return Some(both.map(|ip| SocketAddr::new(ip, self.port())).into());
         }
+        if let Some(ip) = short_ipv4(self.host.trim_end_matches('.')) {
+            return Some(vec![SocketAddr::new(ip.into(), self.port())]);
+        }
         // This knows the number of an interface behind a %, but not its name.
         self.to_string().parse().ok().map(|address| vec![address])
     }
@@ -153,6 +156,32 @@ fn parse(text: &str) -> Result<Address, String> {
     };
     let host = if host.is_empty() { LOCALHOST } else { host };
     Ok(Address { host: host.to_owned(), port })
+}
+
+/// An IPv4 address in any way that systems understand, as `127.1`, `0x7f000001` and `0177.0.0.1` are 127.0.0.1: one to four
+/// numbers, of which the last stands for all bytes that are left. Two addresses must not differ by their spelling alone.
+fn short_ipv4(host: &str) -> Option<Ipv4Addr> {
+    let parts = host.split('.').map(number).collect::<Option<Vec<_>>>()?;
+    let (last, first) = parts.split_last()?;
+    let bits = 32 - 8 * u32::try_from(first.len()).ok().filter(|count| *count <= 3)?;
+    let mut address = u64::from(*last);
+    if address >> bits != 0 {
+        return None;
+    }
+    for (index, byte) in (0_u32..).zip(first) {
+        address |= u64::from(u8::try_from(*byte).ok()?) << (24 - 8 * index);
+    }
+    u32::try_from(address).ok().map(Ipv4Addr::from)
+}
+
+/// As in C: decimal, octal behind a 0, hexadecimal behind 0x.
+fn number(text: &str) -> Option<u32> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.len() > 1 && text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    u32::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with('+'))
 }
 
 /// A port.
@@ -291,6 +320,18 @@ mod tests {
             ("LocalHost.:9", Some("127.0.0.1:9 [::1]:9")),
             (":9", Some("127.0.0.1:9 [::1]:9")),
             ("192.0.2.1", Some("192.0.2.1:21567")),
+            ("127.1", Some("127.0.0.1:21567")),
+            ("0x7F000001:9", Some("127.0.0.1:9")),
+            ("0177.0.0.01", Some("127.0.0.1:21567")),
+            ("2130706433:9", Some("127.0.0.1:9")),
+            ("127.0.0.1.", Some("127.0.0.1:21567")),
+            ("10.258", Some("10.0.1.2:21567")),
+            ("256.1", None),
+            ("127.0.0.256", None),
+            ("127.0.0.08", None),
+            ("1.2.3.4.5", None),
+            ("4294967296:9", None),
+            ("0x:9", None),
             ("fe80::1%7", Some("[fe80::1%7]:21567")),
             ("fe80::1%eth0", None),
             ("example.org", None),

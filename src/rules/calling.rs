@@ -31,6 +31,22 @@ pub struct Call {
     pub wait: Option<Duration>,
     /// Who calls, and whether to call again when the connection breaks.
     pub caller: Caller,
+    /// Addresses that must not be called in clear text, and why. Empty if this call is encrypted.
+    pub encrypted_only: Vec<(SocketAddr, String)>,
+}
+
+impl Call {
+    /// Why the call must not be made, if one of its addresses needs encryption.
+    fn forbidden(&self, addresses: &[SocketAddr]) -> Option<Failure> {
+        let key = |at: &SocketAddr| (at.ip().to_canonical(), at.port());
+        let mut pairs =
+            addresses.iter().flat_map(|at| self.encrypted_only.iter().map(move |other| (at, other)));
+        let (at, (_, known)) = pairs.find(|(at, (other, _))| key(at) == key(other))?;
+        Some(Failure::from(format!(
+            "{} leads to {at}, and {known}, so that the connection must be encrypted: call it by that name, or add --secure",
+            self.address
+        )))
+    }
 }
 
 /// What a design does for a call.
@@ -73,6 +89,8 @@ enum State {
         reason: String,
         tried: bool,
     },
+    /// The addresses must not be called in clear text.
+    Forbidden(Failure),
     Over,
 }
 
@@ -96,7 +114,10 @@ impl Calling {
     /// These are the addresses, or why there are none.
     pub(crate) fn found(&mut self, addresses: Result<Vec<SocketAddr>, Failure>, now: Instant) {
         self.state = match addresses {
-            Ok(addresses) => State::Racing(Race::new(&addresses, now)),
+            Ok(addresses) => match self.call.forbidden(&addresses) {
+                Some(failure) => State::Forbidden(failure),
+                None => State::Racing(Race::new(&addresses, now)),
+            },
             Err(failure) => State::Lost { reason: failure.to_string(), tried: false },
         };
     }
@@ -132,6 +153,12 @@ impl Calling {
                 let (reason, tried) = (std::mem::take(reason), *tried);
                 self.lost(&reason, tried, now)
             }
+            State::Forbidden(_) => {
+                let State::Forbidden(failure) = std::mem::replace(&mut self.state, State::Over) else {
+                    return None;
+                };
+                Some(Action::GiveUp(failure))
+            }
             State::Waiting(_) | State::LookingUp | State::Over => None,
         }
     }
@@ -159,7 +186,7 @@ impl Calling {
         match &self.state {
             State::Waiting(until) => Some(*until),
             State::Racing(race) => race.poll_timeout(),
-            State::LookingUp | State::Lost { .. } | State::Over => None,
+            State::LookingUp | State::Lost { .. } | State::Forbidden(_) | State::Over => None,
         }
     }
 }
@@ -281,6 +308,7 @@ mod tests {
             timeout: Duration::from_secs(10),
             wait: wait.map(Duration::from_millis),
             caller: Caller::default(),
+            encrypted_only: Vec::new(),
         }
     }
 
@@ -441,6 +469,22 @@ mod tests {
         assert!(matches!(calling.poll_action(now), Some(Action::Report(_))));
         assert_eq!(calling.poll_timeout(), Some(now + RETRY_AFTER));
         assert!(matches!(calling.poll_action(now + RETRY_AFTER), Some(Action::LookUp)));
+    }
+
+    #[test]
+    fn an_address_that_must_be_encrypted_is_not_called_in_clear_text_whatever_it_is_called() {
+        let known = "[::ffff:192.0.2.1]:9".parse().unwrap();
+        let call =
+            Call { encrypted_only: vec![(known, "line 7 knows it as friend:9".into())], ..call(Some(5000)) };
+        let now = Instant::now();
+        let events = happens(Calling::new(call.clone(), now), now, &[(V6, Answers(1)), (V4, Answers(1))]);
+        let [event] = events.try_into().unwrap();
+        assert!(
+            event.starts_with("0: host:9 leads to 192.0.2.1:9, and line 7 knows it as friend:9"),
+            "{event}"
+        );
+        let events = happens(Calling::new(call, now), now, &[(V6, Answers(1))]);
+        assert_eq!(events, [format!("0: try {V6}"), format!("1: taken {V6}")]);
     }
 
     #[test]

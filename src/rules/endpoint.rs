@@ -197,7 +197,7 @@ impl Endpoint {
                 conversation.receive(buffer, received_at, &mut self.actions);
                 if let (Some(peer), Some(security)) = (conversation.take_opened(), &mut self.security) {
                     self.has_opened = true;
-                    self.actions.extend(security.met(&peer).map(Action::Remember));
+                    self.actions.extend(security.met(&peer, conversation.peer()).map(Action::Remember));
                 }
             }
             Event::ReceivedAll(result) => conversation.received_all(result, &mut self.actions),

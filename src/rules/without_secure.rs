@@ -1,6 +1,7 @@
 //! A build without encryption: the same types, but nobody can have a value of them.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// See the feature `secure`.
@@ -39,7 +40,7 @@ impl Security {
     pub fn channel(&self, _: Instant) -> Result<Channel, ChannelError> {
         match *self {}
     }
-    pub fn met(&mut self, _: &Peer) -> Option<String> {
+    pub fn met(&mut self, _: &Peer, _: SocketAddr) -> Option<String> {
         match *self {}
     }
     pub fn code(&self) -> Option<Code> {

@@ -55,7 +55,13 @@ impl Pair {
         let cannot = |error| Failure::new("cannot start the demo", error).hint(MORE_THREADS);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let call = Call { address: address.into(), timeout: TIMEOUT, wait: None, caller: Caller::default() };
+        let call = Call {
+            address: address.into(),
+            timeout: TIMEOUT,
+            wait: None,
+            caller: Caller::default(),
+            encrypted_only: Vec::new(),
+        };
         let start = |side, task| {
             let observer = Observer::default().and(turnstile.observer(side));
             End::start(side, design, task, observer, to_main).map_err(cannot)

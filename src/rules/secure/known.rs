@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! # servers by the address that was called, callers by their key alone
-//! server example.org:21567 sha256:…
+//! server example.org:21567 sha256:… 192.0.2.7:21567
 //! caller sha256:… what stands behind is a remark
 //! caller sha256:… first-use
 //! ```
 
 use std::collections::HashSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::identity::Fingerprint;
@@ -36,7 +36,9 @@ pub struct Known {
 
 #[derive(Debug, Clone)]
 struct Server {
-    address: String,
+    address: Address,
+    /// Where a name led when the server was met.
+    met_at: Option<SocketAddr>,
     key: Fingerprint,
     /// From 1.
     line: usize,
@@ -91,8 +93,9 @@ impl Known {
                     Arc::make_mut(&mut known.callers).extend(key.parse::<Fingerprint>());
                 }
                 (Some("server"), Some(address), Some(key)) => {
-                    if let (Ok(address), Ok(key)) = (address.parse::<Address>(), key.parse()) {
-                        known.servers.push(Server { address: normal(&address), key, line: index + 1 });
+                    if let (Ok(address), Ok(key)) = (address.parse(), key.parse()) {
+                        let met_at = words.next().and_then(|word| word.parse().ok());
+                        known.servers.push(Server { address, met_at, key, line: index + 1 });
                     }
                 }
                 _ => {}
@@ -105,14 +108,25 @@ impl Known {
     /// be encrypted, and a server with another key is an impostor.
     #[must_use]
     pub fn server(&self, address: &Address) -> Option<KnownServer> {
-        let address = normal(address);
         let (keys, lines): (Vec<_>, Vec<_>) = self
             .servers
             .iter()
-            .filter(|server| server.address == address)
+            .filter(|server| is_same(&server.address, address))
             .map(|server| (server.key, server.line))
             .unzip();
         (!keys.is_empty()).then_some(KnownServer { keys, lines })
+    }
+
+    /// Where known servers are, and the line that says so, as a sentence begins. These must not be called in clear text,
+    /// whatever they are called: another name may lead there.
+    #[must_use]
+    pub fn encrypted_only(&self, file: &str) -> Vec<(SocketAddr, String)> {
+        let places = self.servers.iter().flat_map(|server| {
+            let Server { address, met_at, line, .. } = server;
+            let said = format!("line {line} of {file} knows it as {address}");
+            address.known().into_iter().flatten().chain(*met_at).map(move |at| (at, said.clone()))
+        });
+        places.collect()
     }
 
     /// The keys of all callers that proved themselves.
@@ -121,14 +135,15 @@ impl Known {
         &self.callers
     }
 
-    /// What to append to the file so that the server is known. `None` if it is.
-    pub fn add_server(&mut self, address: &Address, key: Fingerprint) -> Option<String> {
+    /// What to append to the file so that the server, which was met at this address, is known. `None` if it is.
+    pub fn add_server(&mut self, address: &Address, met_at: SocketAddr, key: Fingerprint) -> Option<String> {
         if self.server(address).is_some_and(|known| known.keys.contains(&key)) {
             return None;
         }
-        let address = normal(address);
-        let appended = self.append(format!("server {address} {key}\n"));
-        self.servers.push(Server { address, key, line: self.lines });
+        let met_at = Some(met_at).filter(|_| address.known().is_none());
+        let behind = met_at.map(|at| format!(" {at}")).unwrap_or_default();
+        let appended = self.append(format!("server {} {key}{behind}\n", normal(address)));
+        self.servers.push(Server { address: address.clone(), met_at, key, line: self.lines });
         Some(appended)
     }
 
@@ -153,22 +168,40 @@ impl Known {
     }
 }
 
-/// The same text for all ways to write an address. A name and its number stay two addresses: the system's answer is not
-/// to be trusted.
-fn normal(address: &Address) -> String {
-    let host = address.host();
-    let port = address.port();
-    if let Ok(ip) = host.parse::<Ipv4Addr>() {
-        return format!("{ip}:{port}");
+/// Whether both lead to the same place, also if only one of the two names all loopback addresses. A name and its number are
+/// two addresses here: whoever answers for a name could say any number.
+fn is_same(one: &Address, other: &Address) -> bool {
+    match (one.known(), other.known()) {
+        (Some(one), Some(other)) => one.into_iter().any(|one| other.iter().any(|other| is_at(one, *other))),
+        _ => normal(one) == normal(other),
     }
-    let (ip, interface) = host.split_once('%').map_or((host, None), |(ip, interface)| (ip, Some(interface)));
-    match (ip.parse::<Ipv6Addr>(), interface) {
-        (Ok(ip), None) if ip.to_ipv4_mapped().is_some() => {
-            format!("{}:{port}", ip.to_canonical())
-        }
-        (Ok(ip), None) => format!("[{ip}]:{port}"),
-        (Ok(ip), Some(interface)) => format!("[{ip}%{interface}]:{port}"),
-        (Err(_), _) => format!("{}:{port}", host.trim_end_matches('.').to_lowercase()),
+}
+
+/// Whether both are one address, also if one is an IPv4 address that is written as IPv6.
+fn is_at(one: SocketAddr, other: SocketAddr) -> bool {
+    one.ip().to_canonical() == other.ip().to_canonical()
+        && one.port() == other.port()
+        && scope(one) == scope(other)
+}
+
+/// The number of the interface.
+fn scope(address: SocketAddr) -> u32 {
+    if let SocketAddr::V6(address) = address { address.scope_id() } else { 0 }
+}
+
+/// The same text for all ways to write an address.
+fn normal(address: &Address) -> String {
+    if let Some([at]) = address.known().as_deref() {
+        return SocketAddr::new(at.ip().to_canonical(), at.port()).to_string();
+    }
+    let (host, port) = (address.host(), address.port());
+    // The name of an interface has upper and lower case.
+    match host.split_once('%') {
+        Some((ip, interface)) => match ip.parse::<Ipv6Addr>() {
+            Ok(ip) => format!("[{ip}%{interface}]:{port}"),
+            Err(_) => address.to_string(),
+        },
+        None => format!("{}:{port}", host.trim_end_matches('.').to_lowercase()),
     }
 }
 
@@ -178,6 +211,9 @@ mod tests {
     use super::*;
     use crate::rules::secure::Identity;
     use proptest::prelude::*;
+
+    const AT: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)), 21567);
 
     fn key() -> Fingerprint {
         Identity::generate().unwrap().0.fingerprint()
@@ -201,14 +237,42 @@ mod tests {
             ("fe80::1%eth0", "[FE80::1%eth0]:21567"),
             ("192.0.2.1:9", "192.0.2.1:9"),
             ("192.0.2.1:9", "[::ffff:192.0.2.1]:9"),
+            ("[::ffff:192.0.2.1]:9", "192.0.2.1:9"),
+            ("127.0.0.1", "127.1"),
+            ("127.0.0.1:9", "0x7f000001:9"),
+            ("127.0.0.1", "017700000001:21567"),
+            ("192.0.2.1", "192.0.513"),
+            ("192.0.2.1", "192.0.2.1."),
+            ("127.0.0.1", "localhost"),
+            ("localhost", "LOCALHOST."),
+            ("localhost:9", "[0::1]:9"),
+            ("localhost", ":21567"),
+            ("fe80::1%7", "[fe80:0::1%7]:21567"),
         ] {
             let known = known(&format!("server {written} {key}\n"));
             assert_eq!(known.server(&at(called)).unwrap().keys, [key], "{called}");
         }
         let known = known(&format!("server example.org:9 {key}\n"));
-        for other in ["example.org", "example.com:9", "www.example.org:9"] {
+        for other in ["example.org", "example.com:9", "www.example.org:9", "192.0.2.1:9"] {
             assert_eq!(known.server(&at(other)), None, "{other}");
         }
+    }
+
+    #[test]
+    fn where_a_known_server_is_must_not_be_called_in_clear_text_under_another_name() {
+        let (key, at) = (key(), "192.0.2.7:21567".parse().unwrap());
+        let mut known = Known::default();
+        let line = known.add_server(&self::at("Example.org"), at, key).unwrap();
+        assert_eq!(line, format!("server example.org:21567 {key} {at}\n"));
+        for known in [known, self::known(&line)] {
+            let expected = (at, "line 1 of FILE knows it as ".to_owned());
+            let [(place, said)] = known.encrypted_only("FILE").try_into().unwrap();
+            assert_eq!(place, expected.0);
+            assert!(said.to_lowercase().ends_with("knows it as example.org:21567"), "{said}");
+        }
+        let numbers = self::known(&format!("server localhost:9 {key}\nserver 192.0.2.1 {key} a remark\n"));
+        let places: Vec<_> = numbers.encrypted_only("FILE").iter().map(|(at, _)| at.to_string()).collect();
+        assert_eq!(places, ["127.0.0.1:9", "[::1]:9", "192.0.2.1:21567"]);
     }
 
     #[test]
@@ -233,7 +297,7 @@ mod tests {
             let mut text = before.to_owned();
             let (server, caller) = (key(), key());
             let mut known = known(&text);
-            text += &known.add_server(&at("Example.org"), server).unwrap();
+            text += &known.add_server(&at("Example.org"), AT, server).unwrap();
             text += &known.add_caller(caller).unwrap();
             assert!(text.starts_with(before));
             let line = text.lines().position(|line| line.starts_with("server example.org")).unwrap() + 1;
@@ -241,7 +305,7 @@ mod tests {
                 let expected = KnownServer { keys: vec![server], lines: vec![line] };
                 assert_eq!(known.server(&at("example.org")), Some(expected));
                 assert!(known.callers().contains(&caller));
-                assert_eq!(known.add_server(&at("example.org"), server), None);
+                assert_eq!(known.add_server(&at("example.org"), AT, server), None);
                 assert_eq!(known.add_caller(caller), None);
             }
         }

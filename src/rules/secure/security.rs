@@ -4,6 +4,7 @@ use super::WORDS_FOR_TWO;
 use super::{Authority, Channel, ChannelError, Code, How, Identity, Known, Peer, Trust, Unknown};
 use crate::rules::address::Address;
 use ring::rand::SystemRandom;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -93,14 +94,14 @@ impl Security {
         }
     }
 
-    /// The channel to this peer has opened. Returns what to append to the file of known peers, if it was not known.
-    pub fn met(&mut self, peer: &Peer) -> Option<String> {
+    /// The channel to this peer, which is at that address, has opened. Returns what to append to the file of known peers, if it was not known.
+    pub fn met(&mut self, peer: &Peer, at: SocketAddr) -> Option<String> {
         if peer.used_code {
             self.spend_code();
         }
         let key = peer.fingerprint?;
         match (peer.how, &self.server) {
-            (How::Code | How::FirstUse, Some(server)) => self.known.add_server(server, key),
+            (How::Code | How::FirstUse, Some(server)) => self.known.add_server(server, at, key),
             (How::Code, None) => self.known.add_caller(key),
             (How::FirstUse, None) => self.known.add_first_use(key),
             _ => None,

@@ -116,7 +116,7 @@ fn a_wrong_code_is_refused_at_both_ends_and_replaced_after_a_while() {
 fn two_who_know_each_other_need_no_code() {
     let [mut called, mut calling] = [security(code(RIGHT), false), security(NO_CODE, true)];
     let _ = called.known.add_caller(calling.identity.fingerprint());
-    let _ = calling.known.add_server(&"example.org".parse().unwrap(), called.identity.fingerprint());
+    let _ = calling.known.add_server(&"example.org".parse().unwrap(), peer(9), called.identity.fingerprint());
     let mut pair = pair([called, calling], settings());
     pair.sides[1].types("88\n");
     pair.drive();
@@ -130,7 +130,7 @@ fn two_who_know_each_other_need_no_code() {
 fn another_key_than_the_known_one_is_refused_with_both_and_the_line() {
     let [called, mut calling] = [security(code(RIGHT), false), security(code(RIGHT), true)];
     let other = Identity::generate().unwrap().0.fingerprint();
-    let _ = calling.known.add_server(&"example.org".parse().unwrap(), other);
+    let _ = calling.known.add_server(&"example.org".parse().unwrap(), peer(9), other);
     let shown = called.identity.fingerprint();
     let mut pair = pair([called, calling], settings());
     settle(&mut pair);
