@@ -49,7 +49,10 @@ fn a_wrong_command_line_is_explained_and_exits_with_2() {
         #[cfg(feature = "secure")]
         (&["connect", "--key", "a.pem"], "--key needs --cert"),
         #[cfg(feature = "secure")]
-        (&["serve", "--code", "7-velvet-oter"], "--code: no code has the word \"oter\"; is it otter?"),
+        (
+            &["serve", "--code", "7-velvet-oter"],
+            "--code: it has a word that is in no code: check its spelling",
+        ),
         #[cfg(feature = "secure")]
         (&["serve", "--code", "-", "--trust-first"], "--code and --trust-first exclude each other"),
         #[cfg(feature = "secure")]

@@ -105,10 +105,10 @@ fn converse(mut input: impl Read, mut output: impl Write) -> Result<Code, Failur
         };
         match parse(&line) {
             Ok(code) => return Ok(code),
-            Err(error) => _ = writeln!(output, "{error}"),
+            Err(error) => _ = writeln!(output, "{}", error.to_typist()),
         }
     }
-    Err("no code was entered: nobody was called".into())
+    Err("no code was entered".into())
 }
 
 fn parse(line: &[u8]) -> Result<Code, CodeError> {
@@ -150,14 +150,14 @@ mod tests {
         let (code, shown) = asked("7-velvet-oter\r\n\n7 Velvet otter\r\nhello\n");
         assert_eq!(code.unwrap(), "7-velvet-otter");
         let (oter, empty) = (Code::parse("7-velvet-oter").unwrap_err(), Code::parse("").unwrap_err());
-        assert_eq!(shown, format!("code: {oter}\ncode: {empty}\ncode: "));
+        assert_eq!(shown, format!("code: {}\ncode: {}\ncode: ", oter.to_typist(), empty));
     }
 
     #[test]
-    fn after_three_tries_or_the_end_of_the_input_nobody_is_called() {
+    fn after_three_tries_or_the_end_of_the_input_there_is_no_code() {
         for (typed, questions) in [("a\nb\nc\n7-velvet-otter\n", 3), ("", 1), ("a\n", 2)] {
             let (code, shown) = asked(typed);
-            assert_eq!(code.unwrap_err(), "no code was entered: nobody was called");
+            assert_eq!(code.unwrap_err(), "no code was entered");
             assert_eq!(shown.matches("code: ").count(), questions, "{typed:?}");
             assert!(shown.ends_with('\n'), "{shown:?}");
         }
@@ -188,7 +188,7 @@ mod tests {
         let error = from_variable("7-velvet-oter".into()).unwrap_err().to_string();
         assert_eq!(
             error,
-            "cannot use the code in the variable THREADCHAT_CODE: no code has the word \"oter\"; is it otter?"
+            "cannot use the code in the variable THREADCHAT_CODE: it has a word that is in no code: check its spelling"
         );
     }
 

@@ -25,7 +25,7 @@ Examples:
   threadchat hub 0.0.0.0 --allow 192.0.2.0/24 --max-per-address 3
 
 The line 88 at the keyboard says goodbye to everybody and ends the hub; so does SIGTERM. Only the operator at the
-keyboard can use the commands /kick NAME, /ban ADDRESS and /behind.
+keyboard can use the commands /kick NAME, /ban ADDRESS, /behind and, in an encrypted hub, /code and /code new.
 `threadchat help` shows the exit codes.";
 
 /// The headings under which the help lists options.

@@ -40,8 +40,8 @@ pub(super) struct Secure {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = ENCRYPTION)]
     known: Option<PathBuf>,
 
-    /// Trust in whoever is not known, without a code, and know them from then on: does not protect from somebody who is in
-    /// between now
+    /// Accept unknown peers without a code, and remember their keys. If somebody else answers or is in between at the first
+    /// call, that person is remembered, and can read and change everything
     #[arg(long, help_heading = ENCRYPTION)]
     trust_first: bool,
 

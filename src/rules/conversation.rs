@@ -418,6 +418,7 @@ impl Conversation {
                     let peer = Arc::new(peer);
                     actions.extend(self.opening.succeed(Arc::clone(&peer)).map(Action::Report));
                     actions.push_back(Action::Report(Notice::Encrypted(peer)));
+                    actions.extend(self.transport.describe().map(Notice::Channel).map(Action::Report));
                     actions.push_back(Action::Prompt(format!("{}, encrypted", self.peer)));
                 }
                 received.error.map(Err).or(received.is_closed.then_some(Ok(())))

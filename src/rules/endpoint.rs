@@ -111,7 +111,7 @@ impl Endpoint {
         once: bool,
     ) -> Self {
         let mut endpoint = Self::new(Role::Serve { once }, settings, keyboard_is_terminal);
-        endpoint.report(Notice::Listening { at, port_was_chosen, command: "serve" });
+        endpoint.report(Notice::Listening { at, port_was_chosen, command: "serve", encrypted: None });
         endpoint.wait();
         endpoint
     }
@@ -151,8 +151,8 @@ impl Endpoint {
     pub fn encrypted(mut self, security: Option<Security>) -> Self {
         self.security = security;
         if let (Role::Serve { .. }, Some(security)) = (self.role, &self.security) {
-            if let Some(Action::Report(Notice::Listening { command, .. })) = self.actions.front_mut() {
-                *command = "serve --secure";
+            if let Some(Action::Report(Notice::Listening { encrypted, .. })) = self.actions.front_mut() {
+                *encrypted = Some(security.options());
             }
             self.actions.extend(security.code().map(|code| Action::Report(Notice::Code(code))));
         }
@@ -566,7 +566,9 @@ impl Endpoint {
         {
             self.lose(conversation, error.to_string(), now);
         } else {
-            self.report(Notice::Failed(Failure::new(format_args!("cannot talk to {peer}"), error)));
+            let advice = self.security.as_ref().map(|security| security.advice(&error)).unwrap_or_default();
+            let failure = Failure::new(format_args!("cannot talk to {peer}"), error).hint(&advice);
+            self.report(Notice::Failed(failure));
             let unsent = self.unsent(false);
             self.actions.extend(unsent.map(Action::Report));
             self.actions.push_back(Action::Close { cleanly: false });

@@ -1,10 +1,11 @@
 //! What the program reports to its user beside the messages, in words, and what is shown of it.
 
+use super::address::Address;
 use super::errors;
 use super::failure::Failure;
 use super::secure::{ChannelError, Code, Peer};
 use super::settings::Verbosity;
-use super::wire::{Foreign, Stamp};
+use super::wire::{DEFAULT_PORT, Foreign, Stamp};
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
@@ -21,6 +22,8 @@ pub enum Notice {
         at: Vec<SocketAddr>,
         port_was_chosen: bool,
         command: &'static str,
+        /// The options with which this program encrypts, and those with which others call it.
+        encrypted: Option<(&'static str, &'static str)>,
     },
     Waiting,
     ConnectedFrom(SocketAddr),
@@ -45,6 +48,8 @@ pub enum Notice {
     },
     /// The encrypted connection has opened.
     Encrypted(Arc<Peer>),
+    /// What the two sides agreed on.
+    Channel(String),
     /// What the next caller must have.
     Code(Code),
     ChannelFailed {
@@ -118,6 +123,8 @@ pub enum Notice {
 /// How important a notice is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Importance {
+    /// Only `-v` shows it.
+    Detail,
     /// `-q` hides it.
     Information,
     /// `-q` shows it, because a script needs it.
@@ -142,6 +149,7 @@ impl Notice {
     #[must_use]
     pub fn importance(&self) -> Importance {
         match self {
+            Self::Channel(_) => Importance::Detail,
             Self::Listening { port_was_chosen: false, .. } | Self::Code(_) => Importance::Answer,
             #[cfg(feature = "hub")]
             Self::HubEncrypted { .. } => Importance::Answer,
@@ -205,12 +213,17 @@ impl Notice {
                  while you type, nothing is received; what you type out of turn waits for your turn\n\
                  without an answer you cannot send anything, not even 88: then only Ctrl-C helps",
             ),
-            Self::Listening { at, command, .. } => {
+            Self::Listening { at, command, encrypted, .. } => {
                 write!(f, "listening on {}", list(at, "and"))?;
-                match errors::open_to_others(at) {
-                    Some(open) => {
-                        write!(f, " (this machine only; to let others in: threadchat {command} {open})")
+                if let Some(open) = errors::open_to_others(at) {
+                    write!(f, " (this machine only; to let others in: threadchat {command} ")?;
+                    match encrypted {
+                        Some((own, _)) => write!(f, "{open} {own})")?,
+                        None => write!(f, "{open})")?,
                     }
+                }
+                match encrypted {
+                    Some((_, theirs)) => write!(f, ", encrypted. To call: {} {theirs}", call(at)),
                     None => Ok(()),
                 }
             }
@@ -236,6 +249,7 @@ impl Notice {
             Self::Foreign { peer, foreign } => write!(f, "{peer} {foreign}; it was disconnected"),
             Self::NotTrusted { peer, error } => write!(f, "{peer} called and was not admitted: {error}"),
             Self::Encrypted(peer) => write!(f, "encrypted: {peer}"),
+            Self::Channel(what) => write!(f, "encrypted with {what}"),
             Self::Code(code) => write!(f, "code for the next caller: {}", code.reveal()),
             Self::ChannelFailed { peer, error } => write!(f, "the connection to {peer} has failed: {error}"),
             Self::CannotRemember(error) => {
@@ -336,6 +350,21 @@ impl Notice {
     }
 }
 
+/// How others call a program that listens at these addresses. HOST stands for a name of this machine.
+fn call(at: &[SocketAddr]) -> String {
+    let Some(first) = at.first() else { return String::new() };
+    let port = first.port();
+    let host = match first.ip().to_canonical() {
+        ip if ip.is_loopback() && port == DEFAULT_PORT => return "threadchat connect".to_owned(),
+        ip if ip.is_loopback() => return format!("threadchat connect {port}"),
+        ip if ip.is_unspecified() => "HOST".to_owned(),
+        _ if port == DEFAULT_PORT => Address::from(*first).host().to_owned(),
+        _ => return format!("threadchat connect {first}"),
+    };
+    let port = if port == DEFAULT_PORT { String::new() } else { format!(":{port}") };
+    format!("threadchat connect {host}{port}")
+}
+
 /// The addresses as in `one, two and three`.
 pub(crate) fn list(addresses: &[SocketAddr], and: &str) -> String {
     let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
@@ -362,7 +391,12 @@ impl Reporter {
     /// The number of lost notices is shown in front of the next that finds capacity.
     pub(crate) fn report(&mut self, notice: &Notice, mut try_show: impl FnMut(Kind, &Notice) -> bool) {
         let importance = notice.importance();
-        if self.verbosity == Verbosity::Quiet && importance == Importance::Information {
+        let is_hidden = match self.verbosity {
+            Verbosity::Quiet => matches!(importance, Importance::Detail | Importance::Information),
+            Verbosity::Normal => importance == Importance::Detail,
+            Verbosity::Verbose => false,
+        };
+        if is_hidden {
             return;
         }
         if self.lost > 0 && try_show(Kind::Error, &Notice::NoticesLost(self.lost)) {
@@ -401,6 +435,7 @@ pub(crate) fn busy(stamp: &Stamp) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     /// Reports each of these while only `capacity` notices can be shown; those that are.
@@ -421,14 +456,46 @@ mod tests {
     #[test]
     fn quiet_hides_information_but_neither_answers_nor_errors() {
         let at = vec![([127, 0, 0, 1], 9).into()];
-        let listening = Notice::Listening { at, port_was_chosen: false, command: "serve" };
-        let notices = [Notice::Waiting, listening, Notice::RestNotSent];
+        let listening = Notice::Listening { at, port_was_chosen: false, command: "serve", encrypted: None };
+        let notices = [Notice::Waiting, Notice::Channel(String::new()), listening, Notice::RestNotSent];
         let kinds = |verbosity| {
             let shown = shown(&mut Reporter::new(verbosity), &notices, 9);
             shown.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>()
         };
         assert_eq!(kinds(Verbosity::Quiet), [Kind::Notice, Kind::Error]);
         assert_eq!(kinds(Verbosity::Normal), [Kind::Notice, Kind::Notice, Kind::Error]);
+        assert_eq!(kinds(Verbosity::Verbose).len(), 4);
+    }
+
+    #[test]
+    fn a_listener_that_encrypts_says_how_to_call_it() {
+        for (at, options, text) in [
+            (
+                "192.0.2.7:21567",
+                ("--secure", "--secure"),
+                "listening on 192.0.2.7:21567, encrypted. To call: threadchat connect 192.0.2.7 --secure",
+            ),
+            (
+                "0.0.0.0:9",
+                ("--trust-first", "--trust-first"),
+                "listening on 0.0.0.0:9, encrypted. To call: threadchat connect HOST:9 --trust-first",
+            ),
+            (
+                "[2001:db8::7]:9",
+                ("--cert FILE", "--ca FILE"),
+                "listening on [2001:db8::7]:9, encrypted. To call: threadchat connect [2001:db8::7]:9 --ca FILE",
+            ),
+            (
+                "[::1]:9",
+                ("--secure", "--secure"),
+                "listening on [::1]:9 (this machine only; to let others in: threadchat serve [::]:9 --secure), encrypted. To call: threadchat connect 9 --secure",
+            ),
+        ] {
+            let at = vec![at.parse().unwrap()];
+            let listening =
+                Notice::Listening { at, port_was_chosen: true, command: "serve", encrypted: Some(options) };
+            assert_eq!(listening.to_string(), text);
+        }
     }
 
     #[test]

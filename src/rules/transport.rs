@@ -36,6 +36,14 @@ impl Transport {
         }
     }
 
+    /// What the two sides agreed on, if it is encrypted.
+    pub(super) fn describe(&self) -> Option<String> {
+        match self {
+            Self::Clear => None,
+            Self::Encrypted(channel) => Some(channel.describe()),
+        }
+    }
+
     /// Whether messages can be sent.
     pub(super) fn is_open(&self) -> bool {
         match self {

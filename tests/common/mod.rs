@@ -328,7 +328,7 @@ impl Program {
     /// The program and the port on which it reports that it listens.
     pub fn with_port(self) -> (Self, u16) {
         let stderr = self.err.wait_for("listening on ");
-        let address = stderr.split("listening on ").nth(1).unwrap().split([' ', '\n']).next().unwrap();
+        let address = stderr.split("listening on ").nth(1).unwrap().split([' ', ',', '\n']).next().unwrap();
         let port = address.parse::<SocketAddr>().unwrap().port();
         (self, port)
     }

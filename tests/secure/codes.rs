@@ -40,7 +40,7 @@ fn a_wrong_code_is_refused_at_both_ends_and_burns_the_right_one() {
     fails(&mut connect, WRONG_CODE);
     serve.err.wait_for(&format!("was not admitted: {WRONG_CODE}"));
     // The right one, at once: there is no code for a moment.
-    ben.calls(port, &first, &[]).exits(1);
+    fails(&mut ben.calls(port, &first, &[]), "accepts no code at the moment");
     let second = code(&serve, 2);
     assert_ne!(first, second);
     assert_eq!(serve.out.text(), "");
@@ -53,8 +53,11 @@ fn a_caller_without_a_code_is_refused_and_the_code_stays_good() {
     let (anna, ben, eve) = (User::new(), User::new(), User::new());
     let (mut serve, port, code) = anna.serves(&[]);
     let mut connect = eve.calls(port, "", &["--trust-first"]);
-    fails(&mut connect, "the other side asks for a code");
-    serve.err.wait_for("was not admitted: the other side is not known here, and has no code");
+    fails(
+        &mut connect,
+        "asks for the code that it shows; to type it, call again: threadchat connect 127.0.0.1:",
+    );
+    serve.err.wait_for("was not admitted: the other side is not known here, and came without a code");
     talk(&mut serve, &mut ben.calls(port, &code, &[]));
 }
 

@@ -15,7 +15,7 @@ use std::process::Command;
 const CODE: &str = "code for the next caller: ";
 
 /// What both ends say if they have different codes, or somebody is in between.
-const WRONG_CODE: &str = "the code was wrong, or somebody is in between; ask for a new code";
+const WRONG_CODE: &str = "the code was wrong, or somebody is in between";
 
 /// How users of these tests chat.
 trait Chats {

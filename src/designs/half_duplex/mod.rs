@@ -188,7 +188,7 @@ pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure>
 /// waits unnoticed.
 fn serve(mut endpoint: Endpoint, listeners: &[TcpListener], port_was_chosen: bool, once: bool) -> Exit {
     if let Ok(at) = net::local_addresses(listeners) {
-        endpoint.report(&Notice::Listening { at, port_was_chosen, command: "serve" });
+        endpoint.report(&Notice::Listening { at, port_was_chosen, command: "serve", encrypted: None });
     }
     let mut failures = AcceptFailures::default();
     endpoint.report(&Notice::Waiting);

@@ -423,7 +423,7 @@ mod tests {
             let from = IpAddr::from(address(try_ % 7919));
             let may_try = world.hub.encryption.as_mut().unwrap().tries.may_try(from, now);
             let id = world.calls(from).unwrap();
-            let error = if may_try { ChannelError::WrongCode } else { ChannelError::CodeAsked };
+            let error = if may_try { ChannelError::WrongCode } else { ChannelError::CodeSpent };
             tried += usize::from(may_try);
             world.handle(Event::NotOpened(id, error));
             world.handle(Event::ReadEnded(id, Ok(())));

@@ -342,6 +342,20 @@ impl Channel {
         self.take_output(ciphertext);
     }
 
+    /// What was agreed on, without any secret, for those who look closely.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let suite = self.connection.negotiated_cipher_suite().map(|suite| suite.suite());
+        let group = self.connection.negotiated_key_exchange_group().map(|group| group.name());
+        let protocol =
+            String::from_utf8_lossy(self.connection.alpn_protocol().unwrap_or(b"none")).into_owned();
+        // The names of rustls, such as TLS13_AES_256_GCM_SHA384 and X25519.
+        let name = |name: Option<String>| name.unwrap_or_else(|| "unknown".to_owned());
+        let suite = name(suite.and_then(|suite| suite.as_str().map(str::to_owned)));
+        let group = name(group.map(|group| format!("{group:?}")));
+        format!("TLS 1.3, {suite}, keys by {group}, protocol {protocol}")
+    }
+
     /// What it means that the connection ended before the other side closed the channel.
     #[must_use]
     pub fn cut_off(&self) -> ChannelError {

@@ -86,7 +86,7 @@ impl fmt::Debug for Code {
 }
 
 /// Why a text is not a code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum CodeError {
     /// It is not a number and two or three words.
     Shape,
@@ -110,15 +110,32 @@ impl CodeError {
     }
 }
 
+impl CodeError {
+    /// What to show to the person who has just typed it. It repeats a word: in an error, it could end up in a log.
+    #[must_use]
+    pub fn to_typist(&self) -> String {
+        match self {
+            Self::Shape => self.to_string(),
+            Self::UnknownWord { typed, nearest: Some(word) } => {
+                format!("no code has the word {typed:?}; is it {word}?")
+            }
+            Self::UnknownWord { typed, nearest: None } => format!("no code has the word {typed:?}"),
+        }
+    }
+}
+
 impl fmt::Display for CodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shape => f.write_str("a code is a number and two or three words, such as 7-velvet-otter"),
-            Self::UnknownWord { typed, nearest: Some(word) } => {
-                write!(f, "no code has the word {typed:?}; is it {word}?")
-            }
-            Self::UnknownWord { typed, nearest: None } => write!(f, "no code has the word {typed:?}"),
-        }
+        f.write_str(match self {
+            Self::Shape => "a code is a number and two or three words, such as 7-velvet-otter",
+            Self::UnknownWord { .. } => "it has a word that is in no code: check its spelling",
+        })
+    }
+}
+
+impl fmt::Debug for CodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -199,13 +216,20 @@ mod tests {
         {
             assert!(Code::parse(typed).is_err(), "{typed}");
         }
-        let error = |typed| Code::parse(typed).unwrap_err().to_string();
+        let error = |typed| Code::parse(typed).unwrap_err().to_typist();
         assert_eq!(error("7-velvet-oter"), "no code has the word \"oter\"; is it otter?");
         assert_eq!(error("7-vlevet-otter"), "no code has the word \"vlevet\"; is it velvet?");
         assert_eq!(error("7-qqqqqqq-otter"), "no code has the word \"qqqqqqq\"");
         assert_eq!(error("7-velvet"), "a code is a number and two or three words, such as 7-velvet-otter");
         assert!(error(&format!("7-{}", "x".repeat(150))).len() < 60);
         assert!(Code::parse(&"7-velvet-otter ".repeat(1000)).is_err());
+    }
+
+    #[test]
+    fn an_error_that_may_be_logged_repeats_no_word() {
+        let error = Code::parse("7-velvet-oter").unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("spelling") && !shown.contains("ter") && !shown.contains("velvet"), "{shown}");
     }
 
     #[test]

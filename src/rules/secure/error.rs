@@ -5,16 +5,25 @@ use std::fmt;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
 use super::identity::Fingerprint;
+use crate::rules::address::Address;
 
 /// Why a channel failed. It stays failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChannelError {
     /// The two codes differ, or somebody is in between who does not know the code. The code is spent.
     WrongCode,
-    /// The other side needs a code, and there is none here.
+    /// The called side needs a code, and the caller has none.
     CodeAsked,
-    /// This side needs a code, and there is none at the other side.
+    /// The same for the called side.
     CodeMissing,
+    /// The caller has a code, and the called side has none at the moment.
+    CodeNotNow,
+    /// The same for the called side.
+    CodeSpent,
+    /// The caller has a code, but the called side asked for none.
+    CodeNotTaken,
+    /// The same for the called side, which never has one.
+    CodeUseless,
     /// The other side has another key than the one known.
     AnotherKey {
         /// What it showed.
@@ -53,6 +62,18 @@ impl ChannelError {
     #[must_use]
     pub fn spends_code(&self) -> bool {
         *self == Self::WrongCode
+    }
+
+    /// What the user of a side that called `server` can do, as the end of a sentence.
+    #[must_use]
+    pub fn advice(&self, server: &Address) -> String {
+        match self {
+            Self::WrongCode => "; ask which code is shown there now, and call again with that one. If that is serve, and it shows \
+                                the old code for 5 s, somebody else has answered: let it end and start again"
+                .to_owned(),
+            Self::CodeAsked => format!("; to type it, call again: threadchat connect {server} --code -"),
+            _ => String::new(),
+        }
     }
 
     /// Whether the other side talks in clear text.
@@ -102,7 +123,7 @@ impl ChannelError {
             // Our own verifier says why.
             E::Other(error) => match error.0.downcast_ref::<Self>() {
                 Some(own) => return own.clone(),
-                None => error.0.to_string(),
+                None => webpki_in_words(&error.0.to_string()),
             },
             E::Expired | E::ExpiredContext { .. } => {
                 "it has expired: its owner must renew it, or the clock of this machine is wrong".to_owned()
@@ -121,7 +142,9 @@ impl ChannelError {
             E::UnknownIssuer => "none of the given authorities issued it: check --ca".to_owned(),
             E::BadSignature => "a signature is wrong: it is not the other side's own, or none of the given authorities issued it".to_owned(),
             E::BadEncoding => "it cannot be read".to_owned(),
-            error => error.to_string(),
+            E::Revoked => "its authority has revoked it".to_owned(),
+            E::InvalidPurpose | E::InvalidPurposeContext { .. } => "it is not for servers".to_owned(),
+            error => webpki_in_words(&error.to_string()),
         };
         Self::Certificate(sentence)
     }
@@ -130,9 +153,21 @@ impl ChannelError {
 impl fmt::Display for ChannelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::WrongCode => "the code was wrong, or somebody is in between; ask for a new code",
-            Self::CodeAsked => "the other side asks for a code: call again with --code - and the code that it shows",
-            Self::CodeMissing => "the other side is not known here, and has no code or has used it up",
+            Self::WrongCode => "the code was wrong, or somebody is in between",
+            Self::CodeAsked => "the other side does not know this side, and asks for the code that it shows",
+            Self::CodeMissing => "the other side is not known here, and came without a code",
+            Self::CodeNotNow => {
+                "the other side accepts no code at the moment, because there was a wrong one: serve shows a new code after 4 s, a hub accepts its code again after a minute; ask for it and call again"
+            }
+            Self::CodeSpent => {
+                "it came with a code, but none is accepted at the moment, because there was a wrong one; let them call again with the code that is shown then"
+            }
+            Self::CodeNotTaken => {
+                "the other side asked for no code, so that it cannot prove with one who it is: call a server with --cert with --ca, one with --trust-first with --trust-first, and another one again in 5 s"
+            }
+            Self::CodeUseless => {
+                "it wants to prove itself with a code, and this side asks for none: it must call with --ca if this side has --cert, else with --trust-first"
+            }
             Self::AnotherKey { shown, expected } => {
                 return write!(
                     f,
@@ -162,6 +197,24 @@ impl fmt::Display for ChannelError {
 }
 
 impl std::error::Error for ChannelError {}
+
+/// What else can be wrong with a certificate. Its library names these in text only.
+fn webpki_in_words(text: &str) -> String {
+    if text.contains("CaUsedAsEndEntity") {
+        "it is that of an authority (CA:TRUE), which must not be a server's own: the file of --cert there must begin with a certificate \
+         that the authority issued for the server"
+    } else if is_old(text) {
+        "it is of an old version: it must be X.509 version 3"
+    } else {
+        text
+    }
+    .to_owned()
+}
+
+/// Whether this error is about a certificate of X.509 version 1 or 2.
+pub(super) fn is_old(text: &str) -> bool {
+    text.contains("UnsupportedCertVersion")
+}
 
 fn alert_in_words(alert: AlertDescription) -> String {
     use AlertDescription as A;

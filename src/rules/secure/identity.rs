@@ -18,6 +18,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use zeroize::Zeroizing;
 
 use super::ALPN;
+use super::error::is_old;
 use super::trust::Verifier;
 
 /// The most bytes that a file with a key or with certificates may have.
@@ -116,7 +117,11 @@ impl Identity {
     }
 
     fn new(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'_>) -> Result<Self, IdentityError> {
-        let fingerprint = chain.first().and_then(Fingerprint::of).ok_or(IdentityError::NoCertificate)?;
+        let first = chain.first().ok_or(IdentityError::NoCertificate)?;
+        let fingerprint = Fingerprint::of(first).ok_or_else(|| match ParsedCertificate::try_from(first) {
+            Err(error) if is_old(&format!("{error:?}")) => IdentityError::OldCertificate,
+            _ => IdentityError::NoCertificate,
+        })?;
         let key = any_supported_type(key).map_err(|_| IdentityError::NotUsable)?;
         let certified = Arc::new(CertifiedKey::new(chain, key));
         certified.keys_match().map_err(|_| IdentityError::NoMatch)?;
@@ -218,6 +223,8 @@ pub enum IdentityError {
     NotUsable,
     /// The text has no certificate, or a broken one.
     NoCertificate,
+    /// The certificate is of X.509 version 1 or 2.
+    OldCertificate,
     /// The certificate is for another key.
     NoMatch,
     /// A library failed; most likely, the system gives no random bytes.
@@ -242,6 +249,9 @@ impl fmt::Display for IdentityError {
                 "the private key cannot be used: it must be ECDSA (P-256, P-384), Ed25519, or RSA with 2048 to 4096 bits"
             }
             Self::NoCertificate => "it has no certificate in PEM form (BEGIN CERTIFICATE), or a broken one",
+            Self::OldCertificate => {
+                "the certificate is of an old version: issue one of X.509 version 3, for example with openssl req -x509"
+            }
             Self::NoMatch => {
                 "the certificate is for another private key; if the file is a chain, the own certificate comes first"
             }
@@ -266,6 +276,18 @@ mod tests {
         };
         (lines("CERTIFICATE", certificate.der()), lines("PRIVATE KEY", &pair.serialize_der()))
     }
+
+    /// As `openssl x509 -req -signkey` makes it.
+    const VERSION_1: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBITCByQIUVeDYCfoeDjeDB+xyWCuxMOYirQ0wCgYIKoZIzj0EAwIwFDESMBAG\n\
+A1UEAwwJbG9jYWxob3N0MB4XDTI2MTEyNzA2MTQwNFoXDTI2MTIyNzA2MTQwNFow\n\
+FDESMBAGA1UEAwwJbG9jYWxob3N0MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n\
+c0u58E8uAf5jiJTOjSEt+2od3ECfMscnDvOol6jNibrHxlSmeHPkydYj7HlfTVSQ\n\
+Zyhq74Sa773VbmSidzLhLjAKBggqhkjOPQQDAgNHADBEAiAlRiYzX2p3ERk3KWSw\n\
+hV1Ce5yRnN4nwGZ4AtxAENUkAgIgN+L4r/uz9a/UC4tQAF0umZ45TDMRravB10cD\n\
+sFmLLNU=\n\
+-----END CERTIFICATE-----\n";
 
     #[test]
     fn a_key_keeps_its_fingerprint_in_a_file() {
@@ -327,6 +349,7 @@ mod tests {
             refused(&certificate, &key.replace("PRIVATE", "ENCRYPTED PRIVATE")),
             IdentityError::Encrypted
         );
+        assert_eq!(refused(VERSION_1, &key), IdentityError::OldCertificate);
         let legacy = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
         assert_eq!(refused(&certificate, legacy), IdentityError::Encrypted);
         let nonsense = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";

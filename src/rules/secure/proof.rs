@@ -134,14 +134,10 @@ impl Proof {
         if let (Some(how), true) = (self.how, flags & TRUSTS != 0) {
             return Ok(Some(how));
         }
-        let code = self.code.take().ok_or(match self.how {
-            Some(_) => ChannelError::CodeAsked,
-            None if flags & HAS_CODE != 0 => ChannelError::CodeAsked,
-            None => ChannelError::CodeMissing,
-        })?;
-        if flags & HAS_CODE == 0 {
-            return Err(ChannelError::CodeMissing);
-        }
+        let (trusts, has_code) = (flags & TRUSTS != 0, flags & HAS_CODE != 0);
+        let Some(code) = self.code.take().filter(|_| has_code) else {
+            return Err(self.without_code(trusts, has_code));
+        };
         let password = Password::new(code.reveal());
         let (caller, called) = (Identity::new(Role::Caller.name()), Identity::new(Role::Called.name()));
         let (exchange, message) = match self.role {
@@ -151,6 +147,19 @@ impl Proof {
         output.extend(message);
         self.step = Step::Message(exchange);
         Ok(None)
+    }
+
+    /// A code is needed, and one side has none. `trusts` and `has_code` are the other side's flags.
+    fn without_code(&self, trusts: bool, has_code: bool) -> ChannelError {
+        match (self.role, self.how) {
+            (Role::Called, Some(How::FirstUse | How::Nobody)) => ChannelError::CodeUseless,
+            (Role::Called, _) if has_code => ChannelError::CodeSpent,
+            (Role::Called, _) => ChannelError::CodeMissing,
+            (Role::Caller, Some(_)) => ChannelError::CodeAsked,
+            (Role::Caller, None) if trusts => ChannelError::CodeNotTaken,
+            (Role::Caller, None) if has_code => ChannelError::CodeAsked,
+            (Role::Caller, None) => ChannelError::CodeNotNow,
+        }
     }
 
     fn message(&mut self, message: &[u8], output: &mut Vec<u8>) -> Result<Option<How>, ChannelError> {
@@ -242,7 +251,7 @@ mod tests {
 
     #[test]
     fn whether_a_code_is_needed_is_the_same_for_both() {
-        use ChannelError::{CodeAsked, CodeMissing};
+        use ChannelError::{CodeAsked, CodeMissing, CodeNotNow, CodeNotTaken, CodeSpent, CodeUseless};
         use How::{Code, FirstUse, Known, Nobody};
         let has = || code("7-velvet-otter");
         for (caller, called, ends) in [
@@ -253,8 +262,15 @@ mod tests {
             ((Some(FirstUse), has()), (None, has()), [Ok(Code), Ok(Code)]),
             ((Some(Known), None), (None, has()), [Err(CodeAsked), Err(CodeMissing)]),
             ((None, None), (None, has()), [Err(CodeAsked), Err(CodeMissing)]),
-            ((None, has()), (Some(Known), None), [Err(CodeMissing), Err(CodeAsked)]),
-            ((None, None), (None, None), [Err(CodeMissing), Err(CodeMissing)]),
+            // A server after a wrong code.
+            ((None, has()), (Some(Known), None), [Err(CodeNotTaken), Err(CodeSpent)]),
+            ((None, has()), (None, None), [Err(CodeNotNow), Err(CodeSpent)]),
+            // A server that asks nobody.
+            ((None, has()), (Some(Nobody), None), [Err(CodeNotTaken), Err(CodeUseless)]),
+            ((None, has()), (Some(FirstUse), None), [Err(CodeNotTaken), Err(CodeUseless)]),
+            // A server that has forgotten this side, and asks for its code, or has none at the moment.
+            ((Some(Known), None), (None, None), [Err(CodeAsked), Err(CodeMissing)]),
+            ((None, None), (None, None), [Err(CodeNotNow), Err(CodeMissing)]),
         ] {
             let described = format!("{caller:?} {called:?}");
             let found =

@@ -94,6 +94,22 @@ impl Security {
         }
     }
 
+    /// The options with which such a side is called, and with which others call it.
+    #[must_use]
+    pub fn options(&self) -> (&'static str, &'static str) {
+        match &self.demand {
+            Demand::Code(_) | Demand::Authority(_) => ("--secure", "--secure"),
+            Demand::FirstUse => ("--trust-first", "--trust-first"),
+            Demand::Nothing => ("--cert FILE --key FILE", "--ca FILE"),
+        }
+    }
+
+    /// What the user can do after this error of a call, as the end of a sentence.
+    #[must_use]
+    pub fn advice(&self, error: &ChannelError) -> String {
+        self.server.as_ref().map(|server| error.advice(server)).unwrap_or_default()
+    }
+
     /// The channel to this peer, which is at that address, has opened. Returns what to append to the file of known peers, if it was not known.
     pub fn met(&mut self, peer: &Peer, at: SocketAddr) -> Option<String> {
         if peer.used_code {

@@ -10,6 +10,7 @@ use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
@@ -151,7 +152,10 @@ impl Verifier {
 }
 
 fn fingerprint(certificate: &CertificateDer<'_>) -> Result<Fingerprint, Error> {
-    Fingerprint::of(certificate).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))
+    Fingerprint::of(certificate).ok_or_else(|| match ParsedCertificate::try_from(certificate) {
+        Err(error) => error,
+        Ok(_) => CertificateError::BadEncoding.into(),
+    })
 }
 
 impl ServerCertVerifier for Verifier {

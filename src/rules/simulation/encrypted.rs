@@ -103,7 +103,7 @@ fn a_wrong_code_is_refused_at_both_ends_and_replaced_after_a_while() {
         "{:?}",
         serve.log
     );
-    assert!(says(connect, "the code was wrong, or somebody is in between; ask for"), "{:?}", connect.log);
+    assert!(says(connect, "somebody is in between; ask which code is shown there now"), "{:?}", connect.log);
     assert_eq!((serve.exit, connect.exit), (None, Some(Exit::Failed)));
     let codes = |side: &Side| side.log.iter().filter(|line| line.starts_with("code for")).count();
     assert_eq!(codes(serve), 1);
@@ -237,6 +237,34 @@ fn a_server_that_does_not_encrypt_is_no_server() {
     side.receives_all();
     assert!(says(&side, "does not encrypt") && side.screen.is_empty(), "{:?}", side.log);
     assert_eq!(side.exit, Some(Exit::Failed));
+}
+
+#[test]
+fn who_does_not_read_our_last_alert_is_disconnected_soon_and_the_failure_is_said_once() {
+    let endpoint = Endpoint::connect(settings(), Caller::default(), false);
+    let mut side = Side::new(endpoint.encrypted(Some(security(code(RIGHT), true))));
+    side.reaches();
+    // No handshake of TLS. The alert that says so is never written, and the peer does not close.
+    side.receives(&[22, 3, 3, 0, 4, 2, 0, 0, 0]);
+    assert!(!says(&side, "disconnect"), "{:?}", side.log);
+    side.passes(ms(1000));
+    assert!(says(&side, "disconnect"), "{:?}", side.log);
+    side.delivers();
+    side.receives_all();
+    assert_eq!(side.exit, Some(Exit::Failed));
+    assert_eq!(side.log.iter().filter(|line| line.contains("cannot talk to")).count(), 1, "{:?}", side.log);
+}
+
+#[test]
+fn a_server_that_has_forgotten_the_caller_gets_a_code_and_the_user_reads_what_to_type() {
+    let [called, mut calling] = [security(code(RIGHT), false), security(NO_CODE, true)];
+    let key = called.identity.fingerprint();
+    let _ = calling.known.add_server(&"example.org".parse().unwrap(), peer(9), key);
+    let mut pair = pair([called, calling], settings());
+    settle(&mut pair);
+    let command = "to type it, call again: threadchat connect example.org:21567 --code -";
+    assert!(says(&pair.sides[1], command), "{:?}", pair.sides[1].log);
+    assert!(says(&pair.sides[0], "came without a code"), "{:?}", pair.sides[0].log);
 }
 
 #[test]

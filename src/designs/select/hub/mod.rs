@@ -31,6 +31,7 @@ use crate::rules::hub::{self as rules, Action, Hub, Id, Refusal, Settings};
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::Entry;
+use crate::rules::secure::Security;
 use clients::{Clients, Taken};
 use rustix::event::PollFlags;
 use std::io;
@@ -63,6 +64,7 @@ impl HubLoop {
         let at = net::local_addresses(&listeners)?;
         let callers = Callers::new(listeners)?;
         let keyboard_is_terminal = environment.keyboard_is_terminal;
+        let encrypted = environment.security.as_ref().map(Security::options);
         #[cfg(feature = "secure")]
         let mut environment = environment;
         #[cfg(feature = "secure")]
@@ -73,7 +75,7 @@ impl HubLoop {
         if clock.lacks_local_time() {
             console.screen.report(&Notice::NoLocalTime);
         }
-        console.screen.report(&Notice::Listening { at, port_was_chosen, command: "hub" });
+        console.screen.report(&Notice::Listening { at, port_was_chosen, command: "hub", encrypted });
         let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
         #[cfg(feature = "secure")]
         let mut hub = hub;

@@ -34,6 +34,7 @@ use crate::rules::hub::{self as rules, Action, Hub, Id, OPERATOR, Refusal, Setti
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::Entry;
+use crate::rules::secure::Security;
 use client::{Client, Lent, SLICES};
 use crossbeam_channel::{Receiver, bounded};
 use event::Event;
@@ -82,6 +83,7 @@ impl HubLoop {
         port_was_chosen: bool,
     ) -> io::Result<Self> {
         let keyboard_is_terminal = environment.keyboard_is_terminal;
+        let encrypted = environment.security.as_ref().map(Security::options);
         #[cfg(feature = "secure")]
         let mut environment = environment;
         #[cfg(feature = "secure")]
@@ -98,6 +100,7 @@ impl HubLoop {
             at: callers.addresses(),
             port_was_chosen,
             command: "hub",
+            encrypted,
         });
         let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
         #[cfg(feature = "secure")]

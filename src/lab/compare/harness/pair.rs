@@ -218,7 +218,8 @@ fn printed_port(notices: &mut ChildStderr) -> Result<u16, Failure> {
             }
         }
         if let Some((_, address)) = line.split_once("listening on ") {
-            let address = address.split_whitespace().next().unwrap_or_default().parse::<SocketAddr>();
+            let address =
+                address.split([' ', ',']).next().unwrap_or_default().trim_end().parse::<SocketAddr>();
             return Ok(address
                 .context(format_args!("cannot read where it listens in {:?}", line.trim()))?
                 .port());

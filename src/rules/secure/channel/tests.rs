@@ -155,11 +155,11 @@ fn without_a_code_only_those_who_are_known_to_each_other_are_connected() {
         assert_eq!((caller.how(), called.how()), (None, None));
         [caller.error.unwrap(), called.error.unwrap()]
     };
-    use ChannelError::{CodeAsked, CodeMissing};
-    assert_eq!(refused(Trust::default(), Trust::default()), [CodeMissing, CodeMissing]);
+    use ChannelError::{CodeAsked, CodeMissing, CodeNotNow, CodeNotTaken, CodeSpent};
+    assert_eq!(refused(Trust::default(), Trust::default()), [CodeNotNow, CodeMissing]);
     assert_eq!(refused(known(&BOB), Trust::default()), [CodeAsked, CodeMissing]);
     assert_eq!(refused(known(&BOB), by_code("7-velvet-otter")), [CodeAsked, CodeMissing]);
-    assert_eq!(refused(by_code("7-velvet-otter"), known(&ALICE)), [CodeMissing, CodeAsked]);
+    assert_eq!(refused(by_code("7-velvet-otter"), known(&ALICE)), [CodeNotTaken, CodeSpent]);
     let (mut caller, mut called) = open();
     called.feed(&caller.seal(b"hello"));
     caller.feed(&called.seal(b"hello"));
@@ -356,7 +356,7 @@ fn a_preamble_of_somebody_else_does_not_open_a_channel() {
     listen(&mut caller, &mut impostor);
     impostor.writer().write_all(&[1, 1]).unwrap();
     listen(&mut caller, &mut impostor);
-    assert_eq!((caller.how(), caller.error), (None, Some(ChannelError::CodeMissing)));
+    assert_eq!((caller.how(), caller.error), (None, Some(ChannelError::CodeNotTaken)));
     // It says what this side says.
     let mut caller = Side::caller(by_code("7-velvet-otter"));
     let mut impostor: Connection = ServerConnection::new(MALLORY.server()).unwrap().into();
@@ -647,6 +647,36 @@ fn an_authority_vouches_for_the_host_that_was_called() {
     assert!(Authority::from_pem(b"nonsense", "chat.example").unwrap_err().contains("BEGIN CERTIFICATE"));
     assert!(
         Authority::from_pem(certificate.as_bytes(), "fe80::1%eth0").unwrap_err().contains("no certificate")
+    );
+}
+
+#[test]
+fn the_certificate_of_an_authority_is_no_servers_own_and_the_user_hears_so() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["chat.example".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let pem = |kind: &str, der: &[u8]| {
+        format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", STANDARD.encode(der))
+    };
+    let own = pem("CERTIFICATE", params.self_signed(&key).unwrap().der());
+    let key = pem("PRIVATE KEY", &key.serialize_der());
+    let server = Identity::from_files(own.as_bytes(), key.as_bytes()).unwrap();
+    let trust = Authority::from_pem(own.as_bytes(), "chat.example").unwrap();
+    let mut caller = Side::caller(unknown(Unknown::Authority(trust)));
+    let mut called = Side::new(Channel::called(&server, unknown(Unknown::Anybody)).unwrap());
+    connect(&mut caller, &mut called, whole);
+    let error = caller.error.unwrap().to_string();
+    assert!(error.contains("(CA:TRUE), which must not be a server's own"), "{error}");
+}
+
+#[test]
+fn an_open_channel_describes_what_was_agreed_on() {
+    let (caller, called) = open();
+    let described = caller.channel.describe();
+    assert_eq!(described, called.channel.describe());
+    assert!(
+        described.starts_with("TLS 1.3, TLS13_AES_") && described.ends_with("threadchat/1"),
+        "{described}"
     );
 }
 
