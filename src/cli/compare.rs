@@ -2,7 +2,7 @@
 
 use super::{OUTPUT, values};
 use crate::designs::Design;
-use crate::lab::compare::{Child, Crowd, HubPeer, Options, Workload};
+use crate::lab::compare::{Child, Crowd, Custom, HubPeer, Options, Workload};
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -49,6 +49,11 @@ pub struct Compare {
     #[arg(long)]
     trace: bool,
 
+    /// Also measure the full-duplex designs while they encrypt, and with --peers ncat --ssl and socat OPENSSL
+    #[cfg(feature = "secure")]
+    #[arg(long)]
+    secure: bool,
+
     /// Do less of everything, in less than 30 seconds
     #[arg(long)]
     quick: bool,
@@ -79,6 +84,10 @@ impl From<Compare> for Options {
             hub_clients: args.hub_clients,
             hub_peers: args.hub_peers,
             trace: args.trace,
+            #[cfg(feature = "secure")]
+            secure: args.secure,
+            #[cfg(not(feature = "secure"))]
+            secure: false,
             quick: args.quick,
             rounds: args.rounds,
             details: args.details,
@@ -109,6 +118,9 @@ pub enum CompareChild {
         /// The hub asks each client for its name
         #[arg(long)]
         names: bool,
+        /// The hub is encrypted
+        #[arg(long)]
+        secure: bool,
         /// The number of clients
         #[arg(long)]
         clients: usize,
@@ -135,8 +147,8 @@ impl From<CompareChild> for Child {
         match args {
             CompareChild::Serve { once } => Self::Serve(once),
             CompareChild::Connect { address } => Self::Connect(address),
-            CompareChild::Crowd { hub, names, clients, senders, deliveries, messages } => {
-                Self::Crowd(Crowd { clients, senders, deliveries, messages }, hub, names)
+            CompareChild::Crowd { hub, names, secure, clients, senders, deliveries, messages } => {
+                Self::Crowd(Crowd { clients, senders, deliveries, messages }, hub, Custom { names, secure })
             }
             CompareChild::Exec { command } => Self::Exec(command),
         }

@@ -24,7 +24,7 @@ mod workloads;
 
 pub use harness::subject::HubPeer;
 pub use options::Options;
-pub use workloads::hub::crowd::Crowd;
+pub use workloads::hub::crowd::{Crowd, Custom};
 pub use workloads::task::Workload;
 
 use crate::platform::{self, Patient, Signals};
@@ -35,7 +35,8 @@ use destination::Destination;
 use harness::Harness;
 use harness::baseline;
 use harness::counter::Counter;
-use harness::subject::remove_traces;
+use harness::encryption;
+use harness::subject::remove_files;
 use options::HURRY;
 use report::machine::{self, Machine};
 use report::progress::Progress;
@@ -61,6 +62,9 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
         return Err("--json and --html name the same file: give each a file of its own".into());
     }
     let harness = Harness::new()?;
+    if options.secure {
+        encryption::issue_certificate()?;
+    }
     let (children, progress) = (Arc::clone(&harness.children), Progress::new());
     let (to_main, signal) = bounded(1);
     super::spawn("signals", move || {
@@ -80,7 +84,7 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
             Ok(signal) => {
                 children.close();
                 progress.remove();
-                remove_traces();
+                remove_files();
                 return Ok(Exit::Signal(signal));
             }
             // No signal can come on this platform.
@@ -109,7 +113,7 @@ fn compare(options: &Options, harness: Harness, progress: Progress) -> Report {
         reports.push(rounds.run(*task, &contestants, limits));
     }
     rounds.progress.remove();
-    remove_traces();
+    remove_files();
     Report {
         format: report::FORMAT,
         date,
@@ -152,8 +156,8 @@ pub enum Child {
     Serve(bool),
     /// The calling side of the baseline.
     Connect(SocketAddr),
-    /// The clients of a hub, and whether the hub asks each for its name.
-    Crowd(Crowd, SocketAddr, bool),
+    /// The clients of a hub.
+    Crowd(Crowd, SocketAddr, Custom),
     /// Another program, which must not outlive the comparison.
     Exec(Vec<OsString>),
 }
@@ -166,7 +170,7 @@ pub fn run_child(child: &Child) -> Result<Exit, Failure> {
     let done = match child {
         Child::Serve(once) => baseline::serve(*once),
         Child::Connect(address) => baseline::connect(*address),
-        Child::Crowd(crowd, hub, names) => crowd::run(*crowd, *hub, *names),
+        Child::Crowd(crowd, hub, custom) => crowd::run(*crowd, *hub, *custom),
         Child::Exec(command) => {
             let (program, args) = command.split_first().ok_or("the command is empty")?;
             let mut command = Command::new(program);

@@ -1,6 +1,6 @@
 //! What to compare: the subjects, the tasks and the number of rounds that follow from the options.
 
-use super::harness::subject::{HubPeer, PEERS, Subject};
+use super::harness::subject::{HubPeer, PEERS, SECURE_PEERS, Subject};
 use super::workloads::task::{Task, Workload};
 use crate::designs::Design;
 use clap::ValueEnum;
@@ -22,6 +22,8 @@ pub struct Options {
     pub hub_peers: Vec<HubPeer>,
     /// Measure each design once more while it records a trace.
     pub trace: bool,
+    /// Measure each full-duplex design once more while it encrypts, and with `peers` also those that can.
+    pub secure: bool,
     /// Do less of everything, in less than 30 seconds.
     pub quick: bool,
     /// The number of rounds, not counting the warm-up.
@@ -46,10 +48,17 @@ impl Options {
         for design in each_once(self.designs.as_deref().unwrap_or(Design::value_variants())) {
             subjects.push(Subject::Design(design));
             subjects.extend(self.trace.then_some(Subject::Traced(design)));
+            if self.secure && design != Design::HalfDuplex {
+                subjects.extend([Subject::Secure(design), Subject::WithCode(design)]);
+            }
         }
         if self.peers {
             subjects.extend(PEERS.map(Subject::Peer));
             subjects.push(Subject::Broker);
+            if self.secure {
+                subjects.extend(SECURE_PEERS.map(Subject::Peer));
+                subjects.push(Subject::SecureBroker);
+            }
         }
         subjects.extend(self.hub_peers.iter().cloned().map(Subject::HubPeer));
         subjects

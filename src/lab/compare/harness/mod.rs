@@ -3,6 +3,8 @@
 pub(super) mod baseline;
 pub(super) mod children;
 pub(super) mod counter;
+#[cfg_attr(not(feature = "secure"), path = "no_encryption.rs")]
+pub(super) mod encryption;
 pub(super) mod lines;
 pub(super) mod load;
 pub(super) mod pair;
@@ -39,7 +41,9 @@ impl Harness {
         };
         let (program, args) = words.split_first().ok_or("the command is empty")?;
         let mut command = Command::new(program);
-        command.args(args);
+        // A code or a known peer of the user must not make a subject encrypt, nor the subject add to what is known.
+        command.args(args).env_remove("THREADCHAT_CODE");
+        command.env("XDG_CONFIG_HOME", subject::folder()).env("APPDATA", subject::folder());
         self.children.start(command)
     }
 }

@@ -14,9 +14,15 @@ pub(crate) enum Subject {
     Design(Design),
     /// A design that records a trace.
     Traced(Design),
+    /// A design that encrypts, with a certificate.
+    Secure(Design),
+    /// A design that asks each caller for a code.
+    WithCode(Design),
     Peer(Peer),
     /// `ncat` as a hub, and the baseline of hubs.
     Broker,
+    /// The same, encrypted.
+    SecureBroker,
     HubPeer(HubPeer),
 }
 
@@ -26,9 +32,17 @@ pub(crate) enum Peer {
     Ncat,
     Nc,
     Socat,
+    NcatSsl,
+    SocatOpenssl,
 }
 
 pub(crate) const PEERS: [Peer; 3] = [Peer::Ncat, Peer::Nc, Peer::Socat];
+/// Those that encrypt.
+pub(crate) const SECURE_PEERS: [Peer; 2] = [Peer::NcatSsl, Peer::SocatOpenssl];
+
+const NCAT_SSL: &str = "--ssl --ssl-cert {cert} --ssl-key {key}";
+/// The clients of the comparison show no certificate.
+const SOCAT_OPENSSL: &str = "cert={cert},key={key},verify=0";
 
 /// Another hub: its name, and how to start it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +76,11 @@ impl Subject {
             Self::Baseline => "floor".to_owned(),
             Self::Design(design) => design.name(),
             Self::Traced(design) => format!("{}, traced", design.name()),
+            Self::Secure(design) => format!("{} --secure", design.name()),
+            Self::WithCode(design) => format!("{} --code", design.name()),
             Self::Peer(peer) => peer.name().to_owned(),
             Self::Broker => "ncat --broker".to_owned(),
+            Self::SecureBroker => "ncat --ssl --broker".to_owned(),
             Self::HubPeer(peer) => peer.name.clone(),
         }
     }
@@ -71,8 +88,19 @@ impl Subject {
     /// The design, if the subject is one of ours.
     pub(crate) fn design(&self) -> Option<Design> {
         match self {
-            Self::Design(design) | Self::Traced(design) => Some(*design),
+            Self::Design(design) | Self::Traced(design) | Self::Secure(design) | Self::WithCode(design) => {
+                Some(*design)
+            }
             _ => None,
+        }
+    }
+
+    /// Whether those who call it must speak TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        match self {
+            Self::Secure(_) | Self::WithCode(_) | Self::SecureBroker => true,
+            Self::Peer(peer) => SECURE_PEERS.contains(peer),
+            _ => false,
         }
     }
 
@@ -93,11 +121,9 @@ impl Subject {
     /// Why the subject cannot run here.
     pub(crate) fn missing(&self) -> Option<&'static str> {
         match self {
-            Self::Design(Design::Select) | Self::Traced(Design::Select) if cfg!(not(poll)) => {
-                Some("not possible here")
-            }
+            _ if self.design() == Some(Design::Select) && cfg!(not(poll)) => Some("not possible here"),
             Self::Peer(peer) => peer.missing(),
-            Self::Broker => Peer::Ncat.missing(),
+            Self::Broker | Self::SecureBroker => Peer::Ncat.missing(),
             _ => None,
         }
     }
@@ -131,6 +157,14 @@ impl Subject {
             (Self::Peer(Peer::Socat), false) => {
                 format!("socat -u TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork -")
             }
+            (Self::Peer(Peer::NcatSsl), true) => format!("ncat -l {NCAT_SSL} 127.0.0.1 {port}"),
+            (Self::Peer(Peer::NcatSsl), false) => format!("ncat -l -k {NCAT_SSL} 127.0.0.1 {port}"),
+            (Self::Peer(Peer::SocatOpenssl), true) => {
+                format!("socat - OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,{SOCAT_OPENSSL}")
+            }
+            (Self::Peer(Peer::SocatOpenssl), false) => {
+                format!("socat -u OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,{SOCAT_OPENSSL} -")
+            }
             _ => {
                 return self
                     .ours("listener", if once { "serve 127.0.0.1:0 --once" } else { "serve 127.0.0.1:0" });
@@ -146,6 +180,8 @@ impl Subject {
             Self::Peer(Peer::Ncat) => format!("ncat 127.0.0.1 {port}"),
             Self::Peer(Peer::Nc) => format!("nc -N 127.0.0.1 {port}"),
             Self::Peer(Peer::Socat) => format!("socat - TCP:127.0.0.1:{port}"),
+            Self::Peer(Peer::NcatSsl) => format!("ncat --ssl 127.0.0.1 {port}"),
+            Self::Peer(Peer::SocatOpenssl) => format!("socat - OPENSSL:127.0.0.1:{port},verify=0"),
             _ => return self.ours("caller", &format!("connect 127.0.0.1:{port}")),
         })
     }
@@ -155,6 +191,7 @@ impl Subject {
         let address = format!("127.0.0.1:{port}");
         words_of(&match self {
             Self::Broker => format!("ncat -l --broker -m 2000 127.0.0.1 {port}"),
+            Self::SecureBroker => format!("ncat -l --broker -m 2000 {NCAT_SSL} 127.0.0.1 {port}"),
             Self::HubPeer(peer) => {
                 peer.command.replace("{port}", &port.to_string()).replace("{addr}", &address)
             }
@@ -166,8 +203,12 @@ impl Subject {
     fn ours(&self, side: &str, command: &str) -> Vec<OsString> {
         let Some(design) = self.design() else { return Vec::new() };
         let mut words = words_of(&format!("{{}} {command} -q --design {}", design.name()));
-        if let Self::Traced(_) = self {
-            words.extend(["--trace".into(), trace_file(side).into()]);
+        match self {
+            Self::Traced(_) => words.extend(["--trace".into(), trace_file(side).into()]),
+            Self::Secure(_) if side == "caller" => words.extend(words_of("--ca {cert}")),
+            Self::Secure(_) => words.extend(words_of("--cert {cert} --key {key}")),
+            Self::WithCode(_) => words.push("--secure".into()),
+            _ => {}
         }
         words
     }
@@ -177,17 +218,28 @@ fn trace_file(side: &str) -> PathBuf {
     env::temp_dir().join(format!("threadchat-compare-{}-{side}.json", process::id()))
 }
 
-/// Removes the traces, if there are any. Nobody reads them: what counts is the time it takes to record them.
-pub(crate) fn remove_traces() {
+/// The certificate and the key of all encrypted subjects: `cert` and `key` in a folder of this comparison, which is also where
+/// its children find their configuration. It is there only if something is encrypted.
+pub(crate) fn folder() -> PathBuf {
+    env::temp_dir().join(format!("threadchat-compare-{}", process::id()))
+}
+
+/// Removes keys, and the traces, if there are any. Nobody reads them: what counts is the time it takes to record them.
+pub(crate) fn remove_files() {
+    let _ = fs::remove_dir_all(folder());
     for side in ["listener", "caller", "hub"] {
         let _ = fs::remove_file(trace_file(side));
     }
 }
 
-/// The words of a command line, in which `{}` stands for this program.
+/// The words of a command line, in which `{}` stands for this program, and `{cert}` and `{key}` for files of the comparison.
 pub(crate) fn words_of(line: &str) -> Vec<OsString> {
     let this = || env::current_exe().unwrap_or_else(|_| PathBuf::from("threadchat")).into();
-    line.split_whitespace().map(|word| if word == "{}" { this() } else { word.into() }).collect()
+    let with_files = |word: &str| {
+        let file = |name| folder().join(name).display().to_string();
+        word.replace("{cert}", &file("cert")).replace("{key}", &file("key")).into()
+    };
+    line.split_whitespace().map(|word| if word == "{}" { this() } else { with_files(word) }).collect()
 }
 
 impl Peer {
@@ -196,11 +248,14 @@ impl Peer {
             Self::Ncat => "ncat",
             Self::Nc => "nc",
             Self::Socat => "socat",
+            Self::NcatSsl => "ncat --ssl",
+            Self::SocatOpenssl => "socat OPENSSL",
         }
     }
 
     fn missing(self) -> Option<&'static str> {
-        if !is_installed(self.name()) {
+        let program = self.name().split(' ').next().unwrap_or_default();
+        if !is_installed(program) {
             return Some("not installed");
         }
         (self == Self::Nc && !is_openbsd_nc()).then_some("not OpenBSD's nc")

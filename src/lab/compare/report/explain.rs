@@ -29,12 +29,17 @@ pub(super) fn explain(report: &TaskReport) -> Vec<String> {
     if let Some(other) = designs.next() {
         sentences.extend(compare(measure, one, other));
     }
-    let traced = DESIGNS
-        .iter()
-        .filter_map(|name| cost_of_trace(measure, find(name)?, find(&format!("{name}, traced"))?));
-    let traced: Vec<String> = traced.collect();
-    if !traced.is_empty() {
-        sentences.push(format!("{}.", traced.join("; ")));
+    let costs = [(", traced", "with a trace", "without"), (" --secure", "encrypted", "in clear text")].map(
+        |(suffix, with, without)| {
+            let costs = DESIGNS.iter().filter_map(|name| {
+                cost(measure, find(name)?, find(&format!("{name}{suffix}"))?, with, without)
+            });
+            costs.collect::<Vec<String>>()
+        },
+    );
+    let costs = costs.concat();
+    if !costs.is_empty() {
+        sentences.push(format!("{}.", costs.join("; ")));
     } else if let Some(floor) = find("floor") {
         sentences.extend(compare(measure, floor, one).into_iter().take(1));
     }
@@ -171,13 +176,20 @@ fn cause(fast: &Subject<'_>, slow: &Subject<'_>, measure: Measure) -> String {
     "Neither waits, nor system calls, nor processor time show why".to_owned()
 }
 
-fn cost_of_trace(measure: Measure, plain: &Subject<'_>, traced: &Subject<'_>) -> Option<String> {
-    let (without, with) = (plain.figures.get(&measure)?, traced.figures.get(&measure)?);
+/// What a design costs more while it does something else as well.
+fn cost(
+    measure: Measure,
+    plain: &Subject<'_>,
+    other: &Subject<'_>,
+    what: &str,
+    what_not: &str,
+) -> Option<String> {
+    let (without, with) = (plain.figures.get(&measure)?, other.figures.get(&measure)?);
     let ratio = Ratio::of(&with.rounds, &without.rounds)?;
     let certain = if ratio.is_certain() { "" } else { ", which may be chance" };
     let percent = (ratio.median - 1.0) * 100.0;
     let (with, without) = (measure.in_text(with.spread.median), measure.in_text(without.spread.median));
-    Some(format!("{} with a trace: {with}, without: {without} ({percent:+.1} %{certain})", plain.name))
+    Some(format!("{} {what}: {with}, {what_not}: {without} ({percent:+.1} %{certain})", plain.name))
 }
 
 /// With whom the other way kept moving, with whom it did not, and how much was accepted.
@@ -308,6 +320,12 @@ mod tests {
                     ("select", &[(LINES, 1.5e6), (CPU, 0.02)]),
                     ("select, traced", &[(LINES, 1.49e6)]),
                 ],
+            ),
+            (
+                "encrypted",
+                OneWay,
+                3,
+                &[("threads", &[(LINES, 2e6)]), ("threads --secure", &[(LINES, 1.5e6)])],
             ),
             (
                 "a rare cost",

@@ -1,9 +1,10 @@
 //! Start and goodbye: many conversations with one listener, one after the other, each just a goodbye. This process
-//! calls with a bare socket, so that only the listener is measured.
+//! calls with a bare socket (and TLS, if the listener is encrypted), so that only the listener is measured.
 
 use super::task::Material;
 use crate::lab::compare::harness::Harness;
 use crate::lab::compare::harness::counter::Counter;
+use crate::lab::compare::harness::encryption::{Caller, open};
 use crate::lab::compare::harness::lines::LINE;
 use crate::lab::compare::harness::pair::Endpoint;
 use crate::lab::compare::harness::resources;
@@ -11,6 +12,7 @@ use crate::lab::compare::harness::subject::Subject;
 use crate::lab::compare::harness::watchdog::PATIENCE;
 use crate::lab::compare::measure::{Figures, Measure};
 use crate::rules::failure::{Context, Failure};
+use crate::rules::secure::Channel;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::Instant;
@@ -36,9 +38,13 @@ fn converse(
     port: u16,
     conversations: usize,
 ) -> Result<Figures, Failure> {
+    let caller = subject.is_encrypted().then(Caller::new).transpose()?;
     let began = Instant::now();
     for number in 1..=conversations {
-        say_goodbye(port).context(format_args!("conversation {number}"))?;
+        let code = matches!(subject, Subject::WithCode(_)).then(|| listener.code()).transpose()?;
+        let channel = caller.as_ref().map(|caller| caller.channel(code.as_deref())).transpose();
+        let channel = channel.context("cannot encrypt")?;
+        say_goodbye(port, channel).context(format_args!("conversation {number}"))?;
         harness.heartbeat.beat();
     }
     let seconds = began.elapsed().as_secs_f64();
@@ -53,13 +59,27 @@ fn converse(
 
 /// Waits for the listener to close after the goodbye. If it closed before reading it, there would be an error instead
 /// of an end.
-fn say_goodbye(port: u16) -> io::Result<()> {
+fn say_goodbye(port: u16, channel: Option<Channel>) -> io::Result<()> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     socket.set_read_timeout(Some(PATIENCE))?;
-    socket.write_all(GOODBYE)?;
-    socket.shutdown(Shutdown::Write)?;
     let mut said = Vec::new();
-    match socket.read_to_end(&mut said)? {
+    if let Some(mut channel) = channel {
+        socket.set_nodelay(true)?;
+        said = open(&socket, &mut channel)?;
+        let mut sealed = Vec::new();
+        let _ = channel.send(GOODBYE, &mut sealed);
+        channel.close(&mut sealed);
+        socket.write_all(&sealed)?;
+        socket.shutdown(Shutdown::Write)?;
+        let mut received = Vec::new();
+        socket.read_to_end(&mut received)?;
+        channel.receive(&received, &mut said).map_err(io::Error::other)?;
+    } else {
+        socket.write_all(GOODBYE)?;
+        socket.shutdown(Shutdown::Write)?;
+        socket.read_to_end(&mut said)?;
+    }
+    match said.len() {
         0 => Ok(()),
         _ => Err(io::Error::other(format!("it said {:?}", String::from_utf8_lossy(&said)))),
     }

@@ -44,8 +44,10 @@ impl Workload {
     pub(crate) fn is_for(self, subject: &Subject) -> bool {
         match subject {
             Subject::Peer(_) | Subject::Baseline => self != Self::Hub,
-            Subject::Broker | Subject::HubPeer(_) => self == Self::Hub,
-            Subject::Design(_) | Subject::Traced(_) => true,
+            Subject::Broker | Subject::SecureBroker | Subject::HubPeer(_) => self == Self::Hub,
+            Subject::Design(_) | Subject::Traced(_) | Subject::Secure(_) => true,
+            // A code matters at the start only.
+            Subject::WithCode(_) => self == Self::Goodbye,
         }
     }
 

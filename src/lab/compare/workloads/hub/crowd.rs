@@ -6,11 +6,13 @@
 
 use super::super::times::Times;
 use super::deliveries::{Inbox, Tally, probe, sent_by};
+use crate::lab::compare::harness::encryption::{Caller, open};
 use crate::lab::compare::harness::lines::LINE;
 use crate::lab::compare::harness::subject::words_of;
 use crate::lab::compare::measure::{Figures, Measure};
 use crate::platform;
 use crate::rules::failure::{Context, Failure};
+use crate::rules::secure::Channel;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::ffi::OsString;
@@ -44,14 +46,24 @@ pub struct Crowd {
     pub messages: usize,
 }
 
+/// How the clients of a hub begin.
+#[derive(Debug, Clone, Copy)]
+pub struct Custom {
+    /// The hub takes the first line of each for its name.
+    pub names: bool,
+    /// The hub speaks TLS.
+    pub secure: bool,
+}
+
 impl Crowd {
     /// The command line of its process.
-    pub(super) fn command(self, port: u16, names: bool) -> Vec<OsString> {
+    pub(super) fn command(self, port: u16, custom: Custom) -> Vec<OsString> {
         let Self { clients, senders, deliveries, messages } = self;
-        let names = if names { " --names" } else { "" };
+        let names = if custom.names { " --names" } else { "" };
+        let secure = if custom.secure { " --secure" } else { "" };
         words_of(&format!(
             "{{}} compare-child crowd 127.0.0.1:{port} --clients {clients} --senders {senders} \
-            --deliveries {deliveries} --messages {messages}{names}"
+            --deliveries {deliveries} --messages {messages}{names}{secure}"
         ))
     }
 
@@ -63,9 +75,9 @@ impl Crowd {
 
 /// Connects the clients to a hub, measures, prints the figures or the fault of the hub, and stays until the input ends,
 /// so that the hub can be sampled.
-pub(crate) fn run(crowd: Crowd, hub: SocketAddr, names: bool) -> io::Result<()> {
+pub(crate) fn run(crowd: Crowd, hub: SocketAddr, custom: Custom) -> io::Result<()> {
     platform::raise_descriptor_limit();
-    let mut clients = Clients::connect(crowd, hub, names);
+    let mut clients = Clients::connect(crowd, hub, custom);
     let figures = match &mut clients {
         Ok(clients) => clients.measure(crowd),
         Err(fault) => Err(fault.clone()),
@@ -81,6 +93,7 @@ struct Clients {
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
+    plaintext: Vec<u8>,
     /// What each sender is to send now. The first clients are the senders.
     to_send: Vec<Vec<u8>>,
     tally: Tally,
@@ -91,6 +104,10 @@ struct Clients {
 
 struct Client {
     socket: TcpStream,
+    /// If the hub is encrypted. Whatever it receives is decrypted.
+    channel: Option<Channel>,
+    /// What was encrypted but not sent.
+    sealed: Vec<u8>,
     inbox: Inbox,
     /// The number of bytes it has sent of what it is to send.
     written: usize,
@@ -99,15 +116,17 @@ struct Client {
 
 impl Clients {
     /// Connects all clients, and returns when all of them receive what the first one sends.
-    fn connect(crowd: Crowd, hub: SocketAddr, names: bool) -> Result<Self, Failure> {
+    fn connect(crowd: Crowd, hub: SocketAddr, custom: Custom) -> Result<Self, Failure> {
         let count = crowd.clients;
         let poll = Poll::new().context("cannot wait for sockets")?;
         let now = Instant::now();
+        let caller = custom.secure.then(Caller::new).transpose()?;
         let mut clients = Self {
             clients: Vec::with_capacity(count),
             poll,
             events: Events::with_capacity(1024),
             buffer: vec![0; CHUNK + LINE],
+            plaintext: Vec::new(),
             to_send: Vec::new(),
             tally: Tally::default(),
             last_arrival: now,
@@ -115,7 +134,7 @@ impl Clients {
         };
         while clients.clients.len() < count {
             for number in clients.clients.len()..count.min(clients.clients.len() + GROUP) {
-                let client = clients.add(number, number < crowd.senders, hub, names);
+                let client = clients.add(number, number < crowd.senders, hub, custom.names, caller.as_ref());
                 client.context(format_args!("client {number} of {count} cannot connect"))?;
             }
             clients.probe()?;
@@ -123,17 +142,36 @@ impl Clients {
         Ok(clients)
     }
 
-    fn add(&mut self, number: usize, sends: bool, hub: SocketAddr, names: bool) -> io::Result<()> {
+    fn add(
+        &mut self,
+        number: usize,
+        sends: bool,
+        hub: SocketAddr,
+        names: bool,
+        caller: Option<&Caller>,
+    ) -> io::Result<()> {
         let mut socket = std::net::TcpStream::connect_timeout(&hub, QUIET)?;
         socket.set_nodelay(true)?;
         if names {
             socket.write_all(format!("client{number}\n").as_bytes())?;
         }
+        let mut channel = caller.map(|caller| caller.channel(None)).transpose()?;
+        if let Some(channel) = &mut channel {
+            // The greeting of the hub, which may have come with it, has no line that counts.
+            open(&socket, channel)?;
+        }
         socket.set_nonblocking(true)?;
         let mut socket = TcpStream::from_std(socket);
         let interest = if sends { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         self.poll.registry().register(&mut socket, Token(number), interest)?;
-        self.clients.push(Client { socket, inbox: Inbox::default(), written: 0, can_write: true });
+        self.clients.push(Client {
+            socket,
+            channel,
+            sealed: Vec::new(),
+            inbox: Inbox::default(),
+            written: 0,
+            can_write: true,
+        });
         Ok(())
     }
 
@@ -249,7 +287,7 @@ impl Clients {
             let client = &mut self.clients[number];
             client.can_write |= event.is_writable();
             if event.is_readable() {
-                let (buffer, tally) = (&mut self.buffer, &mut self.tally);
+                let (buffer, tally) = ((&mut self.buffer[..], &mut self.plaintext), &mut self.tally);
                 let read = client.read(buffer, &self.to_send, tally, &mut arrived);
                 if let Some(last) = read.map_err(|error| disconnected(number, &error))? {
                     self.last_arrival = last;
@@ -266,6 +304,14 @@ impl Clients {
     /// The first client sends a line. The system's buffers have capacity for it, unless the hub reads nothing.
     fn send_line(&mut self, line: &[u8]) -> Result<(), Failure> {
         let Some(first) = self.clients.first_mut() else { return Ok(()) };
+        let mut sealed = Vec::new();
+        let line = match &mut first.channel {
+            Some(channel) => {
+                let _ = channel.send(line, &mut sealed);
+                &sealed
+            }
+            None => line,
+        };
         match first.socket.write(line) {
             Ok(written) if written == line.len() => Ok(()),
             Ok(_) => Err("the hub accepts no lines from the first client".into()),
@@ -282,21 +328,31 @@ impl Client {
     /// Sends as much as it can without waiting; returns whether it can send more.
     fn send_some(&mut self, lines: &[u8]) -> io::Result<bool> {
         let left = &lines[self.written..];
-        if left.is_empty() || !self.can_write {
+        if left.is_empty() && self.sealed.is_empty() || !self.can_write {
             return Ok(false);
         }
-        match self.socket.write(&left[..left.len().min(CHUNK)]) {
-            Ok(written) => self.written += written,
+        let left = &left[..left.len().min(CHUNK)];
+        let written = match &mut self.channel {
+            None => self.socket.write(left).inspect(|written| self.written += written),
+            Some(channel) => {
+                if self.sealed.is_empty() {
+                    self.written += channel.send(left, &mut self.sealed);
+                }
+                self.socket.write(&self.sealed).inspect(|written| drop(self.sealed.drain(..*written)))
+            }
+        };
+        match written {
+            Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.can_write = false,
             Err(error) => return Err(error),
         }
-        Ok(self.can_write && self.written < lines.len())
+        Ok(self.can_write && (self.written < lines.len() || !self.sealed.is_empty()))
     }
 
     /// Reads and checks all that has arrived; returns when the last of it was read.
     fn read(
         &mut self,
-        buffer: &mut [u8],
+        (buffer, plaintext): (&mut [u8], &mut Vec<u8>),
         sent: &[Vec<u8>],
         tally: &mut Tally,
         mut arrived: impl FnMut(usize, Instant),
@@ -316,8 +372,18 @@ impl Client {
             };
             let now = Instant::now();
             last = Some(now);
-            tally.bytes += read;
-            self.inbox.check(&buffer[..carried + read], sent, tally, |number| arrived(number, now));
+            let received = match &mut self.channel {
+                None => &buffer[..carried + read],
+                Some(channel) => {
+                    plaintext.clear();
+                    plaintext.extend_from_slice(&buffer[..carried]);
+                    let ciphertext = &buffer[carried..carried + read];
+                    channel.receive(ciphertext, plaintext).map_err(io::Error::other)?;
+                    &*plaintext
+                }
+            };
+            tally.bytes += received.len() - carried;
+            self.inbox.check(received, sent, tally, |number| arrived(number, now));
             // Elsewhere the next event comes only after a read that found nothing.
             if cfg!(unix) && read < capacity {
                 return Ok(last);

@@ -11,7 +11,7 @@ use crate::lab::compare::harness::resources;
 use crate::lab::compare::harness::subject::Subject;
 use crate::lab::compare::measure::Figures;
 use crate::rules::failure::{Context, Failure};
-use crowd::Crowd;
+use crowd::{Crowd, Custom};
 use std::io::{BufRead, BufReader};
 use std::thread;
 
@@ -43,7 +43,8 @@ fn measure(
     port: u16,
     crowd: Crowd,
 ) -> Result<Figures, Failure> {
-    let command = crowd.command(port, subject.asks_for_names());
+    let command =
+        crowd.command(port, Custom { names: subject.asks_for_names(), secure: subject.is_encrypted() });
     // The crowd stays until its input ends, so that the hub can be sampled while all clients are connected.
     let Started { process: _process, keyboard: _input, screen, .. } = harness.start(command, None)?;
     for line in BufReader::new(screen).lines() {
