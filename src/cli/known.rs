@@ -72,6 +72,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "Wine finds the end and writes there in two steps")]
     fn programs_that_remember_at_the_same_time_lose_nothing() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join(NAME);
