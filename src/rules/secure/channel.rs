@@ -346,7 +346,8 @@ impl Channel {
     #[must_use]
     pub fn describe(&self) -> String {
         let suite = self.connection.negotiated_cipher_suite().map(|suite| suite.suite());
-        let group = self.connection.negotiated_key_exchange_group().map(|group| group.name());
+        let group =
+            self.connection.negotiated_key_exchange_group().map(rustls::crypto::SupportedKxGroup::name);
         let protocol =
             String::from_utf8_lossy(self.connection.alpn_protocol().unwrap_or(b"none")).into_owned();
         // The names of rustls, such as TLS13_AES_256_GCM_SHA384 and X25519.
