@@ -6,6 +6,8 @@ mod arrival;
 mod attack;
 mod callers;
 mod client;
+#[cfg(all(target_os = "linux", feature = "secure"))]
+mod codes;
 mod commands;
 #[cfg(unix)]
 mod foreign;
