@@ -279,7 +279,7 @@ fn send_a_large_file(line: &str) {
 fn receive_a_large_file(line: &str) {
     let lines = many_lines(20_000_000);
     let (mut serve, port) = reading(Stdio::null(), threadchat(&["serve", "0", "--once"])).with_port();
-    let _theirs = reading(file_of(&format!("{lines}88\n")), command(line, port));
+    let _theirs = reading(file_of(format!("{lines}88\n")), command(line, port));
     serve.exits(0);
     let received = serve.out.bytes();
     assert!(received == lines.as_bytes(), "{} of {} bytes, or others", received.len(), lines.len());

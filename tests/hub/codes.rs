@@ -95,7 +95,7 @@ impl Chat {
     }
 
     /// The hub is as it was before.
-    fn is_unharmed(mut self, what: &str) {
+    fn ends_unharmed(mut self, what: &str) {
         wait_until("threads and descriptors are back", || {
             self.hub.threads().len() <= self.threads && self.hub.descriptors() <= self.descriptors
         });
@@ -203,7 +203,7 @@ fn wrong_codes(in_a_second: u32, lasts: Duration) {
         (60..60 + 8 + 60 * began.elapsed().as_secs() as usize / 60).contains(&wrong),
         "{wrong} codes were tried"
     );
-    chat.is_unharmed(&format!("{tried} wrong codes, {rate:.0} a second, of which {wrong} were looked at"));
+    chat.ends_unharmed(&format!("{tried} wrong codes, {rate:.0} a second, of which {wrong} were looked at"));
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn silent_callers(count: usize) {
     let joined = began.elapsed() - called;
     // The hub ends all of them, who still hold their ends.
     let what = format!("{count} silent callers in {called:.1?}; the right code got in {joined:.1?} later");
-    chat.is_unharmed(&what);
+    chat.ends_unharmed(&what);
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn receive_a_file(line: &str, goodbye: &str) {
     let options = ["--cert", &files.certificate, "--key", &files.key, "--known", known.to_str().unwrap()];
     let serve = reading(Stdio::null(), threadchat(&[&["serve", "0", "--once"], &options[..]].concat()));
     let (mut serve, port) = serve.with_port();
-    let _theirs = reading(file_of(&format!("{lines}{goodbye}")), command(line, port, &files));
+    let _theirs = reading(file_of(format!("{lines}{goodbye}")), command(line, port, &files));
     serve.exits(i32::from(goodbye.is_empty()));
     let received = serve.out.bytes();
     assert!(received == lines.as_bytes(), "{} of {} bytes, or others", received.len(), lines.len());
