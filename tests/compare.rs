@@ -85,6 +85,38 @@ fn the_cost_of_a_trace_is_measured_and_the_traces_are_removed() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+#[cfg(feature = "secure")]
+#[test]
+fn what_encryption_costs_is_measured_and_no_key_is_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("report.json");
+    let work = ["--work", "one-way,goodbye,hub", "--hub-clients", "10", "--designs", "threads,half-duplex"];
+    let mut compare = threadchat(&["compare", "--quick", "--rounds", "1", "--secure", "--peers"]);
+    compare.args(work).args(["--json", json.to_str().unwrap()]);
+    // A code of the user's must not make what is in clear text encrypted.
+    compare.env("TMPDIR", folder.path()).env("THREADCHAT_CODE", "7-velvet-otter");
+    let output = compare.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    for (work, ours) in report["works"].as_array().unwrap().iter().zip([
+        &["threads", "threads --secure"][..],
+        &["threads", "threads --secure", "threads --code"],
+        &["threads", "threads --secure"],
+    ]) {
+        let rows: Vec<_> = work["rows"].as_array().unwrap().iter().collect();
+        for subject in ours {
+            let row = rows.iter().find(|row| row["row"] == *subject);
+            assert_eq!(row.unwrap()["outcome"], "measured", "{work}");
+        }
+        let encrypted: Vec<_> =
+            rows.iter().filter(|row| row["row"].as_str().unwrap().contains("ssl")).collect();
+        assert!(!encrypted.is_empty(), "{work}");
+        assert!(encrypted.iter().all(|row| row["outcome"] != "failed"), "{encrypted:?}");
+        assert!(!rows.iter().any(|row| row["row"] == "half-duplex --secure"), "{work}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
 #[test]
 fn lines_one_way_are_measured() {
     every_subject_runs("one-way", "absent", &["lines_per_second", "megabytes_per_second"]);
@@ -305,6 +337,9 @@ mod nothing_is_left_behind {
     }
 
     #[cfg(signals)]
+    const ENCRYPTED: &[&str] = if cfg!(feature = "secure") { &["--secure"] } else { &[] };
+
+    #[cfg(signals)]
     #[test]
     fn by_a_signal() {
         use rustix::process::Signal;
@@ -318,12 +353,13 @@ mod nothing_is_left_behind {
                 continue;
             }
             let files = ["--json", json.to_str().unwrap(), "--html", html.to_str().unwrap()];
-            let mut comparison = Comparison::start(&[&["--trace", "--work", work], &files[..]].concat());
+            let mut comparison =
+                Comparison::start(&[&["--trace", "--work", work], ENCRYPTED, &files[..]].concat());
             comparison.program.signal(signal);
             comparison.program.exits(code);
             // They are killed, but the system may take a moment to remove the child of a child.
             wait_until("nothing is left", || comparison.processes().is_empty());
-            assert_eq!(fs::read_dir(comparison.mark.path()).unwrap().count(), 0, "a trace is left");
+            assert_eq!(fs::read_dir(comparison.mark.path()).unwrap().count(), 0, "a trace or a key is left");
             let said = (comparison.program.out.text(), comparison.program.err.text());
             assert_eq!(said, (String::new(), String::new()), "{work}");
             assert_eq!(fs::read_to_string(&json).unwrap(), "the report before");
