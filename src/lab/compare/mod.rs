@@ -71,12 +71,15 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
         signals.for_each(|caught| caught.signal().is_none_or(|signal| to_main.send(signal).is_ok()));
     })?;
     let (to_main, outcome) = bounded(1);
-    let shown = progress.clone();
+    let (shown, running) = (progress.clone(), Arc::clone(&children));
     // In a thread of its own, so that nothing it waits for delays the answer to a signal.
     super::spawn("comparison", move || {
         let report = compare(&options, harness, shown);
-        // Refused if a signal came first.
-        let _ = to_main.send(publish(&report, options.details, json, html));
+        // What is killed for a signal fails at once, and the rest with it, maybe before this process ends.
+        if !running.is_closed() {
+            // Refused if a signal came first.
+            let _ = to_main.send(publish(&report, options.details, json, html));
+        }
     })?;
     let outcome = select! {
         recv(outcome) -> outcome => outcome,

@@ -80,6 +80,11 @@ impl Children {
         running.children.drain(..).for_each(kill);
     }
 
+    /// Whether the comparison was interrupted.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     fn lock(&self) -> MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
