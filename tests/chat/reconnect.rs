@@ -175,9 +175,6 @@ mod hub {
 
     #[test]
     fn lines_typed_while_a_hub_is_killed_and_started_again_arrive_in_order_and_none_is_lost() {
-        if is_for_clear_text("the hub has tests of its own") {
-            return;
-        }
         const LINES: usize = 120;
         let folder = tempfile::tempdir().unwrap();
         let transcript = folder.path().join("said.jsonl");
@@ -213,9 +210,6 @@ mod hub {
 
     #[test]
     fn a_hub_that_ends_says_goodbye_and_is_not_called_again() {
-        if is_for_clear_text("the hub has tests of its own") {
-            return;
-        }
         let (mut running, port) = serve_with(threadchat(&["hub", "0"]));
         let mut connect = connect(port, &["--reconnect"]);
         connect.out.wait_for("welcome");
