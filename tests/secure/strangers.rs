@@ -19,8 +19,9 @@ fn clear_text_at_an_encrypted_port_is_answered_in_a_sentence_and_the_code_stays_
 
 #[test]
 fn a_call_in_clear_text_to_an_encrypted_port_says_what_to_do() {
-    let (mut serve, port, _) = User::new().serves(&[]);
-    let mut connect = User::new().calls(port, "", &[]);
+    let (anna, ben) = (User::new(), User::new());
+    let (mut serve, port, _) = anna.serves(&[]);
+    let mut connect = ben.calls(port, "", &[]);
     connect.types("hello\n");
     assert!(connect.out.wait_for("This is threadchat").contains("--secure"));
     connect.status();
@@ -32,7 +33,8 @@ fn a_call_in_clear_text_to_an_encrypted_port_says_what_to_do() {
 #[test]
 fn an_encrypted_call_to_a_port_in_clear_text_is_an_error_at_both_ends() {
     let (serve, port) = serve(&[]);
-    let mut connect = User::new().calls(port, "7-velvet-otter", &[]);
+    let ben = User::new();
+    let mut connect = ben.calls(port, "7-velvet-otter", &[]);
     connect.types("a secret\n");
     fails(&mut connect, "the other side does not encrypt");
     serve.err.wait_for("wants to speak TLS, but this port is in clear text");
@@ -69,12 +71,13 @@ fn garbage_instead_of_the_proof_is_refused_and_the_next_caller_admitted() {
 
 #[test]
 fn another_program_that_cannot_prove_a_code_is_told_apart() {
-    let (mut serve, port, code) = User::new().serves(&[]);
+    let (anna, ben) = (User::new(), User::new());
+    let (mut serve, port, code) = anna.serves(&[]);
     let mut stranger = tls::encrypt(call(port), tls::files().client(false));
     stranger.write_all(b"hello\n").unwrap();
     serve.err.wait_for("the other side is another program, which cannot prove that it has the code");
     assert_eq!(serve.out.text(), "");
-    talk(&mut serve, &mut User::new().calls(port, &code, &[]));
+    talk(&mut serve, &mut ben.calls(port, &code, &[]));
 }
 
 #[test]
