@@ -146,19 +146,26 @@ pub fn options(command: &str) -> &'static [&'static str] {
     if command == "connect" { all } else { &all[2..] }
 }
 
+/// How much waits in each socket of the relay, in bytes.
+const BUFFER: usize = 256 * 1024;
+
 /// Encrypts what goes through this socket. Returns the socket on which the test now speaks in clear text. What happens to one
 /// happens to the other: the end of the stream, and a reset.
 pub fn encrypt(socket: TcpStream, connection: Connection) -> TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    // The system does not let buffers of a fixed size grow. So when a program whose peer does not read waits, it waits for good.
+    let ours = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    ours.set_recv_buffer_size(BUFFER).unwrap();
+    ours.connect(&listener.local_addr().unwrap().into()).unwrap();
+    let ours = TcpStream::from(ours);
     let (clear, _) = listener.accept().unwrap();
     for stream in [&ours, &clear, &socket] {
         stream.set_nodelay(true).unwrap();
     }
     ours.set_read_timeout(socket.read_timeout().unwrap()).unwrap();
     socket.set_read_timeout(None).unwrap();
-    // So that a program whose peer does not read waits for long only once the relay waits, too.
-    socket2::SockRef::from(&socket).set_recv_buffer_size(256 * 1024).unwrap();
+    socket2::SockRef::from(&socket).set_recv_buffer_size(BUFFER).unwrap();
+    socket2::SockRef::from(&clear).set_send_buffer_size(BUFFER).unwrap();
     thread::spawn(move || relay(&clear, &socket, connection));
     ours
 }
