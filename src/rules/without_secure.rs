@@ -135,6 +135,8 @@ impl fmt::Display for ChannelError {
     }
 }
 
+impl std::error::Error for ChannelError {}
+
 impl Code {
     /// Nothing.
     pub fn reveal(&self) -> &str {
