@@ -8,7 +8,6 @@ use common::user::User;
 use common::*;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::Command;
 
 const DESIGN: &str = "threads";
@@ -32,7 +31,7 @@ fn the_key_is_made_once_and_printed_as_its_hash() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let mode = |path: PathBuf| path.metadata().unwrap().mode() & 0o777;
+        let mode = |path: std::path::PathBuf| path.metadata().unwrap().mode() & 0o777;
         assert_eq!((mode(user.file("")), mode(user.file("key"))), (0o700, 0o600));
     }
     let kept = user.file("key");

@@ -98,8 +98,9 @@ pub fn file_of(content: impl AsRef<[u8]>) -> File {
     file
 }
 
-/// Roughly how many bytes of memory a Windows program takes under Wine before it does anything, as `.ci/windows` builds it.
-const WINE: usize = 50 << 20;
+/// Roughly how many bytes of memory a Windows program takes under Wine before it does anything, beside its file, which Wine loads
+/// with all debug information.
+const WINE: u64 = 16 << 20;
 
 /// The program under test. If the environment variable `THREADCHAT_WINDOWS` names a Windows program, Wine runs that one.
 fn program() -> Command {
@@ -407,8 +408,9 @@ impl Program {
     fn memory(&self, which: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(which)).unwrap();
-        let wine = if std::env::var_os("THREADCHAT_WINDOWS").is_some() { WINE } else { 0 };
-        (line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024).saturating_sub(wine)
+        let program = std::env::var_os("THREADCHAT_WINDOWS");
+        let wine = program.map_or(0, |program| WINE + std::fs::metadata(program).unwrap().len());
+        (line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024).saturating_sub(wine) as usize
     }
 
     /// The number of its open descriptors.
