@@ -1,9 +1,9 @@
 //! The way into an encrypted hub: callers who have not shown yet who they are.
 //!
 //! These rules decide who gets a channel, with which code, for how long the handshake may take, what becomes of a caller whose
-//! channel opens, and what is said of one whose channel does not. They do not hold the channel. It belongs to whoever reads
-//! from the connection, a thread or the loop of the select design: encrypting takes time, so a design must choose where that is
-//! spent, and needs nothing that the hub knows. Once a channel is open, [events](Event) bring plaintext, and
+//! channel opens, and what the hub reports of one whose channel does not. They do not hold the channel. It belongs to the reader of
+//! the connection, a thread or the loop of the select design: encrypting takes time and needs nothing that the hub knows, so a
+//! design chooses where to do it. Once a channel is open, [events](Event) bring plaintext, and
 //! [outboxes](super::Outbox) hold plaintext, which all members share; a design encrypts only what it is about to write.
 //!
 //! ```text

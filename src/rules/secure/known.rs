@@ -85,7 +85,7 @@ impl Known {
             let Ok(line) = std::str::from_utf8(line) else { continue };
             let mut words = line.split_ascii_whitespace();
             match (words.next(), words.next(), words.next()) {
-                // Whoever was believed without a proof is not known to those who demand one.
+                // A server that demands a code does not know callers that proved nothing.
                 (Some("caller"), Some(key), Some(FIRST_USE)) => {
                     known.first_use.extend(key.parse::<Fingerprint>());
                 }
@@ -169,7 +169,7 @@ impl Known {
 }
 
 /// Whether both lead to the same place, also if only one of the two names all loopback addresses. A name and its number are
-/// two addresses here: whoever answers for a name could say any number.
+/// two addresses here: an attacker who answers the look-up of a name can give any number.
 fn is_same(one: &Address, other: &Address) -> bool {
     match (one.known(), other.known()) {
         (Some(one), Some(other)) => one.into_iter().any(|one| other.iter().any(|other| is_at(one, *other))),
