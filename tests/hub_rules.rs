@@ -87,6 +87,8 @@ struct World {
     recorded: Vec<(Option<SocketAddr>, What)>,
     reported: Vec<String>,
     trims: usize,
+    /// It takes until the test says so until our half of a connection is closed.
+    is_slow_to_close: bool,
     /// What the system knows of them; of others, that they have confirmed everything.
     states: HashMap<Id, Option<PeerState>>,
     sent: HashMap<Id, Vec<u8>>,
@@ -107,6 +109,7 @@ impl World {
             recorded: Vec::new(),
             reported: Vec::new(),
             trims: 0,
+            is_slow_to_close: false,
             states: HashMap::new(),
             sent: HashMap::new(),
             said: HashMap::new(),
@@ -201,6 +204,9 @@ impl World {
             self.hub.handle_timeout(self.moment());
             while let Some(action) = self.hub.poll_action() {
                 match action {
+                    Action::HalfClose(id) if !self.is_slow_to_close => {
+                        self.hub.handle(Event::HalfClosed(id), self.moment());
+                    }
                     Action::Disconnect(id) => drop(self.gone.insert(id)),
                     Action::Record { peer, what } => self.recorded.push((peer, what)),
                     Action::Probe(id) => {

@@ -121,3 +121,24 @@ fn a_script_for_the_operator_that_goes_on_after_88_fails_and_says_so() {
         assert!(matches!(exit, Some(Exit::Success) | None) && reported.is_empty(), "{said:?}");
     }
 }
+
+#[test]
+fn who_has_left_is_not_disconnected_before_the_end_of_our_half_is_written() {
+    let mut world = World::new(settings());
+    world.is_slow_to_close = true;
+    let [slow, broken, silent] = [0; 3].map(|_| world.joins());
+    world.settles();
+    for id in [slow, broken, silent] {
+        world.says(id, b"88\n");
+        world.ends(id, Ok(()));
+    }
+    world.settles();
+    assert!(world.gone.is_empty());
+    world.handle(Event::HalfClosed(slow));
+    assert_eq!(world.gone, HashSet::from([slow]));
+    world.handle(Event::WriteFailed(broken, io::ErrorKind::BrokenPipe.into()));
+    assert_eq!(world.gone, HashSet::from([slow, broken]));
+    // Who does not take it is not waited for.
+    world.passes(Duration::from_secs(2));
+    assert!(world.gone.contains(&silent));
+}

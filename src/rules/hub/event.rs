@@ -36,6 +36,8 @@ pub enum Event {
     ReadEnded(Id, io::Result<()>),
     /// This many bytes of a client's outbox have been written.
     Written(Id, usize),
+    /// Our half of the connection to this client is closed: the answer to [`Action::HalfClose`].
+    HalfClosed(Id),
     /// Nothing more can be written to this member. Shut the connection down as well, so that reading ends; what was read
     /// before is still executed.
     WriteFailed(Id, io::Error),
@@ -67,7 +69,8 @@ impl Event {
 pub enum Action {
     /// There is something new in this client's outbox: write it.
     Write(Id),
-    /// Nothing more will be written to this client: close our half of the connection, and of the channel before.
+    /// Nothing more will be written to this client: close our half of the connection, and of the channel before. Handle
+    /// [`Event::HalfClosed`] when that is done.
     HalfClose(Id),
     /// This client is no member any more: close the connection.
     Disconnect(Id),

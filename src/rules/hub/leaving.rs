@@ -4,7 +4,7 @@ use super::announcements::Announcement;
 use super::event::Action;
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
-use super::member::{Member, Parting};
+use super::member::{Half, Member, Parting};
 use super::post::Kind;
 use super::state::Hub;
 use crate::rules::exit::Exit;
@@ -111,15 +111,24 @@ impl Hub {
         let Some(leaving) = &mut member.leaving else { return };
         let is_delivered = member.outbox.pending() == 0
             && (leaving.parting == Parting::Nothing || member.outbox.is_closed());
-        if is_delivered && !leaving.is_half_closed {
-            leaving.is_half_closed = true;
+        if is_delivered && leaving.our_half == Half::Open {
+            leaving.our_half = Half::Closing;
             self.actions.push_back(Action::HalfClose(id));
         }
+        let is_closed = leaving.our_half == Half::Closed || member.outbox.is_closed();
         let is_late = member.disconnect_at().is_some_and(|late| late <= now);
-        if is_late || (is_delivered && has_ended) {
+        if is_late || (is_delivered && is_closed && has_ended) {
             self.disconnect(id, now);
         } else {
             self.update_timer(id);
+        }
+    }
+
+    /// Everything that a member was to get has been written, down to the end of our half.
+    pub(super) fn handle_half_closed(&mut self, id: Id, now: Instant) {
+        if let Some(leaving) = self.members.get_mut(&id).and_then(|member| member.leaving.as_mut()) {
+            leaving.our_half = Half::Closed;
+            self.continue_leaving(id, now);
         }
     }
 

@@ -109,8 +109,16 @@ pub(super) struct Leaving {
     /// When the outbox must be empty.
     until: Instant,
     pub(super) parting: Parting,
-    /// Everything has been written, and our half was closed.
-    pub(super) is_half_closed: bool,
+    pub(super) our_half: Half,
+}
+
+/// Our half of the connection to a leaving member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Half {
+    Open,
+    /// Everything has been written, but perhaps not that nothing more comes.
+    Closing,
+    Closed,
 }
 
 /// What is still to be sent to a leaving member, after what is in its outbox.
@@ -197,13 +205,13 @@ impl Member {
             since: now,
             until: now + MAX_PAUSE + needed,
             parting: if sends_goodbye { Parting::Goodbye } else { Parting::Nothing },
-            is_half_closed: false,
+            our_half: Half::Open,
         });
     }
 
     /// It has left and has got everything: its connection only waits for the other side to close.
     pub(super) fn is_done(&self) -> bool {
-        self.leaving.as_ref().is_some_and(|leaving| leaving.is_half_closed)
+        self.leaving.as_ref().is_some_and(|leaving| leaving.our_half == Half::Closed)
     }
 
     /// When to call the hub although nothing happens.

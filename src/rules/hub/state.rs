@@ -234,6 +234,7 @@ impl Hub {
             Event::Read(id, buffer) => self.handle_read(id, buffer, now),
             Event::ReadEnded(id, result) => self.handle_read_ended(id, result, now),
             Event::Written(id, bytes) => self.handle_written(id, bytes, now),
+            Event::HalfClosed(id) => self.handle_half_closed(id, now.instant),
             Event::WriteFailed(id, error) => self.handle_write_failed(id, error, now.instant),
             Event::PeerState(id, state) => self.handle_peer_state(id, state, now),
             Event::Signal(signal) => self.handle_signal(signal, now.instant),

@@ -76,6 +76,15 @@ pub(super) enum Taken {
     End,
 }
 
+/// What a write has done.
+pub(super) enum Done {
+    /// This many bytes of the outbox have been written.
+    Wrote(usize),
+    /// Our half of the connection is closed.
+    #[cfg(feature = "secure")]
+    HalfClosed,
+}
+
 impl Clients {
     pub(super) fn new(observer: Observer) -> io::Result<Self> {
         let (poll, events) = (Poll::new()?, Events::with_capacity(MAX_EVENTS));
@@ -129,6 +138,18 @@ impl Clients {
     #[cfg(feature = "secure")]
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Client> {
         self.clients.get_mut(&id)
+    }
+
+    /// Closes our half of the connection to a client, which has been written everything. False if that takes another
+    /// [`write`](Self::write).
+    pub(super) fn half_close(&mut self, id: Id) -> bool {
+        let Some(client) = self.clients.get_mut(&id) else { return false };
+        #[cfg(feature = "secure")]
+        if !client.close_channel(&mut self.sealer) {
+            return false;
+        }
+        self.shutdown(id, Shutdown::Write);
+        true
     }
 
     /// Closes one or both halves. Fails only if the client has gone, which reading notices.
@@ -205,7 +226,7 @@ impl Clients {
     }
 
     /// Writes what a client accepts, if it accepts anything.
-    pub(super) fn write(&mut self, id: Id, outbox: &mut Outbox) -> Option<io::Result<usize>> {
+    pub(super) fn write(&mut self, id: Id, outbox: &mut Outbox) -> Option<io::Result<Done>> {
         let client = self.clients.get_mut(&id).filter(|client| !client.is_full)?;
         #[cfg(feature = "secure")]
         if client.secure.is_some() {
@@ -224,7 +245,7 @@ impl Clients {
                 }
                 Ok(written) => {
                     observe_written(queue, written, &mut client.sent, &self.observer);
-                    return Some(Ok(written));
+                    return Some(Ok(Done::Wrote(written)));
                 }
                 Err(error) => return Some(Err(error)),
             }

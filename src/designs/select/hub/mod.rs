@@ -32,7 +32,7 @@ use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::Entry;
 use crate::rules::secure::Security;
-use clients::{Clients, Taken};
+use clients::{Clients, Done, Taken};
 use rustix::event::PollFlags;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -245,9 +245,11 @@ impl HubLoop {
         while let Some(action) = self.hub.poll_action() {
             match action {
                 Action::Write(id) => self.write(id, now),
-                #[cfg(feature = "secure")]
-                Action::HalfClose(id) if self.clients.half_close_encrypted(id) => {}
-                Action::HalfClose(id) => self.clients.shutdown(id, Shutdown::Write),
+                Action::HalfClose(id) => {
+                    if self.clients.half_close(id) {
+                        self.hub.handle(rules::Event::HalfClosed(id), now);
+                    }
+                }
                 Action::Disconnect(id) => self.clients.remove(id),
                 Action::Probe(id) => {
                     let state = self.clients.peer_state(id);
@@ -277,7 +279,9 @@ impl HubLoop {
     fn write(&mut self, id: Id, now: Moment) {
         while let Some(outbox) = self.hub.outbox(id) {
             match self.clients.write(id, outbox) {
-                Some(Ok(written)) => self.hub.handle(rules::Event::Written(id, written), now),
+                Some(Ok(Done::Wrote(bytes))) => self.hub.handle(rules::Event::Written(id, bytes), now),
+                #[cfg(feature = "secure")]
+                Some(Ok(Done::HalfClosed)) => return self.hub.handle(rules::Event::HalfClosed(id), now),
                 Some(Err(error)) => {
                     self.clients.shutdown(id, Shutdown::Both);
                     return self.pass_on(rules::Event::WriteFailed(id, error), now);

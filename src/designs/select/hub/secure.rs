@@ -1,6 +1,6 @@
 //! An encrypted client: the loop opens its channel, decrypts what was read, and encrypts what it is about to write.
 
-use super::clients::{Client, Clients, Taken};
+use super::clients::{Client, Clients, Done, Taken};
 use crate::designs::hub::{Rest, Sealer, observe_written};
 use crate::observe::{Observer, Place, Step};
 use crate::rules::buffer::Buffer;
@@ -68,15 +68,6 @@ impl Clients {
             client.secure = Some(Box::new(Line::new(channel)));
         }
     }
-
-    /// Closes our half of the channel, and then that of the connection. False if the client is not encrypted.
-    pub(super) fn half_close_encrypted(&mut self, id: Id) -> bool {
-        let mut sealer = std::mem::take(&mut self.sealer);
-        let client = self.get_mut(id);
-        let is_encrypted = client.is_some_and(|client| client.half_close_encrypted(&mut sealer));
-        self.sealer = sealer;
-        is_encrypted
-    }
 }
 
 impl Client {
@@ -131,13 +122,13 @@ impl Client {
         }
     }
 
-    /// Writes what the connection accepts. Returns how many bytes of the outbox have been written, if some have.
+    /// Writes what the connection accepts, if it accepts anything.
     pub(super) fn write_encrypted(
         &mut self,
         outbox: &mut Outbox,
         sealer: &mut Sealer,
         observer: &Observer,
-    ) -> Option<io::Result<usize>> {
+    ) -> Option<io::Result<Done>> {
         let Self { secure, socket, sent, is_full, .. } = self;
         let line = secure.as_mut()?;
         let write = |bytes: &[u8]| (&*socket).write(bytes);
@@ -152,9 +143,9 @@ impl Client {
                     if is_last {
                         // Fails only if the client has gone, which reading notices.
                         let _ = socket.shutdown(Shutdown::Write);
-                        return None;
+                        return Some(Ok(Done::HalfClosed));
                     }
-                    Some(Ok(plaintext))
+                    Some(Ok(Done::Wrote(plaintext)))
                 }
                 Err(error) => Some(Err(error)),
             };
@@ -171,7 +162,7 @@ impl Client {
             Ok(rest) => {
                 observe_written(queue, bytes, sent, observer);
                 if rest.is_none() {
-                    return Some(Ok(bytes));
+                    return Some(Ok(Done::Wrote(bytes)));
                 }
                 outbox.seal(bytes);
                 line.rest = rest;
@@ -182,19 +173,15 @@ impl Client {
         }
     }
 
-    fn half_close_encrypted(&mut self, sealer: &mut Sealer) -> bool {
+    /// Closes our half of the channel, if there is one. False if the connection does not accept that at once.
+    pub(super) fn close_channel(&mut self, sealer: &mut Sealer) -> bool {
         let Self { secure, socket, is_full, .. } = self;
-        let Some(line) = secure else { return false };
+        let Some(line) = secure else { return true };
         sealer.close(&mut line.channel);
-        match sealer.write(0, true, |bytes| (&*socket).write(bytes)) {
-            Ok(Some(rest)) => {
-                line.rest = Some(rest);
-                *is_full = true;
-            }
-            // An error means that the client has gone, which reading notices.
-            Ok(None) | Err(_) => drop(socket.shutdown(Shutdown::Write)),
-        }
-        true
+        // An error means that the client has gone, which reading notices.
+        line.rest = sealer.write(0, true, |bytes| (&*socket).write(bytes)).ok().flatten();
+        *is_full = line.rest.is_some();
+        !*is_full
     }
 }
 

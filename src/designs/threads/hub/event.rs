@@ -23,6 +23,9 @@ pub(super) enum Event {
     HeardAllOf(Id, io::Result<()>),
     /// client-writer: it has written that many bytes to this client.
     Wrote(Id, usize),
+    /// client-writer: it has closed our half of the connection to this client.
+    #[cfg(feature = "secure")]
+    HalfClosed(Id),
     /// client-writer, its last event: this client cannot be written to any more.
     WriteFailedTo(Id, io::Error),
 }
@@ -44,6 +47,8 @@ impl ProgramEvent for Event {
             Self::NotOpened(..) => "NotOpened",
             Self::HeardAllOf(..) => "HeardAllOf",
             Self::Wrote(..) => "Wrote",
+            #[cfg(feature = "secure")]
+            Self::HalfClosed(..) => "HalfClosed",
             Self::WriteFailedTo(..) => "WriteFailedTo",
         }
     }

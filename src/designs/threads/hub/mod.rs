@@ -188,6 +188,8 @@ impl HubLoop {
                 self.pass_on(rules::Event::Written(id, bytes), now);
                 self.write(id, now);
             }
+            #[cfg(feature = "secure")]
+            Event::HalfClosed(id) => self.pass_on(rules::Event::HalfClosed(id), now),
             Event::WriteFailedTo(id, error) => self.handle_write_failed(id, error, now),
         }
     }
@@ -281,14 +283,7 @@ impl HubLoop {
         while let Some(action) = self.hub.poll_action() {
             match action {
                 Action::Write(id) => self.write(id, now),
-                #[cfg(feature = "secure")]
-                Action::HalfClose(id) if self.half_close_encrypted(id, now) => {}
-                Action::HalfClose(id) => {
-                    if let Some(client) = self.clients.get(&id) {
-                        // Fails only if the client has gone, which its reader notices.
-                        let _ = client.connection.socket.shutdown(Shutdown::Write);
-                    }
-                }
+                Action::HalfClose(id) => self.half_close(id, now),
                 Action::Disconnect(id) => self.disconnect(id),
                 Action::Probe(id) => {
                     let client = self.clients.get(&id);
@@ -351,6 +346,18 @@ impl HubLoop {
                 Err(error) => return self.handle_write_failed(id, error, now),
             }
         }
+    }
+
+    /// Closes our half of the connection to a client, which has been written everything.
+    fn half_close(&mut self, id: Id, now: Moment) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        #[cfg(feature = "secure")]
+        if let Some(rest) = client.close_channel(&mut self.sealer) {
+            return self.give_rest(id, rest, now);
+        }
+        // Fails only if the client has gone, which its reader notices.
+        let _ = client.connection.socket.shutdown(Shutdown::Write);
+        self.pass_on(rules::Event::HalfClosed(id), now);
     }
 
     /// There is no thread for the writer of a client now.

@@ -8,7 +8,7 @@
 use super::HubLoop;
 use super::client::{Client, Lent, read};
 use super::event::Event;
-use crate::designs::hub::{Rest, observe_written};
+use crate::designs::hub::{Rest, Sealer, observe_written};
 use crate::designs::threads::event::ToMain;
 use crate::designs::threads::reader::Reader;
 use crate::observe::{Place, Step};
@@ -63,6 +63,13 @@ impl Client {
         })?;
         client.secure = Some(Line { channel, rest: None });
         Ok(client)
+    }
+
+    /// Closes our half of the channel, if there is one. Returns what the connection does not accept at once.
+    pub(super) fn close_channel(&self, sealer: &mut Sealer) -> Option<Rest> {
+        sealer.close(&mut self.secure.as_ref()?.channel.lock());
+        // An error means that the client has gone, which its reader notices.
+        sealer.write(0, true, |bytes| platform::try_write(&self.connection.socket, bytes)).ok().flatten()
     }
 }
 
@@ -179,7 +186,7 @@ pub(super) fn write_rest(id: Id, mut connection: &Connection, rest: &Rest, to_ma
     if rest.is_last {
         // Fails only if the client has gone, which its reader notices.
         let _ = connection.socket.shutdown(Shutdown::Write);
-        return true;
+        return to_main.send(Event::HalfClosed(id));
     }
     to_main.send(Event::Wrote(id, rest.plaintext))
 }
@@ -233,22 +240,8 @@ impl HubLoop {
         }
     }
 
-    /// Closes our half of the channel, and then that of the connection. False if the client is not encrypted.
-    pub(super) fn half_close_encrypted(&mut self, id: Id, now: Moment) -> bool {
-        let Some(client) = self.clients.get_mut(&id) else { return false };
-        let Some(line) = &mut client.secure else { return false };
-        self.sealer.close(&mut line.channel.lock());
-        let write = |bytes: &[u8]| platform::try_write(&client.connection.socket, bytes);
-        match self.sealer.write(0, true, write) {
-            Ok(Some(rest)) => self.give_rest(id, rest, now),
-            // An error means that the client has gone, which its reader notices.
-            Ok(None) | Err(_) => drop(client.connection.socket.shutdown(Shutdown::Write)),
-        }
-        true
-    }
-
     /// Lets the writer of a client write what is left. This cannot block: it gets nothing before it has written that.
-    fn give_rest(&mut self, id: Id, rest: Rest, now: Moment) {
+    pub(super) fn give_rest(&mut self, id: Id, rest: Rest, now: Moment) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         match client.writer(id, &self.to_main) {
             Ok(writer) => drop(writer.send(Lent::Rest(rest))),
