@@ -43,8 +43,10 @@ fn run(command: Command) -> Result<Exit, Failure> {
             endpoint("serve", &serve.common, true, secured, || serve.task(to_terminal()))
         }
         Command::Connect(connect) => {
-            let secured = connect.secured()?;
-            endpoint("connect", &connect.common, true, secured, || connect.task(to_terminal()))
+            let (secured, encrypted_only) = connect.secured()?;
+            endpoint("connect", &connect.common, true, secured, || {
+                connect.task(encrypted_only, to_terminal())
+            })
         }
         #[cfg(feature = "hub")]
         Command::Hub(hub) => {

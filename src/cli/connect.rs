@@ -5,7 +5,7 @@ use super::session::Session;
 use super::{Common, Secured, values};
 use crate::designs::{Design, Task};
 use crate::rules::address::Address;
-use crate::rules::calling::Call;
+use crate::rules::calling::{Call, EncryptedOnly};
 use crate::rules::failure::Failure;
 use crate::rules::settings::{Caller, Reconnect};
 use clap::{Args, ValueEnum};
@@ -103,26 +103,26 @@ impl Connect {
         self.secure.check(|| self.session.can_encrypt(&self.common))
     }
 
-    /// How to encrypt, if at all. Asks for a code if one is needed.
+    /// How to encrypt; if not at all, what must not be called. Asks for a code if one is needed.
     ///
     /// # Errors
     /// A file or the code cannot be used, or the server is known and the other options do not allow to encrypt.
-    pub fn secured(&self) -> Result<Option<Secured>, Failure> {
+    pub fn secured(&self) -> Result<(Option<Secured>, EncryptedOnly), Failure> {
         self.secure.security(&self.address()?, &self.session, &self.common)
     }
 
     /// What to do. `to_terminal`: a person reads the messages at a terminal.
     ///
     /// # Errors
-    /// There is no such address, or the file of known peers cannot be read.
-    pub fn task(&self, to_terminal: bool) -> Result<Task, Failure> {
+    /// There is no such address.
+    pub fn task(&self, encrypted_only: EncryptedOnly, to_terminal: bool) -> Result<Task, Failure> {
         Ok(Task::Connect {
             call: Call {
                 address: self.address()?,
                 timeout: self.timeout,
                 wait: self.wait,
                 caller: Caller { name: self.name.clone(), reconnect: self.reconnect.into() },
-                encrypted_only: self.secure.encrypted_only(&self.address()?)?,
+                encrypted_only,
             },
             settings: self.session.settings(&self.common, to_terminal),
         })

@@ -3,9 +3,9 @@
 use super::common::{Common, Secured};
 use super::session::Session;
 use crate::rules::address::Address;
+use crate::rules::calling::EncryptedOnly;
 use crate::rules::failure::Failure;
 use clap::Args;
-use std::net::SocketAddr;
 
 #[cfg(feature = "hub")]
 pub(super) const WORDS_FOR_A_HUB: usize = 0;
@@ -40,11 +40,12 @@ impl SecureCall {
         Ok(())
     }
 
-    pub(super) fn encrypted_only(&self, _: &Address) -> Result<Vec<(SocketAddr, String)>, Failure> {
-        Ok(Vec::new())
-    }
-
-    pub(super) fn security(&self, _: &Address, _: &Session, _: &Common) -> Result<Option<Secured>, Failure> {
-        Ok(None)
+    pub(super) fn security(
+        &self,
+        _: &Address,
+        _: &Session,
+        _: &Common,
+    ) -> Result<(Option<Secured>, EncryptedOnly), Failure> {
+        Ok((None, Vec::new()))
     }
 }

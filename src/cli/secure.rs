@@ -5,13 +5,13 @@ use super::session::Session;
 use super::{code, key, known};
 use crate::platform::{Patient, forbid_core_dumps, read_at_most};
 use crate::rules::address::Address;
+use crate::rules::calling::EncryptedOnly;
 use crate::rules::failure::{Context, Failure};
 use crate::rules::secure::{Authority, Code, Demand, Identity, Known, KnownServer, MAX_PEM, Security};
 use clap::Args;
 use code::CodeValue;
 use ring::rand::SystemRandom;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -189,30 +189,8 @@ impl SecureCall {
         self.secure.is_on() || self.ca.is_some()
     }
 
-    /// Where known servers are, which must not be called in clear text, and why. Empty if the call to this server is encrypted.
-    ///
-    /// # Errors
-    /// The file of known peers cannot be read.
-    pub(super) fn encrypted_only(&self, server: &Address) -> Result<Vec<(SocketAddr, String)>, Failure> {
-        self.encrypted_only_in(key::folder, server)
-    }
-
-    fn encrypted_only_in(
-        &self,
-        folder: impl Fn() -> Result<PathBuf, Failure>,
-        server: &Address,
-    ) -> Result<Vec<(SocketAddr, String)>, Failure> {
-        // Where there is no folder, nobody is known.
-        let Ok(path) = self.secure.known_path(folder) else { return Ok(Vec::new()) };
-        if self.is_on() {
-            return Ok(Vec::new());
-        }
-        let known = known::read(&path)?;
-        let is_encrypted = known.server(server).is_some();
-        Ok(if is_encrypted { Vec::new() } else { known.encrypted_only(&path.display().to_string()) })
-    }
-
-    /// How to encrypt the call, if the user wants it or the server is known. Asks for a code if one is needed.
+    /// How to encrypt the call, if the user wants it or the server is known; if not, where the known servers are. Asks for a
+    /// code if one is needed.
     ///
     /// # Errors
     /// A file or the code cannot be used, or the server is known and the other options do not allow to encrypt.
@@ -221,7 +199,7 @@ impl SecureCall {
         server: &Address,
         session: &Session,
         common: &Common,
-    ) -> Result<Option<Secured>, Failure> {
+    ) -> Result<(Option<Secured>, EncryptedOnly), Failure> {
         self.security_in(key::folder, server, session, common)
     }
 
@@ -231,18 +209,18 @@ impl SecureCall {
         server: &Address,
         session: &Session,
         common: &Common,
-    ) -> Result<Option<Secured>, Failure> {
+    ) -> Result<(Option<Secured>, EncryptedOnly), Failure> {
         let is_on = self.is_on();
         let path = match self.secure.known_path(&folder) {
             // Where there is no folder, nobody is known.
-            Err(_) if !is_on => return Ok(None),
+            Err(_) if !is_on => return Ok((None, Vec::new())),
             path => path?,
         };
         let peers = known::read(&path)?;
         let known = peers.server(server);
         match &known {
             Some(known) if !is_on => encrypt_known(server, known, &path, session, common)?,
-            None if !is_on => return Ok(None),
+            None if !is_on => return Ok((None, peers.encrypted_only(&path.display().to_string()))),
             _ => {}
         }
         forbid_core_dumps();
@@ -255,7 +233,8 @@ impl SecureCall {
                 code => code,
             }),
         };
-        Ok(Some(secured(identity, peers, path, demand, Some(server.clone()))))
+        let secured = secured(identity, peers, path, demand, Some(server.clone()));
+        Ok((Some(secured), Vec::new()))
     }
 }
 
@@ -384,10 +363,19 @@ mod tests {
         }
 
         fn calls(&self, server: &str, options: &[&str]) -> Result<Option<Security>, String> {
+            self.calls_or_not(server, options).map(|(security, _)| security)
+        }
+
+        fn calls_or_not(
+            &self,
+            server: &str,
+            options: &[&str],
+        ) -> Result<(Option<Security>, EncryptedOnly), String> {
             let Calls { secure, session, common } = Calls::parse_from(with_name(options));
             secure.check(|| session.can_encrypt(&common))?;
             let secured = secure.security_in(self.folder(), &server.parse().unwrap(), &session, &common);
-            Ok(secured.map_err(|failure| failure.to_string())?.map(|secured| secured.security))
+            let (secured, encrypted_only) = secured.map_err(|failure| failure.to_string())?;
+            Ok((secured.map(|secured| secured.security), encrypted_only))
         }
     }
 
@@ -502,13 +490,16 @@ mod tests {
             assert!(user.calls(server, &["-q"]).unwrap().is_some(), "{server}");
         }
         let forbidden = |server: &str, options: &[&str]| {
-            let Calls { secure, .. } = Calls::parse_from(with_name(options));
-            let places = secure.encrypted_only_in(user.folder(), &server.parse().unwrap()).unwrap();
+            let (_, places) = user.calls_or_not(server, options).unwrap();
             places.into_iter().map(|(at, _)| at.to_string()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(forbidden("another-name:9", &[]), "127.0.0.1:21567 192.0.2.7:9");
         // These calls are encrypted.
-        assert_eq!(forbidden("another-name:9", &["--secure"]) + &forbidden("127.1", &[]), "");
+        assert_eq!(
+            forbidden("another-name:9", &["--secure", "--code", "1-velvet-otter"])
+                + &forbidden("127.1", &["-q"]),
+            ""
+        );
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) const STDIN_READER: &str = "stdin-reader";
 pub(crate) const SOCKET_READER: &str = "socket-reader";
+#[cfg(all(feature = "secure", feature = "hub"))]
+pub(crate) const CHANNEL_OPENER: &str = "channel-opener";
 pub(crate) const CLIENT_READER: &str = "client-reader";
 pub(crate) const MAIN: &str = "main";
 pub(crate) const SOCKET_WRITER: &str = "socket-writer";

@@ -31,9 +31,12 @@ pub struct Call {
     pub wait: Option<Duration>,
     /// Who calls, and whether to call again when the connection breaks.
     pub caller: Caller,
-    /// Addresses that must not be called in clear text, and why. Empty if this call is encrypted.
-    pub encrypted_only: Vec<(SocketAddr, String)>,
+    /// Empty if this call is encrypted.
+    pub encrypted_only: EncryptedOnly,
 }
+
+/// Addresses that must not be called in clear text, and why.
+pub type EncryptedOnly = Vec<(SocketAddr, String)>;
 
 impl Call {
     /// Why the call must not be made, if one of its addresses needs encryption.

@@ -197,6 +197,7 @@ impl Endpoint {
                 conversation.receive(buffer, received_at, &mut self.actions);
                 if let (Some(peer), Some(security)) = (conversation.take_opened(), &mut self.security) {
                     self.has_opened = true;
+                    security.spend_code_of(&peer);
                     self.actions.extend(security.met(&peer, conversation.peer()).map(Action::Remember));
                 }
             }

@@ -168,10 +168,7 @@ impl Hub {
         };
         match admitted {
             Ok(to_close) => {
-                // What two people would spend stays the code of a hub.
-                let demand = encryption.security.demand.clone();
                 self.actions.extend(encryption.security.met(&other, caller.peer).map(Action::Remember));
-                encryption.security.demand = demand;
                 to_close.into_iter().for_each(|id| self.disconnect(id, now.instant));
                 self.join(id, caller.peer, Some(Arc::new(other)), now);
             }

@@ -112,15 +112,19 @@ impl Security {
 
     /// The channel to this peer, which is at that address, has opened. Returns what to append to the file of known peers, if it was not known.
     pub fn met(&mut self, peer: &Peer, at: SocketAddr) -> Option<String> {
-        if peer.used_code {
-            self.spend_code();
-        }
         let key = peer.fingerprint?;
         match (peer.how, &self.server) {
             (How::Code | How::FirstUse, Some(server)) => self.known.add_server(server, at, key),
             (How::Code, None) => self.known.add_caller(key),
             (How::FirstUse, None) => self.known.add_first_use(key),
             _ => None,
+        }
+    }
+
+    /// The channel to this peer has opened. If that took the code, the code must not be used again.
+    pub fn spend_code_of(&mut self, peer: &Peer) {
+        if peer.used_code {
+            self.spend_code();
         }
     }
 

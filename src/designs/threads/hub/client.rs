@@ -76,7 +76,7 @@ impl Client {
         streams: Streams,
     ) -> io::Result<Self> {
         let (connection, input, to_main) = (Arc::clone(connection), Arc::clone(connection), to_main.clone());
-        Self::start_with(connection, &to_main, streams, STACK, move |reader| {
+        Self::start_with(connection, &to_main, streams, move |reader| {
             read(id, &input.clone(), &*input, reader);
         })
     }
@@ -86,7 +86,6 @@ impl Client {
         connection: Arc<Connection>,
         to_main: &ToMain<Event>,
         streams: Streams,
-        stack: usize,
         run: impl FnOnce(Reader<Event>) + Send + 'static,
     ) -> io::Result<Self> {
         let observer = to_main.observer.clone();
@@ -98,7 +97,7 @@ impl Client {
             place: Place::Client,
             stream: Some(streams.received),
         };
-        let builder = Builder::new().name(CLIENT_READER.to_owned()).stack_size(stack);
+        let builder = Builder::new().name(CLIENT_READER.to_owned()).stack_size(STACK);
         let reader = spawn_with(builder, &observer, move || run(reader))?;
         Ok(Self {
             connection,

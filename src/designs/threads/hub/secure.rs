@@ -1,9 +1,10 @@
-//! An encrypted client: its client-reader opens the channel and decrypts, and main encrypts what it is about to write.
+//! An encrypted client: a channel-opener opens its channel, the client-reader decrypts, and main encrypts what it is about to
+//! write.
 //!
-//! Both need the channel, so there is a lock around it, for as long as 16 or 32 KiB take to decrypt or encrypt (some
+//! The last two need the channel, so there is a lock around it, for as long as 16 or 32 KiB take to decrypt or encrypt (some
 //! microseconds), and never during a system call or a wait. Until the channel is open main does not know the client, and the
-//! client-reader has it for itself. Ciphertext is written in the order in which it was made: main and the
-//! client-writer never write at the same time, and once the channel is open the client-reader does not write.
+//! channel-opener has it for itself. Ciphertext is written in the order in which it was made: main and the
+//! client-writer never write at the same time, and once the channel is open no reader writes.
 
 use super::HubLoop;
 use super::client::{Client, Lent, read};
@@ -11,7 +12,8 @@ use super::event::Event;
 use crate::designs::hub::{Rest, Sealer, observe_written};
 use crate::designs::threads::event::ToMain;
 use crate::designs::threads::reader::Reader;
-use crate::observe::{Place, Step};
+use crate::observe::thread::CHANNEL_OPENER;
+use crate::observe::{Observer, Place, Step};
 use crate::platform::{self, Connection};
 use crate::rules::hub::{self as rules, Id};
 use crate::rules::messages::Streams;
@@ -20,11 +22,13 @@ use crate::rules::secure::{Channel, ChannelError, Peer};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Builder};
 use std::time::Instant;
 
-/// The stack of a client-reader that decrypts, in bytes. The proof of a code takes more than the rest; in a build
-/// without optimizations, twice as much.
-const STACK: usize = 256 * 1024;
+/// The stack of a channel-opener, in bytes: several times what it uses. The proof of a code takes more than the rest; in a
+/// build without optimizations, twice as much. More than four times that of a client-reader, or else glibc would give a used
+/// one, with all the memory that it touched, to the next client-reader (`get_cached_stack` in `nptl/allocatestack.c`).
+const STACK: usize = 512 * 1024;
 
 /// The most bytes that are decrypted while main may have to wait for the channel.
 const CHUNK: usize = 16 * 1024;
@@ -56,7 +60,7 @@ impl Client {
     ) -> io::Result<Self> {
         let channel = Shared(Arc::new(Mutex::new(channel)));
         let (shared, input, connection) = (channel.clone(), Arc::clone(connection), Arc::clone(connection));
-        let mut client = Self::start_with(connection, to_main, streams, STACK, move |reader| {
+        let mut client = Self::start_with(connection, to_main, streams, move |reader| {
             let input =
                 Decrypted { connection: &input, channel: shared, plaintext: Vec::new(), taken: 0, end: None };
             input.run(id, reader);
@@ -87,7 +91,7 @@ struct Decrypted<'a> {
 
 impl Decrypted<'_> {
     fn run(mut self, id: Id, reader: Reader<Event>) {
-        match self.open() {
+        match self.open_apart(&reader.to_main.observer) {
             Ok(peer) => {
                 if reader.to_main.send(Event::Opened(id, peer)) {
                     read(id, self.connection, self, reader);
@@ -97,13 +101,25 @@ impl Decrypted<'_> {
                 let connection = self.connection;
                 drop(self);
                 if reader.to_main.send(Event::NotOpened(id, error)) {
-                    // The system drops what the caller was told if the connection is closed while there is something to read.
-                    let _ = connection.socket.shutdown(Shutdown::Write);
-                    let _ = io::copy(&mut &*connection, &mut io::sink());
+                    outlast(connection);
                     reader.to_main.send(Event::HeardAllOf(id, Ok(())));
                 }
             }
         }
+    }
+
+    /// Opens the channel on a thread of its own, the channel-opener, which needs a larger stack than the client-reader and
+    /// stays for a moment only.
+    fn open_apart(&mut self, observer: &Observer) -> Result<Peer, ChannelError> {
+        thread::scope(|scope| {
+            let opener = Builder::new().name(CHANNEL_OPENER.to_owned()).stack_size(STACK);
+            match opener.spawn_scoped(scope, || observer.watch(|| self.open())) {
+                // A thread that panicked has said so.
+                Ok(opener) => opener.join().unwrap_or(Err(ChannelError::EndedEarly)),
+                // As if the caller had gone. The system lacks a thread, which those are told who call next.
+                Err(_) => Err(ChannelError::EndedEarly),
+            }
+        })
     }
 
     /// Reads and writes until the channel is open.
@@ -136,6 +152,31 @@ impl Decrypted<'_> {
     }
 }
 
+/// Waits until a caller whose channel does not open closes: the system drops what the caller was told if the connection is
+/// closed while there is something to read.
+#[inline(never)]
+fn outlast(connection: &Connection) {
+    let _ = connection.socket.shutdown(Shutdown::Write);
+    let _ = io::copy(&mut &*connection, &mut io::sink());
+}
+
+// A client-reader that waits for what comes needs little stack, because what needs more is not inlined into it.
+impl Decrypted<'_> {
+    #[inline(never)]
+    fn decrypt(&mut self, ciphertext: &[u8]) {
+        for part in ciphertext.chunks(CHUNK) {
+            let received = self.channel.lock().receive(part, &mut self.plaintext);
+            match received {
+                Ok(received) if !received.is_closed => {}
+                end => {
+                    self.end = Some(end.map(drop));
+                    break;
+                }
+            }
+        }
+    }
+}
+
 impl Read for Decrypted<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         loop {
@@ -161,16 +202,7 @@ impl Read for Decrypted<'_> {
             if bytes == 0 {
                 return Ok(0);
             }
-            for part in space[..bytes].chunks(CHUNK) {
-                let received = self.channel.lock().receive(part, &mut self.plaintext);
-                match received {
-                    Ok(received) if !received.is_closed => {}
-                    end => {
-                        self.end = Some(end.map(drop));
-                        break;
-                    }
-                }
-            }
+            self.decrypt(&space[..bytes]);
         }
     }
 }
