@@ -78,6 +78,18 @@ pub const NO_SETTINGS: [(&str, &str); 2] = [
     ("APPDATA", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-settings")),
 ];
 
+/// The threads of `serve` in the threads design, sorted, also while it waits for a call. There is a listener for each address.
+pub const THREADS_OF_SERVE: [&str; 8] = [
+    "listener",
+    "main",
+    "notice-writer",
+    "screen-writer",
+    "signals",
+    "socket-reader",
+    "socket-writer",
+    "stdin-reader",
+];
+
 /// Lines of about this many bytes in all, each of them different.
 pub fn many_lines(bytes: usize) -> String {
     let mut lines = String::with_capacity(bytes + 200);
@@ -451,14 +463,17 @@ impl Program {
         tasks.filter_map(Result::ok).filter_map(stat).all(sleeps)
     }
 
-    /// The names of its threads, sorted. The main thread is called `threadchat`.
+    /// The names of its threads, sorted. The main thread has that of the program; here it is `main`, as in a trace.
     #[cfg(target_os = "linux")]
     pub fn threads(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
         // A thread may end while we look.
         let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
-        let mut names: Vec<String> =
-            tasks.filter_map(Result::ok).filter_map(name).map(|name| name.trim().to_owned()).collect();
+        let mut names: Vec<String> = tasks
+            .filter_map(Result::ok)
+            .filter_map(name)
+            .map(|name| name.trim().replace("threadchat", "main"))
+            .collect();
         names.sort();
         names
     }
