@@ -187,14 +187,33 @@ pub fn record_traces(design: &str, files: &tempfile::TempDir) -> [std::path::Pat
 
 /// Connects this test to that port as a peer.
 pub fn call(port: u16) -> TcpStream {
-    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
-    socket.set_nodelay(true).unwrap();
+    let socket = call_in_clear_text(port);
     #[cfg(feature = "secure")]
     if is_encrypted() {
         return tls::encrypt(socket, tls::files().client(false));
     }
     socket
+}
+
+/// The same, to see the bytes themselves also where conversations are encrypted.
+pub fn call_in_clear_text(port: u16) -> TcpStream {
+    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_nodelay(true).unwrap();
+    socket
+}
+
+/// The TLS alert `access_denied`, which a caller gets who finds the line of an encrypted `serve` busy.
+pub const ACCESS_DENIED: [u8; 7] = [21, 3, 3, 0, 2, 2, 49];
+
+/// This caller hears that the line is busy: a line and a goodbye, or the alert, in front of which there can be no line.
+#[track_caller]
+pub fn hears_that_the_line_is_busy(caller: &TcpStream) {
+    if is_encrypted() {
+        return expect_bytes(caller, &ACCESS_DENIED);
+    }
+    assert!(read_line(caller).contains("the line is busy"));
+    expect_bytes(caller, b"88");
 }
 
 /// Starts `threadchat connect` to a port of this test, and accepts its connection.
