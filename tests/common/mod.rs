@@ -502,10 +502,10 @@ impl Program {
 /// that has a handler here gets its default action in the child.
 #[cfg(unix)]
 pub fn reset_ignored_signals() {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
             let end = Arc::new(std::sync::atomic::AtomicBool::new(true));
             signal_hook::flag::register_conditional_default(signal, end).unwrap();
         }
