@@ -231,12 +231,19 @@ pub fn accept_connect_with_file(contents: &[u8], args: &[&str]) -> (Program, Tcp
     })
 }
 
+/// Accepts a connection. On Windows, programs that are started later would inherit one that the standard library accepts, and
+/// keep it open.
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    let (socket, _) = socket2::SockRef::from(listener).accept().unwrap();
+    socket.into()
+}
+
 /// Like `accept_connect`, for a program that `start` starts with the port to connect to.
 pub fn accept_from(start: impl FnOnce(&str) -> Program) -> (Program, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let program = start(&port);
-    let (socket, _) = listener.accept().unwrap();
+    let socket = accept(&listener);
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     socket.set_nodelay(true).unwrap();
     (program, accepted(socket))
