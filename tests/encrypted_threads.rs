@@ -1,6 +1,4 @@
 //! The threads design: the tests of a chat, encrypted.
-// The relays of these tests were never seen to work under Wine.
-#![cfg(not(windows))]
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "secure")]
 

@@ -198,9 +198,9 @@ mod at_a_terminal {
             terminal.types(typed);
         }
         terminal.exits(1);
-        let seen = terminal.seen();
+        let is_reported = |seen: &str| seen.contains("threadchat: cannot find the address of host.invalid");
+        let seen = terminal.wait_until("the error", is_reported);
         assert!(seen.contains("no code has the word \"oter\"; is it otter?\ncode:\na code is"), "{seen}");
-        assert!(seen.contains("threadchat: cannot find the address of host.invalid"), "{seen}");
 
         let mut terminal = calls(&user, &["--code", "-"]);
         for number in 1..=3 {
@@ -208,7 +208,7 @@ mod at_a_terminal {
             terminal.types("velvet\n");
         }
         terminal.exits(1);
-        assert!(terminal.seen().ends_with("threadchat: no code was entered"));
+        terminal.wait_for_end("threadchat: no code was entered");
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod at_a_terminal {
         terminal.wait_for_end("code:");
         terminal.types("\x04");
         terminal.exits(1);
-        assert_eq!(terminal.seen(), "code:\nthreadchat: no code was entered");
+        terminal.wait_until("the error alone", |seen| seen == "code:\nthreadchat: no code was entered");
 
         let mut terminal = calls(&user, &["--secure"]);
         terminal.wait_for_end("code:");

@@ -1,6 +1,4 @@
 //! The select design: encrypted conversations.
-// The relays of these tests were never seen to work under Wine.
-#![cfg(not(windows))]
 #![allow(clippy::unwrap_used)]
 #![cfg(all(poll, feature = "secure"))]
 

@@ -19,8 +19,8 @@ fn there_is_one_thread_even_during_a_conversation_and_a_second_call() {
     let connect = connect(port, &[]);
     let busy = call(port);
     assert!(read_line(&busy).contains("busy"));
-    assert_eq!(serve.threads(), ["threadchat"]);
-    assert_eq!(connect.threads(), ["threadchat"]);
+    assert_eq!(serve.threads(), ["main"]);
+    assert_eq!(connect.threads(), ["main"]);
 }
 
 #[test]

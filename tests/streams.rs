@@ -95,7 +95,7 @@ impl<R: Read> Read for Slow<R> {
     }
 }
 
-const LINES: usize = 20_000;
+const LINES: usize = 10_000;
 
 /// Line `n` of those that `who` writes.
 fn line(who: &str, n: usize) -> String {

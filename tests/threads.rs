@@ -27,27 +27,16 @@ fn verbose_reports_what_each_thread_does() {
 #[test]
 fn threads_have_names_and_serve_one_conversation_after_the_other() {
     let (serve, port) = serve_with(threadchat(&["serve", "127.0.0.1:0"]));
-    let always = [
-        "listener",
-        "notice-writer",
-        "screen-writer",
-        "signals",
-        "socket-reader",
-        "socket-writer",
-        "stdin-reader",
-        "threadchat",
-    ]
-    .map(str::to_owned);
-    wait_until("its threads run", || serve.threads() == always);
+    wait_until("its threads run", || serve.threads() == THREADS_OF_SERVE);
     for said in ["first", "second"] {
         let mut connect = connect(port, &[]);
         connect.types(format!("{said}\n"));
         serve.out.wait_for(said);
-        assert_eq!(serve.threads(), always);
+        assert_eq!(serve.threads(), THREADS_OF_SERVE);
         connect.types("88\n");
         connect.exits(0);
     }
-    wait_until("its threads have stayed", || serve.threads() == always);
+    wait_until("its threads have stayed", || serve.threads() == THREADS_OF_SERVE);
 }
 
 #[cfg(target_os = "linux")]

@@ -67,6 +67,38 @@ fn the_programs_talk_with_each_other_whichever_calls_and_whichever_leaves() {
     }
 }
 
+#[cfg(feature = "secure")]
+#[test]
+#[ignore = "needs wine"]
+fn the_programs_encrypt_and_know_each_other_from_the_first_call_on() {
+    for (windows_serves, command, what) in [false, true].into_iter().flat_map(|windows_serves| {
+        [("serve", "code for the next caller: "), ("hub", "the code for clients: ")]
+            .map(|(command, what)| (windows_serves, command, what))
+    }) {
+        let folder = tempfile::tempdir().unwrap();
+        let known = ["called", "caller"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+        let listens = either(windows_serves, &[command, "0", "--secure", "--known", &known[0]]);
+        let (mut listening, port) = Program::start(listens).with_port();
+        let said = listening.err.wait_for(what);
+        let code = said.split(what).nth(1).unwrap().split_whitespace().next().unwrap();
+        for (code, how) in [(Some(code), "encrypted: it has the code"), (None, "encrypted: it is known")] {
+            let address = format!("127.0.0.1:{port}");
+            let mut calls = either(!windows_serves, &["connect", &address, "--known", &known[1]]);
+            calls.envs(code.map(|code| (CODE_VARIABLE, code)));
+            let mut connect = Program::start(calls);
+            connect.err.wait_for(how);
+            connect.types("from the caller\n");
+            listening.out.wait_for("from the caller");
+            listening.types("from the called\n");
+            connect.out.wait_for("from the called");
+            connect.types("88\n");
+            connect.exits(0);
+        }
+        listening.types("88\n");
+        listening.exits(0);
+    }
+}
+
 #[test]
 #[ignore = "needs wine"]
 fn twenty_megabytes_each_way_at_once_arrive_whole_and_in_order() {

@@ -78,6 +78,18 @@ pub const NO_SETTINGS: [(&str, &str); 2] = [
     ("APPDATA", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-settings")),
 ];
 
+/// The threads of `serve` in the threads design, sorted, also while it waits for a call. There is a listener for each address.
+pub const THREADS_OF_SERVE: [&str; 8] = [
+    "listener",
+    "main",
+    "notice-writer",
+    "screen-writer",
+    "signals",
+    "socket-reader",
+    "socket-writer",
+    "stdin-reader",
+];
+
 /// Lines of about this many bytes in all, each of them different.
 pub fn many_lines(bytes: usize) -> String {
     let mut lines = String::with_capacity(bytes + 200);
@@ -175,14 +187,33 @@ pub fn record_traces(design: &str, files: &tempfile::TempDir) -> [std::path::Pat
 
 /// Connects this test to that port as a peer.
 pub fn call(port: u16) -> TcpStream {
-    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
-    socket.set_nodelay(true).unwrap();
+    let socket = call_in_clear_text(port);
     #[cfg(feature = "secure")]
     if is_encrypted() {
         return tls::encrypt(socket, tls::files().client(false));
     }
     socket
+}
+
+/// The same, to see the bytes themselves also where conversations are encrypted.
+pub fn call_in_clear_text(port: u16) -> TcpStream {
+    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.set_nodelay(true).unwrap();
+    socket
+}
+
+/// The TLS alert `access_denied`, which a caller gets who finds the line of an encrypted `serve` busy.
+pub const ACCESS_DENIED: [u8; 7] = [21, 3, 3, 0, 2, 2, 49];
+
+/// This caller hears that the line is busy: a line and a goodbye, or the alert, in front of which there can be no line.
+#[track_caller]
+pub fn hears_that_the_line_is_busy(caller: &TcpStream) {
+    if is_encrypted() {
+        return expect_bytes(caller, &ACCESS_DENIED);
+    }
+    assert!(read_line(caller).contains("the line is busy"));
+    expect_bytes(caller, b"88");
 }
 
 /// Starts `threadchat connect` to a port of this test, and accepts its connection.
@@ -200,12 +231,19 @@ pub fn accept_connect_with_file(contents: &[u8], args: &[&str]) -> (Program, Tcp
     })
 }
 
+/// Accepts a connection. On Windows, programs that are started later would inherit one that the standard library accepts, and
+/// keep it open.
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    let (socket, _) = socket2::SockRef::from(listener).accept().unwrap();
+    socket.into()
+}
+
 /// Like `accept_connect`, for a program that `start` starts with the port to connect to.
 pub fn accept_from(start: impl FnOnce(&str) -> Program) -> (Program, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let program = start(&port);
-    let (socket, _) = listener.accept().unwrap();
+    let socket = accept(&listener);
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     socket.set_nodelay(true).unwrap();
     (program, accepted(socket))
@@ -451,14 +489,17 @@ impl Program {
         tasks.filter_map(Result::ok).filter_map(stat).all(sleeps)
     }
 
-    /// The names of its threads, sorted. The main thread is called `threadchat`.
+    /// The names of its threads, sorted. The main thread has that of the program; here it is `main`, as in a trace.
     #[cfg(target_os = "linux")]
     pub fn threads(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
         // A thread may end while we look.
         let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
-        let mut names: Vec<String> =
-            tasks.filter_map(Result::ok).filter_map(name).map(|name| name.trim().to_owned()).collect();
+        let mut names: Vec<String> = tasks
+            .filter_map(Result::ok)
+            .filter_map(name)
+            .map(|name| name.trim().replace("threadchat", "main"))
+            .collect();
         names.sort();
         names
     }
@@ -468,10 +509,10 @@ impl Program {
 /// that has a handler here gets its default action in the child.
 #[cfg(unix)]
 pub fn reset_ignored_signals() {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
             let end = Arc::new(std::sync::atomic::AtomicBool::new(true));
             signal_hook::flag::register_conditional_default(signal, end).unwrap();
         }

@@ -158,7 +158,7 @@ pub fn encrypt(socket: TcpStream, connection: Connection) -> TcpStream {
     ours.set_recv_buffer_size(BUFFER).unwrap();
     ours.connect(&listener.local_addr().unwrap().into()).unwrap();
     let ours = TcpStream::from(ours);
-    let (clear, _) = listener.accept().unwrap();
+    let clear = super::accept(&listener);
     for stream in [&ours, &clear, &socket] {
         stream.set_nodelay(true).unwrap();
     }

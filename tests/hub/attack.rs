@@ -274,7 +274,7 @@ const FLOOD_READ_SLOWLY: Attack<'static> = Attack { attackers: &[FLOODER, reader
 #[test]
 fn a_slow_reader_silences_a_room_neither_with_its_own_answers_nor_with_a_flood() {
     for attack in [HELP_READ_SLOWLY, FLOOD_READ_SLOWLY] {
-        attack.is_withstood("a slow reader", Duration::from_secs(5), LATE_AMONG_TESTS);
+        attack.is_withstood("a slow reader", Duration::from_secs(3), LATE_AMONG_TESTS);
     }
 }
 

@@ -22,7 +22,7 @@ impl Middle {
     fn relays_with_its_own_key(self, to: u16) {
         thread::spawn(move || {
             let files = Files::new();
-            let (caller, _) = self.listener.accept().unwrap();
+            let caller = accept(&self.listener);
             let caller = tls::encrypt(caller, files.server(true));
             let called = tls::encrypt(TcpStream::connect(("127.0.0.1", to)).unwrap(), files.client(true));
             pass_on(&caller, &called);
@@ -32,7 +32,7 @@ impl Middle {
     /// Passes on the ciphertext. Returns both connections.
     fn relays(self, to: u16) -> thread::JoinHandle<[TcpStream; 2]> {
         thread::spawn(move || {
-            let (caller, _) = self.listener.accept().unwrap();
+            let caller = accept(&self.listener);
             let called = TcpStream::connect(("127.0.0.1", to)).unwrap();
             let both = [caller.try_clone().unwrap(), called.try_clone().unwrap()];
             thread::spawn(move || pass_on(&caller, &called));

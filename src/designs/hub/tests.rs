@@ -146,6 +146,7 @@ impl Hub {
         client
     }
 
+    /// It would wait for members who do not close.
     fn ends(mut self) {
         self.types("88");
         assert_eq!(self.thread.join().unwrap(), Exit::Success);
@@ -250,9 +251,21 @@ fn designs() -> Vec<Design> {
         .collect()
 }
 
+/// At the same time: much of it is waiting.
+fn in_each_design(test: impl Fn(Design) + Sync) {
+    thread::scope(|scope| {
+        for design in designs() {
+            scope.spawn({
+                let test = &test;
+                move || test(design)
+            });
+        }
+    });
+}
+
 #[test]
 fn who_has_the_code_joins_and_needs_none_the_next_time() {
-    for design in designs() {
+    in_each_design(|design| {
         let hub = Hub::with_code(design);
         hub.notices.shows("the code for clients: ");
         let (identity, _) = Identity::generate().unwrap();
@@ -276,13 +289,14 @@ fn who_has_the_code_joins_and_needs_none_the_next_time() {
         let stranger = hub.calls(&Identity::generate().unwrap().0, known());
         assert_eq!(stranger.err(), Some(ChannelError::CodeAsked));
         hub.notices.shows("was not admitted: ");
+        drop(ann);
         hub.ends();
-    }
+    });
 }
 
 #[test]
 fn without_the_code_nobody_joins_and_after_five_wrong_ones_not_with_it_either() {
-    for design in designs() {
+    in_each_design(|design| {
         let hub = Hub::with_code(design);
         let (identity, _) = Identity::generate().unwrap();
         for _ in 0..5 {
@@ -297,12 +311,12 @@ fn without_the_code_nobody_joins_and_after_five_wrong_ones_not_with_it_either() 
             assert!(begin.elapsed() < PATIENCE);
         }
         hub.ends();
-    }
+    });
 }
 
 #[test]
 fn a_new_code_keeps_the_old_one_out_and_members_in() {
-    for design in designs() {
+    in_each_design(|design| {
         let mut hub = Hub::with_code(design);
         let mut ann = hub.joins("ann");
         hub.types("/code new");
@@ -314,13 +328,14 @@ fn a_new_code_keeps_the_old_one_out_and_members_in() {
         let mut bob = hub.joins("bob");
         bob.says("hello");
         ann.hears("<bob> hello");
+        drop((ann, bob));
         hub.ends();
-    }
+    });
 }
 
 #[test]
 fn what_does_not_encrypt_is_answered_in_its_own_words() {
-    for design in designs() {
+    in_each_design(|design| {
         let hub = Hub::with_code(design);
         for (sent, answer) in [
             ("hello\n", "This is threadchat, encrypted."),
@@ -333,12 +348,12 @@ fn what_does_not_encrypt_is_answered_in_its_own_words() {
         }
         hub.notices.shows("speaks in clear text, but this port is encrypted");
         hub.ends();
-    }
+    });
 }
 
 #[test]
 fn half_open_callers_disturb_nobody_and_are_disconnected() {
-    for design in designs() {
+    in_each_design(|design| {
         let hub = Hub::with_code(design);
         let silent: Vec<_> = (0..20).map(|_| hub.connects()).collect();
         let mut hello = Vec::new();
@@ -357,13 +372,14 @@ fn half_open_callers_disturb_nobody_and_are_disconnected() {
         hub.notices.shows("did not show in time who it is");
         ann.says("/help");
         ann.hears("list who is in this room");
+        drop(ann);
         hub.ends();
-    }
+    });
 }
 
 #[test]
 fn garbage_and_a_cut_end_a_member_and_nobody_else() {
-    for design in designs() {
+    in_each_design(|design| {
         let hub = Hub::with_code(design);
         let (mut ann, mut bob, mut eve) = (hub.joins("ann"), hub.joins("bob"), hub.joins("eve"));
         eve.says("last");
@@ -378,29 +394,31 @@ fn garbage_and_a_cut_end_a_member_and_nobody_else() {
         bob.hears_the_rest();
         // Where only a writer can write, it may be gone before the end of a member that was cut.
         assert!(bob.is_closed || cfg!(not(nonblocking_send)));
+        drop((ann, bob, eve));
         hub.ends();
-    }
+    });
 }
 
 #[test]
 fn a_goodbye_is_answered_by_the_end_of_the_channel_and_so_is_the_end_of_the_hub() {
-    for design in designs() {
+    in_each_design(|design| {
         let hub = Hub::with_code(design);
         let (mut ann, mut bob) = (hub.joins("ann"), hub.joins("bob"));
         bob.says("88");
         bob.hears_the_rest();
         assert!(bob.is_closed);
+        drop(bob);
         ann.hears("* bob left");
         let reader = thread::spawn(move || (ann.hears_the_rest(), ann.is_closed));
         hub.ends();
         let (rest, is_closed) = reader.join().unwrap();
         assert!(rest.ends_with("88") && is_closed, "{rest:?}");
-    }
+    });
 }
 
 #[test]
 fn who_reads_slowly_gets_every_line_in_order() {
-    for design in designs() {
+    in_each_design(|design| {
         let hub = Hub::with_code(design);
         let (mut ann, mut bob) = (hub.joins("ann"), hub.joins("bob"));
         let lines = 60_000;
@@ -421,8 +439,9 @@ fn who_reads_slowly_gets_every_line_in_order() {
         }
         assert!(numbers.iter().copied().eq(0..lines));
         speaker.join().unwrap();
+        drop(ann);
         hub.ends();
-    }
+    });
 }
 
 #[cfg(unix)]
@@ -430,7 +449,7 @@ fn who_reads_slowly_gets_every_line_in_order() {
 fn openssl_chats_in_a_hub_with_a_certificate() {
     use crate::rules::secure::Unknown;
     use std::process::{Command, Stdio};
-    for design in designs() {
+    in_each_design(|design| {
         let hub = Hub::start(design, Demand::Nothing, Identity::generate().unwrap().0);
         hub.notices.shows("encrypted; clients need no code");
         let mut openssl = Command::new("openssl")
@@ -453,8 +472,9 @@ fn openssl_chats_in_a_hub_with_a_certificate() {
         to.write_all(b"88\n").unwrap();
         ann.hears("* user1 left");
         openssl.wait().unwrap();
+        drop(ann);
         hub.ends();
-    }
+    });
 }
 
 /// Figures, not a test: `cargo test --release --lib figures -- --ignored --nocapture`.

@@ -266,7 +266,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::rules::hub::{AdmissionPolicy, Event, Settings};
-    use crate::rules::secure::{Identity, Known};
+    use crate::rules::secure::{Identity, Known, Trust};
     use crate::rules::wire::Stamp;
     use std::net::Ipv4Addr;
     use std::time::SystemTime;
@@ -318,12 +318,48 @@ mod tests {
         }
 
         fn calls(&mut self, from: impl Into<IpAddr>) -> Result<Id, Refusal> {
+            self.calls_a_channel(from).map(|(id, _)| id)
+        }
+
+        /// The same, with the hub's end of the channel.
+        fn calls_a_channel(&mut self, from: impl Into<IpAddr>) -> Result<(Id, Channel), Refusal> {
             self.calls += 1;
             let peer = SocketAddr::new(from.into(), 1000 + u16::try_from(self.calls % 60_000).unwrap());
             let id = self.hub.admit(peer)?;
-            assert!(self.hub.channel(peer, self.now).unwrap().is_some());
+            let channel = self.hub.channel(peer, self.now).unwrap().unwrap();
             self.handle(Event::Called(id, peer));
-            Ok(id)
+            Ok((id, channel))
+        }
+
+        /// Calls with this code, and does the handshake. Returns what the caller hears.
+        fn tries(&mut self, from: impl Into<IpAddr>, code: &Code) -> Result<Id, ChannelError> {
+            let (id, mut called) = self.calls_a_channel(from).unwrap();
+            let identity = Identity::generate().unwrap().0;
+            let trust = Trust { code: Some(code.clone()), ..Trust::default() };
+            let mut caller = Channel::calling(&identity, trust, SystemTime::now()).unwrap();
+            loop {
+                let mut sent = Vec::new();
+                caller.take_output(&mut sent);
+                match called.receive(&sent, &mut Vec::new()).map(|received| received.opened) {
+                    Ok(None) => {}
+                    Ok(Some(peer)) => self.handle(Event::Opened(id, peer)),
+                    Err(error) => self.handle(Event::NotOpened(id, error)),
+                }
+                let mut answer = Vec::new();
+                called.take_output(&mut answer);
+                match caller.receive(&answer, &mut Vec::new()) {
+                    Ok(received) if received.opened.is_some() => return Ok(id),
+                    Ok(_) => {}
+                    Err(error) => {
+                        self.handle(Event::ReadEnded(id, Ok(())));
+                        return Err(error);
+                    }
+                }
+            }
+        }
+
+        fn code(&self) -> Code {
+            self.hub.encryption.as_ref().unwrap().security.code().unwrap()
         }
 
         /// What it does and reports.
@@ -438,15 +474,41 @@ mod tests {
     }
 
     #[test]
+    fn the_right_code_admits_again_when_the_minute_after_too_many_wrong_ones_is_over() {
+        let mut world = World::new();
+        let (right, wrong, minute) = (world.code(), code(), Duration::from_secs(60));
+        let began = world.now;
+        for caller in 0..60 {
+            world.now += Duration::from_millis(100);
+            assert!(!world.does().contains("too many wrong codes"), "{caller}");
+            assert_eq!(world.tries(address(caller), &wrong), Err(ChannelError::WrongCode));
+        }
+        assert!(world.does().contains("too many wrong codes"));
+        // The minute began with the first of them.
+        let end = began + Duration::from_millis(100) + minute;
+        for now in [world.now, end - Duration::from_millis(1)] {
+            world.now = now;
+            assert_eq!(world.tries(address(1000), &right), Err(ChannelError::CodeNotNow));
+        }
+        world.now = end;
+        let id = world.tries(address(1000), &right).unwrap();
+        world.does();
+        world.now += Duration::from_secs(1);
+        world.does();
+        assert!(world.sent(id).contains("welcome to lobby"), "{}", world.sent(id));
+        assert_eq!(world.code(), right, "the same code as before");
+    }
+
+    #[test]
     fn a_new_code_keeps_out_who_comes_in_with_the_old_one_and_nobody_else() {
         let mut world = World::new();
         let inside = world.calls(address(1)).unwrap();
         world.opens(inside, How::Code);
         let [late, known] = [2, 3].map(|last| world.calls(address(last)).unwrap());
-        let old = world.hub.encryption.as_ref().unwrap().security.code().unwrap();
+        let old = world.code();
         let now = world.moment();
         world.hub.reply_code("new", now);
-        let new = world.hub.encryption.as_ref().unwrap().security.code().unwrap();
+        let new = world.code();
         assert_ne!(old, new);
         assert!(world.sent(OPERATOR).contains(new.reveal()));
         world.opens(late, How::Code);
@@ -457,7 +519,7 @@ mod tests {
         world.now += Duration::from_secs(1);
         world.does();
         assert!(world.sent(known).contains("3 are here"), "{}", world.sent(known));
-        assert_eq!(world.hub.encryption.as_ref().unwrap().security.code(), Some(new), "it is not spent");
+        assert_eq!(world.code(), new, "it is not spent");
     }
 
     #[test]

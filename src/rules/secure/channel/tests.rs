@@ -374,23 +374,28 @@ fn stolen(certificate: &Identity, key: &Identity) -> Arc<SingleCertAndKey> {
     Arc::new(SingleCertAndKey::from(CertifiedKey::new(certificate.cert.clone(), Arc::clone(&key.key))))
 }
 
+/// A server with this certificate and key answers the caller.
+fn is_answered(caller: &mut Side, certified: Arc<SingleCertAndKey>) {
+    let server = ServerConfig::builder_with_provider(super::super::identity::provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(certified);
+    let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+    server.read_tls(&mut caller.output().as_slice()).unwrap();
+    server.process_new_packets().unwrap();
+    let mut answer = Vec::new();
+    while server.wants_write() {
+        server.write_tls(&mut answer).unwrap();
+    }
+    caller.feed(&answer);
+}
+
 #[test]
 fn a_certificate_without_its_key_is_refused() {
     for trust in [known(&BOB), unknown(Unknown::FirstUse), unknown(Unknown::Anybody)] {
-        let server = ServerConfig::builder_with_provider(super::super::identity::provider())
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_no_client_auth()
-            .with_cert_resolver(stolen(&BOB, &MALLORY));
-        let mut impostor = ServerConnection::new(Arc::new(server)).unwrap();
         let mut caller = Side::caller(trust);
-        impostor.read_tls(&mut caller.output().as_slice()).unwrap();
-        impostor.process_new_packets().unwrap();
-        let mut answer = Vec::new();
-        while impostor.wants_write() {
-            impostor.write_tls(&mut answer).unwrap();
-        }
-        caller.feed(&answer);
+        is_answered(&mut caller, stolen(&BOB, &MALLORY));
         assert!(matches!(caller.error, Some(ChannelError::Certificate(_))), "{:?}", caller.error);
     }
     // And a caller's.
@@ -593,12 +598,13 @@ fn new_keys_are_followed_and_the_answers_do_not_pile_up() {
     assert!(fed.count() < 50);
 }
 
+fn pem(kind: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", STANDARD.encode(der))
+}
+
 /// The certificate of an authority, and an identity for a host that it issued.
 fn issued(host: &str, last_year: i32) -> (String, Identity) {
     static AUTHORITIES: AtomicUsize = AtomicUsize::new(0);
-    let pem = |kind: &str, der: &[u8]| {
-        format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", STANDARD.encode(der))
-    };
     let key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::default();
     let name = format!("authority {}", AUTHORITIES.fetch_add(1, Ordering::Relaxed));
@@ -655,9 +661,6 @@ fn the_certificate_of_an_authority_is_no_servers_own_and_the_user_hears_so() {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["chat.example".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let pem = |kind: &str, der: &[u8]| {
-        format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", STANDARD.encode(der))
-    };
     let own = pem("CERTIFICATE", params.self_signed(&key).unwrap().der());
     let key = pem("PRIVATE KEY", &key.serialize_der());
     let server = Identity::from_files(own.as_bytes(), key.as_bytes()).unwrap();
@@ -667,6 +670,72 @@ fn the_certificate_of_an_authority_is_no_servers_own_and_the_user_hears_so() {
     connect(&mut caller, &mut called, whole);
     let error = caller.error.unwrap().to_string();
     assert!(error.contains("(CA:TRUE), which must not be a server's own"), "{error}");
+}
+
+/// The certificate, made one of X.509 version 1: without the number of the version and without extensions. The signature is not
+/// renewed; neither that of a root nor that of a certificate that cannot be read is verified.
+fn as_version_1(certificate: &[u8]) -> Vec<u8> {
+    /// Takes the first element: its tag, its content, and all of it.
+    fn take<'a>(der: &mut &'a [u8]) -> (u8, &'a [u8], &'a [u8]) {
+        let (header, length) = match der[1] {
+            0x81 => (3, usize::from(der[2])),
+            0x82 => (4, usize::from(u16::from_be_bytes([der[2], der[3]]))),
+            short => (2, usize::from(short)),
+        };
+        let (element, rest) = der.split_at(header + length);
+        *der = rest;
+        (element[0], &element[header..], element)
+    }
+    fn sequence(content: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let header =
+            if length[0] > 0 { vec![0x30, 0x82, length[0], length[1]] } else { vec![0x30, 0x81, length[1]] };
+        [&header, content].concat()
+    }
+    let (_, mut content, _) = take(&mut &*certificate);
+    let (_, mut signed, _) = take(&mut content);
+    let mut kept = Vec::new();
+    while !signed.is_empty() {
+        let (tag, _, element) = take(&mut signed);
+        // The version and the extensions have tags of their own.
+        if !matches!(tag, 0xa0 | 0xa3) {
+            kept.extend_from_slice(element);
+        }
+    }
+    sequence(&[&sequence(&kept), content].concat())
+}
+
+#[test]
+fn a_server_with_a_certificate_of_version_1_is_refused_and_the_user_hears_why() {
+    let (authority, host) = issued("chat.example", 2200);
+    let own = as_version_1(&host.certified_key().cert[0]);
+    let certified = CertifiedKey::new(vec![own.into()], Arc::clone(&host.certified_key().key));
+    let certified = Arc::new(SingleCertAndKey::from(certified));
+    let authority = Authority::from_pem(authority.as_bytes(), "chat.example").unwrap();
+    for trust in [
+        unknown(Unknown::Authority(authority)),
+        unknown(Unknown::FirstUse),
+        by_code("7-velvet-otter"),
+        known(&BOB),
+    ] {
+        let mut caller = Side::caller(trust);
+        is_answered(&mut caller, Arc::clone(&certified));
+        let error = caller.error.unwrap().to_string();
+        assert!(error.contains("it is of an old version: it must be X.509 version 3"), "{error}");
+    }
+}
+
+/// As are some that are older than the extensions: what it may not be is a server's own.
+#[test]
+fn an_authority_with_a_certificate_of_version_1_vouches_for_a_host() {
+    let (authority, host) = issued("chat.example", 2200);
+    let authority = super::super::identity::certificates(authority.as_bytes()).unwrap().remove(0);
+    let old = pem("CERTIFICATE", &as_version_1(&authority));
+    let trust = Authority::from_pem(old.as_bytes(), "chat.example").unwrap();
+    let mut caller = Side::caller(unknown(Unknown::Authority(trust)));
+    let mut called = Side::new(Channel::called(&host, unknown(Unknown::Anybody)).unwrap());
+    connect(&mut caller, &mut called, whole);
+    assert_eq!((caller.how(), caller.error), (Some(How::Authority), None));
 }
 
 #[test]

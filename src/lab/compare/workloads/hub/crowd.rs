@@ -112,6 +112,8 @@ struct Client {
     /// The number of bytes it has sent of what it is to send.
     written: usize,
     can_write: bool,
+    /// The hub sends no more than what can be read now.
+    has_ended: bool,
 }
 
 impl Clients {
@@ -164,14 +166,18 @@ impl Clients {
         let mut socket = TcpStream::from_std(socket);
         let interest = if sends { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         self.poll.registry().register(&mut socket, Token(number), interest)?;
-        self.clients.push(Client {
+        let mut client = Client {
             socket,
             channel,
             sealed: Vec::new(),
             inbox: Inbox::default(),
             written: 0,
             can_write: true,
-        });
+            has_ended: false,
+        };
+        // A client that is silent joins one of our hubs after a second only.
+        client.send_line(&probe())?;
+        self.clients.push(client);
         Ok(())
     }
 
@@ -287,6 +293,7 @@ impl Clients {
             let client = &mut self.clients[number];
             client.can_write |= event.is_writable();
             if event.is_readable() {
+                client.has_ended |= event.is_read_closed();
                 let (buffer, tally) = ((&mut self.buffer[..], &mut self.plaintext), &mut self.tally);
                 let read = client.read(buffer, &self.to_send, tally, &mut arrived);
                 if let Some(last) = read.map_err(|error| disconnected(number, &error))? {
@@ -301,20 +308,12 @@ impl Clients {
         Ok(())
     }
 
-    /// The first client sends a line. The system's buffers have capacity for it, unless the hub reads nothing.
+    /// The first client sends a line.
     fn send_line(&mut self, line: &[u8]) -> Result<(), Failure> {
         let Some(first) = self.clients.first_mut() else { return Ok(()) };
-        let mut sealed = Vec::new();
-        let line = match &mut first.channel {
-            Some(channel) => {
-                let _ = channel.send(line, &mut sealed);
-                &sealed
-            }
-            None => line,
-        };
-        match first.socket.write(line) {
-            Ok(written) if written == line.len() => Ok(()),
-            Ok(_) => Err("the hub accepts no lines from the first client".into()),
+        match first.send_line(line) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("the hub accepts no lines from the first client".into()),
             Err(error) => Err(disconnected(0, &error)),
         }
     }
@@ -325,6 +324,19 @@ fn disconnected(number: usize, error: &io::Error) -> Failure {
 }
 
 impl Client {
+    /// Sends a line; returns whether the system's buffers had capacity for all of it: not if the hub reads nothing.
+    fn send_line(&mut self, line: &[u8]) -> io::Result<bool> {
+        let mut sealed = Vec::new();
+        let line = match &mut self.channel {
+            Some(channel) => {
+                let _ = channel.send(line, &mut sealed);
+                &sealed
+            }
+            None => line,
+        };
+        Ok(self.socket.write(line)? == line.len())
+    }
+
     /// Sends as much as it can without waiting; returns whether it can send more.
     fn send_some(&mut self, lines: &[u8]) -> io::Result<bool> {
         let left = &lines[self.written..];
@@ -384,8 +396,8 @@ impl Client {
             };
             tally.bytes += received.len() - carried;
             self.inbox.check(received, sent, tally, |number| arrived(number, now));
-            // Elsewhere the next event comes only after a read that found nothing.
-            if cfg!(unix) && read < capacity {
+            // Elsewhere the next event comes only after a read that found nothing; and none comes after the end.
+            if cfg!(unix) && read < capacity && !self.has_ended {
                 return Ok(last);
             }
         }
