@@ -218,9 +218,9 @@ fn a_caller_that_calls_while_the_program_is_ending_gets_a_goodbye_too() {
     command.stdin(Stdio::piped()).stdout(writer).stderr(Stdio::piped());
     let (mut serve, port) = Program::spawn(command).with_port();
     let mut first = call(port);
-    // More than the screen accepts, so that the program has to wait for it before it exits; but not more than it reads
-    // nevertheless. A pipe holds 64 KiB, or 4 KiB on Windows.
-    first.write_all(&b"a line\n".repeat(if cfg!(windows) { 5_000 } else { 20_000 })).unwrap();
+    // A little more than the screen accepts, so that the program has to wait for it before it exits; but not more than it reads
+    // nevertheless, in however small pieces. A pipe holds 64 KiB, or 4 KiB on Windows.
+    first.write_all(&b"a line\n".repeat(if cfg!(windows) { 700 } else { 10_000 })).unwrap();
     first.write_all(b"88\n").unwrap();
     first.shutdown(std::net::Shutdown::Write).unwrap();
     serve.err.wait_for("they said 88");
