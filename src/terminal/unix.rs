@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 /// How long a terminal that is slow may take before it is restored without a last sequence.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
-/// How long SIGHUP may come after the end of the input that it explains.
+/// How long SIGHUP may come after the end of the input, or the error of the output, that it explains.
 const HANGUP: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// The modes before we changed them, or null. Not behind a lock, because the handler of a signal must be able to restore them.
@@ -67,9 +67,12 @@ pub struct Screen(pub File);
 
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // The terminal has gone, and nobody is left to read it.
         self.0.write(bytes).map_err(|error| match error.raw_os_error() {
-            Some(libc::EIO) => io::ErrorKind::BrokenPipe.into(),
+            // The terminal has gone, and nobody is left to read it. The system also sends SIGHUP, which says why.
+            Some(libc::EIO) => {
+                let _ = poll(&mut [], Some(&HANGUP));
+                io::ErrorKind::BrokenPipe.into()
+            }
             _ => error,
         })
     }
