@@ -134,10 +134,10 @@ fn an_emptied_server_is_noticed_and_names_are_taken_anew() {
         assert_eq!(west.missing(), vec![None; round]);
         east.says("on ");
         until(&mut [&mut east, &mut west], |hubs| {
-            hubs.iter().all(|hub| hub.text().contains("[ada]") && hub.text().ends_with("on "))
-        });
-        until(&mut [&mut east, &mut west], |hubs| {
-            hubs.iter().all(|hub| hub.text().matches("[bob]").count() > round - 1)
+            let count = |hub: &Linked, word| hub.text().matches(word).count();
+            hubs.iter().all(|hub| {
+                count(hub, "[ada]") >= round && count(hub, "[bob]") > round && count(hub, "on ") == round
+            })
         });
     }
     assert_eq!(west.text().matches("while it was away").count(), 1);
@@ -188,6 +188,7 @@ fn a_server_that_has_forgotten_an_accepted_batch_is_found_out_by_its_number() {
 fn lines_that_were_trimmed_are_counted() {
     let redis = Redis::start();
     let (mut east, mut west) = (Linked::joins(&redis, 1), with_member(&redis, 2, "bob"));
+    west.follower.breaks();
     for number in 0..3 {
         east.pushes(Batch { data: b"x".into(), lines: 10, operations: Vec::new() });
         until(&mut [&mut east], |hubs| hubs[0].shown.len() == 2 + number);
@@ -388,6 +389,25 @@ fn hubs_in_another_database_or_group_are_another_chat() {
     until(&mut [&mut lost], |hubs| hubs[0].is_down(&LinkError::Database));
     hub.turn();
     assert_eq!(hub.text(), "");
+}
+
+#[test]
+fn nobody_is_taken_for_dead_because_the_server_was_away() {
+    let redis = Redis::start();
+    let (mut east, mut west) = (with_member(&redis, 1, "ada"), with_member(&redis, 2, "bob"));
+    // As after a stop of more than 10 s: nothing that has a time-out is left.
+    for key in [format!("hub:{}", east.id()), format!("hub:{}", west.id()), "awake".to_owned()] {
+        redis.command(&["DEL", &format!("tc:{{test}}:{key}")]);
+    }
+    east.follower.breaks();
+    west.follower.breaks();
+    let renewed = format!("tc:{{test}}:hub:{}", west.id());
+    let start = Instant::now();
+    until(&mut [&mut east], |_| start.elapsed() > Duration::from_secs(1));
+    assert_eq!(redis.command(&["EXISTS", &renewed]), "1");
+    west.says("on");
+    until(&mut [&mut east, &mut west], |hubs| hubs.iter().all(|hub| hub.text().ends_with("on")));
+    assert_eq!((east.gone(), west.gone()), (vec![], vec![]));
 }
 
 #[test]

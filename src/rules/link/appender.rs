@@ -187,7 +187,8 @@ impl Appender {
         self.connection.actions.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens.
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens. Without one, the server owes no answer: a
+    /// thread may wait for batches instead of bytes.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let full = self.full_until.filter(|_| self.connection.is_open());

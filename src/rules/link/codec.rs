@@ -164,7 +164,7 @@ mod tests {
         let nested = "*1\r\n".repeat(1_000_000);
         let wide = format!("*1048576\r\n{}", "*0\r\n".repeat(1_048_576));
         for text in ["$99999999999\r\n", "*1048577\r\n", "$18446744073709551615\r\n", &nested, &wide] {
-            assert_eq!(first_answer(text.as_bytes()), Err(LinkError::TooLong), "{:.30}", text);
+            assert_eq!(first_answer(text.as_bytes()), Err(LinkError::TooLong), "{text:.30}");
         }
         let endless = vec![b'+'; MAX_BYTES + 1];
         assert_eq!(first_answer(&endless), Err(LinkError::TooLong));

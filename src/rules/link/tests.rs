@@ -55,6 +55,7 @@ fn the_greeting_says_who_it_is_and_asks_which_server_answers() {
         text.starts_with("*3\r\n$4\r\nAUTH\r\n$3\r\nhub\r\n$13\r\ncorrect horse\r\n*2\r\n$4\r\nINFO\r\n"),
         "{text}"
     );
+    assert!(text.len() < 16 * 1024, "a longer user and password must fit, too: {}", text.len());
     let mut again = Vec::new();
     follower.take_output(&mut again);
     assert_eq!(again, b"");

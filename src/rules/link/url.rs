@@ -259,7 +259,8 @@ fn decode(text: &str) -> Option<Zeroizing<String>> {
             rest = after;
         }
     }
-    String::from_utf8(std::mem::take(&mut *bytes)).ok().map(Zeroizing::new)
+    let text = String::from_utf8(std::mem::take(&mut *bytes));
+    text.map_err(|error| Zeroizing::new(error.into_bytes())).ok().map(Zeroizing::new)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 local LOG = KEYS[1]
 local base = LOG:sub(1, -4) -- without 'log'
 local STATE, HUBS, NAMES, ROOMS, BANS = base .. 'state', base .. 'hubs', base .. 'names', base .. 'rooms', base .. 'bans'
+local AWAKE = base .. 'awake' -- there while any hub reads
 
 local function lease(hub) return base .. 'hub:' .. hub end
 local function members(hub) return base .. 'members:' .. hub end

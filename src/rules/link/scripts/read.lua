@@ -9,8 +9,15 @@ if registered then
   if redis.call('PEXPIRE', lease(hub), ARGV[4]) == 0 then redis.call('SET', lease(hub), '', 'PX', ARGV[4]) end
   redis.pcall('HSET', STATE, 'read:' .. hub, ARGV[2], 'at:' .. hub, ARGV[3])
 end
+-- Nobody has read for a while: Redis itself was away, or stopped. Whoever comes back first must not find all others dead.
+local was_away = redis.call('PEXPIRE', AWAKE, 3000) == 0
+if was_away then redis.pcall('SET', AWAKE, '', 'PX', 3000) end
 for _, other in ipairs(redis.call('HKEYS', HUBS)) do
-  if redis.call('EXISTS', lease(other)) == 0 then remove(other, 'gone') end
+  if was_away then
+    redis.pcall('SET', lease(other), '', 'PX', ARGV[4])
+  elseif redis.call('EXISTS', lease(other)) == 0 then
+    remove(other, 'gone')
+  end
 end
 local _, id = slowest()
 if id then redis.call('XTRIM', LOG, 'MINID', '~', id) end

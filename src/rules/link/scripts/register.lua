@@ -25,6 +25,7 @@ else
   redis.call('HSET', STATE, 'read:' .. hub, ARGV[5], 'at:' .. hub, ARGV[6])
 end
 redis.call('SET', lease(hub), '', 'PX', ARGV[7])
+redis.call('SET', AWAKE, '', 'PX', 3000, 'NX')
 
 local hubs = {}
 for _, other in ipairs(redis.call('HKEYS', HUBS)) do
