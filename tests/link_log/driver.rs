@@ -22,7 +22,6 @@ pub trait Machine {
     fn receive(&mut self, input: &[u8], now: Instant);
     fn take_output(&mut self, output: &mut Vec<u8>);
     fn poll_action(&mut self) -> Option<Action>;
-    fn poll_timeout(&self) -> Option<Instant>;
     fn handle_timeout(&mut self, now: Instant);
 }
 
@@ -43,9 +42,6 @@ macro_rules! machine {
             }
             fn poll_action(&mut self) -> Option<Action> {
                 self.poll_action()
-            }
-            fn poll_timeout(&self) -> Option<Instant> {
-                self.poll_timeout()
             }
             fn handle_timeout(&mut self, now: Instant) {
                 self.handle_timeout(now);
@@ -89,6 +85,11 @@ impl<M: Machine> Driven<M> {
         self.perform(&mut events);
         self.write();
         events
+    }
+
+    /// Takes so little at once that answers come in parts.
+    pub fn reads_at_most(&mut self, bytes: usize) {
+        self.input.resize(bytes, 0);
     }
 
     /// The connection breaks.

@@ -239,7 +239,7 @@ impl<Asked> Connection<Asked> {
                 LinkError::check_version(&String::from_utf8_lossy(&info))?;
             }
             (Some(Step::Script), Answer::BulkString(digest)) if digest.len() == 40 => {
-                self.digests.push(digest)
+                self.digests.push(digest);
             }
             (Some(Step::Password | Step::Database), Answer::SimpleString(_)) => {}
             _ => return Err(LinkError::NotRedis),

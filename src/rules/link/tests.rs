@@ -187,6 +187,7 @@ fn an_answer_to_the_hub_that_this_one_was_is_ignored() {
     let mut appender = appender();
     appender.connected(now);
     appender.receive(&greeting("7.0.15"), now);
+    appender.take_output(&mut Vec::new());
     let batch = |text: &str| Batch { data: text.into(), lines: 1, operations: Vec::new() };
     appender.registered(HubId(1), 0, Batch::default(), now);
     appender.push(batch("old"), now);
