@@ -21,7 +21,7 @@ mod redis;
 
 use driver::{Linked, until};
 use redis::Redis;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use threadchat::rules::link::{Batch, Claim, Event, Operation};
 
 /// A batch whose data is its own name, so that a test sees where it went.
@@ -181,7 +181,11 @@ fn a_hub_that_leaves_has_said_everything_and_is_gone_at_once() {
     east.pushes(batch("last words", vec![claim(1, &[], &["ada"])]));
     let id = east.id();
     leave(&mut east);
-    until(&mut [&mut west], |hubs| hubs[0].gone() == [(id, true)]);
+    until(&mut [&mut west, &mut east], |hubs| hubs.iter().all(|hub| hub.gone() == [(id, true)]));
+    east.follower.breaks();
+    let start = Instant::now();
+    until(&mut [&mut east], |_| start.elapsed() > Duration::from_millis(300));
+    assert_eq!(redis.command(&["HLEN", "tc:{test}:hubs"]), "1", "it does not come back by itself");
     assert_eq!(west.text(), "last words");
     west.pushes(batch("", vec![claim(1, &[], &["ada"])]));
     until(&mut [&mut west], |hubs| hubs[0].shown.len() == 2);

@@ -16,6 +16,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub struct Redis {
     folder: TempDir,
     child: Child,
+    /// Kills it if the test is killed.
+    guard: Child,
     options: Vec<String>,
 }
 
@@ -29,8 +31,8 @@ impl Redis {
     pub fn start_with(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
-        let child = launch(&folder, &options);
-        let redis = Self { folder, child, options };
+        let (child, guard) = launch(&folder, &options);
+        let redis = Self { folder, child, guard, options };
         redis.wait();
         redis
     }
@@ -47,13 +49,16 @@ impl Redis {
 
     /// Kills it at once, as a power cut would.
     pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        // First the guard, so that it kills nobody who gets the same number. Either may be dead.
+        for child in [&mut self.guard, &mut self.child] {
+            let _ = child.kill();
+            child.wait().unwrap();
+        }
     }
 
     /// Starts it again, with what it has saved.
     pub fn restart(&mut self) {
-        self.child = launch(&self.folder, &self.options);
+        (self.child, self.guard) = launch(&self.folder, &self.options);
         self.wait();
     }
 
@@ -98,16 +103,14 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // It may be dead.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
-fn launch(folder: &TempDir, options: &[String]) -> Child {
+fn launch(folder: &TempDir, options: &[String]) -> (Child, Child) {
     let socket = folder.path().join("s");
     let _ = std::fs::remove_file(&socket);
-    Command::new("redis-server")
+    let child = Command::new("redis-server")
         .args(["--port", "0", "--save", ""])
         .arg("--unixsocket")
         .arg(socket)
@@ -117,5 +120,12 @@ fn launch(folder: &TempDir, options: &[String]) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("these tests need redis-server: apt-get install redis-server")
+        .expect("these tests need redis-server: apt-get install redis-server");
+    // Its input ends with this process, however that ends.
+    let guard = Command::new("sh")
+        .args(["-c", "read _; kill -9 $0", &child.id().to_string()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    (child, guard)
 }

@@ -139,7 +139,7 @@ fn measure_lines_per_second() {
     thread::scope(|scope| {
         for hub in 0..2 {
             let (url, is_over, shown) = (&url, &is_over, &shown);
-            // As main would: some lines at once, and no more than a bound of them not shown.
+            // As main would: some lines at once, and no more than a bound of them not shown. What is shown is of both.
             let (told, receiver) = mpsc::channel();
             let said = told.clone();
             scope.spawn(move || {
@@ -151,12 +151,14 @@ fn measure_lines_per_second() {
                 let mut said_lines = 0;
                 while !is_over.load(Ordering::Relaxed) && said.send(Told::Says(batch.clone())).is_ok() {
                     said_lines += batch.lines;
-                    while said_lines > shown[hub].load(Ordering::Relaxed) + 16_384
+                    while 2 * said_lines > shown[hub].load(Ordering::Relaxed) + 16_384
                         && !is_over.load(Ordering::Relaxed)
                     {
                         thread::yield_now();
                     }
                 }
+                // Both hubs end with the next entry.
+                let _ = said.send(Told::Says(batch));
             });
             scope.spawn(move || {
                 run(url, hub as u128 + 1, (told, receiver), |_, lines| {

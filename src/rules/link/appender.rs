@@ -148,8 +148,8 @@ impl Appender {
         self.ask(now);
     }
 
-    /// Leaves in good order, behind all batches: [`Event::Left`] follows. The owner stops the follower first, which would
-    /// register this hub again.
+    /// Leaves in good order, behind all batches: [`Event::Left`] follows. The follower goes on until then, because others wait
+    /// for whoever does not read; when it finds that this hub has left, it asks for nothing more.
     pub fn leave(&mut self, now: Instant) {
         self.leaving = Wish::Wanted;
         self.ask(now);

@@ -26,7 +26,7 @@ pub enum Event {
     Registered(Box<Registered>),
     /// From the follower: the next entry of the log.
     Logged(Logged),
-    /// From the follower: a hub left, or was taken for dead, and all its members with it. It may be this hub; then
+    /// From the follower: a hub left, or was taken for dead, and all its members with it. If this hub was taken for dead,
     /// [`Event::Registered`] follows, with another id.
     HubGone {
         /// Which one.

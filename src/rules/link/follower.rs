@@ -78,6 +78,8 @@ pub struct Follower {
     reported_at: Option<Instant>,
     reported_bytes: u64,
     told_nonsense: bool,
+    /// The appender has taken leave for this hub: nothing is asked any more.
+    has_left: bool,
 }
 
 impl Follower {
@@ -99,6 +101,7 @@ impl Follower {
             reported_at: None,
             reported_bytes: 0,
             told_nonsense: false,
+            has_left: false,
         }
     }
 
@@ -157,7 +160,7 @@ impl Follower {
 
     /// Sends what can be sent now, if no answer is owed.
     fn ask(&mut self, now: Instant) {
-        if !self.connection.is_open() || self.connection.is_asked() {
+        if !self.connection.is_open() || self.connection.is_asked() || self.has_left {
             return;
         }
         match (self.hub, self.want) {
@@ -177,32 +180,28 @@ impl Follower {
         let old = self.hub.unwrap_or(self.first_id);
         let hub = match (self.hub, want) {
             (Some(hub), Want::State) => hub,
-            (Some(hub), _) => HubId(hub.0.wrapping_add(1)),
+            (Some(hub), _) => next(hub),
             (None, _) => self.first_id,
         };
         let (bytes, at) = match self.position {
             Some(position) => (position.bytes, self.cursor.to_string()),
             None => (0, String::new()),
         };
-        let numbers = [LEASE.as_millis().to_string(), NUMBERS.to_string(), HISTORIES.to_string()];
-        self.connection.call(
-            REGISTER,
-            Asked::Register(hub),
-            &[
-                hub.to_string().as_bytes(),
-                old.to_string().as_bytes(),
-                self.own_seq.to_string().as_bytes(),
-                // Any text will do that no other hub thinks of.
-                hub.to_string().as_bytes(),
-                bytes.to_string().as_bytes(),
-                at.as_bytes(),
-                numbers[0].as_bytes(),
-                &self.settings.name,
-                numbers[1].as_bytes(),
-                numbers[2].as_bytes(),
-            ],
-            now,
-        );
+        let fields = [
+            hub.to_string(),
+            old.to_string(),
+            self.own_seq.to_string(),
+            // The epoch, if there is none: any text will do that no other hub thinks of.
+            hub.to_string(),
+            bytes.to_string(),
+            at,
+            LEASE.as_millis().to_string(),
+            NUMBERS.to_string(),
+            HISTORIES.to_string(),
+        ];
+        let mut arguments: Vec<&[u8]> = fields.iter().map(String::as_bytes).collect();
+        arguments.push(&self.settings.name);
+        self.connection.call(REGISTER, Asked::Register(hub), &arguments, now);
     }
 
     fn report_if_due(&mut self, hub: HubId, now: Instant) {
@@ -234,12 +233,16 @@ impl Follower {
 
     /// Takes the answer to `register`. None if it makes no sense.
     fn registers(&mut self, hub: HubId, answer: Answer) -> Option<()> {
+        if answer == Answer::BulkString(b"FENCED".to_vec()) {
+            self.fenced();
+            if self.hub.is_none() {
+                // Another hub had the same id.
+                self.first_id = next(hub);
+            }
+            return Some(());
+        }
         let [epoch, id, lines, bytes_read, accepted, last_number, hubs, rooms, bans] = array(answer)?;
-        let end = Position {
-            id: EntryId::parse(&bytes(id)?)?,
-            lines: number(&lines)?,
-            bytes: number(&bytes_read)?,
-        };
+        let (epoch, end) = (bytes(epoch)?, position(id, &lines, &bytes_read)?);
         let registered = Registered {
             hub: Some(hub),
             previous: self.hub,
@@ -249,13 +252,14 @@ impl Follower {
             histories: list(rooms)?.into_iter().filter_map(|room| self.sensible(history(room))).collect(),
             bans: list(bans)?.into_iter().filter_map(|ban| self.sensible(bytes(ban))).collect(),
         };
-        let epoch = bytes(epoch)?;
+        self.connection.works();
         if self.hub.is_none() {
             // A hub that starts has missed nothing.
             self.position = Some(end);
             self.cursor = end.id;
-        } else {
-            self.compare(&epoch, end);
+        } else if !self.compare(&epoch, end) && self.hub == Some(hub) {
+            // It only wanted the state, and has lost its members with the log.
+            return Some(());
         }
         self.epoch = Some(epoch);
         self.hub = Some(hub);
@@ -264,23 +268,19 @@ impl Follower {
         if self.cursor >= end.id {
             self.reaches_state();
         }
-        self.connection.works();
         Some(())
     }
 
     /// Takes the answer to `read`.
     fn reported(&mut self, answer: Answer) -> Option<()> {
         let [is_registered, epoch, id, lines, bytes_read] = array(answer)?;
-        let end = Position {
-            id: EntryId::parse(&bytes(id)?)?,
-            lines: number(&lines)?,
-            bytes: number(&bytes_read)?,
-        };
-        let is_same = self.compare(&bytes(epoch)?, end);
-        if is_same && number(&is_registered)? == 0 {
-            self.fenced();
-        }
+        let is_same = self.compare(&bytes(epoch)?, position(id, &lines, &bytes_read)?);
         self.connection.works();
+        match number(&is_registered)? {
+            0 if is_same => self.fenced(),
+            2 => self.has_left = true,
+            _ => {}
+        }
         Some(())
     }
 
@@ -306,7 +306,6 @@ impl Follower {
         self.reported_bytes = 0;
         self.registered = None;
         self.want = Want::NewId;
-        // Whoever waits for lines of it waits in vain; it is said once for each loss.
         self.connection.tell(Event::Missing { lines: None });
     }
 
@@ -348,9 +347,10 @@ impl Follower {
 
     /// Takes the next entry.
     fn take(&mut self, entry: Entry) {
-        match self.position {
-            Some(position) if position.id != entry.before => self.misses(position, &entry),
-            _ => {}
+        if let Some(position) = self.position
+            && position.id != entry.before
+        {
+            self.misses(position, &entry);
         }
         self.position = Some(entry.position);
         let Entry { hub, lines, content, position: Position { id, .. }, .. } = entry;
@@ -358,8 +358,10 @@ impl Follower {
             Content::Gone { left } => {
                 self.seqs.remove(&hub);
                 self.connection.tell(Event::HubGone { hub, left, id });
-                if Some(hub) == self.hub {
-                    self.fenced();
+                match Some(hub) == self.hub {
+                    true if left => self.has_left = true,
+                    true => self.fenced(),
+                    false => {}
                 }
             }
             Content::Batch { seq, data, refused } => {
@@ -427,6 +429,16 @@ impl Follower {
         }
         part
     }
+}
+
+/// The id that a hub takes when it can no longer use its own.
+fn next(hub: HubId) -> HubId {
+    HubId(hub.0.wrapping_add(1))
+}
+
+/// The end of the log, in the answers of both scripts.
+fn position(id: Answer, lines: &Answer, bytes_read: &Answer) -> Option<Position> {
+    Some(Position { id: EntryId::parse(&bytes(id)?)?, lines: number(lines)?, bytes: number(bytes_read)? })
 }
 
 /// A hub in the answer to `register`. Members whose numbers make no sense are left out.

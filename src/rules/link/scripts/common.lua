@@ -34,8 +34,8 @@ end
 local function remove(hub, how)
   local seq = redis.call('HGET', STATE, 'seq:' .. hub) or 0
   add(hub, how, 0, '', '')
-  -- Somebody who was only paused goes on with its numbers.
-  redis.call('SET', base .. 'gone:' .. hub, seq, 'EX', 86400)
+  -- Whoever was only paused goes on with its numbers, and whoever left does not come back.
+  redis.call('SET', base .. 'gone:' .. hub, how == 'left' and how or seq, 'EX', 86400)
   for _, member in ipairs(redis.call('HKEYS', members(hub))) do free(hub, member) end
   redis.call('DEL', members(hub), lease(hub))
   redis.call('HDEL', HUBS, hub)

@@ -1,6 +1,6 @@
 -- A hub says twice a second that it lives and how far it has read. The same step removes hubs whose leases have run out, and
 -- trims what all have read.
--- ARGV: hub, bytes read, id of the last entry read, length of a lease in ms.
+-- ARGV: hub, bytes read, id of the last entry read, length of a lease in ms. Answers whether it is registered (2: it has left).
 local hub = ARGV[1]
 local registered = is_registered(hub)
 
@@ -23,4 +23,6 @@ local _, id = slowest()
 if id then redis.call('XTRIM', LOG, 'MINID', '~', id) end
 
 local last = redis.call('HMGET', STATE, 'id', 'lines', 'bytes')
-return {registered and 1 or 0, redis.call('GET', base .. 'epoch') or '', last[1] or '0-0', last[2] or '0', last[3] or '0'}
+local gone = not registered and redis.call('GET', base .. 'gone:' .. hub)
+return {registered and 1 or gone == 'left' and 2 or 0, redis.call('GET', base .. 'epoch') or '',
+  last[1] or '0-0', last[2] or '0', last[3] or '0'}
