@@ -11,13 +11,14 @@ const FLOORS: [&[&str]; 6] =
 
 /// The crates that rules may use: none of them does I/O or looks at a clock (those of `secure`
 /// ask the system for random bytes).
-const PURE: [&str; 19] = [
+const PURE: [&str; 20] = [
     "base64",
     "bytecount",
     "caseless",
     "ipnet",
     "memchr",
     "rcgen",
+    "redis_protocol",
     "ring",
     "rustls",
     "rustyline",

@@ -9,6 +9,7 @@
 //!   was typed and not yet sent), `reconnection` (calling again after a connection broke), `introduction` (who one is in a
 //!   hub), `unconfirmed` (what is sent again), `farewell` (what a caller hears while others talk).
 //! - Many people: `hub`, and for both sides [`commands`] (what a typed line means) and [`said`] (what a received line says).
+//! - Several hubs as one: `link` (what they say to the Redis server that orders everything).
 //! - At a terminal: `line` (what is being typed, from keys to the row that shows it).
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
 //!   (made harmless for a terminal), [`byte_order_mark`] (skipped where a text begins).
@@ -38,6 +39,8 @@ pub mod input;
 pub(crate) mod introduction;
 #[cfg(line_editor)]
 pub mod line;
+#[cfg(feature = "link")]
+pub mod link;
 pub mod messages;
 pub mod moment;
 pub mod notice;

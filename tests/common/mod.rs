@@ -10,6 +10,8 @@ pub mod emulator;
 pub mod foreign;
 #[cfg(all(unix, line_editor))]
 pub mod person;
+#[cfg(all(unix, feature = "link"))]
+pub mod redis;
 #[cfg(unix)]
 pub mod terminal;
 #[cfg(feature = "secure")]

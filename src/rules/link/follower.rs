@@ -1,0 +1,462 @@
+//! What all hubs have said, out of the log: in one order, with nothing missing unnoticed.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::appender::first_number;
+use super::codec::{Answer, array, bytes, list, number, parse};
+use super::connection::{Connection, Heard};
+use super::entry::{Content, Entry, Position, entries};
+use super::{
+    Action, EntryId, Event, HubId, LEASE, LIMIT, LinkError, LinkUrl, LinkedHub, Logged, NUMBERS, Registered,
+    Settings,
+};
+
+/// How long the server waits for an entry before it answers that there is none.
+const BLOCK: Duration = Duration::from_millis(500);
+/// How often the server is told that this hub lives. A little less than twice as long as it may block.
+const REPORT: Duration = Duration::from_millis(450);
+/// After so many bytes, too: an eighth of what the slowest hub may be behind.
+const REPORT_BYTES: u64 = LIMIT as u64 / 8;
+/// The most entries of one answer.
+const COUNT: &str = "256";
+/// The most bytes of the histories of all rooms that a hub takes over. The others have none.
+const HISTORIES: usize = 8 << 20;
+/// How many hubs are remembered by their last sequence number. There are far fewer, unless somebody forges entries.
+const MAX_HUBS: usize = 4096;
+
+/// The scripts, by their place in the list.
+const SCRIPTS: [&str; 2] = [
+    concat!(include_str!("scripts/common.lua"), include_str!("scripts/register.lua")),
+    concat!(include_str!("scripts/common.lua"), include_str!("scripts/read.lua")),
+];
+const REGISTER: usize = 0;
+const READ: usize = 1;
+
+/// What an answer is about.
+enum Asked {
+    Register(HubId),
+    Report,
+    /// The entries behind this one.
+    Entries(EntryId),
+}
+
+/// Why to ask for the state again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    /// It is known.
+    Nothing,
+    /// Entries are missing: something of the state may be, too.
+    State,
+    /// This hub is not registered, or what the server knows of it is too old: it needs a new id.
+    NewId,
+}
+
+/// The machine that reads the log. It registers this hub, keeps its lease, and removes hubs whose leases have run out.
+///
+/// The owner calls it as it calls the [`Appender`](super::Appender). It reads on only when it is called: an owner that takes
+/// no more events stops it, and after [`LEASE`] the other hubs think that this one is gone.
+pub struct Follower {
+    connection: Connection<Asked>,
+    settings: Settings,
+    /// The first id of this hub. Later ones are counted from here.
+    first_id: HubId,
+    hub: Option<HubId>,
+    want: Want,
+    /// A name for the data of the server, which changes when it loses them. None until this hub is registered.
+    epoch: Option<Vec<u8>>,
+    /// The last entry that made sense. None if the log is another one than before: its next entry is the first.
+    position: Option<Position>,
+    /// The last entry, so that XREAD goes on behind it.
+    cursor: EntryId,
+    /// The state, and the place in the log up to which entries are passed on before it.
+    registered: Option<(Position, Box<Registered>)>,
+    /// The last sequence number of each hub, so that what was accepted twice is shown once.
+    seqs: HashMap<HubId, u64>,
+    /// That of this hub, under all its ids.
+    own_seq: u64,
+    reported_at: Option<Instant>,
+    reported_bytes: u64,
+    told_nonsense: bool,
+    /// The appender has taken leave for this hub: nothing is asked any more.
+    has_left: bool,
+}
+
+impl Follower {
+    /// It asks for a connection at once. `random` must not be that of any other hub, nor of an earlier start of this one.
+    #[must_use]
+    pub fn new(url: LinkUrl, settings: Settings, random: u128) -> Self {
+        Self {
+            connection: Connection::new(url, &SCRIPTS),
+            settings,
+            first_id: HubId(random),
+            hub: None,
+            want: Want::NewId,
+            epoch: None,
+            position: None,
+            cursor: EntryId::default(),
+            registered: None,
+            seqs: HashMap::new(),
+            own_seq: 0,
+            reported_at: None,
+            reported_bytes: 0,
+            told_nonsense: false,
+            has_left: false,
+        }
+    }
+
+    /// The owner has connected to the server. The next output contains the password: its buffer should be wiped.
+    pub fn connected(&mut self, now: Instant) {
+        self.connection.connected(now);
+    }
+
+    /// The connection ended, or could not be made.
+    pub fn disconnected(&mut self, error: LinkError, now: Instant) {
+        self.connection.disconnected(error, now);
+    }
+
+    /// Takes what was received.
+    pub fn receive(&mut self, input: &[u8], now: Instant) {
+        self.connection.receive(input, now);
+        while let Some(heard) = self.connection.next(now) {
+            let understood = match heard {
+                // Before anything else, the server says whether it is as it was.
+                Heard::Opened => {
+                    self.reported_at = None;
+                    Some(())
+                }
+                Heard::Answer(Asked::Register(hub), answer) => self.registers(hub, answer),
+                Heard::Answer(Asked::Report, answer) => self.reported(answer),
+                Heard::Answer(Asked::Entries(behind), answer) => self.read(behind, answer),
+            };
+            if understood.is_none() {
+                let reason = "an answer makes no sense".to_owned();
+                self.connection.fail(LinkError::Corrupt(reason), now);
+            }
+        }
+        self.ask(now);
+    }
+
+    /// Appends what is to be sent.
+    pub fn take_output(&mut self, output: &mut Vec<u8>) {
+        self.connection.take_output(output);
+    }
+
+    /// What is to be done next.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.connection.actions.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.connection.poll_timeout()
+    }
+
+    /// It is this late.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+    }
+
+    /// Sends what can be sent now, if no answer is owed.
+    fn ask(&mut self, now: Instant) {
+        if !self.connection.is_open() || self.connection.is_asked() || self.has_left {
+            return;
+        }
+        match (self.hub, self.want) {
+            (Some(hub), Want::Nothing) => {
+                let is_new = self.reported_at.is_none();
+                self.report_if_due(hub, now);
+                // After the first report on a connection, the entries may have to be read from elsewhere.
+                if !is_new {
+                    self.ask_for_entries(now);
+                }
+            }
+            (_, want) => self.register(want, now),
+        }
+    }
+
+    fn register(&mut self, want: Want, now: Instant) {
+        let old = self.hub.unwrap_or(self.first_id);
+        let hub = match (self.hub, want) {
+            (Some(hub), Want::State) => hub,
+            (Some(hub), _) => next(hub),
+            (None, _) => self.first_id,
+        };
+        let (bytes, at) = match self.position {
+            Some(position) => (position.bytes, self.cursor.to_string()),
+            None => (0, String::new()),
+        };
+        let fields = [
+            hub.to_string(),
+            old.to_string(),
+            self.own_seq.to_string(),
+            // The epoch, if there is none: any text will do that no other hub thinks of.
+            hub.to_string(),
+            bytes.to_string(),
+            at,
+            LEASE.as_millis().to_string(),
+            NUMBERS.to_string(),
+            HISTORIES.to_string(),
+        ];
+        let mut arguments: Vec<&[u8]> = fields.iter().map(String::as_bytes).collect();
+        arguments.push(&self.settings.name);
+        self.connection.call(REGISTER, Asked::Register(hub), &arguments, now);
+    }
+
+    fn report_if_due(&mut self, hub: HubId, now: Instant) {
+        let bytes = self.position.map_or(self.reported_bytes, |position| position.bytes);
+        let is_due = self.reported_at.is_none_or(|at| now.saturating_duration_since(at) >= REPORT);
+        if !is_due && bytes.saturating_sub(self.reported_bytes) < REPORT_BYTES {
+            return;
+        }
+        self.reported_at = Some(now);
+        self.reported_bytes = bytes;
+        let fields =
+            [hub.to_string(), bytes.to_string(), self.cursor.to_string(), LEASE.as_millis().to_string()];
+        let arguments: Vec<&[u8]> = fields.iter().map(String::as_bytes).collect();
+        self.connection.call(READ, Asked::Report, &arguments, now);
+    }
+
+    fn ask_for_entries(&mut self, now: Instant) {
+        let (log, cursor) = (self.connection.key("log"), self.cursor.to_string());
+        let block = BLOCK.as_millis().to_string();
+        let mut parts: Vec<&[u8]> = vec![b"XREAD", b"COUNT", COUNT.as_bytes()];
+        // Before the state can be passed on, only what is there is read.
+        if self.registered.is_none() {
+            parts.extend([b"BLOCK", block.as_bytes()]);
+        }
+        parts.extend([b"STREAMS", log.as_slice(), cursor.as_bytes()]);
+        self.connection.command(Asked::Entries(self.cursor), &parts, now);
+        self.connection.expect_silence(BLOCK);
+    }
+
+    /// Takes the answer to `register`. None if it makes no sense.
+    fn registers(&mut self, hub: HubId, answer: Answer) -> Option<()> {
+        if answer == Answer::BulkString(b"FENCED".to_vec()) {
+            self.fenced();
+            if self.hub.is_none() {
+                // Another hub had the same id.
+                self.first_id = next(hub);
+            }
+            return Some(());
+        }
+        let [epoch, id, lines, bytes_read, accepted, last_number, hubs, rooms, bans] = array(answer)?;
+        let (epoch, end) = (bytes(epoch)?, position(id, &lines, &bytes_read)?);
+        let registered = Registered {
+            hub: Some(hub),
+            previous: self.hub,
+            accepted: number(&accepted)?,
+            first_number: first_number(number(&last_number)?)?,
+            hubs: list(hubs)?.into_iter().filter_map(|hub| self.sensible(linked_hub(hub))).collect(),
+            histories: list(rooms)?.into_iter().filter_map(|room| self.sensible(history(room))).collect(),
+            bans: list(bans)?.into_iter().filter_map(|ban| self.sensible(bytes(ban))).collect(),
+        };
+        self.connection.works();
+        if self.hub.is_none() {
+            // A hub that starts has missed nothing.
+            self.position = Some(end);
+            self.cursor = end.id;
+        } else if !self.compare(&epoch, end) && self.hub == Some(hub) {
+            // It only wanted the state, and has lost its members with the log.
+            return Some(());
+        }
+        self.epoch = Some(epoch);
+        self.hub = Some(hub);
+        self.want = Want::Nothing;
+        self.registered = Some((end, Box::new(registered)));
+        if self.cursor >= end.id {
+            self.reaches_state();
+        }
+        Some(())
+    }
+
+    /// Takes the answer to `read`.
+    fn reported(&mut self, answer: Answer) -> Option<()> {
+        let [is_registered, epoch, id, lines, bytes_read] = array(answer)?;
+        let is_same = self.compare(&bytes(epoch)?, position(id, &lines, &bytes_read)?);
+        self.connection.works();
+        match number(&is_registered)? {
+            0 if is_same => self.fenced(),
+            2 => self.has_left = true,
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Whether the log is the one that was read so far, and ends not before what was read.
+    fn compare(&mut self, epoch: &[u8], end: Position) -> bool {
+        if self.epoch.as_ref().is_some_and(|own| own != epoch) {
+            // All that the other log has is new.
+            self.epoch = None;
+            self.loses(None, EntryId::default());
+            false
+        } else if self.position.is_some_and(|position| end.bytes < position.bytes) {
+            self.loses(Some(end), end.id);
+            false
+        } else {
+            true
+        }
+    }
+
+    /// The server has lost what this hub has read: goes on from elsewhere.
+    fn loses(&mut self, position: Option<Position>, cursor: EntryId) {
+        self.position = position;
+        self.cursor = cursor;
+        self.reported_bytes = 0;
+        self.registered = None;
+        self.want = Want::NewId;
+        self.connection.tell(Event::Missing { lines: None });
+    }
+
+    fn fenced(&mut self) {
+        if self.want != Want::NewId {
+            self.want = Want::NewId;
+            self.connection.tell(Event::Hindered(LinkError::Fenced));
+        }
+    }
+
+    /// Takes the answer to XREAD, asked for what is behind an entry.
+    fn read(&mut self, behind: EntryId, answer: Answer) -> Option<()> {
+        let entries = entries(answer)?;
+        // Meanwhile the log has turned out to be another one.
+        if behind != self.cursor {
+            return Some(());
+        }
+        if entries.is_empty() && self.registered.is_some() {
+            self.reaches_state();
+        }
+        for (id, entry) in entries {
+            // XREAD never goes back.
+            if id <= self.cursor {
+                return None;
+            }
+            if self.registered.as_ref().is_some_and(|(end, _)| id > end.id) {
+                self.reaches_state();
+            }
+            self.cursor = id;
+            if let Some(entry) = self.sensible(entry) {
+                self.take(entry);
+            }
+            if self.registered.as_ref().is_some_and(|(end, _)| self.cursor >= end.id) {
+                self.reaches_state();
+            }
+        }
+        Some(())
+    }
+
+    /// Takes the next entry.
+    fn take(&mut self, entry: Entry) {
+        if let Some(position) = self.position
+            && position.id != entry.before
+        {
+            self.misses(position, &entry);
+        }
+        self.position = Some(entry.position);
+        let Entry { hub, lines, content, position: Position { id, .. }, .. } = entry;
+        match content {
+            Content::Gone { left } => {
+                self.seqs.remove(&hub);
+                self.connection.tell(Event::HubGone { hub, left, id });
+                match Some(hub) == self.hub {
+                    true if left => self.has_left = true,
+                    true => self.fenced(),
+                    false => {}
+                }
+            }
+            Content::Batch { seq, data, refused } => {
+                if self.is_new(hub, seq) {
+                    self.connection.tell(Event::Logged(Logged { hub, id, data, lines, refused }));
+                }
+            }
+        }
+    }
+
+    /// Between the last entry and this one, entries are missing.
+    fn misses(&mut self, position: Position, entry: &Entry) {
+        if entry.position.bytes > position.bytes && entry.lines_before >= position.lines {
+            // They were trimmed, and what they said about members is unknown.
+            let lines = entry.lines_before - position.lines;
+            if lines > 0 {
+                self.connection.tell(Event::Missing { lines: Some(lines) });
+            }
+            if self.want == Want::Nothing && self.registered.is_none() {
+                self.want = Want::State;
+            }
+        } else {
+            // The log was cut back, and others have gone on with it.
+            self.connection.tell(Event::Missing { lines: None });
+            self.want = Want::NewId;
+        }
+    }
+
+    /// Whether this batch of this hub was not passed on before.
+    fn is_new(&mut self, hub: HubId, seq: u64) -> bool {
+        let last = self.seqs.get(&hub).copied();
+        if last.is_some_and(|last| seq <= last) {
+            return false;
+        }
+        if last.is_some() || self.seqs.len() < MAX_HUBS {
+            self.seqs.insert(hub, seq);
+        }
+        let own =
+            self.hub.filter(|own| hub.0.wrapping_sub(self.first_id.0) <= own.0.wrapping_sub(self.first_id.0));
+        if own.is_some() {
+            self.own_seq = self.own_seq.max(seq);
+        }
+        true
+    }
+
+    /// All entries before the state are passed on: passes on the state.
+    fn reaches_state(&mut self) {
+        let Some((end, registered)) = self.registered.take() else { return };
+        if let Some(position) = self.position
+            && end.lines > position.lines
+        {
+            self.connection.tell(Event::Missing { lines: Some(end.lines - position.lines) });
+        }
+        self.position = Some(end);
+        self.cursor = self.cursor.max(end.id);
+        // The others may wait for this hub.
+        self.reported_bytes = 0;
+        self.connection.tell(Event::Registered(registered));
+    }
+
+    /// Says once that something makes no sense.
+    fn sensible<T>(&mut self, part: Option<T>) -> Option<T> {
+        if part.is_none() && !std::mem::replace(&mut self.told_nonsense, true) {
+            self.connection.tell(Event::Hindered(LinkError::Nonsense));
+        }
+        part
+    }
+}
+
+/// The id that a hub takes when it can no longer use its own.
+fn next(hub: HubId) -> HubId {
+    HubId(hub.0.wrapping_add(1))
+}
+
+/// The end of the log, in the answers of both scripts.
+fn position(id: Answer, lines: &Answer, bytes_read: &Answer) -> Option<Position> {
+    Some(Position { id: EntryId::parse(&bytes(id)?)?, lines: number(lines)?, bytes: number(bytes_read)? })
+}
+
+/// A hub in the answer to `register`. Members whose numbers make no sense are left out.
+fn linked_hub(answer: Answer) -> Option<LinkedHub> {
+    let [id, name, members] = array(answer)?;
+    let mut members = list(members)?.into_iter();
+    let mut linked = LinkedHub { id: HubId::parse(&bytes(id)?)?, name: bytes(name)?, members: Vec::new() };
+    while let (Some(member), Some(record)) = (members.next(), members.next()) {
+        if let (Some(member), Some(record)) = (bytes(member).and_then(|member| parse(&member)), bytes(record))
+        {
+            linked.members.push((member, record));
+        }
+    }
+    Some(linked)
+}
+
+/// The history of a room in the answer to `register`.
+fn history(answer: Answer) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
+    let [room, lines] = array(answer)?;
+    Some((bytes(room)?, list(lines)?.into_iter().map(bytes).collect::<Option<_>>()?))
+}
