@@ -6,6 +6,7 @@
 //! the room before, so that nobody can listen unannounced.
 
 use super::announcements::Announcement;
+use super::deeds::Deed;
 use super::event::Action;
 use super::format::hub_lines;
 use super::id::Id;
@@ -106,7 +107,11 @@ impl Hub {
             return;
         }
         self.outboxes.release(member, id);
-        let shown = Arc::clone(member.name.shown());
+        self.does(id, Deed::Joins, now);
+    }
+
+    pub(super) fn apply_joining(&mut self, id: Id, now: Moment) {
+        let Some(shown) = self.members.get(&id).map(|member| Arc::clone(member.name.shown())) else { return };
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
         let secured = self.members.get(&id).and_then(|member| member.secured.clone());
         self.record(id, |name, room| What::Joined { name, room, secured });

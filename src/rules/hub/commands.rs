@@ -2,6 +2,7 @@
 
 use super::admission::parse_net;
 use super::announcements::Announcement;
+use super::deeds::Deed;
 use super::format::finish_line;
 use super::id::{Id, OPERATOR};
 use super::member::Member;
@@ -47,17 +48,22 @@ impl Hub {
         if to == from {
             return self.reply(from, "you cannot send a private message to yourself", now);
         }
+        let Some(sender) = self.members.get(&from) else { return };
+        let mut line = now.stamp.as_bytes().to_vec();
+        line.extend_from_slice(format!("[{} -> you] ", sender.name.shown()).as_bytes());
+        finish_line(&mut line, 0, text, self.settings.max_line);
+        self.does(from, Deed::Tells(to, line), now);
+    }
+
+    pub(super) fn apply_telling(&mut self, from: Id, to: Id, line: Vec<u8>, now: Moment) {
         let (Some(sender), Some(receiver)) = (self.members.get(&from), self.members.get(&to)) else { return };
         if receiver.ignored.contains(&from) {
             let line = format!("{} ignores you", receiver.name.shown());
             return self.reply(from, &line, now);
         }
-        let mut lines = now.stamp.as_bytes().to_vec();
-        lines.extend_from_slice(format!("[{} -> you] ", sender.name.shown()).as_bytes());
         let kind = Kind::Private(sender.address());
-        finish_line(&mut lines, 0, text, self.settings.max_line);
         self.introduce(from, now);
-        self.post(to, kind, lines, now.instant);
+        self.post(to, kind, line, now.instant);
         if let Some(receiver) = self.members.get_mut(&to) {
             receiver.reply_to = Some(from);
         }
@@ -84,6 +90,10 @@ impl Hub {
             let line = format!("the name {} looks like {}, which is taken", name.shown(), other.name.shown());
             return self.reply(id, &line, now);
         }
+        self.does(id, Deed::Renames(name), now);
+    }
+
+    pub(super) fn apply_renaming(&mut self, id: Id, name: Name, now: Moment) {
         let Some(member) = self.members.get_mut(&id) else { return };
         self.presences.forget_wish(id);
         let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));
@@ -208,6 +218,11 @@ impl Hub {
             let line = format!("no such room: the name {} looks like {other}, which exists", name.shown());
             return self.reply(id, &line, now);
         }
+        self.does(id, Deed::Enters(name), now);
+    }
+
+    pub(super) fn apply_entering(&mut self, id: Id, name: Name, now: Moment) {
+        let Some(member) = self.members.get(&id) else { return };
         let shown = Arc::clone(member.name.shown());
         self.announce(id, Announcement::Left, &format!("{shown} left for {}", name.shown()), now);
         self.record(id, |name, room| What::Left { name, room, why: "changed rooms".into() });

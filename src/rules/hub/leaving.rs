@@ -1,6 +1,7 @@
 //! The ways out: a member leaves the room, gets what is in its outbox, and is disconnected.
 
 use super::announcements::Announcement;
+use super::deeds::Deed;
 use super::event::Action;
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
@@ -48,19 +49,24 @@ impl Hub {
 
     /// A member leaves, and the others in the room are told why, if they were told that it joined.
     pub(super) fn announce_leaving(&mut self, id: Id, why: &str, sends_goodbye: bool, now: Moment) {
-        if !self.forget_arrival(id)
-            && let Some(member) = self.members.get(&id)
-        {
-            let text = format!("{} {why}", member.name.shown());
-            self.announce(id, Announcement::Left, &text, now);
-            self.record(id, |name, room| What::Left { name, room, why: why.into() });
+        if !self.forget_arrival(id) {
+            self.does(id, Deed::Leaves(why.to_owned()), now);
         }
         self.leave(id, sends_goodbye, now.instant);
     }
 
+    pub(super) fn apply_leaving(&mut self, id: Id, how: &str, now: Moment) {
+        let Some(member) = self.members.get(&id) else { return };
+        let text = format!("{} {how}", member.name.shown());
+        self.announce(id, Announcement::Left, &text, now);
+        self.record(id, |name, room| What::Left { name, room, why: how.into() });
+        self.withdraw(id);
+    }
+
     /// From here on only what is in the outbox is delivered, and then a goodbye if it is wanted.
     pub(super) fn leave(&mut self, id: Id, sends_goodbye: bool, now: Instant) {
-        self.withdraw(id, now);
+        self.withdraw(id);
+        self.let_go(id, now);
         if let Some(member) = self.members.get_mut(&id) {
             self.outboxes.release(member, id);
             member.begin_leaving(sends_goodbye, now);
@@ -72,17 +78,23 @@ impl Hub {
         }
     }
 
-    /// Takes a member out of the room and of the lists of names and addresses.
-    fn withdraw(&mut self, id: Id, now: Instant) {
-        if !self.is_present(id) {
+    /// Takes a member out of the room and of the list of names, if it is there.
+    fn withdraw(&mut self, id: Id) {
+        let is_listed = |member: &mut Member| std::mem::take(&mut member.is_listed);
+        if !self.members.get_mut(&id).is_some_and(is_listed) {
             return;
         }
         self.leave_room(id);
-        let Some(member) = self.members.get_mut(&id) else { return };
-        self.outboxes.resume_senders(member, id, now);
-        self.outboxes.unblock(member, id, now);
+        let Some(member) = self.members.get(&id) else { return };
         self.names.remove(member.name.key());
         self.looks.remove(&member.name);
+    }
+
+    /// Nobody waits for a client any more, and its address may have another one.
+    fn let_go(&mut self, id: Id, now: Instant) {
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.leaving.is_none()) else { return };
+        self.outboxes.resume_senders(member, id, now);
+        self.outboxes.unblock(member, id, now);
         if let Some(peer) = member.peer {
             self.admission.left(peer.ip(), id);
         }
@@ -134,7 +146,8 @@ impl Hub {
 
     /// Forgets a member.
     pub(super) fn disconnect(&mut self, id: Id, now: Instant) {
-        self.withdraw(id, now);
+        self.withdraw(id);
+        self.let_go(id, now);
         let Some(member) = self.members.remove(&id) else { return };
         if let Some(peer) = member.peer {
             self.admission.closed(peer.ip(), id);

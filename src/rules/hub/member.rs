@@ -54,6 +54,8 @@ pub(super) struct Member {
     pub(super) room: Arc<str>,
     /// The place in that room, by the order of entering.
     pub(super) seat: usize,
+    /// It is in that room, and in the list of names.
+    pub(super) is_listed: bool,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
     /// When something was last written from the outbox, or put into the empty outbox.
@@ -144,6 +146,7 @@ impl Member {
             peer,
             room,
             seat,
+            is_listed: true,
             inbox,
             outbox: Outbox::default(),
             progress_at: now,

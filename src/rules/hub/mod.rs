@@ -18,6 +18,7 @@ mod announcing;
 mod arrival;
 mod budget;
 mod commands;
+mod deeds;
 #[cfg(feature = "secure")]
 mod encryption;
 mod event;

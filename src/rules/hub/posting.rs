@@ -1,5 +1,6 @@
 //! What goes into the outboxes and the transcript: what members say, and replies.
 
+use super::deeds::Deed;
 use super::event::Action;
 use super::format::{finish_line, hub_lines};
 use super::id::Id;
@@ -45,9 +46,12 @@ impl Hub {
 
     /// Posts [these lines](Self::append_lines) of a member to the others in the room, and adds them to its history.
     pub(super) fn publish(&mut self, id: Id, form: Form, lines: Vec<u8>, now: Moment) {
-        if lines.is_empty() {
-            return;
+        if !lines.is_empty() {
+            self.does(id, Deed::Says(form, lines), now);
         }
+    }
+
+    pub(super) fn apply_saying(&mut self, id: Id, form: Form, lines: Vec<u8>, now: Moment) {
         self.introduce(id, now);
         let Some(member) = self.members.get(&id) else { return };
         let [before, after] = form.around_name();
