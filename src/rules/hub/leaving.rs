@@ -92,7 +92,9 @@ impl Hub {
 
     /// Nobody waits for a client any more, and its address may have another one.
     fn let_go(&mut self, id: Id, now: Instant) {
-        let Some(member) = self.members.get_mut(&id).filter(|member| member.leaving.is_none()) else { return };
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.leaving.is_none()) else {
+            return;
+        };
         self.outboxes.resume_senders(member, id, now);
         self.outboxes.unblock(member, id, now);
         if let Some(peer) = member.peer {
