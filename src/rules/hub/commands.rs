@@ -93,12 +93,12 @@ impl Hub {
         self.does(id, Deed::Renames(name), now);
     }
 
-    pub(super) fn apply_renaming(&mut self, id: Id, name: Name, now: Moment) {
+    pub(super) fn apply_renaming(&mut self, id: Id, name: &Name, now: Moment) {
         let Some(member) = self.members.get_mut(&id) else { return };
         self.presences.forget_wish(id);
         let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));
         self.names.insert(Arc::clone(name.key()), id);
-        self.looks.insert(&name, id);
+        self.looks.insert(name, id);
         self.reply(id, &format!("you are now {new}"), now);
         if *old.shown() != new {
             self.record(id, |new, _| What::Renamed { old: Arc::clone(old.shown()), new });

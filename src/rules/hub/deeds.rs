@@ -38,7 +38,7 @@ impl Hub {
             Deed::Joins => self.apply_joining(id, now),
             Deed::Says(form, lines) => self.apply_saying(id, form, lines, now),
             Deed::Tells(to, line) => self.apply_telling(id, to, line, now),
-            Deed::Renames(name) => self.apply_renaming(id, name, now),
+            Deed::Renames(name) => self.apply_renaming(id, &name, now),
             Deed::Enters(room) => self.apply_entering(id, room, now),
             Deed::Leaves(how) => self.apply_leaving(id, &how, now),
         }
