@@ -87,12 +87,7 @@ fn the_programs_encrypt_and_know_each_other_from_the_first_call_on() {
             calls.envs(code.map(|code| (CODE_VARIABLE, code)));
             let mut connect = Program::start(calls);
             connect.err.wait_for(how);
-            connect.types("from the caller\n");
-            listening.out.wait_for("from the caller");
-            listening.types("from the called\n");
-            connect.out.wait_for("from the called");
-            connect.types("88\n");
-            connect.exits(0);
+            talk_and_leave(&mut listening, &mut connect);
         }
         listening.types("88\n");
         listening.exits(0);

@@ -218,6 +218,17 @@ pub fn hears_that_the_line_is_busy(caller: &TcpStream) {
     expect_bytes(caller, b"88");
 }
 
+/// A message each way and a goodbye of the caller, which has ended then.
+#[track_caller]
+pub fn talk_and_leave(called: &mut Program, caller: &mut Program) {
+    caller.types("from the caller\n");
+    called.out.wait_for("from the caller");
+    called.types("from the called\n");
+    caller.out.wait_for("from the called");
+    caller.types("88\n");
+    caller.exits(0);
+}
+
 /// Starts `threadchat connect` to a port of this test, and accepts its connection.
 pub fn accept_connect(args: &[&str]) -> (Program, TcpStream) {
     accept_from(|port| Program::start(threadchat(&[&["connect", port], args].concat())))

@@ -65,12 +65,7 @@ fn wrong(code: &str) -> String {
 #[track_caller]
 fn talk(serve: &mut Program, connect: &mut Program) {
     connect.err.wait_for("encrypted: ");
-    connect.types("from the caller\n");
-    serve.out.wait_for("from the caller");
-    serve.types("from the called\n");
-    connect.out.wait_for("from the called");
-    connect.types("88\n");
-    connect.exits(0);
+    talk_and_leave(serve, connect);
 }
 
 /// The program has failed and said this.

@@ -148,8 +148,9 @@ impl Appender {
         self.ask(now);
     }
 
-    /// Leaves in good order, behind all batches: [`Event::Left`] follows. The follower goes on until then, because others wait
-    /// for whoever does not read; when it finds that this hub has left, it asks for nothing more.
+    /// Tells the other hubs, behind all batches, that this hub leaves: [`Event::Left`] follows. Keep the follower running until
+    /// then, because the other hubs wait for a hub that does not read. The follower asks for nothing more when it finds that this
+    /// hub has left.
     pub fn leave(&mut self, now: Instant) {
         self.leaving = Wish::Wanted;
         self.ask(now);

@@ -22,7 +22,7 @@ pub(super) struct Position {
 pub(super) enum Content {
     /// A batch.
     Batch { seq: u64, data: Vec<u8>, refused: Vec<u32> },
-    /// The hub is gone, in good order or not.
+    /// The hub has left (`left`), or its lease has run out.
     Gone { left: bool },
 }
 

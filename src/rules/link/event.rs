@@ -31,12 +31,13 @@ pub enum Event {
     HubGone {
         /// Which one.
         hub: HubId,
-        /// In good order.
+        /// The hub said that it leaves. If not, its lease ran out.
         left: bool,
         /// When and where in the log.
         id: EntryId,
     },
-    /// From the follower: lines are missing here, so many if that is known. [`Event::Registered`] follows.
+    /// From the follower: the log has lost `lines` lines at this place; None if their number is unknown. [`Event::Registered`]
+    /// follows.
     Missing {
         /// How many.
         lines: Option<u64>,

@@ -16,7 +16,7 @@ use super::{
 const BLOCK: Duration = Duration::from_millis(500);
 /// How often the server is told that this hub lives. A little less than twice as long as it may block.
 const REPORT: Duration = Duration::from_millis(450);
-/// After so many bytes, too: an eighth of what the slowest hub may be behind.
+/// The follower also reports after it has read this many bytes: an eighth of what the slowest hub may be behind.
 const REPORT_BYTES: u64 = LIMIT as u64 / 8;
 /// The most entries of one answer.
 const COUNT: &str = "256";

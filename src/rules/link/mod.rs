@@ -10,7 +10,8 @@
 //! ([`Event`]). `connection.rs` is what they share; `codec.rs` turns commands into bytes, and bytes into answers. What must
 //! happen in one step is done by the server itself, in `scripts/*.lua`: read `common.lua` first.
 //!
-//! Whoever can write to Redis can write anything into the keys: every length is bounded, and what makes no sense is skipped.
+//! A user of the same Redis server can write anything into the keys. So the machines bound every length, and skip an entry that
+//! makes no sense.
 
 mod appender;
 mod batch;
