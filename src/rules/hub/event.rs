@@ -5,12 +5,16 @@ use super::refusal::Refusal;
 use crate::rules::buffer::Buffer;
 use crate::rules::event::PeerState;
 use crate::rules::exit::Exit;
+#[cfg(feature = "link")]
+use crate::rules::link;
 use crate::rules::messages::Messages;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
 #[cfg(feature = "secure")]
 use crate::rules::secure::{ChannelError, Peer};
 use crate::rules::signal::Signal;
+#[cfg(feature = "link")]
+use crate::rules::wire::Stamp;
 use std::io;
 use std::net::SocketAddr;
 
@@ -49,6 +53,9 @@ pub enum Event {
     ScreenFailed(io::Error),
     /// Whether the transcript is behind. While it is, members who speak wait.
     TranscriptBehind(bool),
+    /// This has happened on the link to other hubs, at the time of this stamp.
+    #[cfg(feature = "link")]
+    Link(link::Event, Stamp),
 }
 
 impl Event {
@@ -90,6 +97,9 @@ pub enum Action {
     },
     /// A client said goodbye, for observers.
     GoodbyeReceived,
+    /// For what writes to the log that other hubs share.
+    #[cfg(feature = "link")]
+    Log(link::Order),
     /// Show this to the operator.
     Report(Notice),
     /// All clients have left, and the hub ends.

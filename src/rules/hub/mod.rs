@@ -27,6 +27,8 @@ mod history;
 mod id;
 mod inbox;
 mod leaving;
+#[cfg(feature = "link")]
+mod linked;
 mod looks;
 mod member;
 mod name;

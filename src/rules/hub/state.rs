@@ -6,6 +6,8 @@ use super::encryption::Encryption;
 use super::event::{Action, Event};
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
+#[cfg(feature = "link")]
+use super::linked::Linked;
 use super::looks::Looks;
 use super::member::{Member, Members};
 use super::name::{Name, OPERATORS_NAME};
@@ -62,6 +64,9 @@ pub struct Hub {
     /// None if the hub is in clear text.
     #[cfg(feature = "secure")]
     pub(super) encryption: Option<Encryption>,
+    /// None if this hub is not linked to others.
+    #[cfg(feature = "link")]
+    pub(super) linked: Option<Box<Linked>>,
     pub(super) members: Members,
     last_id: usize,
     /// The members by the keys of their names.
@@ -115,6 +120,8 @@ impl Hub {
             admission: Admission::new(settings.admission.clone()),
             #[cfg(feature = "secure")]
             encryption: None,
+            #[cfg(feature = "link")]
+            linked: None,
             members: HashMap::new(),
             last_id: OPERATOR.0,
             names: HashMap::new(),
@@ -240,6 +247,8 @@ impl Hub {
             Event::Signal(signal) => self.handle_signal(signal, now.instant),
             Event::ScreenFailed(error) => self.handle_screen_failed(error, now.instant),
             Event::TranscriptBehind(is_behind) => self.transcript_is_behind = is_behind,
+            #[cfg(feature = "link")]
+            Event::Link(event, stamp) => self.handle_link(event, stamp),
         }
     }
 

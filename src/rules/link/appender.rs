@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::codec::{Answer, number};
 use super::connection::{Connection, Heard};
-use super::{Action, Batch, Event, HubId, LIMIT, LinkError, LinkUrl, NUMBERS, Settings};
+use super::{Action, Batch, Event, HubId, LIMIT, LinkError, LinkUrl, NUMBERS, Order, Settings};
 
 /// Batches that wait become one up to this size.
 const MAX_ENTRY: usize = 1 << 20;
@@ -98,6 +98,16 @@ impl Appender {
             told_full: false,
             numbers: Wish::None,
             leaving: Wish::None,
+        }
+    }
+
+    /// Does one of the following.
+    pub fn perform(&mut self, order: Order, now: Instant) {
+        match order {
+            Order::Push(batch) => self.push(batch, now),
+            Order::Registered { hub, accepted, first } => self.registered(hub, accepted, first, now),
+            Order::AskForNumbers => self.ask_for_numbers(now),
+            Order::Leave => self.leave(now),
         }
     }
 

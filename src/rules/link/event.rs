@@ -1,6 +1,6 @@
 //! What the two machines want done, and what they tell.
 
-use super::{EntryId, HubId, LinkError};
+use super::{Batch, EntryId, HubId, LinkError};
 
 /// What a machine wants done, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,26 @@ pub enum Action {
     Disconnect,
     /// This has happened.
     Tell(Event),
+}
+
+/// What the appender is to do. See its methods of these names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// [`Appender::push`](super::Appender::push).
+    Push(Batch),
+    /// [`Appender::registered`](super::Appender::registered).
+    Registered {
+        /// The id of this hub from now on.
+        hub: HubId,
+        /// How many of its batches the server has.
+        accepted: u64,
+        /// What comes before all that waits.
+        first: Batch,
+    },
+    /// [`Appender::ask_for_numbers`](super::Appender::ask_for_numbers).
+    AskForNumbers,
+    /// [`Appender::leave`](super::Appender::leave).
+    Leave,
 }
 
 /// What has happened.
@@ -99,4 +119,15 @@ pub struct Logged {
     pub lines: u64,
     /// Which claims of the batch were refused: the first one is 0.
     pub refused: Vec<u32>,
+}
+
+impl Event {
+    /// When it happened, if that is in the log: ms since 1970.
+    #[must_use]
+    pub fn logged_at(&self) -> Option<u64> {
+        match self {
+            Self::Logged(Logged { id, .. }) | Self::HubGone { id, .. } => Some(id.ms),
+            _ => None,
+        }
+    }
 }

@@ -54,8 +54,9 @@ enum Want {
 
 /// The machine that reads the log. It registers this hub, keeps its lease, and removes hubs whose leases have run out.
 ///
-/// The owner calls it as it calls the [`Appender`](super::Appender). It reads on only when it is called: an owner that takes
-/// no more events stops it, and after [`LEASE`] the other hubs think that this one is gone.
+/// The owner calls it as it calls the [`Appender`](super::Appender). Whoever cannot take more events for a while lets it
+/// [rest](Self::rest): a follower that is not called keeps no lease, and after [`LEASE`] the other hubs think that this one is
+/// gone.
 pub struct Follower {
     connection: Connection<Asked>,
     settings: Settings,
@@ -80,6 +81,8 @@ pub struct Follower {
     told_nonsense: bool,
     /// The appender has taken leave for this hub: nothing is asked any more.
     has_left: bool,
+    /// The owner takes no entries now.
+    is_resting: bool,
 }
 
 impl Follower {
@@ -102,6 +105,14 @@ impl Follower {
             reported_bytes: 0,
             told_nonsense: false,
             has_left: false,
+            is_resting: false,
+        }
+    }
+
+    /// Reads no entries while `rests`, and only tells the server that this hub lives. What was asked for still comes.
+    pub fn rest(&mut self, rests: bool, now: Instant) {
+        if std::mem::replace(&mut self.is_resting, rests) && !rests {
+            self.ask(now);
         }
     }
 
@@ -150,12 +161,17 @@ impl Follower {
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.connection.poll_timeout()
+        let is_idle = self.is_resting && self.connection.is_open() && !self.connection.is_asked();
+        let report_at = self.reported_at.filter(|_| is_idle && !self.has_left).map(|at| at + REPORT);
+        self.connection.poll_timeout().into_iter().chain(report_at).min()
     }
 
     /// It is this late.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.connection.handle_timeout(now);
+        if self.is_resting {
+            self.ask(now);
+        }
     }
 
     /// Sends what can be sent now, if no answer is owed.
@@ -168,7 +184,7 @@ impl Follower {
                 let is_new = self.reported_at.is_none();
                 self.report_if_due(hub, now);
                 // After the first report on a connection, the entries may have to be read from elsewhere.
-                if !is_new {
+                if !is_new && !self.is_resting {
                     self.ask_for_entries(now);
                 }
             }

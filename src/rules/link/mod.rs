@@ -31,7 +31,7 @@ use std::time::Duration;
 pub use appender::Appender;
 pub use batch::{Batch, Claim, Operation};
 pub use error::LinkError;
-pub use event::{Action, Event, LinkedHub, Logged, Registered};
+pub use event::{Action, Event, LinkedHub, Logged, Order, Registered};
 pub use follower::Follower;
 pub use id::{EntryId, HubId};
 pub use url::{LinkUrl, MAX_NAME, Transport};
@@ -43,6 +43,15 @@ pub const LIMIT: usize = 4 << 20;
 pub const LEASE: Duration = Duration::from_secs(10);
 /// How many numbers a hub gets at once, for names such as `user17` that no other hub gives.
 pub const NUMBERS: u64 = 64;
+
+/// Where the log is, and what the user can choose.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// The Redis server, and which of the logs on it.
+    pub url: LinkUrl,
+    /// The rest.
+    pub settings: Settings,
+}
 
 /// What the user of a linked hub can choose, beside the URL.
 #[derive(Debug, Clone, Default)]

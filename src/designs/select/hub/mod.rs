@@ -267,6 +267,8 @@ impl HubLoop {
                     self.console.screen.transcript.record_entry(&Entry { time, peer, what });
                 }
                 Action::GoodbyeReceived => self.console.observer.emit(|| Step::Goodbye(Goodbye::Heard)),
+                #[cfg(feature = "link")]
+                Action::Log(_) => {}
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::End(exit) => return Some(exit),
             }

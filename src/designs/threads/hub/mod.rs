@@ -304,6 +304,8 @@ impl HubLoop {
                 Action::GoodbyeReceived => {
                     self.console.observer().emit(|| Step::Goodbye(Goodbye::Heard));
                 }
+                #[cfg(feature = "link")]
+                Action::Log(_) => {}
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::End(exit) => return Some(exit),
             }
