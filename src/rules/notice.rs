@@ -3,6 +3,8 @@
 use super::address::Address;
 use super::errors;
 use super::failure::Failure;
+#[cfg(feature = "link")]
+use super::link::LinkError;
 use super::secure::{ChannelError, Code, Peer};
 use super::settings::Verbosity;
 use super::wire::{DEFAULT_PORT, Foreign, Stamp};
@@ -112,6 +114,24 @@ pub enum Notice {
     },
     #[cfg(feature = "hub")]
     CodesNotAccepted,
+    /// The hub is one of several from now on.
+    #[cfg(feature = "link")]
+    Linked {
+        /// How many others there are.
+        hubs: usize,
+        /// How many people are there.
+        members: usize,
+    },
+    #[cfg(feature = "link")]
+    LinkDown(LinkError),
+    #[cfg(feature = "link")]
+    LinkUp,
+    /// The link works, but not all is well.
+    #[cfg(feature = "link")]
+    LinkHindered(LinkError),
+    /// The hub ends, and the other hubs do not get what was said last.
+    #[cfg(feature = "link")]
+    NotLogged,
     CannotStart {
         peer: SocketAddr,
         error: io::Error,
@@ -155,6 +175,8 @@ impl Notice {
             Self::HubEncrypted { .. } => Importance::Answer,
             #[cfg(feature = "hub")]
             Self::CodesNotAccepted => Importance::Error,
+            #[cfg(feature = "link")]
+            Self::LinkDown(_) | Self::LinkHindered(_) | Self::NotLogged => Importance::Error,
             Self::KeptInputRefused
             | Self::LineRefused
             | Self::LineRefusedByTranscript
@@ -320,6 +342,25 @@ impl Notice {
                 write!(f, "cannot accept a call: {error}; trying again{}", errors::hint(error))
             }
             Self::CannotTurnAway(error) => write!(f, "cannot tell a caller that the line is busy: {error}"),
+            #[cfg(feature = "link")]
+            Self::Linked { hubs, members } => {
+                let s = |count| if count == 1 { "" } else { "s" };
+                write!(f, "linked with {hubs} other hub{} and {members} member{} there", s(*hubs), s(*members))
+            }
+            #[cfg(feature = "link")]
+            Self::LinkDown(error) => {
+                write!(f, "the link to the other hubs does not work: {error}; ")?;
+                f.write_str(match error.may_pass() {
+                    true => "trying again",
+                    false => "trying again, but somebody has to change that",
+                })
+            }
+            #[cfg(feature = "link")]
+            Self::LinkUp => f.write_str("the link to the other hubs works again"),
+            #[cfg(feature = "link")]
+            Self::LinkHindered(error) => error.fmt(f),
+            #[cfg(feature = "link")]
+            Self::NotLogged => f.write_str("what was said last was not shown: the link to the other hubs does not work"),
             #[cfg(feature = "hub")]
             Self::NotAdmitted { peer, refusal } => write!(f, "{peer} was not admitted: {refusal}"),
             #[cfg(feature = "hub")]

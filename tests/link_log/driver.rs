@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use threadchat::rules::link::{
-    Action, Appender, Batch, Event, Follower, HubId, LinkError, LinkUrl, Logged, Registered, Settings,
+    Action, Appender, Batch, Event, Follower, HubId, LinkError, LinkUrl, Logged, Registered, Settings, Side,
     Transport,
 };
 
@@ -189,7 +189,7 @@ impl Linked {
     }
 
     pub fn is_down(&self, error: &LinkError) -> bool {
-        self.has(&Event::LinkDown(error.clone()))
+        [Side::Writing, Side::Reading].iter().any(|side| self.has(&Event::LinkDown(*side, error.clone())))
     }
 
     /// How often hubs were said to be gone.

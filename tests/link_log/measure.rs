@@ -91,7 +91,7 @@ fn run(
                             return;
                         }
                     }
-                    Event::LinkUp => {}
+                    Event::LinkUp(_) => {}
                     event => panic!("{event:?}"),
                 }
             }

@@ -52,6 +52,8 @@ impl Hub {
         let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
         self.post(id, Kind::Answer, motd.collect(), now.instant);
         self.welcome(id, now);
+        #[cfg(feature = "link")]
+        self.tell_newcomer_of_link(id, now);
         if let Some(member) = self.members.get_mut(&id) {
             member.outbox.keep();
         }
@@ -74,8 +76,7 @@ impl Hub {
     /// Adds a client of whom nobody is told.
     fn arrive(&mut self, id: Id, peer: SocketAddr, secured: Option<Arc<Peer>>, now: Moment) {
         let name = loop {
-            self.last_user += 1;
-            let name = Name::of(format!("user{}", self.last_user));
+            let name = Name::of(format!("user{}", self.next_user()));
             if self.looks.like(&name).next().is_none() {
                 break name;
             }
@@ -87,7 +88,18 @@ impl Hub {
             member.arrival = Some(Arrival { since: now.instant, user: self.last_user });
             member.outbox.hold();
         }
-        self.trim.joined(self.members.len());
+        self.trim.joined(self.here());
+    }
+
+    /// The number in the name of the next client.
+    pub(super) fn next_user(&mut self) -> u64 {
+        #[cfg(feature = "link")]
+        if let Some(number) = self.own_number() {
+            self.last_user = number;
+            return number;
+        }
+        self.last_user += 1;
+        self.last_user
     }
 
     /// A client has been there for a while: greets it, or believes in it.
@@ -124,6 +136,8 @@ impl Hub {
         member.outbox.forget_kept();
         if arrival.user == self.last_user {
             self.last_user -= 1;
+            #[cfg(feature = "link")]
+            self.give_number_back(arrival.user);
         }
         true
     }

@@ -12,6 +12,7 @@ use super::room::{LOBBY, Room};
 use super::state::Hub;
 use crate::rules::moment::Moment;
 use crate::rules::record::What;
+use ipnet::IpNet;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,8 +36,16 @@ impl Hub {
         let operator = name.strip_prefix('@');
         // Folding the case of more would cost time for nothing.
         let name: String = operator.unwrap_or(name).chars().take(MAX_WRITTEN + 1).collect();
-        let id = self.names.get(&*name::key(&name)).copied();
-        id.filter(|id| operator.is_none() || *id == OPERATOR)
+        let key = name::key(&name);
+        // In a linked hub, its operator has another name than those of the other hubs.
+        let own = (key == OPERATORS_NAME && self.members.contains_key(&OPERATOR)).then_some(OPERATOR);
+        let id = self.names.get(&*key).copied().or(own);
+        id.filter(|id| operator.is_none() || self.is_operator(*id))
+    }
+
+    /// Whether this is the operator of any hub.
+    pub(super) fn is_operator(&self, id: Id) -> bool {
+        self.members.get(&id).is_some_and(|member| member.name.is_operators())
     }
 
     pub(super) fn is_present(&self, id: Id) -> bool {
@@ -48,19 +57,18 @@ impl Hub {
         if to == from {
             return self.reply(from, "you cannot send a private message to yourself", now);
         }
-        let Some(sender) = self.members.get(&from) else { return };
-        let mut line = now.stamp.as_bytes().to_vec();
-        line.extend_from_slice(format!("[{} -> you] ", sender.name.shown()).as_bytes());
-        finish_line(&mut line, 0, text, self.settings.max_line);
-        self.does(from, Deed::Tells(to, line), now);
+        self.does(from, Deed::Tells(to, text), now);
     }
 
-    pub(super) fn apply_telling(&mut self, from: Id, to: Id, line: Vec<u8>, now: Moment) {
+    pub(super) fn apply_telling(&mut self, from: Id, to: Id, text: &[u8], now: Moment) {
         let (Some(sender), Some(receiver)) = (self.members.get(&from), self.members.get(&to)) else { return };
         if receiver.ignored.contains(&from) {
             let line = format!("{} ignores you", receiver.name.shown());
-            return self.reply(from, &line, now);
+            return self.answer(from, to, &line, now);
         }
+        let mut line = now.stamp.as_bytes().to_vec();
+        line.extend_from_slice(format!("[{} -> you] ", sender.name.shown()).as_bytes());
+        finish_line(&mut line, 0, text, self.settings.max_line);
         let kind = Kind::Private(sender.address());
         self.introduce(from, now);
         self.post(to, kind, line, now.instant);
@@ -90,6 +98,11 @@ impl Hub {
             let line = format!("the name {} looks like {}, which is taken", name.shown(), other.name.shown());
             return self.reply(id, &line, now);
         }
+        #[cfg(feature = "link")]
+        if self.is_linked() && name.looks_like_newcomers() {
+            let line = format!("the name {} looks like that of a newcomer, and is reserved", name.shown());
+            return self.reply(id, &line, now);
+        }
         self.does(id, Deed::Renames(name), now);
     }
 
@@ -109,8 +122,10 @@ impl Hub {
     /// Makes a name free that a member had.
     pub(super) fn release_name(&mut self, id: Id, name: &Name) {
         let Some(member) = self.members.get(&id) else { return };
-        self.names.remove(name.key());
-        self.looks.remove(name);
+        if self.names.get(name.key()) == Some(&id) {
+            self.names.remove(name.key());
+        }
+        self.looks.remove(name, &id);
         // Another spelling of it may still be the present name, or the one by which the room knows the member.
         for own in [&member.name].into_iter().chain(&member.untold.known_as) {
             self.names.insert(Arc::clone(own.key()), id);
@@ -130,21 +145,27 @@ impl Hub {
 
     /// The members of a room as `reader` may see them, the newest first.
     fn list_members(&self, room: &Room, place: &str, reader: Id, max: usize, now: Instant) -> String {
-        let count = room.members.len();
+        let count = room.len();
         let describe = |id: &Id| {
             let member = self.members.get(id)?;
             let name = member.name.shown();
             let secured = member.secured.as_ref().map(|peer| format!("encrypted: {}", peer.how()));
-            Some(match (member.peer.filter(|_| reader == OPERATOR), secured) {
-                (Some(peer), secured) => {
-                    let parts = [Some(peer.to_string()), secured, self.describe_delay(*id, member, now)];
-                    format!("{name} ({})", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
-                }
-                (None, Some(secured)) => format!("{name} ({secured})"),
-                (None, None) => name.to_string(),
+            #[cfg(feature = "link")]
+            let (hub, secured) = self.describe_home(member, secured);
+            #[cfg(not(feature = "link"))]
+            let hub = None;
+            let (peer, delay) = match member.peer.filter(|_| reader == OPERATOR) {
+                Some(peer) => (Some(peer.to_string()), self.describe_delay(*id, member, now)),
+                None => (None, None),
+            };
+            let parts: Vec<_> = [hub, peer, secured, delay].into_iter().flatten().collect();
+            Some(match parts.is_empty() {
+                true => name.to_string(),
+                false => format!("{name} ({})", parts.join(", ")),
             })
         };
-        let names = room.members.values().rev().filter_map(describe);
+        let elsewhere = room.elsewhere.values().rev();
+        let names = room.members.values().rev().chain(elsewhere).filter_map(describe);
         let is = if count == 1 { "is" } else { "are" };
         format!("{count} {is} {place}: {}", list(names, max, count))
     }
@@ -181,7 +202,7 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id) else { return };
         member.lists.spend(now.instant);
         let (count, s) = (self.rooms.len(), if self.rooms.len() == 1 { "" } else { "s" });
-        let rooms = self.rooms.values().map(|room| format!("{} ({})", room.name.shown(), room.members.len()));
+        let rooms = self.rooms.values().map(|room| format!("{} ({})", room.name.shown(), room.len()));
         self.reply(id, &format!("{count} room{s}: {}", list(rooms, LISTED, count)), now);
     }
 
@@ -228,21 +249,28 @@ impl Hub {
         self.record(id, |name, room| What::Left { name, room, why: "changed rooms".into() });
         self.leave_room(id);
         let key = Arc::clone(name.key());
-        let room = self.rooms.entry(Arc::clone(&key)).or_insert_with(|| {
-            self.room_looks.insert(&name, Arc::clone(name.shown()));
-            Room::new(name, self.settings.history)
-        });
-        let seat = room.enter(id);
+        let is_elsewhere = self.is_elsewhere(id);
+        let seat = self.open_room(name).enter(id, is_elsewhere);
         if let Some(member) = self.members.get_mut(&id) {
             member.seat = seat;
             member.moves.spend(now.instant);
             self.outboxes.change_room(member, id, key, now.instant);
         }
-        self.welcome(id, now);
-        self.show_room(id, now);
+        if self.members.get(&id).is_some_and(|member| member.is_here) {
+            self.welcome(id, now);
+            self.show_room(id, now);
+        }
         self.announce(id, Announcement::Joined, &format!("{shown} joined"), now);
         let secured = self.members.get(&id).and_then(|member| member.secured.clone());
         self.record(id, |name, room| What::Joined { name, room, secured });
+    }
+
+    /// The room of this name, a new one if there is none.
+    pub(super) fn open_room(&mut self, name: Name) -> &mut Room {
+        self.rooms.entry(Arc::clone(name.key())).or_insert_with(|| {
+            self.room_looks.insert(&name, Arc::clone(name.shown()));
+            Room::new(name, self.settings.history)
+        })
     }
 
     /// `/part`: back to the lobby.
@@ -262,9 +290,9 @@ impl Hub {
         self.forget_untold(id);
         let Some(member) = self.members.get(&id) else { return };
         let Some(room) = self.rooms.get_mut(&member.room) else { return };
-        room.members.remove(&member.seat);
-        if room.members.is_empty() && &*member.room != LOBBY {
-            self.room_looks.remove(&room.name);
+        room.leave(id, member.seat);
+        if room.len() == 0 && &*member.room != LOBBY {
+            self.room_looks.remove(&room.name, room.name.shown());
             self.rooms.remove(&member.room);
         }
     }
@@ -272,7 +300,7 @@ impl Hub {
     /// `/ignore`.
     pub(super) fn ignore(&mut self, id: Id, name: &str, now: Moment) {
         let Some(other) = self.find(name) else { return self.reply_no_such_name(id, name, now) };
-        if other == OPERATOR || other == id {
+        if self.is_operator(other) || other == id {
             return self.reply(id, "you cannot ignore the operator or yourself", now);
         }
         let name = self.members.get(&other).map(|other| Arc::clone(other.name.shown())).unwrap_or_default();
@@ -302,13 +330,17 @@ impl Hub {
             Ok(net) => net,
             Err(why) => return self.reply(OPERATOR, &why, now),
         };
+        self.reply(OPERATOR, &format!("{net} is banned"), now);
+        self.does(OPERATOR, Deed::Bans(net), now);
+    }
+
+    pub(super) fn apply_banning(&mut self, net: IpNet, now: Moment) {
         self.admission.ban(net);
         let is_there =
             |member: &Member| member.peer.is_some_and(|peer| net.contains(&peer.ip().to_canonical()));
         let from_there =
             self.members.iter().filter(|(_, member)| member.leaving.is_none() && is_there(member));
         let from_there: BTreeSet<Id> = from_there.map(|(id, _)| *id).collect();
-        self.reply(OPERATOR, &format!("{net} is banned"), now);
         for id in from_there {
             self.expel(id, "banned", now);
         }
@@ -317,7 +349,11 @@ impl Hub {
     /// `/kick`.
     pub(super) fn kick(&mut self, name: &str, now: Moment) {
         match self.find(name) {
-            Some(id) if id != OPERATOR => self.expel(id, "kicked", now),
+            #[cfg(feature = "link")]
+            Some(id) if self.is_elsewhere(id) && !self.is_operator(id) => {
+                self.expel_elsewhere(id, "kicked", now)
+            }
+            Some(id) if !self.is_operator(id) => self.expel(id, "kicked", now),
             // Nobody else can have the name that the operator had first.
             None if *name::key(name.trim_start_matches('@')) != *OPERATORS_NAME => {
                 self.reply_no_such_name(OPERATOR, name, now);

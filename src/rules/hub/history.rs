@@ -32,9 +32,22 @@ impl History {
             rest = &rest[..start];
         }
         for line in last.into_iter().rev() {
-            self.bytes += line.len();
-            self.lines.push_back((post.author, line.into()));
+            self.push(post.author, line.into());
         }
+    }
+
+    /// Has these lines instead. Whose they are is not known.
+    #[cfg(feature = "link")]
+    pub(super) fn replace(&mut self, lines: Vec<Vec<u8>>) {
+        (self.lines, self.bytes) = (VecDeque::new(), 0);
+        for line in lines {
+            self.push(None, line.into());
+        }
+    }
+
+    fn push(&mut self, author: Option<Id>, line: Box<[u8]>) {
+        self.bytes += line.len();
+        self.lines.push_back((author, line));
         while self.lines.len() > self.max_lines || self.bytes > MAX_BYTES {
             self.bytes -= self.lines.pop_front().map_or(0, |(_, line)| line.len());
         }

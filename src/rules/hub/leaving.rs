@@ -65,7 +65,9 @@ impl Hub {
 
     /// From here on only what is in the outbox is delivered, and then a goodbye if it is wanted.
     pub(super) fn leave(&mut self, id: Id, sends_goodbye: bool, now: Instant) {
-        self.withdraw(id);
+        if !self.leaves_by_log(id) {
+            self.withdraw(id);
+        }
         self.let_go(id, now);
         if let Some(member) = self.members.get_mut(&id) {
             self.outboxes.release(member, id);
@@ -79,15 +81,28 @@ impl Hub {
     }
 
     /// Takes a member out of the room and of the list of names, if it is there.
-    fn withdraw(&mut self, id: Id) {
+    pub(super) fn withdraw(&mut self, id: Id) {
         let is_listed = |member: &mut Member| std::mem::take(&mut member.is_listed);
         if !self.members.get_mut(&id).is_some_and(is_listed) {
             return;
         }
         self.leave_room(id);
         let Some(member) = self.members.get(&id) else { return };
-        self.names.remove(member.name.key());
-        self.looks.remove(&member.name);
+        if self.names.get(member.name.key()) == Some(&id) {
+            self.names.remove(member.name.key());
+        }
+        self.looks.remove(&member.name, &id);
+    }
+
+    /// Whether it leaves when all linked hubs know, and not before.
+    fn leaves_by_log(&self, id: Id) -> bool {
+        #[cfg(feature = "link")]
+        return self.members.get(&id).is_some_and(|member| member.is_listed && member.link.leaves);
+        #[cfg(not(feature = "link"))]
+        {
+            let _ = id;
+            false
+        }
     }
 
     /// Nobody waits for a client any more, and its address may have another one.
@@ -146,19 +161,29 @@ impl Hub {
         }
     }
 
-    /// Forgets a member.
+    /// Ends the connection of a member, and forgets the member unless other hubs still have to know that it leaves.
     pub(super) fn disconnect(&mut self, id: Id, now: Instant) {
-        self.withdraw(id);
+        let is_kept = self.leaves_by_log(id);
+        if !is_kept {
+            self.withdraw(id);
+        }
         self.let_go(id, now);
-        let Some(member) = self.members.remove(&id) else { return };
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.is_here) else { return };
         if let Some(peer) = member.peer {
             self.admission.closed(peer.ip(), id);
         }
-        if let Some(timer) = member.timer {
+        if let Some(timer) = member.timer.take() {
             self.timers.remove(&(timer, id));
         }
+        if is_kept {
+            member.is_here = false;
+            member.outbox.close();
+            self.not_here += 1;
+        } else {
+            self.members.remove(&id);
+        }
         self.actions.push_back(Action::Disconnect(id));
-        if self.trim.left(self.members.len()) {
+        if self.trim.left(self.here()) {
             self.actions.push_back(Action::TrimMemory);
         }
         self.end_if_empty();
@@ -178,8 +203,8 @@ impl Hub {
 
     /// Disconnects all clients, whatever is in their outboxes.
     pub(super) fn disconnect_all(&mut self, now: Instant) {
-        let clients = self.members.keys().copied().filter(|id| *id != OPERATOR);
-        for id in clients.collect::<Vec<_>>() {
+        let clients = self.members.iter().filter(|(id, member)| **id != OPERATOR && member.is_here);
+        for id in clients.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.disconnect(id, now);
         }
     }
@@ -188,7 +213,9 @@ impl Hub {
     pub(super) fn say_goodbye_to_all(&mut self, now: Instant) {
         #[cfg(feature = "secure")]
         self.end_callers();
-        let present = self.members.iter().filter(|(id, member)| **id != OPERATOR && member.leaving.is_none());
+        let is_present =
+            |id: &Id, member: &Member| *id != OPERATOR && member.is_here && member.leaving.is_none();
+        let present = self.members.iter().filter(|(id, member)| is_present(id, member));
         for id in present.map(|(id, _)| *id).collect::<Vec<_>>() {
             if !self.forget_arrival(id) {
                 self.record(id, |name, room| What::Left { name, room, why: "the hub ended".into() });
@@ -200,7 +227,8 @@ impl Hub {
 
     fn end_if_empty(&mut self) {
         if let Some(exit) = self.ending
-            && self.members.len() == usize::from(self.members.contains_key(&OPERATOR))
+            && !self.is_taking_leave()
+            && self.here() == usize::from(self.members.contains_key(&OPERATOR))
         {
             self.actions.extend(self.refused.take().map(Action::Report));
             let exit = if self.input_goes_on && exit == Exit::Success { Exit::Failed } else { exit };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Looks<T>(HashMap<Arc<str>, T>);
 
-impl<T: Clone> Looks<T> {
+impl<T: Clone + PartialEq> Looks<T> {
     /// Whose names look like this one.
     pub(super) fn like(&self, name: &Name) -> impl Iterator<Item = &T> {
         name.looks().iter().filter_map(|look| self.0.get(look))
@@ -18,9 +18,12 @@ impl<T: Clone> Looks<T> {
         self.0.extend(name.looks().iter().map(|look| (Arc::clone(look), owner.clone())));
     }
 
-    pub(super) fn remove(&mut self, name: &Name) {
+    /// Forgets that a name has this owner, as far as nobody else has got it.
+    pub(super) fn remove(&mut self, name: &Name, owner: &T) {
         for look in name.looks() {
-            self.0.remove(look);
+            if self.0.get(look) == Some(owner) {
+                self.0.remove(look);
+            }
         }
     }
 }

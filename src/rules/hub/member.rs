@@ -7,6 +7,8 @@ use super::arrival::Arrival;
 use super::budget::Budget;
 use super::id::Id;
 use super::inbox::Inbox;
+#[cfg(feature = "link")]
+use super::linked::MemberLink;
 use super::name::Name;
 use super::outbox::Outbox;
 use super::presence::Presence;
@@ -56,6 +58,11 @@ pub(super) struct Member {
     pub(super) seat: usize,
     /// It is in that room, and in the list of names.
     pub(super) is_listed: bool,
+    /// It is connected to this hub. Not so: those of other hubs, and who has gone before the other hubs know.
+    pub(super) is_here: bool,
+    /// What a linked hub knows of it.
+    #[cfg(feature = "link")]
+    pub(super) link: MemberLink,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
     /// When something was last written from the outbox, or put into the empty outbox.
@@ -147,6 +154,9 @@ impl Member {
             room,
             seat,
             is_listed: true,
+            is_here: true,
+            #[cfg(feature = "link")]
+            link: MemberLink::default(),
             inbox,
             outbox: Outbox::default(),
             progress_at: now,

@@ -29,6 +29,8 @@ mod inbox;
 mod leaving;
 #[cfg(feature = "link")]
 mod linked;
+#[cfg(feature = "link")]
+mod logged;
 mod looks;
 mod member;
 mod name;

@@ -108,6 +108,23 @@ impl Name {
         Self { shown: format!("@{}", self.shown).into(), ..self }
     }
 
+    /// Whether it is shown with an `@`.
+    pub(super) fn is_operators(&self) -> bool {
+        self.shown.starts_with('@')
+    }
+
+    /// Whether a reader may take it for one that a hub gives to a newcomer, such as `user17`. Linked hubs give them without
+    /// asking each other.
+    #[cfg(feature = "link")]
+    pub(super) fn looks_like_newcomers(&self) -> bool {
+        static DIGITS: LazyLock<String> = LazyLock::new(|| skeleton("0123456789").collect());
+        static USER: LazyLock<BTreeSet<Arc<str>>> = LazyLock::new(|| looks("user", "user"));
+        self.looks.iter().any(|look| {
+            let rest = USER.iter().find_map(|user| look.strip_prefix(&**user));
+            rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|letter| DIGITS.contains(letter)))
+        })
+    }
+
     /// The form to show.
     #[must_use]
     pub fn shown(&self) -> &Arc<str> {

@@ -253,6 +253,12 @@ impl Outboxes {
         member.may_say_ahead(share, now)
     }
 
+    /// Whether not even light members may say something where this one is.
+    #[cfg(feature = "link")]
+    pub(super) fn is_brimful(&self, member: &Member) -> bool {
+        self.jams.get(&member.room).is_some_and(|jam| jam.brimful > usize::from(member.is_brimful))
+    }
+
     /// A member says this much to its room, or something about it is announced there.
     pub(super) fn speaks(&mut self, members: &Members, id: Id, bytes: usize, now: Instant) {
         if self.notice_jam(members, id, now)

@@ -32,8 +32,20 @@ impl Form {
 }
 
 impl Hub {
-    /// Appends to `lines` what a member says.
+    /// Appends to `lines` what a member says, for [`publish`](Self::publish).
     pub(super) fn append_lines(&self, id: Id, form: Form, text: &[u8], lines: &mut Vec<u8>, now: Moment) {
+        #[cfg(feature = "link")]
+        if self.is_linked() {
+            // Who says it under which name is only known when it comes back.
+            lines.extend_from_slice(text);
+            lines.push(b'\n');
+            return;
+        }
+        self.format_line(id, form, text, lines, now);
+    }
+
+    /// The same for what is shown now.
+    pub(super) fn format_line(&self, id: Id, form: Form, text: &[u8], lines: &mut Vec<u8>, now: Moment) {
         let Some(member) = self.members.get(&id) else { return };
         let start = lines.len();
         lines.extend_from_slice(now.stamp.as_bytes());
@@ -85,7 +97,7 @@ impl Hub {
     /// Posts to one member.
     pub(super) fn post(&mut self, to: Id, kind: Kind, lines: Vec<u8>, now: Instant) {
         self.count(lines.len(), 1);
-        let Some(member) = self.members.get_mut(&to) else { return };
+        let Some(member) = self.members.get_mut(&to).filter(|member| member.is_here) else { return };
         self.outboxes.post(member, to, &self.outboxes.memory.post(kind, None, lines, 0), now);
     }
 

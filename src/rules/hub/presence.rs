@@ -251,7 +251,12 @@ impl Hub {
         let line =
             format!("the old connection of {shown} has not answered for {seconds} s and was disconnected");
         self.reply(by, &line, now);
-        self.rename(by, shown, now);
+        if self.names.get(name.key()) != Some(&holder) {
+            return self.rename(by, shown, now);
+        }
+        // Other hubs have to know first that the name is free.
+        let (since, ask_at) = (now.instant, now.instant + WISH_INTERVAL);
+        self.presences.wishes.push(Wish { by, holder, name, since, ask_at });
     }
 
     fn handle_vanished(&mut self, id: Id, silent: Duration, now: Moment) {

@@ -23,7 +23,7 @@ const TURN: usize = 32 * 1024;
 
 /// About how many bytes are put into all outboxes before the hub looks for new events, and
 /// [how many](MIN_RECEIVERS) receivers each line counts for at least.
-const DELIVERIES: usize = 32 * 1024 * 1024;
+pub(super) const DELIVERIES: usize = 32 * 1024 * 1024;
 
 /// Making a line costs about as much as putting it into this many outboxes.
 const MIN_RECEIVERS: usize = 32;
@@ -58,6 +58,9 @@ impl Hub {
                 self.resume(id, now.instant);
             }
             if self.deliveries >= DELIVERIES {
+                return;
+            }
+            if self.is_taking_leave() {
                 return;
             }
             let Some(id) = self.turns.next() else { return };
@@ -145,6 +148,8 @@ impl Hub {
                 None => self.outboxes.resumed.push(id),
             },
             Wait::Transcript => add_waiting(&mut self.waiting_for_transcript, id),
+            #[cfg(feature = "link")]
+            Wait::Link => self.wait_for_link(id),
             // The timer, and the outbox when it has capacity, look at `wait`.
             Wait::Turn | Wait::Time | Wait::Answers => {}
         }
@@ -418,6 +423,10 @@ impl Hub {
         if self.is_paused() {
             return ControlFlow::Break(Stop::Wait(Wait::Transcript));
         }
+        #[cfg(feature = "link")]
+        if !self.may_log(id) {
+            return ControlFlow::Break(Stop::Wait(Wait::Link));
+        }
         match self.outboxes.may_speak(&self.members, id, now) {
             0 => ControlFlow::Break(Stop::Wait(Wait::Room)),
             bytes => {
@@ -445,6 +454,13 @@ impl Hub {
             _ => None,
         };
         let is_recorded = matches!(line, Line::Name(_) | Line::Join(_) | Line::Part(_));
+        #[cfg(feature = "link")]
+        if !match line {
+            Line::Who | Line::Rooms => self.may_list(id),
+            _ => !(is_recorded || private.is_some()) || self.may_log(id),
+        } {
+            return ControlFlow::Break(Stop::Wait(Wait::Link));
+        }
         if self.is_paused() && (id != OPERATOR || is_recorded) {
             return ControlFlow::Break(Stop::Wait(Wait::Transcript));
         }

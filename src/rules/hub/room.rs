@@ -12,8 +12,10 @@ pub(super) const LOBBY: &str = "lobby";
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) name: Name,
-    /// In the order in which they entered, by their [seats](super::member::Member::seat).
+    /// Those of this hub, in the order in which they entered, by their [seats](super::member::Member::seat).
     pub(super) members: BTreeMap<usize, Id>,
+    /// Those of other hubs, likewise.
+    pub(super) elsewhere: BTreeMap<usize, Id>,
     pub(super) history: History,
     pub(super) announcements: Announcements,
 }
@@ -21,13 +23,28 @@ pub(super) struct Room {
 impl Room {
     pub(super) fn new(name: Name, max_history: usize) -> Self {
         let (history, announcements) = (History::new(max_history), Announcements::default());
-        Self { name, members: BTreeMap::new(), history, announcements }
+        Self { name, members: BTreeMap::new(), elsewhere: BTreeMap::new(), history, announcements }
     }
 
-    /// Lets a member in. Returns the seat, which comes after all others.
-    pub(super) fn enter(&mut self, id: Id) -> usize {
-        let seat = self.members.last_key_value().map_or(0, |(last, _)| last + 1);
-        self.members.insert(seat, id);
+    /// Lets a member in, of this hub or from elsewhere. Returns the seat, which comes after all others.
+    pub(super) fn enter(&mut self, id: Id, is_elsewhere: bool) -> usize {
+        let members = if is_elsewhere { &mut self.elsewhere } else { &mut self.members };
+        let seat = members.last_key_value().map_or(0, |(last, _)| last + 1);
+        members.insert(seat, id);
         seat
+    }
+
+    /// The member in this seat leaves.
+    pub(super) fn leave(&mut self, id: Id, seat: usize) {
+        if self.members.get(&seat) == Some(&id) {
+            self.members.remove(&seat);
+        } else {
+            self.elsewhere.remove(&seat);
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.members.len() + self.elsewhere.len()
     }
 }

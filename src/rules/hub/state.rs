@@ -68,6 +68,8 @@ pub struct Hub {
     #[cfg(feature = "link")]
     pub(super) linked: Option<Box<Linked>>,
     pub(super) members: Members,
+    /// How many of these are not connected to this hub.
+    pub(super) not_here: usize,
     last_id: usize,
     /// The members by the keys of their names.
     pub(super) names: HashMap<Arc<str>, Id>,
@@ -123,6 +125,7 @@ impl Hub {
             #[cfg(feature = "link")]
             linked: None,
             members: HashMap::new(),
+            not_here: 0,
             last_id: OPERATOR.0,
             names: HashMap::new(),
             looks: Looks::default(),
@@ -209,7 +212,7 @@ impl Hub {
         false
     }
 
-    fn next_id(&mut self) -> Id {
+    pub(super) fn next_id(&mut self) -> Id {
         self.last_id += 1;
         Id(self.last_id)
     }
@@ -220,7 +223,12 @@ impl Hub {
         let callers = self.encryption.as_ref().map_or(0, Encryption::callers);
         #[cfg(not(feature = "secure"))]
         let callers = 0;
-        self.members.len() + callers
+        self.here() + callers
+    }
+
+    /// How many members are connected to this hub, with the operator.
+    pub(super) fn here(&self) -> usize {
+        self.members.len() - self.not_here
     }
 
     /// Takes in something that happened.
@@ -257,6 +265,8 @@ impl Hub {
         let Some(id) = self.outboxes.to_write.pop_front() else {
             self.close_surplus();
             let action = self.actions.pop_front();
+            #[cfg(feature = "link")]
+            let action = action.or_else(|| self.take_batch());
             if let Some(Action::Record { what, .. }) = &action {
                 self.unrecorded -= what.size();
             }
@@ -275,12 +285,16 @@ impl Hub {
         let is_resuming =
             !self.outboxes.resumed.is_empty() || !self.waiting_for_transcript.is_empty() && !self.is_paused();
         let has_actions = !self.outboxes.to_write.is_empty() || !self.actions.is_empty();
-        if is_resuming || has_actions || !self.turns.is_empty() {
+        if is_resuming || has_actions || !self.turns.is_empty() && !self.is_taking_leave() {
             return Some(self.now);
         }
+        #[cfg(feature = "link")]
+        let link = self.link_timeout();
+        #[cfg(not(feature = "link"))]
+        let link = None;
         let summary = self.summarizing.first().map(|(due, _)| *due);
         let timer = self.timers.first().map(|(due, _)| *due);
-        let due = [self.presences.due_at(), self.outboxes.check_at, self.refused.poll_timeout()];
+        let due = [self.presences.due_at(), self.outboxes.check_at, self.refused.poll_timeout(), link];
         let due = due.into_iter().flatten().chain(timer).chain(summary);
         #[cfg(feature = "secure")]
         let due = due.chain(self.encryption.as_ref().and_then(Encryption::poll_timeout));
@@ -306,6 +320,8 @@ impl Hub {
         }
         #[cfg(feature = "secure")]
         self.end_late_callers(now.instant);
+        #[cfg(feature = "link")]
+        self.continue_link(now);
         self.probe_clients(now.instant);
         self.outboxes.check_memory(&mut self.members, now.instant);
         for (id, measure) in self.outboxes.measures(&mut self.members, now.instant) {
@@ -351,7 +367,7 @@ impl Hub {
         let lobby: Arc<str> = LOBBY.into();
         self.names.insert(Arc::clone(name.key()), id);
         self.looks.insert(&name, id);
-        let seat = self.rooms.get_mut(&lobby).map_or(0, |lobby| lobby.enter(id));
+        let seat = self.rooms.get_mut(&lobby).map_or(0, |lobby| lobby.enter(id, false));
         let decoder = match peer {
             Some(_) => Decoder::for_caller(self.settings.max_line),
             None => Decoder::for_keyboard(self.settings.max_line),
@@ -422,7 +438,7 @@ impl Hub {
     /// The first signal says goodbye to everybody; the second does not wait for that.
     fn handle_signal(&mut self, signal: Signal, now: Instant) {
         match self.ending.replace(Exit::Signal(signal)) {
-            None => self.say_goodbye_to_all(now),
+            None => self.begin_end(now),
             Some(_) => self.disconnect_all(now),
         }
     }
@@ -439,8 +455,35 @@ impl Hub {
     pub(super) fn end(&mut self, exit: Exit, now: Instant) {
         if self.ending.is_none() {
             self.ending = Some(exit);
-            self.say_goodbye_to_all(now);
+            self.begin_end(now);
         }
+    }
+
+    /// Whether this is a member of another hub.
+    pub(super) fn is_elsewhere(&self, id: Id) -> bool {
+        #[cfg(feature = "link")]
+        return self.members.get(&id).is_some_and(|member| member.link.home.is_some());
+        #[cfg(not(feature = "link"))]
+        {
+            let _ = id;
+            false
+        }
+    }
+
+    /// Whether it waits for the other hubs to know that it ends.
+    pub(super) fn is_taking_leave(&self) -> bool {
+        #[cfg(feature = "link")]
+        return self.linked.as_ref().is_some_and(|linked| linked.is_taking_leave());
+        #[cfg(not(feature = "link"))]
+        false
+    }
+
+    fn begin_end(&mut self, now: Instant) {
+        #[cfg(feature = "link")]
+        if self.takes_leave(now) {
+            return;
+        }
+        self.say_goodbye_to_all(now);
     }
 
     /// Whether the transcript is behind, so that nobody's lines are executed.

@@ -100,4 +100,7 @@ pub(super) enum Wait {
     Answers,
     /// The transcript.
     Transcript,
+    /// The log that linked hubs share.
+    #[cfg(feature = "link")]
+    Link,
 }

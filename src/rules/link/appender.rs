@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::codec::{Answer, number};
 use super::connection::{Connection, Heard};
-use super::{Action, Batch, Event, HubId, LIMIT, LinkError, LinkUrl, NUMBERS, Order, Settings};
+use super::{Action, Batch, Event, HubId, LIMIT, LinkError, LinkUrl, NUMBERS, Order, Settings, Side};
 
 /// Batches that wait become one up to this size.
 const MAX_ENTRY: usize = 1 << 20;
@@ -87,7 +87,7 @@ impl Appender {
     #[must_use]
     pub fn new(url: LinkUrl, settings: Settings) -> Self {
         Self {
-            connection: Connection::new(url, &SCRIPTS),
+            connection: Connection::new(Side::Writing, url, &SCRIPTS),
             settings,
             hub: None,
             seq: 0,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::codec::{Answer, append_command, first_answer};
-use super::{Action, Event, LinkError, LinkUrl};
+use super::{Action, Event, LinkError, LinkUrl, Side};
 
 /// How long the server may say nothing while it owes an answer. Afterwards half an answer may be in the connection, so that it
 /// is of no use.
@@ -26,6 +26,7 @@ pub(super) enum Heard<Asked> {
 
 /// One connection after the other, as long as it takes. `Asked` says what an answer is about.
 pub(super) struct Connection<Asked> {
+    side: Side,
     url: LinkUrl,
     scripts: &'static [&'static str],
     /// By which the server knows the scripts.
@@ -63,8 +64,9 @@ enum Step {
 }
 
 impl<Asked> Connection<Asked> {
-    pub(super) fn new(url: LinkUrl, scripts: &'static [&'static str]) -> Self {
+    pub(super) fn new(side: Side, url: LinkUrl, scripts: &'static [&'static str]) -> Self {
         Self {
+            side,
             url,
             scripts,
             digests: Vec::new(),
@@ -125,7 +127,7 @@ impl<Asked> Connection<Asked> {
         self.pause = PAUSES[0];
         if self.is_up != Some(true) {
             self.is_up = Some(true);
-            self.tell(Event::LinkUp);
+            self.tell(Event::LinkUp(self.side));
         }
     }
 
@@ -174,7 +176,7 @@ impl<Asked> Connection<Asked> {
         self.output = Zeroizing::default();
         if self.is_up != Some(false) && error != LinkError::NoScript {
             self.is_up = Some(false);
-            self.tell(Event::LinkDown(error));
+            self.tell(Event::LinkDown(self.side, error));
         }
     }
 

@@ -33,13 +33,22 @@ pub enum Order {
     Leave,
 }
 
+/// One of the two connections to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// That of the [`Appender`](super::Appender).
+    Writing,
+    /// That of the [`Follower`](super::Follower).
+    Reading,
+}
+
 /// What has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The link does not work, and is tried again until it does. Once, until the next [`Event::LinkUp`].
-    LinkDown(LinkError),
-    /// The link works. Once, until the next [`Event::LinkDown`].
-    LinkUp,
+    /// This connection does not work, and is tried again until it does. Once, until the next [`Event::LinkUp`].
+    LinkDown(Side, LinkError),
+    /// This connection works. Once, until the next [`Event::LinkDown`].
+    LinkUp(Side),
     /// The link works, but not all is well.
     Hindered(LinkError),
     /// From the follower: this hub is registered, and this is the state of the chat between two entries.

@@ -9,7 +9,7 @@ use super::connection::{Connection, Heard};
 use super::entry::{Content, Entry, Position, entries};
 use super::{
     Action, EntryId, Event, HubId, LEASE, LIMIT, LinkError, LinkUrl, LinkedHub, Logged, NUMBERS, Registered,
-    Settings,
+    Settings, Side,
 };
 
 /// How long the server waits for an entry before it answers that there is none.
@@ -90,7 +90,7 @@ impl Follower {
     #[must_use]
     pub fn new(url: LinkUrl, settings: Settings, random: u128) -> Self {
         Self {
-            connection: Connection::new(url, &SCRIPTS),
+            connection: Connection::new(Side::Reading, url, &SCRIPTS),
             settings,
             first_id: HubId(random),
             hub: None,

@@ -10,7 +10,7 @@ pub struct HubId(pub(super) u128);
 
 impl HubId {
     /// Of its form in Redis.
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+    pub(in crate::rules) fn parse(text: &[u8]) -> Option<Self> {
         let text =
             std::str::from_utf8(text).ok().filter(|text| text.len() == 32 && !text.starts_with('+'))?;
         u128::from_str_radix(text, 16).ok().map(Self)

@@ -31,7 +31,7 @@ use std::time::Duration;
 pub use appender::Appender;
 pub use batch::{Batch, Claim, Operation};
 pub use error::LinkError;
-pub use event::{Action, Event, LinkedHub, Logged, Order, Registered};
+pub use event::{Action, Event, LinkedHub, Logged, Order, Registered, Side};
 pub use follower::Follower;
 pub use id::{EntryId, HubId};
 pub use url::{LinkUrl, MAX_NAME, Transport};

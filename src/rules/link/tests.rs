@@ -25,7 +25,7 @@ fn actions(follower: &mut Follower) -> Vec<Action> {
 }
 
 fn down(error: LinkError) -> Action {
-    Action::Tell(Event::LinkDown(error))
+    Action::Tell(Event::LinkDown(Side::Reading, error))
 }
 
 /// What a server of this version answers to the greeting.
@@ -146,7 +146,7 @@ fn answers_that_make_no_sense_end_the_connection_and_nothing_else() {
         assert!(
             matches!(
                 &actions[..],
-                [Action::Disconnect, Action::Tell(Event::LinkDown(LinkError::Corrupt(_)))]
+                [Action::Disconnect, Action::Tell(Event::LinkDown(_, LinkError::Corrupt(_)))]
             ),
             "{actions:?}"
         );
