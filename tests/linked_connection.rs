@@ -256,7 +256,7 @@ fn a_server_that_does_not_encrypt_is_explained() {
     let _redis = Redis::start_with(&["--port", &port]);
     for design in DESIGNS {
         let hub = hub(design, &format!("rediss://:secret@127.0.0.1:{port}/test"), &[]);
-        hub.err.wait_for("what answers does not encrypt: check the port, or write redis://");
+        hub.err.wait_for("check whether this is the tls-port of Redis");
         ends_soon(hub, true);
     }
 }
