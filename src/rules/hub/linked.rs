@@ -170,7 +170,7 @@ impl Hub {
         // All hubs wait for whoever does not read here, and not longer than for a hub that is gone.
         self.settings.stall = self.settings.stall.min(LEASE);
         self.outboxes.accounts.limit = self.outboxes.accounts.limit.min(LEASE.as_secs_f64());
-        self.rename_quietly(OPERATOR, operators_name(name));
+        self.rename_quietly(OPERATOR, &operators_name(name));
     }
 
     /// Whether everything that was read from the log has been done, so that more may be read. Ask after each batch of events.
@@ -275,13 +275,12 @@ impl Hub {
             let Some((event, stamp)) = linked.entries.pop_front() else { return };
             let then = Moment { instant: now.instant, stamp };
             match event {
-                Event::Logged(entry) => {
-                    if !self.apply_entry(&entry, then) {
-                        if let Some(linked) = &mut self.linked {
-                            linked.entries.push_front((Event::Logged(entry), stamp));
-                        }
-                        return;
+                Event::Logged(ref entry) if self.apply_entry(entry, then) => {}
+                Event::Logged(_) => {
+                    if let Some(linked) = &mut self.linked {
+                        linked.entries.push_front((event, stamp));
                     }
+                    return;
                 }
                 Event::Registered(registered) => self.apply_registered(*registered, then),
                 Event::HubGone { hub, left, .. } => self.apply_gone(hub, left, then),
@@ -422,7 +421,7 @@ impl Hub {
             self.reply(id, &line, now);
             if is_new {
                 self.reply(id, &format!("you are now {}", name.shown()), now);
-                self.rename_quietly(id, name);
+                self.rename_quietly(id, &name);
             } else {
                 self.apply(id, Deed::Renames(name), now);
             }
@@ -436,11 +435,11 @@ impl Hub {
     }
 
     /// Gives a member another name without telling anybody.
-    fn rename_quietly(&mut self, id: Id, name: Name) {
+    fn rename_quietly(&mut self, id: Id, name: &Name) {
         let Some(member) = self.members.get_mut(&id) else { return };
         let old = std::mem::replace(&mut member.name, name.clone());
         self.names.insert(Arc::clone(name.key()), id);
-        self.looks.insert(&name, id);
+        self.looks.insert(name, &id);
         self.release_name(id, &old);
     }
 
@@ -461,7 +460,7 @@ impl Hub {
             let (is_same_name, is_same_room) =
                 (*member.name.shown() == *name.shown(), member.room == *room.key());
             if !is_same_name {
-                self.rename_quietly(id, name);
+                self.rename_quietly(id, &name);
             }
             if !is_same_room {
                 self.leave_room(id);
@@ -476,7 +475,7 @@ impl Hub {
         self.settle(&name, now);
         let id = self.next_id();
         self.names.insert(Arc::clone(name.key()), id);
-        self.looks.insert(&name, id);
+        self.looks.insert(&name, &id);
         let mut member = Member::new(name, None, LOBBY.into(), 0, Inbox::new(Decoder::new(0)), now.instant);
         member.outbox.close();
         member.is_here = false;
@@ -843,7 +842,7 @@ impl Hub {
     }
 
     /// The operator sends a member of another hub away.
-    pub(super) fn expel_elsewhere(&mut self, id: Id, how: &str, _now: Moment) {
+    pub(super) fn expel_elsewhere(&mut self, id: Id, how: &str) {
         self.log_about(OPERATOR, Verb::Expels, id, how);
     }
 
