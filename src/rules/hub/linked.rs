@@ -76,6 +76,8 @@ pub(super) struct Linked {
     histories: BTreeMap<Arc<str>, VecDeque<Vec<u8>>>,
     /// How many bytes the design was given that are not in the log.
     unlogged: usize,
+    /// There are lines among them.
+    has_unlogged_lines: bool,
     /// Those who wait until there are fewer.
     waiting: Vec<Id>,
     /// For names that no other hub gives.
@@ -155,6 +157,7 @@ impl Hub {
             batch: Batch::default(),
             histories: BTreeMap::new(),
             unlogged: 0,
+            has_unlogged_lines: false,
             waiting: Vec::new(),
             numbers: 0..0,
             first_number: 0,
@@ -200,6 +203,7 @@ impl Hub {
             }
             Event::Appended { bytes } => {
                 linked.unlogged = linked.unlogged.saturating_sub(bytes);
+                linked.has_unlogged_lines &= linked.unlogged > 0;
                 self.outboxes.resumed.append(&mut linked.waiting);
             }
             Event::Numbers { first } => {
@@ -413,10 +417,12 @@ impl Hub {
     /// A member of this hub is somebody. If somebody of another hub has its name, which happens while this hub is away, it has
     /// another one from here on.
     fn apply_own_joining(&mut self, id: Id, record: &[u8], is_refused: bool, now: Moment) -> Option<()> {
+        let Record { name, otherwise, .. } = Record::read(record)?;
         let member = self.members.get_mut(&id)?;
         let is_new = !std::mem::replace(&mut member.link.is_public, true);
-        if is_refused {
-            let name = logged_name(Record::read(record)?.otherwise)?;
+        // Said before this hub was registered, it may speak of a name that was lost since.
+        if is_refused && name == &**member.name.shown() {
+            let name = logged_name(otherwise)?;
             let line = format!("somebody at another hub has the name {}", member.name.shown());
             self.reply(id, &line, now);
             if is_new {
@@ -453,10 +459,13 @@ impl Hub {
         now: Moment,
     ) -> Option<Option<Id>> {
         let Record { name, room, secured, otherwise } = Record::read(record)?;
-        let name = logged_name(if is_refused { otherwise } else { name })?;
-        let room = Name::parse(room).ok()?;
+        let (lost, name) = (is_refused.then_some(name), if is_refused { otherwise } else { name });
+        let (name, room) = (logged_name(name)?, Name::parse(room).ok()?);
         if let Some(id) = self.find_logged(hub, number) {
             let Some(member) = self.members.get(&id) else { return Some(None) };
+            if lost.is_some_and(|lost| lost != &**member.name.shown()) {
+                return Some(None);
+            }
             let (is_same_name, is_same_room) =
                 (*member.name.shown() == *name.shown(), member.room == *room.key());
             if !is_same_name {
@@ -687,6 +696,7 @@ impl Hub {
             None => "lines may be missing here: Redis has lost some".to_owned(),
         };
         self.tell_all(&text, now);
+        self.actions.push_back(Action::Report(Notice::LinesMissing(text)));
     }
 
     /// Another hub is called so.
@@ -697,7 +707,7 @@ impl Hub {
         }
     }
 
-    /// Tells all members of this hub.
+    /// Tells all clients of this hub. The operator gets a notice.
     fn tell_all(&mut self, text: &str, now: Moment) {
         let is_told =
             |member: &Member| member.is_here && member.leaving.is_none() && member.arrival.is_none();
@@ -765,13 +775,13 @@ impl Hub {
         // No other hub gives this name, and nobody may ask for it.
         let otherwise = match id {
             OPERATOR => format!("@{OPERATORS_NAME}/{}-{}", linked.name, linked.first_number),
-            _ => format!("user{}-{number}", linked.first_number),
+            _ => own_name(linked.first_number, id),
         };
         let record = |member: &Member, name: &str, room: &str| {
             let secured = member.secured.as_ref().map_or("", |peer| peer.how());
             Record { name, room, secured, otherwise: &otherwise }.write()
         };
-        let mut operation = None;
+        let (mut operation, mut bans) = (None, None);
         let mut claim = |member: &Member, name: &Name, release: Vec<Vec<u8>>| {
             let (take, record) = (looks(name), record(member, name.shown(), &member.room));
             operation =
@@ -808,6 +818,7 @@ impl Hub {
                 (Verb::Leaves, how.into_bytes())
             }
             Deed::Bans(net) => {
+                bans = Some(net);
                 operation = Some(Operation::Ban(net.to_string().into_bytes()));
                 (Verb::Bans, net.to_string().into_bytes())
             }
@@ -815,6 +826,10 @@ impl Hub {
         linked.write(&Logged { verb, member: number, about, text: &text });
         linked.batch.operations.extend(operation);
         self.turn.bytes += text.len();
+        // Here it is done at once, whether or not the other hubs can be told.
+        if let Some(net) = bans {
+            self.apply_banning(net, now);
+        }
     }
 
     /// The last lines of what a member says, as a room's history has them.
@@ -867,6 +882,7 @@ impl Hub {
         }
         let batch = std::mem::take(&mut linked.batch);
         linked.unlogged += batch.size();
+        linked.has_unlogged_lines |= batch.lines > 0;
         Some(Action::Log(Order::Push(batch)))
     }
 
@@ -890,15 +906,18 @@ impl Hub {
         }
     }
 
-    /// A number for a name that no other hub gives, if there is one.
-    pub(super) fn own_number(&mut self) -> Option<u64> {
-        let linked = self.linked.as_mut()?;
+    /// A name for a new client that no other hub gives, with its number if it is one that was got for this. None before this hub
+    /// is registered: then any will do, and may have to be replaced.
+    pub(super) fn linked_newcomers_name(&mut self, id: Id) -> Option<(String, Option<u64>)> {
+        let linked = self.linked.as_mut().filter(|linked| linked.hub.is_some())?;
         let number = linked.numbers.next();
-        let is_short = linked.numbers.end - linked.numbers.start < MIN_NUMBERS && linked.hub.is_some();
+        let is_short = linked.numbers.end - linked.numbers.start < MIN_NUMBERS;
         if is_short && !std::mem::replace(&mut linked.has_asked_for_numbers, true) {
             self.actions.push_back(Action::Log(Order::AskForNumbers));
         }
-        number
+        let Some(number) = number else { return Some((own_name(linked.first_number, id), None)) };
+        self.last_user = number;
+        Some((format!("user{number}"), Some(number)))
     }
 
     /// Nobody was told of the one who had it.
@@ -935,15 +954,21 @@ impl Hub {
 
     /// What was said last reaches nobody.
     fn report_unlogged(&mut self) {
-        if self.linked.as_ref().is_some_and(|linked| linked.unlogged > 0) {
+        if self.linked.as_ref().is_some_and(|linked| linked.has_unlogged_lines) {
             self.actions.push_back(Action::Report(Notice::NotLogged));
             self.ending = self.ending.map(|exit| if exit == Exit::Success { Exit::Failed } else { exit });
         }
     }
 }
 
-const DOWN: &str = "the other hubs cannot be reached; what is said waits and comes when they can, also from this hub; /who, /help and 88 \
-     work";
+/// What members are told while the link is down.
+const DOWN: &str =
+    "the link to the other hubs is down: what anybody says waits until it is back; /who, /help and 88 work";
+
+/// A name that only the hub with this first number can give, for as many members as it has.
+fn own_name(first_number: u64, id: Id) -> String {
+    format!("user{first_number}-{}", id.0)
+}
 
 /// The name of the operator of a hub.
 fn operators_name(hub: &str) -> Name {
