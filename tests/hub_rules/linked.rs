@@ -156,9 +156,17 @@ impl Hubs {
             match operation {
                 Operation::Claim(claim) => {
                     let owner = (hub, claim.member);
-                    if claim.take.iter().any(|form| self.names.get(form).is_some_and(|other| *other != owner))
+                    if !claim.otherwise.is_empty() && self.members.contains_key(&owner) {
+                        // It is there already.
+                    } else if claim
+                        .take
+                        .iter()
+                        .any(|form| self.names.get(form).is_some_and(|other| *other != owner))
                     {
                         refused.push(claims);
+                        if !claim.otherwise.is_empty() {
+                            self.members.insert(owner, claim.otherwise);
+                        }
                     } else {
                         self.names.retain(|form, other| *other != owner || !claim.release.contains(form));
                         self.names.extend(claim.take.into_iter().map(|form| (form, owner)));
@@ -166,7 +174,11 @@ impl Hubs {
                     }
                     claims += 1;
                 }
-                Operation::Record(member, record) => drop(self.members.insert((hub, member), record)),
+                Operation::Record(member, record) => {
+                    if let Some(known) = self.members.get_mut(&(hub, member)) {
+                        *known = record;
+                    }
+                }
                 Operation::Forget(member) => {
                     self.names.retain(|_, owner| *owner != (hub, member));
                     self.members.remove(&(hub, member));

@@ -110,8 +110,10 @@ struct Done {
 pub(super) struct MemberLink {
     /// For a member of another hub.
     pub(super) home: Option<Home>,
-    /// That it is somebody has come back from the log.
+    /// The members of this hub were told that it is somebody.
     is_public: bool,
+    /// So were the other hubs, since this one has its present id.
+    is_known: bool,
     /// It leaves when that comes back from the log.
     pub(super) leaves: bool,
     /// How many new names and rooms it waits for.
@@ -359,10 +361,11 @@ impl Hub {
         match (logged.verb, from) {
             (Verb::Named, _) => self.name_hub(hub, logged.text),
             (Verb::Joins, Some(id)) if is_own => self.apply_own_joining(id, logged.text, is_refused, now)?,
-            (Verb::Joins, _) => {
-                if let Some(id) = self.meet(hub, logged.member, logged.text, is_refused, now)? {
-                    self.apply(id, Deed::Joins, now);
-                }
+            // It is known already.
+            (Verb::Joins, Some(_)) => {}
+            (Verb::Joins, None) => {
+                let id = self.meet(hub, logged.member, logged.text, is_refused, now)?;
+                self.apply(id, Deed::Joins, now);
             }
             (Verb::Answers, _) => {
                 if let Some(to) = self.find_about(hub, logged) {
@@ -377,10 +380,10 @@ impl Hub {
             (Verb::Renames, Some(id)) => self.apply_claimed_name(id, logged.text, is_refused, now)?,
             (Verb::Enters, Some(id)) => {
                 let room = Name::parse(std::str::from_utf8(logged.text).ok()?).ok()?;
-                self.stops_asking(id);
                 if self.members.get(&id).is_some_and(|member| member.room != *room.key()) {
                     self.apply(id, Deed::Enters(room), now);
                 }
+                self.stops_asking(id);
             }
             (Verb::Leaves, Some(id)) => {
                 self.apply(id, Deed::Leaves(short(logged.text)), now);
@@ -417,12 +420,13 @@ impl Hub {
     /// A member of this hub is somebody. If somebody of another hub has its name, which happens while this hub is away, it has
     /// another one from here on.
     fn apply_own_joining(&mut self, id: Id, record: &[u8], is_refused: bool, now: Moment) -> Option<()> {
-        let Record { name, otherwise, .. } = Record::read(record)?;
         let member = self.members.get_mut(&id)?;
+        if std::mem::replace(&mut member.link.is_known, true) {
+            return Some(());
+        }
         let is_new = !std::mem::replace(&mut member.link.is_public, true);
-        // Said before this hub was registered, it may speak of a name that was lost since.
-        if is_refused && name == &**member.name.shown() {
-            let name = logged_name(otherwise)?;
+        if is_refused {
+            let name = logged_name(Record::read(record)?.otherwise)?;
             let line = format!("somebody at another hub has the name {}", member.name.shown());
             self.reply(id, &line, now);
             if is_new {
@@ -431,8 +435,6 @@ impl Hub {
             } else {
                 self.apply(id, Deed::Renames(name), now);
             }
-            // Redis has to know it under that name, too.
-            self.does(id, Deed::Joins, now);
         }
         if is_new {
             self.apply(id, Deed::Joins, now);
@@ -449,34 +451,29 @@ impl Hub {
         self.release_name(id, &old);
     }
 
-    /// A member of another hub is somebody. Returns the id if that is new. None if it makes no sense.
-    fn meet(
-        &mut self,
-        hub: HubId,
-        number: u64,
-        record: &[u8],
-        is_refused: bool,
-        now: Moment,
-    ) -> Option<Option<Id>> {
-        let Record { name, room, secured, otherwise } = Record::read(record)?;
-        let (lost, name) = (is_refused.then_some(name), if is_refused { otherwise } else { name });
+    /// What Redis knows of a member of another hub. None if it makes no sense.
+    fn update(&mut self, hub: HubId, number: u64, record: &[u8], now: Moment) -> Option<()> {
+        let Some(id) = self.find_logged(hub, number) else {
+            return self.meet(hub, number, record, false, now).map(|_| ());
+        };
+        let Record { name, room, .. } = Record::read(record)?;
         let (name, room) = (logged_name(name)?, Name::parse(room).ok()?);
-        if let Some(id) = self.find_logged(hub, number) {
-            let Some(member) = self.members.get(&id) else { return Some(None) };
-            if lost.is_some_and(|lost| lost != &**member.name.shown()) {
-                return Some(None);
-            }
-            let (is_same_name, is_same_room) =
-                (*member.name.shown() == *name.shown(), member.room == *room.key());
-            if !is_same_name {
-                self.rename_quietly(id, &name);
-            }
-            if !is_same_room {
-                self.leave_room(id);
-                self.enter_elsewhere(id, room);
-            }
-            return Some(None);
+        if self.members.get(&id).is_some_and(|member| member.name.shown() != name.shown()) {
+            self.rename_quietly(id, &name);
         }
+        if self.members.get(&id).is_some_and(|member| member.room != *room.key()) {
+            self.leave_room(id);
+            self.enter_elsewhere(id, room);
+        }
+        Some(())
+    }
+
+    /// A member of another hub is somebody, under this name or, if another one has it, otherwise. Returns the id. None if it makes
+    /// no sense.
+    fn meet(&mut self, hub: HubId, number: u64, record: &[u8], is_refused: bool, now: Moment) -> Option<Id> {
+        let Record { name, room, secured, otherwise } = Record::read(record)?;
+        let name = logged_name(if is_refused { otherwise } else { name })?;
+        let room = Name::parse(room).ok()?;
         let linked = self.linked.as_ref()?;
         if linked.elsewhere.len() >= MAX_ELSEWHERE {
             return None;
@@ -494,7 +491,7 @@ impl Hub {
         self.not_here += 1;
         self.enter_elsewhere(id, room);
         self.linked.as_mut()?.elsewhere.insert((hub, number), id);
-        Some(Some(id))
+        Some(id)
     }
 
     fn enter_elsewhere(&mut self, id: Id, room: Name) {
@@ -558,7 +555,6 @@ impl Hub {
 
     /// A member has another name, or not.
     fn apply_claimed_name(&mut self, id: Id, name: &[u8], is_refused: bool, now: Moment) -> Option<()> {
-        self.stops_asking(id);
         let name = logged_name(std::str::from_utf8(name).ok()?)?;
         if is_refused {
             let line = format!("the name {} is taken", name.shown());
@@ -567,14 +563,24 @@ impl Hub {
             self.settle(&name, now);
             self.apply(id, Deed::Renames(name), now);
         }
+        self.stops_asking(id);
         Some(())
     }
 
-    /// What a member asked for has come back.
+    /// What a member asked for has come back, and was done.
     fn stops_asking(&mut self, id: Id) {
-        if let Some(member) = self.members.get_mut(&id) {
-            member.link.asked = member.link.asked.saturating_sub(1);
-            self.outboxes.resumed.push(id);
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.link.home.is_none()) else {
+            return;
+        };
+        self.outboxes.resumed.push(id);
+        let asked = member.link.asked;
+        member.link.asked = asked.saturating_sub(1);
+        if asked == 0
+            && let Some(linked) = &mut self.linked
+        {
+            // It asked before this hub got its present id, and perhaps again since: what Redis knows may be older than this.
+            let record = record(member, member.name.shown(), &member.room, "");
+            linked.batch.operations.push(Operation::Record(id.0 as u64, record));
         }
     }
 
@@ -598,7 +604,7 @@ impl Hub {
         for other in &others {
             self.name_hub(other.id, &other.name);
             for (number, record) in &other.members {
-                is_nonsense |= self.meet(other.id, *number, record, false, now).is_none();
+                is_nonsense |= self.update(other.id, *number, record, now).is_none();
             }
         }
         for (room, lines) in registered.histories {
@@ -632,7 +638,7 @@ impl Hub {
         own.sort_unstable();
         for id in &own {
             if let Some(member) = self.members.get_mut(id) {
-                member.link.asked = 0;
+                (member.link.is_known, member.link.asked) = (false, 0);
             }
             self.does(*id, Deed::Joins, now);
         }
@@ -777,28 +783,29 @@ impl Hub {
             OPERATOR => format!("@{OPERATORS_NAME}/{}-{}", linked.name, linked.first_number),
             _ => own_name(linked.first_number, id),
         };
-        let record = |member: &Member, name: &str, room: &str| {
-            let secured = member.secured.as_ref().map_or("", |peer| peer.how());
-            Record { name, room, secured, otherwise: &otherwise }.write()
-        };
         let (mut operation, mut bans) = (None, None);
-        let mut claim = |member: &Member, name: &Name, release: Vec<Vec<u8>>| {
-            let (take, record) = (looks(name), record(member, name.shown(), &member.room));
-            operation =
-                Some(Operation::Claim(Claim { member: number, release, take, record: record.clone() }));
-            record
-        };
         let (verb, text) = match deed {
-            Deed::Joins => (Verb::Joins, claim(member, &member.name, Vec::new())),
+            Deed::Joins => {
+                let (take, name) = (looks(&member.name), member.name.shown());
+                let own = record(member, name, &member.room, &otherwise);
+                let otherwise = record(member, &otherwise, &member.room, "");
+                let claim =
+                    Claim { member: number, release: Vec::new(), take, record: own.clone(), otherwise };
+                operation = Some(Operation::Claim(claim));
+                (Verb::Joins, own)
+            }
             Deed::Renames(name) => {
                 member.link.asked += 1;
-                claim(member, &name, looks(&member.name));
+                let (release, take) = (looks(&member.name), looks(&name));
+                let record = record(member, name.shown(), &member.room, "");
+                let claim = Claim { member: number, release, take, record, otherwise: Vec::new() };
+                operation = Some(Operation::Claim(claim));
                 (Verb::Renames, name.shown().as_bytes().to_vec())
             }
             Deed::Enters(room) => {
                 member.link.asked += 1;
-                operation =
-                    Some(Operation::Record(number, record(member, member.name.shown(), room.shown())));
+                let record = record(member, member.name.shown(), room.shown(), "");
+                operation = Some(Operation::Record(number, record));
                 (Verb::Enters, room.shown().as_bytes().to_vec())
             }
             Deed::Says(form, texts) => {
@@ -984,6 +991,11 @@ fn logged_name(text: &str) -> Option<Name> {
             None => Name::parse(name).ok().map(Name::of_operator),
         },
     }
+}
+
+fn record(member: &Member, name: &str, room: &str, otherwise: &str) -> Vec<u8> {
+    let secured = member.secured.as_ref().map_or("", |peer| peer.how());
+    Record { name, room, secured, otherwise }.write()
 }
 
 fn looks(name: &Name) -> Vec<Vec<u8>> {
