@@ -7,8 +7,10 @@ mod common;
 use common::redis::Redis;
 use common::*;
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// What `common` adds unless a test says otherwise.
@@ -36,7 +38,10 @@ fn names(redis: &Redis, group: &str) -> String {
 
 /// How long the lease of the only hub of this group lasts, in ms.
 fn lease(redis: &Redis, group: &str) -> u64 {
-    let id = redis.command(&["HKEYS", &format!("tc:{{{group}}}:hubs")]);
+    lease_of(redis, group, &redis.command(&["HKEYS", &format!("tc:{{{group}}}:hubs")]))
+}
+
+fn lease_of(redis: &Redis, group: &str, id: &str) -> u64 {
     redis.command(&["PTTL", &format!("tc:{{{group}}}:hub:{id}")]).parse().unwrap()
 }
 
@@ -113,6 +118,38 @@ fn connections_that_somebody_ends_are_made_again() {
             now.len() == 2 && before.iter().all(|old| !now.contains(old))
         });
         ends_soon(hub, true);
+    }
+}
+
+#[test]
+fn a_hub_whose_member_does_not_read_reads_no_more_of_the_log_and_keeps_its_lease() {
+    let redis = Redis::start();
+    for design in DESIGNS {
+        let url = redis.url(design);
+        let (slow, port) = serve_with(command(design, &url, &["--stall", "60"]));
+        slow.err.wait_for(LINKED);
+        let id = redis.command(&["HKEYS", &format!("tc:{{{design}}}:hubs")]);
+        let listener = call(port);
+        read_line(&listener);
+        let (fast, port) = serve_with(command("threads", &url, &[]));
+        fast.err.wait_for("linked with 1 other hub");
+        let mut speaker = call(port);
+        let lines = [[b'x'; 500].as_slice(), b"\n"].concat().repeat(100);
+        let flood = thread::spawn(move || while speaker.write_all(&lines).is_ok() {});
+        // Its outbox is full, then its share of the log.
+        fast.err.wait_for("a linked hub reads too slowly");
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(3) {
+            assert!(lease_of(&redis, design, &id) > 8000);
+            thread::sleep(Duration::from_millis(100));
+        }
+        // What waits comes as soon as it reads, and then more.
+        let (mut read, mut buffer) = (0, vec![0; 1 << 20]);
+        while read < 16 << 20 {
+            read += (&listener).read(&mut buffer).unwrap();
+        }
+        drop((fast, slow));
+        flood.join().unwrap();
     }
 }
 

@@ -10,6 +10,8 @@
 //! ```
 //!
 //! What all clients have sent by then is one batch, and what the batch put into a client's outbox is written with one call.
+//!
+//! `log.rs` has the two connections that make it one of several hubs.
 
 mod clients;
 #[cfg(feature = "link")]

@@ -8,6 +8,8 @@
 //!
 //! Main takes everything that waits in the channel as one batch, and then writes to each client what the batch put into its
 //! outbox. That never blocks: what a client does not accept at once goes to a writer of its own.
+//!
+//! `log.rs` has the two threads that make it one of several hubs.
 
 mod client;
 mod event;
