@@ -159,8 +159,8 @@ pub enum Child {
     Serve(bool),
     /// The calling side of the baseline.
     Connect(SocketAddr),
-    /// The clients of a hub.
-    Crowd(Crowd, SocketAddr, Custom),
+    /// The clients of a hub, or of several.
+    Crowd(Crowd, Vec<SocketAddr>, Custom),
     /// Another program, which must not outlive the comparison.
     Exec(Vec<OsString>),
 }
@@ -173,7 +173,7 @@ pub fn run_child(child: &Child) -> Result<Exit, Failure> {
     let done = match child {
         Child::Serve(once) => baseline::serve(*once),
         Child::Connect(address) => baseline::connect(*address),
-        Child::Crowd(crowd, hub, custom) => crowd::run(*crowd, *hub, *custom),
+        Child::Crowd(crowd, hubs, custom) => crowd::run(*crowd, hubs, *custom),
         Child::Exec(command) => {
             let (program, args) = command.split_first().ok_or("the command is empty")?;
             let mut command = Command::new(program);

@@ -151,32 +151,51 @@ pub(super) fn order(round: usize, count: usize) -> Vec<usize> {
     order
 }
 
-/// The ratios are to the baseline, or among hubs to `ncat --broker`.
+/// The ratios are to the baseline, among hubs to `ncat --broker`, or of linked hubs to an unlinked one.
 fn rows(workload: Workload, all: Vec<(&Subject, Runs)>) -> Vec<Row> {
-    let baseline = all.iter().find_map(|(subject, runs)| match (subject, runs) {
-        (Subject::Baseline | Subject::Broker, Runs::Measured { calls, rounds }) => {
-            Some((*subject, [calls.clone()], rounds.clone()))
-        }
+    let measured = all.iter().filter_map(|(subject, runs)| match runs {
+        Runs::Measured { calls, rounds } => Some((*subject, [calls.clone()], rounds.clone())),
         _ => None,
     });
+    let measured: Vec<_> = measured.collect();
     let row = |(subject, runs): (&Subject, Runs)| Row {
         subject: subject.name(),
-        lines_of_code: subject.lines_of_code(workload == Workload::Hub),
+        lines_of_code: subject.lines_of_code(workload.is_of_hubs()),
         outcome: match runs {
             Runs::Absent(reason) => Outcome::Absent { reason: reason.to_owned() },
             Runs::Failed(reason) => Outcome::Failed { reason },
-            Runs::Measured { calls, rounds } => {
-                let baseline = baseline.as_ref().filter(|(baseline, ..)| subject != *baseline);
+            Runs::Measured { calls, mut rounds } => {
+                let baseline = measured.iter().find(|(baseline, ..)| baseline.is_baseline_of(subject));
+                if let (Subject::Linked(..), Some((.., unlinked))) = (subject, baseline) {
+                    rounds.iter_mut().zip(unlinked).for_each(|(round, unlinked)| add_added(round, unlinked));
+                }
                 let mut figures = summarize(&rounds, baseline.map(|(.., rounds)| &rounds[..]));
                 figures.append(&mut summarize(&[calls], baseline.map(|(_, calls, _)| &calls[..])));
-                if baseline.is_some_and(|(baseline, ..)| **baseline == Subject::Broker) {
-                    figures.values_mut().for_each(|figure| figure.to_broker = figure.to_floor.take());
+                for figure in figures.values_mut() {
+                    match (baseline, subject) {
+                        (_, Subject::Linked(..)) => figure.to_unlinked = figure.to_floor.take(),
+                        (Some((Subject::Broker, ..)), _) => figure.to_broker = figure.to_floor.take(),
+                        _ => {}
+                    }
                 }
                 Outcome::Measured { figures, cpu_seconds_by_thread: by_thread(subject, &rounds) }
             }
         },
     };
     all.into_iter().map(row).collect()
+}
+
+/// Adds by how much more a line takes in linked hubs than in the unlinked one in the same round.
+fn add_added(linked: &mut Figures, unlinked: &Figures) {
+    for (of, added) in [
+        (Measure::P50Microseconds, Measure::AddedP50Microseconds),
+        (Measure::P99Microseconds, Measure::AddedP99Microseconds),
+    ] {
+        if let Some((with, without)) = linked.get(&of).zip(unlinked.get(&of)) {
+            let difference = with - without;
+            linked.insert(added, difference);
+        }
+    }
 }
 
 /// The median of the processor time of each thread. Only the names of ours say something.
