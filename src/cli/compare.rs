@@ -38,8 +38,8 @@ pub struct Compare {
     #[arg(long)]
     peers: bool,
 
-    /// Numbers of clients of the hub, separated by commas [default: 10,50,200,1000, with --quick 10,50]; of `linked`, of
-    /// each of eight hubs [default: 1000, with --quick 20]
+    /// Numbers of clients of the hub, or of each of eight linked hubs, separated by commas [default: 10,50,200,1000, with
+    /// --quick 10,50; of linked hubs 1000, with --quick 20]
     #[arg(long, value_name = "N", value_parser = values::hub_clients, value_delimiter = ',')]
     hub_clients: Option<Vec<usize>>,
 

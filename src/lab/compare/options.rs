@@ -55,7 +55,7 @@ impl Options {
         for design in each_once(self.designs.as_deref().unwrap_or(Design::value_variants())) {
             subjects.push(Subject::Design(design));
             subjects.extend(self.trace.then_some(Subject::Traced(design)));
-            if self.workloads().contains(&Workload::Linked) && design != Design::HalfDuplex {
+            if self.has(Workload::Linked) && design != Design::HalfDuplex {
                 subjects
                     .extend([Fsync::EverySecond, Fsync::Always].map(|fsync| Subject::Linked(design, fsync)));
             }
@@ -109,6 +109,10 @@ impl Options {
         tasks
     }
 
+    pub(super) fn has(&self, workload: Workload) -> bool {
+        self.workloads().contains(&workload)
+    }
+
     fn workloads(&self) -> Vec<Workload> {
         let is_default = |workload: &Workload| *workload != Workload::Linked;
         let default = || Workload::value_variants().iter().copied().filter(is_default).collect();
@@ -136,4 +140,51 @@ impl Options {
 fn each_once<T: Copy + PartialEq>(chosen: &[T]) -> Vec<T> {
     let is_first = |(at, one): (usize, &T)| (!chosen[..at].contains(one)).then_some(*one);
     chosen.iter().enumerate().filter_map(is_first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::compare::measure::Measure;
+
+    fn options(workloads: Option<Vec<Workload>>) -> Options {
+        Options {
+            workloads,
+            designs: None,
+            peers: false,
+            hub_clients: Some(vec![3, 5]),
+            hub_peers: Vec::new(),
+            trace: true,
+            secure: false,
+            quick: true,
+            rounds: None,
+            details: false,
+            json: None,
+            html: None,
+        }
+    }
+
+    fn linked(options: &Options) -> usize {
+        options.subjects().iter().filter(|subject| matches!(subject, Subject::Linked(..))).count()
+    }
+
+    #[test]
+    fn linked_hubs_are_measured_only_if_they_are_asked_for() {
+        let options = options(None);
+        assert!(options.tasks().iter().all(|task| task.workload != Workload::Linked));
+        assert_eq!(linked(&options), 0);
+    }
+
+    #[test]
+    fn two_linked_hubs_have_lines_to_count_and_eight_have_each_number_of_clients() {
+        let options = options(Some(vec![Workload::Linked]));
+        let tasks = options.tasks();
+        let sizes: Vec<_> = tasks.iter().map(|task| (task.hubs, task.clients, task.senders)).collect();
+        let sizes_of = |hubs, clients, senders| (Some(hubs), Some(clients), Some(senders));
+        assert_eq!(sizes, [sizes_of(2, 20, 2), sizes_of(8, 24, 1), sizes_of(8, 40, 1)]);
+        let counts = |task: &Task| task.measures().any(|measure| measure == Measure::LinesPerSecond);
+        assert_eq!(tasks.iter().map(counts).collect::<Vec<_>>(), [true, false, false]);
+        // Both designs that have a hub, each with both ways to save.
+        assert_eq!(linked(&options), 4);
+    }
 }

@@ -63,7 +63,7 @@ impl Rounds {
     ) -> TaskReport {
         let material = Material::of(task, self.quick);
         let contestants: Vec<&Contestant> =
-            contestants.iter().filter(|contestant| task.workload.is_for(&contestant.subject)).collect();
+            contestants.iter().filter(|contestant| task.is_for(&contestant.subject)).collect();
         let start = |contestant: &&Contestant| match task.workload.impossible(&contestant.subject) {
             Some(reason) => Runs::Absent(reason),
             None => Runs::Measured { calls: Figures::default(), rounds: Vec::new() },
@@ -212,4 +212,36 @@ fn by_thread(subject: &Subject, rounds: &[Figures]) -> BTreeMap<String, f64> {
 fn only(measures: &[Measure], mut figures: Figures) -> Figures {
     figures.retain(|measure, _| measures.contains(measure));
     figures
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::designs::Design;
+    use crate::lab::compare::harness::redis::Fsync;
+
+    #[test]
+    fn what_a_log_adds_is_taken_round_by_round_from_the_unlinked_hub_of_the_same_design() {
+        let runs = |times: [f64; 3]| {
+            let rounds = times.map(|time| Figures::from([(Measure::P50Microseconds, time)]));
+            Runs::Measured { calls: Figures::default(), rounds: rounds.to_vec() }
+        };
+        let [threads, select] = [Design::Threads, Design::Select].map(Subject::Design);
+        let linked = Subject::Linked(Design::Select, Fsync::EverySecond);
+        let all = vec![
+            (&threads, runs([900.0; 3])),
+            (&linked, runs([500.0, 700.0, 1600.0])),
+            (&select, runs([200.0, 350.0, 400.0])),
+        ];
+        let rows = rows(Workload::Linked, all);
+        let Outcome::Measured { figures, .. } = &rows[1].outcome else { panic!("not measured") };
+        assert_eq!(figures[&Measure::AddedP50Microseconds].rounds, [300.0, 350.0, 1200.0]);
+        let figure = &figures[&Measure::P50Microseconds];
+        assert!(
+            (figure.to_unlinked.as_ref().unwrap().median - 2.5).abs() < 1e-9 && figure.to_floor.is_none()
+        );
+        let Outcome::Measured { figures, .. } = &rows[2].outcome else { panic!("not measured") };
+        assert!(!figures.contains_key(&Measure::AddedP50Microseconds));
+    }
 }

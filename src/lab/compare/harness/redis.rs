@@ -22,7 +22,13 @@ pub(crate) enum Fsync {
     Always,
 }
 
-/// A running server. It is empty, and killed when dropped.
+/// Creates the folder for what servers save. A run must not do it: it could come after the end of the comparison.
+pub(crate) fn create_folder() -> Result<(), Failure> {
+    let folder = folder().join(REDIS);
+    create_private_folder(&folder).context(format_args!("cannot create {}", folder.display()))
+}
+
+/// A running server. It is empty at first, and killed when dropped.
 pub(crate) struct Redis {
     pub(crate) process: Process,
     _pipes: (ChildStdin, ChildStderr),
@@ -32,9 +38,8 @@ impl Redis {
     /// Starts one, and waits until it is ready.
     pub(crate) fn start(harness: &Harness, fsync: Fsync) -> Result<Self, Failure> {
         let folder = folder().join(REDIS);
-        // That of the run before.
-        let _ = fs::remove_dir_all(&folder);
-        create_private_folder(&folder).context(format_args!("cannot create {}", folder.display()))?;
+        // What the server of the run before has saved.
+        let _ = fs::remove_dir_all(folder.join("appendonlydir"));
         let fsync = match fsync {
             Fsync::EverySecond => "everysec",
             Fsync::Always => "always",

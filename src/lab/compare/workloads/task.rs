@@ -3,6 +3,7 @@
 use super::hub::crowd::Crowd;
 use crate::designs::Design;
 use crate::lab::compare::harness::lines::{LINE, lines};
+use crate::lab::compare::harness::redis::Fsync;
 use crate::lab::compare::harness::subject::Subject;
 use crate::lab::compare::measure::{Measure, RESOURCES, SYSTEM_CALLS};
 use serde::Serialize;
@@ -129,6 +130,12 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// Whether the subject takes part. Many hubs are a matter of many clients: when Redis saves shows with two.
+    pub(crate) fn is_for(self, subject: &Subject) -> bool {
+        let is_of_two = self.hubs.is_none_or(|hubs| hubs == 2);
+        self.workload.is_for(subject) && (is_of_two || !matches!(subject, Subject::Linked(_, Fsync::Always)))
+    }
+
     pub(crate) fn title(self) -> String {
         let title = self.workload.title();
         match (self.clients, self.hubs.or(self.senders)) {

@@ -215,7 +215,6 @@ impl Clients {
         let mut figures = Figures::default();
         if crowd.deliveries > 0 {
             let (lines, bytes) = self.flood(crowd.senders, crowd.lines())?;
-            figures.insert(Measure::LinesPerSecond, lines / (crowd.clients - 1) as f64);
             figures.insert(Measure::DeliveriesPerSecond, lines);
             figures.insert(Measure::DeliveredMegabytesPerSecond, bytes / 1e6);
         }

@@ -12,7 +12,7 @@ use crate::lab::compare::harness::pair::Endpoint;
 use crate::lab::compare::harness::redis::Redis;
 use crate::lab::compare::harness::resources;
 use crate::lab::compare::harness::subject::Subject;
-use crate::lab::compare::measure::Figures;
+use crate::lab::compare::measure::{Figures, Measure};
 use crate::rules::failure::{Context, Failure};
 use crowd::{Crowd, Custom};
 use std::io::{BufRead, BufReader};
@@ -23,13 +23,22 @@ const HUBS: usize = 2;
 
 /// Without a crowd, the hub starts and ends.
 pub(super) fn run(harness: &Harness, subject: &Subject, material: &Material) -> Result<Figures, Failure> {
-    let Subject::Linked(_, fsync) = *subject else {
-        return measure(harness, subject, material.crowd, 1, None);
+    let mut figures = match *subject {
+        Subject::Linked(_, fsync) => {
+            let redis = Redis::start(harness, fsync)?;
+            let hubs = material.hubs.unwrap_or(HUBS);
+            let mut figures = measure(harness, subject, material.crowd, hubs, Some(&redis))?;
+            redis.end(&mut figures)?;
+            figures
+        }
+        _ => measure(harness, subject, material.crowd, 1, None)?,
     };
-    let redis = Redis::start(harness, fsync)?;
-    let hubs = material.hubs.unwrap_or(HUBS);
-    let mut figures = measure(harness, subject, material.crowd, hubs, Some(&redis))?;
-    redis.end(&mut figures)?;
+    // What several hubs have in common is lines.
+    if let Some(crowd) = material.crowd.filter(|_| material.hubs.is_some())
+        && let Some(deliveries) = figures.remove(&Measure::DeliveriesPerSecond)
+    {
+        figures.insert(Measure::LinesPerSecond, deliveries / (crowd.clients - 1) as f64);
+    }
     Ok(figures)
 }
 
@@ -61,7 +70,7 @@ fn measure(
             processes.push(&*process);
         }
         let done = match crowd {
-            Some(crowd) => run_crowd(harness, subject, &processes, redis, &ports, crowd),
+            Some(crowd) => run_crowd(harness, subject, (&processes, redis), &ports, crowd),
             None => Ok(Figures::default()),
         };
         match &done {
@@ -77,8 +86,7 @@ fn measure(
 fn run_crowd(
     harness: &Harness,
     subject: &Subject,
-    hubs: &[&Process],
-    redis: Option<&Redis>,
+    (hubs, redis): (&[&Process], Option<&Redis>),
     ports: &[u16],
     crowd: Crowd,
 ) -> Result<Figures, Failure> {
