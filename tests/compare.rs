@@ -226,6 +226,64 @@ fn a_program_that_is_no_hub_fails_and_the_others_go_on() {
     assert!(!others[0]["reason"].as_str().unwrap().is_empty(), "{}", others[0]);
 }
 
+/// The outcomes of linked hubs are as `expected`, beside those of hubs that are not linked.
+#[cfg(all(unix, feature = "link"))]
+fn linked_hubs(compare: &mut Command, expected: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("report.json");
+    compare.args(["--work", "linked", "--hub-clients", "3", "--json", json.to_str().unwrap()]);
+    let output = compare.env("TMPDIR", folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("Linked hubs, 8 of 3 clients each"), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() <= 120), "{said}");
+    let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
+    let rows = [
+        ("threads", "measured"),
+        ("threads --link", expected),
+        ("threads --link, always", expected),
+        ("select", SELECT),
+        ("select --link", if cfg!(poll) { expected } else { "absent" }),
+        ("select --link, always", if cfg!(poll) { expected } else { "absent" }),
+    ];
+    assert_eq!(outcomes(&report), rows);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "what Redis saved is left behind");
+    report
+}
+
+#[cfg(all(unix, feature = "link"))]
+#[test]
+fn linked_hubs_are_measured_beside_one_hub_and_nothing_is_left_behind() {
+    let path = std::env::var_os("PATH").unwrap();
+    let is_installed = std::env::split_paths(&path).any(|folder| folder.join("redis-server").exists());
+    let mut compare = threadchat(&["compare", "--quick", "--rounds", "1"]);
+    let report = linked_hubs(&mut compare, if is_installed { "measured" } else { "absent" });
+    let works = report["works"].as_array().unwrap();
+    let sizes: Vec<_> = works.iter().map(|work| (work["hubs"].as_u64(), work["clients"].as_u64())).collect();
+    assert_eq!(sizes, [(Some(2), Some(20)), (Some(8), Some(24))]);
+    for row in works.iter().flat_map(|work| rows(work).0) {
+        let figure = |name: &str| row["figures"][name]["median"].as_f64();
+        assert!(figure("p50_microseconds").unwrap() > 0.0, "{row}");
+        let is_linked = row["row"].as_str().unwrap().contains("--link");
+        assert_eq!(figure("same_hub_p50_microseconds").is_some(), is_linked, "{row}");
+        assert_eq!(figure("added_p50_microseconds").is_some(), is_linked, "{row}");
+        assert_eq!(row["figures"]["p50_microseconds"]["to_unlinked"].is_object(), is_linked, "{row}");
+        #[cfg(target_os = "linux")]
+        assert_eq!(row["cpu_seconds_by_thread"]["redis-server"].is_number(), is_linked, "{row}");
+    }
+    for row in rows(&works[0]).0 {
+        assert!(row["figures"]["lines_per_second"]["median"].as_f64().unwrap() > 0.0, "{row}");
+    }
+}
+
+#[cfg(all(unix, feature = "link"))]
+#[test]
+fn without_a_redis_server_the_report_says_what_to_install() {
+    let mut compare = threadchat(&["compare", "--quick", "--rounds", "1"]);
+    let report = linked_hubs(compare.env("PATH", ""), "absent");
+    let reason = &report["works"][0]["rows"][1]["reason"];
+    assert_eq!(reason, "needs redis-server: apt-get install redis-server", "{report}");
+}
+
 #[test]
 fn designs_and_workloads_can_be_chosen() {
     let (_, report) = compare(&["--work", "goodbye", "--designs", "select", "--rounds", "1"]);
@@ -366,10 +424,12 @@ mod nothing_is_left_behind {
         let folder = tempfile::tempdir().unwrap();
         let [json, html] = ["json", "html"].map(|name| folder.path().join(name));
         fs::write(&json, "the report before").unwrap();
-        let work = ["latency", "one-way", "stalled", "hub"];
+        let work = ["latency", "one-way", "stalled", "hub", "linked"];
         let signals = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
         for (work, (signal, code)) in work.into_iter().zip(signals.into_iter().cycle()) {
-            if work == "hub" && cfg!(not(feature = "hub")) {
+            if work == "hub" && cfg!(not(feature = "hub"))
+                || work == "linked" && cfg!(not(all(unix, feature = "link")))
+            {
                 continue;
             }
             let files = ["--json", json.to_str().unwrap(), "--html", html.to_str().unwrap()];

@@ -18,6 +18,7 @@ Examples:
   threadchat compare --quick --html page.html   with charts and explanations
   threadchat compare --work latency --peers     one kind of work, also with ncat, nc and socat
   threadchat compare --work hub --hub-clients 100   a hub with 100 clients
+  threadchat compare --work linked              hubs that are one, on a Redis server that it starts
   threadchat compare --json figures.json        also the figures of each round, for programs
 
 The exit code is 1 if a row failed: if it lost or damaged a line, or did not end.";
@@ -25,7 +26,7 @@ The exit code is 1 if a row failed: if it lost or damaged a line, or did not end
 /// `threadchat compare`.
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// Kinds of work, separated by commas [default: all]
+    /// Kinds of work, separated by commas [default: all but linked]
     #[arg(long, value_name = "WORK", value_enum, value_delimiter = ',')]
     work: Option<Vec<Workload>>,
 
@@ -37,7 +38,8 @@ pub struct Compare {
     #[arg(long)]
     peers: bool,
 
-    /// Numbers of clients of the hub, separated by commas [default: 10,50,200,1000, with --quick 10,50]
+    /// Numbers of clients of the hub, or of each of eight linked hubs, separated by commas [default: 10,50,200,1000, with
+    /// --quick 10,50; of linked hubs 1000, with --quick 20]
     #[arg(long, value_name = "N", value_parser = values::hub_clients, value_delimiter = ',')]
     hub_clients: Option<Vec<usize>>,
 
@@ -111,10 +113,11 @@ pub enum CompareChild {
         /// Whom to call
         address: SocketAddr,
     },
-    /// The clients of a hub
+    /// The clients of a hub, or of several
     Crowd {
-        /// The address of the hub
-        hub: SocketAddr,
+        /// The addresses of the hubs
+        #[arg(required = true)]
+        hubs: Vec<SocketAddr>,
         /// The hub asks each client for its name
         #[arg(long)]
         names: bool,
@@ -133,6 +136,9 @@ pub enum CompareChild {
         /// The number of messages that measure latency
         #[arg(long)]
         messages: usize,
+        /// The number of such messages in a second
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        rate: u32,
     },
     /// Another program, which must not outlive the process that started this one
     Exec {
@@ -147,8 +153,9 @@ impl From<CompareChild> for Child {
         match args {
             CompareChild::Serve { once } => Self::Serve(once),
             CompareChild::Connect { address } => Self::Connect(address),
-            CompareChild::Crowd { hub, names, secure, clients, senders, deliveries, messages } => {
-                Self::Crowd(Crowd { clients, senders, deliveries, messages }, hub, Custom { names, secure })
+            CompareChild::Crowd { hubs, names, secure, clients, senders, deliveries, messages, rate } => {
+                let crowd = Crowd { clients, senders, deliveries, messages, rate };
+                Self::Crowd(crowd, hubs, Custom { names, secure })
             }
             CompareChild::Exec { command } => Self::Exec(command),
         }

@@ -87,7 +87,7 @@ pub(crate) fn create_once(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Creates the missing folders of a path, where folders have a mode for their owner alone.
-#[cfg(feature = "secure")]
+#[cfg(any(feature = "lab", feature = "secure"))]
 pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

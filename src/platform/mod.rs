@@ -26,13 +26,15 @@ pub(crate) use authorities::system_authority;
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
 pub(crate) use connection::Connection;
+#[cfg(any(feature = "lab", feature = "secure"))]
+pub(crate) use files::create_private_folder;
 #[cfg(feature = "lab")]
 pub(crate) use files::is_same_file;
 #[cfg(any(feature = "hub", feature = "secure", line_editor))]
 pub(crate) use files::read_at_most;
 pub(crate) use files::{append_to_private, is_named_pipe};
 #[cfg(feature = "secure")]
-pub(crate) use files::{create_once, create_private_folder, is_open_to_others};
+pub(crate) use files::{create_once, is_open_to_others};
 pub use files::{create_private, print};
 #[cfg(feature = "hub")]
 pub use listener::widen_backlog;

@@ -11,7 +11,13 @@ pub(super) enum Measure {
     P50Microseconds,
     P99Microseconds,
     P999Microseconds,
-    /// In both directions together.
+    /// By how much more the half of the lines takes than in an unlinked hub in the same round.
+    AddedP50Microseconds,
+    AddedP99Microseconds,
+    /// Of lines to the clients of the hub at which they were said.
+    SameHubP50Microseconds,
+    SameHubP99Microseconds,
+    /// In both directions together. Of hubs, as they are said: each is shown to all clients.
     LinesPerSecond,
     /// As typed, without stamps.
     MegabytesPerSecond,
@@ -103,6 +109,10 @@ impl Measure {
             Self::P50Microseconds => "p50",
             Self::P99Microseconds => "p99",
             Self::P999Microseconds => "p99.9",
+            Self::AddedP50Microseconds => "added\np50",
+            Self::AddedP99Microseconds => "\np99",
+            Self::SameHubP50Microseconds => "same hub\np50",
+            Self::SameHubP99Microseconds => "\np99",
             Self::LinesPerSecond => "lines/s",
             Self::MegabytesPerSecond => "MB/s",
             Self::TakenBytes => "taken",
@@ -125,7 +135,16 @@ impl Measure {
     }
 
     pub(super) fn is_latency(self) -> bool {
-        matches!(self, Self::P50Microseconds | Self::P99Microseconds | Self::P999Microseconds)
+        matches!(
+            self,
+            Self::P50Microseconds
+                | Self::P99Microseconds
+                | Self::P999Microseconds
+                | Self::AddedP50Microseconds
+                | Self::AddedP99Microseconds
+                | Self::SameHubP50Microseconds
+                | Self::SameHubP99Microseconds
+        )
     }
 
     pub(super) fn more_is_better(self) -> bool {
@@ -142,10 +161,7 @@ impl Measure {
     /// A value with its unit.
     pub(super) fn show(self, value: f64) -> String {
         match self {
-            Self::P50Microseconds
-            | Self::P99Microseconds
-            | Self::P999Microseconds
-            | Self::OtherWayP50Microseconds => match value {
+            _ if self.is_latency() || self == Self::OtherWayP50Microseconds => match value {
                 value if value < 9_999.5 => format!("{} µs", short(value)),
                 value => format!("{} ms", short(value / 1e3)),
             },

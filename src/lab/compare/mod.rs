@@ -36,6 +36,7 @@ use harness::Harness;
 use harness::baseline;
 use harness::counter::Counter;
 use harness::encryption;
+use harness::redis;
 use harness::subject::remove_files;
 use options::HURRY;
 use report::machine::{self, Machine};
@@ -49,6 +50,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 use workloads::hub::crowd;
+use workloads::task::Task;
 
 /// Compares, and reports on standard output and in the files of the options. A subject that fails is no error: it is
 /// reported, and the exit code says so.
@@ -64,6 +66,9 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     let harness = Harness::new()?;
     if options.secure {
         encryption::issue_certificate()?;
+    }
+    if options.has(Workload::Linked) {
+        redis::create_folder()?;
     }
     let (children, progress) = (Arc::clone(&harness.children), Progress::new());
     let (to_main, signal) = bounded(1);
@@ -100,8 +105,8 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
 fn compare(options: &Options, harness: Harness, progress: Progress) -> Report {
     let (subjects, tasks, count) = (options.subjects(), options.tasks(), options.rounds());
     let end = options.limit().map(|limit| Instant::now() + limit);
-    let runs_of = |workload: Workload| subjects.iter().filter(|subject| workload.is_for(subject)).count();
-    let runs: usize = tasks.iter().map(|task| runs_of(task.workload) * (count + 1)).sum();
+    let runs_of = |task: &Task| subjects.iter().filter(|subject| task.is_for(subject)).count();
+    let runs: usize = tasks.iter().map(|task| runs_of(task) * (count + 1)).sum();
     progress.expect(runs + subjects.len());
     let (counter, date) = (Counter::find(), machine::now());
     let rounds =
@@ -159,8 +164,8 @@ pub enum Child {
     Serve(bool),
     /// The calling side of the baseline.
     Connect(SocketAddr),
-    /// The clients of a hub.
-    Crowd(Crowd, SocketAddr, Custom),
+    /// The clients of a hub, or of several.
+    Crowd(Crowd, Vec<SocketAddr>, Custom),
     /// Another program, which must not outlive the comparison.
     Exec(Vec<OsString>),
 }
@@ -173,7 +178,7 @@ pub fn run_child(child: &Child) -> Result<Exit, Failure> {
     let done = match child {
         Child::Serve(once) => baseline::serve(*once),
         Child::Connect(address) => baseline::connect(*address),
-        Child::Crowd(crowd, hub, custom) => crowd::run(*crowd, *hub, *custom),
+        Child::Crowd(crowd, hubs, custom) => crowd::run(*crowd, hubs, *custom),
         Child::Exec(command) => {
             let (program, args) = command.split_first().ok_or("the command is empty")?;
             let mut command = Command::new(program);

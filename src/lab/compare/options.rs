@@ -1,8 +1,10 @@
 //! What to compare: the subjects, the tasks and the number of rounds that follow from the options.
 
+use super::harness::redis::Fsync;
 use super::harness::subject::{HubPeer, PEERS, SECURE_PEERS, Subject};
 use super::workloads::task::{Task, Workload};
 use crate::designs::Design;
+use crate::platform::raise_descriptor_limit;
 use clap::ValueEnum;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,13 +12,13 @@ use std::time::Duration;
 /// What to compare, and where to report it. `None` stands for the default.
 #[derive(Debug)]
 pub struct Options {
-    /// The workloads; all by default.
+    /// The workloads; by default all but that of linked hubs, which needs a Redis server.
     pub workloads: Option<Vec<Workload>>,
     /// The designs; all by default.
     pub designs: Option<Vec<Design>>,
     /// Also measure ncat, nc and socat, where they are installed.
     pub peers: bool,
-    /// The numbers of clients of a hub.
+    /// The numbers of clients of a hub, and of each of many linked hubs.
     pub hub_clients: Option<Vec<usize>>,
     /// Other hubs to measure.
     pub hub_peers: Vec<HubPeer>,
@@ -41,6 +43,11 @@ const QUICK: Duration = Duration::from_secs(23);
 /// Still later, because the machine is too busy to be believed, it does one round of what is left.
 pub(super) const HURRY: Duration = Duration::from_secs(3);
 
+/// The number of linked hubs for a crowd.
+const MANY: usize = 8;
+/// The descriptors of a process that are not those of clients, and some more.
+const SPARE: usize = 100;
+
 impl Options {
     /// The baseline is always there, for the ratios.
     pub(super) fn subjects(&self) -> Vec<Subject> {
@@ -48,6 +55,10 @@ impl Options {
         for design in each_once(self.designs.as_deref().unwrap_or(Design::value_variants())) {
             subjects.push(Subject::Design(design));
             subjects.extend(self.trace.then_some(Subject::Traced(design)));
+            if self.has(Workload::Linked) && design != Design::HalfDuplex {
+                subjects
+                    .extend([Fsync::EverySecond, Fsync::Always].map(|fsync| Subject::Linked(design, fsync)));
+            }
             if self.secure && design != Design::HalfDuplex {
                 subjects.extend([Subject::Secure(design), Subject::WithCode(design)]);
             }
@@ -70,21 +81,49 @@ impl Options {
         let sizes = each_once(self.hub_clients.as_deref().unwrap_or(sizes));
         let senders = if self.quick { &[1][..] } else { &[1, 10] };
         let mut tasks = Vec::new();
-        for workload in each_once(self.workloads.as_deref().unwrap_or(Workload::value_variants())) {
-            if workload == Workload::Hub {
+        for workload in self.workloads() {
+            if workload == Workload::Linked {
+                let hubs_of = |hubs, each, senders| Task {
+                    workload,
+                    hubs: Some(hubs),
+                    clients: Some(hubs * each),
+                    senders: Some(senders),
+                };
+                tasks.push(hubs_of(2, 10, 2));
+                let sizes = self.hub_clients.as_deref().map_or_else(|| vec![self.crowd_of_many()], each_once);
+                tasks.extend(sizes.into_iter().map(|each| hubs_of(MANY, each, 1)));
+            } else if workload == Workload::Hub {
                 let all =
                     sizes.iter().flat_map(|clients| senders.iter().map(move |senders| (clients, senders)));
                 let possible = all.filter(|(clients, senders)| senders <= clients);
                 tasks.extend(possible.map(|(&clients, &senders)| Task {
                     workload,
+                    hubs: None,
                     clients: Some(clients),
                     senders: Some(senders),
                 }));
             } else {
-                tasks.push(Task { workload, clients: None, senders: None });
+                tasks.push(Task { workload, hubs: None, clients: None, senders: None });
             }
         }
         tasks
+    }
+
+    pub(super) fn has(&self, workload: Workload) -> bool {
+        self.workloads().contains(&workload)
+    }
+
+    fn workloads(&self) -> Vec<Workload> {
+        let is_default = |workload: &Workload| *workload != Workload::Linked;
+        let default = || Workload::value_variants().iter().copied().filter(is_default).collect();
+        self.workloads.as_deref().map_or_else(default, each_once)
+    }
+
+    /// How many clients each of many linked hubs has: a thousand, if the process of the clients may have that many descriptors.
+    fn crowd_of_many(&self) -> usize {
+        let possible =
+            raise_descriptor_limit().map_or(usize::MAX, |limit| limit.saturating_sub(SPARE) / MANY);
+        if self.quick { 20 } else { possible.clamp(2, 1000) }
     }
 
     pub(super) fn rounds(&self) -> usize {
@@ -101,4 +140,51 @@ impl Options {
 fn each_once<T: Copy + PartialEq>(chosen: &[T]) -> Vec<T> {
     let is_first = |(at, one): (usize, &T)| (!chosen[..at].contains(one)).then_some(*one);
     chosen.iter().enumerate().filter_map(is_first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::compare::measure::Measure;
+
+    fn options(workloads: Option<Vec<Workload>>) -> Options {
+        Options {
+            workloads,
+            designs: None,
+            peers: false,
+            hub_clients: Some(vec![3, 5]),
+            hub_peers: Vec::new(),
+            trace: true,
+            secure: false,
+            quick: true,
+            rounds: None,
+            details: false,
+            json: None,
+            html: None,
+        }
+    }
+
+    fn linked(options: &Options) -> usize {
+        options.subjects().iter().filter(|subject| matches!(subject, Subject::Linked(..))).count()
+    }
+
+    #[test]
+    fn linked_hubs_are_measured_only_if_they_are_asked_for() {
+        let options = options(None);
+        assert!(options.tasks().iter().all(|task| task.workload != Workload::Linked));
+        assert_eq!(linked(&options), 0);
+    }
+
+    #[test]
+    fn two_linked_hubs_have_lines_to_count_and_eight_have_each_number_of_clients() {
+        let options = options(Some(vec![Workload::Linked]));
+        let tasks = options.tasks();
+        let sizes: Vec<_> = tasks.iter().map(|task| (task.hubs, task.clients, task.senders)).collect();
+        let sizes_of = |hubs, clients, senders| (Some(hubs), Some(clients), Some(senders));
+        assert_eq!(sizes, [sizes_of(2, 20, 2), sizes_of(8, 24, 1), sizes_of(8, 40, 1)]);
+        let counts = |task: &Task| task.measures().any(|measure| measure == Measure::LinesPerSecond);
+        assert_eq!(tasks.iter().map(counts).collect::<Vec<_>>(), [true, false, false]);
+        // Both designs that have a hub, each with both ways to save.
+        assert_eq!(linked(&options), 4);
+    }
 }

@@ -63,7 +63,7 @@ impl Rounds {
     ) -> TaskReport {
         let material = Material::of(task, self.quick);
         let contestants: Vec<&Contestant> =
-            contestants.iter().filter(|contestant| task.workload.is_for(&contestant.subject)).collect();
+            contestants.iter().filter(|contestant| task.is_for(&contestant.subject)).collect();
         let start = |contestant: &&Contestant| match task.workload.impossible(&contestant.subject) {
             Some(reason) => Runs::Absent(reason),
             None => Runs::Measured { calls: Figures::default(), rounds: Vec::new() },
@@ -151,32 +151,51 @@ pub(super) fn order(round: usize, count: usize) -> Vec<usize> {
     order
 }
 
-/// The ratios are to the baseline, or among hubs to `ncat --broker`.
+/// The ratios are to the baseline, among hubs to `ncat --broker`, or of linked hubs to an unlinked one.
 fn rows(workload: Workload, all: Vec<(&Subject, Runs)>) -> Vec<Row> {
-    let baseline = all.iter().find_map(|(subject, runs)| match (subject, runs) {
-        (Subject::Baseline | Subject::Broker, Runs::Measured { calls, rounds }) => {
-            Some((*subject, [calls.clone()], rounds.clone()))
-        }
+    let measured = all.iter().filter_map(|(subject, runs)| match runs {
+        Runs::Measured { calls, rounds } => Some((*subject, [calls.clone()], rounds.clone())),
         _ => None,
     });
+    let measured: Vec<_> = measured.collect();
     let row = |(subject, runs): (&Subject, Runs)| Row {
         subject: subject.name(),
-        lines_of_code: subject.lines_of_code(workload == Workload::Hub),
+        lines_of_code: subject.lines_of_code(workload.is_of_hubs()),
         outcome: match runs {
             Runs::Absent(reason) => Outcome::Absent { reason: reason.to_owned() },
             Runs::Failed(reason) => Outcome::Failed { reason },
-            Runs::Measured { calls, rounds } => {
-                let baseline = baseline.as_ref().filter(|(baseline, ..)| subject != *baseline);
+            Runs::Measured { calls, mut rounds } => {
+                let baseline = measured.iter().find(|(baseline, ..)| baseline.is_baseline_of(subject));
+                if let (Subject::Linked(..), Some((.., unlinked))) = (subject, baseline) {
+                    rounds.iter_mut().zip(unlinked).for_each(|(round, unlinked)| add_added(round, unlinked));
+                }
                 let mut figures = summarize(&rounds, baseline.map(|(.., rounds)| &rounds[..]));
                 figures.append(&mut summarize(&[calls], baseline.map(|(_, calls, _)| &calls[..])));
-                if baseline.is_some_and(|(baseline, ..)| **baseline == Subject::Broker) {
-                    figures.values_mut().for_each(|figure| figure.to_broker = figure.to_floor.take());
+                for figure in figures.values_mut() {
+                    match (baseline, subject) {
+                        (_, Subject::Linked(..)) => figure.to_unlinked = figure.to_floor.take(),
+                        (Some((Subject::Broker, ..)), _) => figure.to_broker = figure.to_floor.take(),
+                        _ => {}
+                    }
                 }
                 Outcome::Measured { figures, cpu_seconds_by_thread: by_thread(subject, &rounds) }
             }
         },
     };
     all.into_iter().map(row).collect()
+}
+
+/// Adds by how much more a line takes in linked hubs than in the unlinked one in the same round.
+fn add_added(linked: &mut Figures, unlinked: &Figures) {
+    for (of, added) in [
+        (Measure::P50Microseconds, Measure::AddedP50Microseconds),
+        (Measure::P99Microseconds, Measure::AddedP99Microseconds),
+    ] {
+        if let Some((with, without)) = linked.get(&of).zip(unlinked.get(&of)) {
+            let difference = with - without;
+            linked.insert(added, difference);
+        }
+    }
 }
 
 /// The median of the processor time of each thread. Only the names of ours say something.
@@ -193,4 +212,36 @@ fn by_thread(subject: &Subject, rounds: &[Figures]) -> BTreeMap<String, f64> {
 fn only(measures: &[Measure], mut figures: Figures) -> Figures {
     figures.retain(|measure, _| measures.contains(measure));
     figures
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::designs::Design;
+    use crate::lab::compare::harness::redis::Fsync;
+
+    #[test]
+    fn what_a_log_adds_is_taken_round_by_round_from_the_unlinked_hub_of_the_same_design() {
+        let runs = |times: [f64; 3]| {
+            let rounds = times.map(|time| Figures::from([(Measure::P50Microseconds, time)]));
+            Runs::Measured { calls: Figures::default(), rounds: rounds.to_vec() }
+        };
+        let [threads, select] = [Design::Threads, Design::Select].map(Subject::Design);
+        let linked = Subject::Linked(Design::Select, Fsync::EverySecond);
+        let all = vec![
+            (&threads, runs([900.0; 3])),
+            (&linked, runs([500.0, 700.0, 1600.0])),
+            (&select, runs([200.0, 350.0, 400.0])),
+        ];
+        let rows = rows(Workload::Linked, all);
+        let Outcome::Measured { figures, .. } = &rows[1].outcome else { panic!("not measured") };
+        assert_eq!(figures[&Measure::AddedP50Microseconds].rounds, [300.0, 350.0, 1200.0]);
+        let figure = &figures[&Measure::P50Microseconds];
+        assert!(
+            (figure.to_unlinked.as_ref().unwrap().median - 2.5).abs() < 1e-9 && figure.to_floor.is_none()
+        );
+        let Outcome::Measured { figures, .. } = &rows[2].outcome else { panic!("not measured") };
+        assert!(!figures.contains_key(&Measure::AddedP50Microseconds));
+    }
 }

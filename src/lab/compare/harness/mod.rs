@@ -8,6 +8,7 @@ pub(super) mod encryption;
 pub(super) mod lines;
 pub(super) mod load;
 pub(super) mod pair;
+pub(super) mod redis;
 pub(super) mod resources;
 pub(super) mod subject;
 pub(super) mod watchdog;

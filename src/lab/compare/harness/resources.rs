@@ -25,6 +25,11 @@ pub(crate) fn sample(processes: &[&Process], figures: &mut Figures) {
     }
 }
 
+/// The processor time of all threads that there are.
+pub(super) fn cpu_seconds(process: &Process) -> f64 {
+    threads(process).into_iter().map(|(_, seconds)| seconds).sum()
+}
+
 /// The names of the threads, and their processor time in seconds. From `schedstat`, in nanoseconds: `stat` counts ticks,
 /// and some threads use less than one in a whole run.
 fn threads(process: &Process) -> Vec<(String, f64)> {

@@ -1,5 +1,6 @@
 //! Who is measured: the baseline, our designs, and the programs people would use instead; and how to start each.
 
+use super::redis::Fsync;
 use crate::designs::Design;
 use std::env;
 use std::ffi::OsString;
@@ -18,6 +19,8 @@ pub(crate) enum Subject {
     Secure(Design),
     /// A design that asks each caller for a code.
     WithCode(Design),
+    /// Hubs of a design that are one, on a Redis server.
+    Linked(Design, Fsync),
     Peer(Peer),
     /// `ncat` as a hub, and the baseline of hubs.
     Broker,
@@ -43,6 +46,11 @@ pub(crate) const SECURE_PEERS: [Peer; 2] = [Peer::NcatSsl, Peer::SocatOpenssl];
 const NCAT_SSL: &str = "--ssl --ssl-cert {cert} --ssl-key {key}";
 /// The clients of the comparison show no certificate.
 const SOCAT_OPENSSL: &str = "cert={cert},key={key},verify=0";
+
+/// The folder of the Redis server.
+pub(super) const REDIS: &str = "redis";
+const REDIS_SOCKET: &str = "redis/socket";
+const NO_REDIS: &str = "needs redis-server: apt-get install redis-server";
 
 /// Another hub: its name, and how to start it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +86,8 @@ impl Subject {
             Self::Traced(design) => format!("{}, traced", design.name()),
             Self::Secure(design) => format!("{} --secure", design.name()),
             Self::WithCode(design) => format!("{} --code", design.name()),
+            Self::Linked(design, Fsync::EverySecond) => format!("{} --link", design.name()),
+            Self::Linked(design, Fsync::Always) => format!("{} --link, always", design.name()),
             Self::Peer(peer) => peer.name().to_owned(),
             Self::Broker => "ncat --broker".to_owned(),
             Self::SecureBroker => "ncat --ssl --broker".to_owned(),
@@ -88,9 +98,11 @@ impl Subject {
     /// The design, if the subject is one of ours.
     pub(crate) fn design(&self) -> Option<Design> {
         match self {
-            Self::Design(design) | Self::Traced(design) | Self::Secure(design) | Self::WithCode(design) => {
-                Some(*design)
-            }
+            Self::Design(design)
+            | Self::Traced(design)
+            | Self::Secure(design)
+            | Self::WithCode(design)
+            | Self::Linked(design, _) => Some(*design),
             _ => None,
         }
     }
@@ -124,7 +136,18 @@ impl Subject {
             _ if self.design() == Some(Design::Select) && cfg!(not(poll)) => Some("not possible here"),
             Self::Peer(peer) => peer.missing(),
             Self::Broker | Self::SecureBroker => Peer::Ncat.missing(),
+            Self::Linked(..) if cfg!(not(unix)) => Some("not possible here"),
+            Self::Linked(..) if !is_installed("redis-server") => Some(NO_REDIS),
             _ => None,
+        }
+    }
+
+    /// Whether the ratios of another subject are to this one.
+    pub(crate) fn is_baseline_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Design(one), Self::Linked(other, _)) => one == other,
+            (Self::Baseline | Self::Broker, _) => self != other,
+            _ => false,
         }
     }
 
@@ -208,6 +231,7 @@ impl Subject {
             Self::Secure(_) if side == "caller" => words.extend(words_of("--ca {cert}")),
             Self::Secure(_) => words.extend(words_of("--cert {cert} --key {key}")),
             Self::WithCode(_) => words.push("--secure".into()),
+            Self::Linked(..) => words.extend(words_of("--link unix:{redis}?name=compare")),
             _ => {}
         }
         words
@@ -218,13 +242,13 @@ fn trace_file(side: &str) -> PathBuf {
     env::temp_dir().join(format!("threadchat-compare-{}-{side}.json", process::id()))
 }
 
-/// The certificate and the key of all encrypted subjects: `cert` and `key` in a folder of this comparison, which is also where
-/// its children find their configuration. It is there only if something is encrypted.
+/// The folder of this comparison, which is also where its children find their configuration: with the certificate and the key
+/// of all encrypted subjects, and with the folder of a Redis server. It is there only if something is encrypted or linked.
 pub(crate) fn folder() -> PathBuf {
     env::temp_dir().join(format!("threadchat-compare-{}", process::id()))
 }
 
-/// Removes keys, and the traces, if there are any. Nobody reads them: what counts is the time it takes to record them.
+/// Removes keys, traces and what Redis has saved, if there is any. Nobody reads them: what counts is the time it takes to record them.
 pub(crate) fn remove_files() {
     let _ = fs::remove_dir_all(folder());
     for side in ["listener", "caller", "hub"] {
@@ -232,12 +256,14 @@ pub(crate) fn remove_files() {
     }
 }
 
-/// The words of a command line, in which `{}` stands for this program, and `{cert}` and `{key}` for files of the comparison.
+/// The words of a command line, in which `{}` stands for this program, and `{cert}`, `{key}` and
+/// `{redis}`, a socket, for files of the comparison.
 pub(crate) fn words_of(line: &str) -> Vec<OsString> {
     let this = || env::current_exe().unwrap_or_else(|_| PathBuf::from("threadchat")).into();
     let with_files = |word: &str| {
         let file = |name| folder().join(name).display().to_string();
-        word.replace("{cert}", &file("cert")).replace("{key}", &file("key")).into()
+        let word = word.replace("{cert}", &file("cert")).replace("{key}", &file("key"));
+        word.replace("{redis}", &file(REDIS_SOCKET)).into()
     };
     line.split_whitespace().map(|word| if word == "{}" { this() } else { with_files(word) }).collect()
 }

@@ -29,14 +29,17 @@ pub(super) fn explain(report: &TaskReport) -> Vec<String> {
     if let Some(other) = designs.next() {
         sentences.extend(compare(measure, one, other));
     }
-    let costs = [(", traced", "with a trace", "without"), (" --secure", "encrypted", "in clear text")].map(
-        |(suffix, with, without)| {
-            let costs = DESIGNS.iter().filter_map(|name| {
-                cost(measure, find(name)?, find(&format!("{name}{suffix}"))?, with, without)
-            });
-            costs.collect::<Vec<String>>()
-        },
-    );
+    let costs = [
+        (", traced", "with a trace", "without"),
+        (" --secure", "encrypted", "in clear text"),
+        (" --link", "linked", "alone"),
+    ];
+    let costs = costs.map(|(suffix, with, without)| {
+        let costs = DESIGNS
+            .iter()
+            .filter_map(|name| cost(measure, find(name)?, find(&format!("{name}{suffix}"))?, with, without));
+        costs.collect::<Vec<String>>()
+    });
     let costs = costs.concat();
     if !costs.is_empty() {
         sentences.push(format!("{}.", costs.join("; ")));
@@ -56,7 +59,8 @@ struct Subject<'a> {
 }
 
 fn subjects(report: &TaskReport) -> Vec<Subject<'_>> {
-    let receivers = report.task.clients.map_or(1, |clients| clients - 1);
+    let is_of_deliveries = report.task.workload == Workload::Hub;
+    let receivers = report.task.clients.filter(|_| is_of_deliveries).map_or(1, |clients| clients - 1);
     let units = (report.forth + report.back * receivers) as f64;
     let unit = match report.task.workload {
         Workload::Goodbye => ["conversation", "conversations"],
@@ -253,7 +257,7 @@ mod tests {
             };
             Row { subject: (*name).to_owned(), lines_of_code: None, outcome }
         };
-        let task = Task { workload, clients: None, senders: None };
+        let task = Task { workload, hubs: None, clients: None, senders: None };
         let rows = rows.iter().map(row).collect();
         let (meanwhile, compared) = (Vec::new(), Vec::new());
         let report = TaskReport { task, forth: 500, back: 500, rounds, meanwhile, compared, rows };

@@ -95,6 +95,9 @@ pub(super) struct Figure {
     /// Among hubs, as a multiple of `ncat --broker`'s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) to_broker: Option<Ratio>,
+    /// Of linked hubs, as a multiple of what one hub of the same design has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) to_unlinked: Option<Ratio>,
     /// The value of each round.
     pub(super) rounds: Vec<f64>,
 }
@@ -117,6 +120,11 @@ impl TaskReport {
                 format!("{forth} deliveries of 64 bytes, then {back} messages, 100 a second")
             }
             Workload::Hub => format!("{forth} deliveries of 64 bytes"),
+            Workload::Linked if *forth > 0 => {
+                let rate = self.task.rate();
+                format!("{forth} lines of 64 bytes to all clients, then {back} messages, {rate} a second")
+            }
+            Workload::Linked => format!("{back} messages to all clients, {} a second", self.task.rate()),
         };
         if *rounds < chosen {
             size += &format!("; {rounds} of {chosen} rounds, because time was up");
@@ -142,7 +150,8 @@ impl TaskReport {
         if figure.rounds.len() > 1 {
             lines.push(measure.range(figure.spread.q1, figure.spread.q3));
         }
-        if let Some(ratio) = figure.to_floor.as_ref().or(figure.to_broker.as_ref()) {
+        let Figure { to_floor, to_broker, to_unlinked, .. } = figure;
+        if let Some(ratio) = to_floor.as_ref().or(to_broker.as_ref()).or(to_unlinked.as_ref()) {
             let short = ratio.short();
             let median = short.split(' ').next().unwrap_or_default();
             lines.push(if with_interval { short } else { median.to_owned() });
@@ -207,7 +216,8 @@ pub(super) fn summarize(rounds: &[Figures], baseline: Option<&[Figures]>) -> BTr
         let to_floor = baseline
             .and_then(|baseline| values(baseline, measure))
             .and_then(|baseline| Ratio::of(&rounds, &baseline));
-        Some((measure, Figure { spread: Spread::of(&rounds), to_floor, to_broker: None, rounds }))
+        let spread = Spread::of(&rounds);
+        Some((measure, Figure { spread, to_floor, to_broker: None, to_unlinked: None, rounds }))
     });
     figures.collect()
 }
@@ -227,7 +237,7 @@ fn rows_of(rows: &[(&str, Measure, [f64; 5])]) -> Vec<Row> {
 fn report_of(workload: Workload, rows: &[(&str, Measure, [f64; 5])]) -> Report {
     let rows = rows_of(rows);
     let task = TaskReport {
-        task: Task { workload, clients: None, senders: None },
+        task: Task { workload, hubs: None, clients: None, senders: None },
         forth: 500,
         back: 500,
         rounds: 5,

@@ -1,6 +1,7 @@
 //! The page: one file with everything in it, to be shown to a class or kept.
 
 use super::super::measure::{Measure, RESOURCES, SYSTEM_CALLS};
+use super::super::workloads::task::Workload;
 use super::explain::explain;
 use super::summary::{Cell, Comparison};
 use super::{Outcome, Report, TaskReport, charts};
@@ -12,7 +13,7 @@ const STYLE: &str = include_str!("page.css");
 const FIGURES: &str = "\
 Each figure is the median of the rounds. Below it are the quartiles: the middle half of the rounds lies between them. \
 Below that is the ratio to the floor, which moves bytes through the same pipes and the same connection and does nothing \
-else, with its interval. (Among hubs it is the ratio to ncat --broker.) In the charts the thin line goes from quartile to \
+else, with its interval. (Among hubs it is the ratio to ncat --broker, of linked hubs that to one hub.) In the charts the thin line goes from quartile to \
 quartile.";
 
 pub(crate) fn render(report: &Report) -> String {
@@ -104,7 +105,7 @@ fn machine(report: &Report) -> String {
 
 fn section(report: &Report, task: &TaskReport) -> String {
     // A hub in curves needs no bars.
-    let has_curves = by_clients(report, task.task.senders).len() > 1;
+    let has_curves = task.task.workload == Workload::Hub && by_clients(report, task.task.senders).len() > 1;
     let charts = if has_curves { String::new() } else { charts(task, |measure| charts::bars(task, measure)) };
     let sentences = escaped(&explain(task).join(" "));
     let times: String =
@@ -116,7 +117,7 @@ fn section(report: &Report, task: &TaskReport) -> String {
 
 /// The hubs with this number of senders and any number of clients.
 fn by_clients(report: &Report, senders: Option<usize>) -> Vec<&TaskReport> {
-    let is_one = |task: &&TaskReport| task.task.clients.is_some() && task.task.senders == senders;
+    let is_one = |task: &&TaskReport| task.task.workload == Workload::Hub && task.task.senders == senders;
     report.tasks.iter().filter(is_one).collect()
 }
 

@@ -43,7 +43,7 @@ pub(super) enum Cell<'a> {
     Empty,
 }
 
-/// The comparisons of a workload: one, and of a hub with one sender also its latency.
+/// The comparisons of a workload: one, and of hubs also their latency.
 pub(crate) fn compare(workload: Workload, senders: Option<usize>, rows: &[Row]) -> Vec<Comparison> {
     let measures = match workload {
         Workload::Latency => vec![Measure::P50Microseconds],
@@ -52,6 +52,8 @@ pub(crate) fn compare(workload: Workload, senders: Option<usize>, rows: &[Row]) 
         Workload::Goodbye => vec![Measure::ConnectionsPerSecond],
         Workload::Hub if senders == Some(1) => vec![Measure::DeliveriesPerSecond, Measure::P50Microseconds],
         Workload::Hub => vec![Measure::DeliveriesPerSecond],
+        Workload::Linked if senders == Some(1) => vec![Measure::P50Microseconds],
+        Workload::Linked => vec![Measure::LinesPerSecond, Measure::P50Microseconds],
     };
     measures.into_iter().map(|measure| Comparison::of(measure, rows)).collect()
 }
@@ -185,7 +187,9 @@ impl TaskReport {
     /// The title of a line of the summary.
     pub(super) fn heading(&self, comparison: &Comparison) -> String {
         match (self.task.workload, comparison.measure) {
-            (Workload::Hub, Measure::P50Microseconds) => format!("{}: latency", self.task.title()),
+            (Workload::Hub | Workload::Linked, Measure::P50Microseconds) => {
+                format!("{}: latency", self.task.title())
+            }
             _ => self.task.title(),
         }
     }

@@ -3,6 +3,7 @@
 use super::hub::crowd::Crowd;
 use crate::designs::Design;
 use crate::lab::compare::harness::lines::{LINE, lines};
+use crate::lab::compare::harness::redis::Fsync;
 use crate::lab::compare::harness::subject::Subject;
 use crate::lab::compare::measure::{Measure, RESOURCES, SYSTEM_CALLS};
 use serde::Serialize;
@@ -23,6 +24,9 @@ pub enum Workload {
     Goodbye,
     /// A hub with many clients: how much it delivers, and how fast
     Hub,
+    /// Several hubs as one, on a Redis server, beside one hub: how much they deliver, and how fast
+    #[cfg_attr(not(feature = "link"), value(skip))]
+    Linked,
 }
 
 /// The most lines a stalled side is offered: far more than a bounded one accepts.
@@ -37,12 +41,16 @@ impl Workload {
             Self::Stalled => "Stalled peer",
             Self::Goodbye => "Start and goodbye",
             Self::Hub => "Hub",
+            Self::Linked => "Linked hubs",
         }
     }
 
     /// Whether the subject takes part: a peer is what people use for two, another hub what they use for many.
     pub(crate) fn is_for(self, subject: &Subject) -> bool {
         match subject {
+            Subject::Design(design) if self == Self::Linked => *design != Design::HalfDuplex,
+            Subject::Linked(..) => self == Self::Linked,
+            _ if self == Self::Linked => false,
             Subject::Peer(_) | Subject::Baseline => self != Self::Hub,
             Subject::Broker | Subject::SecureBroker | Subject::HubPeer(_) => self == Self::Hub,
             Subject::Design(_) | Subject::Traced(_) | Subject::Secure(_) => true,
@@ -69,6 +77,15 @@ impl Workload {
                 &[Measure::TakenBytes, Measure::SenderPeakMemoryBytes, Measure::OtherWayP50Microseconds]
             }
             Self::Goodbye => &[Measure::ConnectionsPerSecond],
+            Self::Linked => &[
+                Measure::LinesPerSecond,
+                Measure::P50Microseconds,
+                Measure::P99Microseconds,
+                Measure::AddedP50Microseconds,
+                Measure::AddedP99Microseconds,
+                Measure::SameHubP50Microseconds,
+                Measure::SameHubP99Microseconds,
+            ],
             Self::Hub => &[
                 Measure::DeliveriesPerSecond,
                 Measure::DeliveredMegabytesPerSecond,
@@ -78,25 +95,34 @@ impl Workload {
         }
     }
 
+    /// Whether its lines are for many.
+    pub(crate) fn is_of_hubs(self) -> bool {
+        matches!(self, Self::Hub | Self::Linked)
+    }
+
     /// Counting the system calls of a hub may take minutes: some make one for each delivery.
     fn counts_system_calls(self) -> bool {
-        self != Self::Hub
+        !self.is_of_hubs()
     }
 
     /// The workload whose endpoints start and end in the same way. That cost is measured in idle runs and subtracted.
     pub(crate) fn idle(self) -> Self {
         match self {
-            Self::Goodbye | Self::Hub => self,
+            Self::Goodbye | Self::Hub | Self::Linked => self,
             _ => Self::Latency,
         }
     }
 }
 
-/// A workload; for a hub, with a number of clients, and of those that send at once.
+/// A workload; for hubs, with a number of clients, and of those that send at once.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Task {
     #[serde(rename = "work")]
     pub(crate) workload: Workload,
+    /// How many hubs are one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hubs: Option<usize>,
+    /// Of all hubs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) clients: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,25 +130,37 @@ pub(crate) struct Task {
 }
 
 impl Task {
+    /// Whether the subject takes part. Many hubs are a matter of many clients: when Redis saves shows with two.
+    pub(crate) fn is_for(self, subject: &Subject) -> bool {
+        let is_of_two = self.hubs.is_none_or(|hubs| hubs == 2);
+        self.workload.is_for(subject) && (is_of_two || !matches!(subject, Subject::Linked(_, Fsync::Always)))
+    }
+
     pub(crate) fn title(self) -> String {
         let title = self.workload.title();
-        match (self.clients, self.senders) {
+        match (self.clients, self.hubs.or(self.senders)) {
+            (Some(clients), Some(hubs)) if self.workload == Workload::Linked => {
+                format!("{title}, {hubs} of {} clients each", clients / hubs)
+            }
             (Some(clients), Some(1)) => format!("{title}, {clients} clients, 1 sender"),
             (Some(clients), Some(senders)) => format!("{title}, {clients} clients, {senders} senders"),
             _ => title.to_owned(),
         }
     }
 
-    /// What is measured, in the order of the columns. The latency of a hub is measured with one sender only.
+    /// What is measured, in the order of the columns.
     pub(crate) fn measures(self) -> impl Iterator<Item = Measure> + Clone {
-        let has_latency = self.senders.is_none_or(|senders| senders == 1);
+        let (forth, back) = self.size(false);
+        let has_latency = !self.workload.is_of_hubs() || back > 0;
         let calls = if self.workload.counts_system_calls() { &SYSTEM_CALLS[..] } else { &[] };
         let measures = self.workload.measures().iter().chain(&RESOURCES).chain(calls).copied();
-        measures.filter(move |measure| has_latency || !measure.is_latency())
+        let measures = measures.filter(move |measure| has_latency || !measure.is_latency());
+        measures.filter(move |measure| forth > 0 || *measure != Measure::LinesPerSecond)
     }
 
     /// The number of lines from the caller to the listener, and of lines back. For `Goodbye`, the number of conversations.
-    /// For a hub, the approximate number of deliveries, and the number of messages that measure latency.
+    /// For a hub, the approximate number of deliveries, and the number of messages that measure latency; for linked hubs,
+    /// the number of lines, and of those messages.
     pub(crate) fn size(self, quick: bool) -> (usize, usize) {
         match (self.workload, quick) {
             (Workload::Latency, false) => (5_000, 5_000),
@@ -135,8 +173,32 @@ impl Task {
             (Workload::Stalled, true) => (STALLED_LINES, 20),
             (Workload::Goodbye, false) => (1_000, 0),
             (Workload::Goodbye, true) => (100, 0),
+            (Workload::Linked, false) => {
+                if self.senders == Some(1) {
+                    (0, 20)
+                } else {
+                    (1_000_000, 400)
+                }
+            }
+            (Workload::Linked, true) => {
+                if self.senders == Some(1) {
+                    (0, 5)
+                } else {
+                    (50_000, 40)
+                }
+            }
             (Workload::Hub, false) => (16_000_000, if self.senders == Some(1) { 200 } else { 0 }),
             (Workload::Hub, true) => (500_000, if self.senders == Some(1) { 10 } else { 0 }),
+        }
+    }
+
+    /// The number of messages in a second that measure the latency of hubs.
+    pub(crate) fn rate(self) -> u32 {
+        match (self.workload, self.senders) {
+            // Thousands of clients, whom the process of the clients reads one after the other.
+            (Workload::Linked, Some(1)) => 10,
+            (Workload::Linked, _) => 200,
+            _ => 100,
         }
     }
 }
@@ -147,16 +209,19 @@ pub(crate) struct Material {
     pub(super) forth: Vec<u8>,
     pub(super) back: Vec<u8>,
     pub(super) crowd: Option<Crowd>,
+    /// How many hubs are one, if they are linked.
+    pub(super) hubs: Option<usize>,
 }
 
 impl Material {
     pub(crate) fn of(task: Task, quick: bool) -> Self {
         let (forth, back) = task.size(quick);
         if let (Some(clients), Some(senders)) = (task.clients, task.senders) {
-            let crowd = Crowd { clients, senders, deliveries: forth, messages: back };
-            return Self { crowd: Some(crowd), ..Self::default() };
+            let deliveries = if task.workload == Workload::Linked { forth * (clients - 1) } else { forth };
+            let crowd = Crowd { clients, senders, deliveries, messages: back, rate: task.rate() };
+            return Self { crowd: Some(crowd), hubs: task.hubs, ..Self::default() };
         }
-        Self { forth: lines(b'f', 0..forth), back: lines(b'b', 0..back), crowd: None }
+        Self { forth: lines(b'f', 0..forth), back: lines(b'b', 0..back), ..Self::default() }
     }
 
     pub(super) fn bytes(&self) -> usize {

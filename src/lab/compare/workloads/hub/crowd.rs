@@ -1,5 +1,5 @@
 //! The clients of a hub, all in one thread, to leave the processors to the hub; in a process of their own, so that
-//! what they use is not counted as the hub's.
+//! what they use is not counted as the hub's. If there are several hubs, the clients are distributed evenly among them.
 //!
 //! The process prints its figures as a line of JSON, and before that an empty line in each second in which something
 //! has arrived.
@@ -24,8 +24,6 @@ use std::time::{Duration, Instant};
 const GROUP: usize = 10;
 /// A client that is not connected yet does not receive a probe, so the probe is sent again after this time.
 const PROBES: Duration = Duration::from_millis(10);
-/// The time between two messages that measure latency.
-const INTERVAL: Duration = Duration::from_millis(10);
 /// If nothing arrives for this long, the remaining lines are lost. Less than the watchdog's patience.
 const QUIET: Duration = Duration::from_secs(15);
 /// The same after a fault.
@@ -44,6 +42,8 @@ pub struct Crowd {
     pub deliveries: usize,
     /// The number of messages that measure latency after that.
     pub messages: usize,
+    /// How many of them are sent in a second.
+    pub rate: u32,
 }
 
 /// How the clients of a hub begin.
@@ -57,13 +57,14 @@ pub struct Custom {
 
 impl Crowd {
     /// The command line of its process.
-    pub(super) fn command(self, port: u16, custom: Custom) -> Vec<OsString> {
-        let Self { clients, senders, deliveries, messages } = self;
+    pub(super) fn command(self, ports: &[u16], custom: Custom) -> Vec<OsString> {
+        let Self { clients, senders, deliveries, messages, rate } = self;
+        let hubs: String = ports.iter().map(|port| format!(" 127.0.0.1:{port}")).collect();
         let names = if custom.names { " --names" } else { "" };
         let secure = if custom.secure { " --secure" } else { "" };
         words_of(&format!(
-            "{{}} compare-child crowd 127.0.0.1:{port} --clients {clients} --senders {senders} \
-            --deliveries {deliveries} --messages {messages}{names}{secure}"
+            "{{}} compare-child crowd{hubs} --clients {clients} --senders {senders} \
+            --deliveries {deliveries} --messages {messages} --rate {rate}{names}{secure}"
         ))
     }
 
@@ -73,11 +74,11 @@ impl Crowd {
     }
 }
 
-/// Connects the clients to a hub, measures, prints the figures or the fault of the hub, and stays until the input ends,
-/// so that the hub can be sampled.
-pub(crate) fn run(crowd: Crowd, hub: SocketAddr, custom: Custom) -> io::Result<()> {
+/// Connects the clients to the hubs, measures, prints the figures or the fault of a hub, and stays until the input ends,
+/// so that the hubs can be sampled.
+pub(crate) fn run(crowd: Crowd, hubs: &[SocketAddr], custom: Custom) -> io::Result<()> {
     platform::raise_descriptor_limit();
-    let mut clients = Clients::connect(crowd, hub, custom);
+    let mut clients = Clients::connect(crowd, hubs, custom);
     let figures = match &mut clients {
         Ok(clients) => clients.measure(crowd),
         Err(fault) => Err(fault.clone()),
@@ -89,7 +90,9 @@ pub(crate) fn run(crowd: Crowd, hub: SocketAddr, custom: Custom) -> io::Result<(
 }
 
 struct Clients {
+    /// Each is at the hub after that of the one before.
     clients: Vec<Client>,
+    hubs: usize,
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
@@ -118,13 +121,14 @@ struct Client {
 
 impl Clients {
     /// Connects all clients, and returns when all of them receive what the first one sends.
-    fn connect(crowd: Crowd, hub: SocketAddr, custom: Custom) -> Result<Self, Failure> {
+    fn connect(crowd: Crowd, hubs: &[SocketAddr], custom: Custom) -> Result<Self, Failure> {
         let count = crowd.clients;
         let poll = Poll::new().context("cannot wait for sockets")?;
         let now = Instant::now();
         let caller = custom.secure.then(Caller::new).transpose()?;
         let mut clients = Self {
             clients: Vec::with_capacity(count),
+            hubs: hubs.len(),
             poll,
             events: Events::with_capacity(1024),
             buffer: vec![0; CHUNK + LINE],
@@ -134,9 +138,11 @@ impl Clients {
             last_arrival: now,
             reported: now,
         };
+        let mut hubs = hubs.iter().cycle();
         while clients.clients.len() < count {
-            for number in clients.clients.len()..count.min(clients.clients.len() + GROUP) {
-                let client = clients.add(number, number < crowd.senders, hub, custom.names, caller.as_ref());
+            let group = clients.clients.len()..count.min(clients.clients.len() + GROUP * clients.hubs);
+            for (number, hub) in group.zip(&mut hubs) {
+                let client = clients.add(number, number < crowd.senders, *hub, custom.names, caller.as_ref());
                 client.context(format_args!("client {number} of {count} cannot connect"))?;
             }
             clients.probe()?;
@@ -190,7 +196,7 @@ impl Clients {
             while let Some(left) = until.checked_duration_since(Instant::now())
                 && self.unconnected() > 0
             {
-                self.wait(left, |_, _| ())?;
+                self.wait(left, |_, _, _| ())?;
             }
             if began.elapsed() > QUIET {
                 let (deaf, all) = (self.unconnected(), self.clients.len());
@@ -206,20 +212,26 @@ impl Clients {
     }
 
     fn measure(&mut self, crowd: Crowd) -> Result<Figures, Failure> {
-        let (lines, bytes) = self.flood(crowd.senders, crowd.lines())?;
-        let mut figures = Figures::from([
-            (Measure::DeliveriesPerSecond, lines),
-            (Measure::DeliveredMegabytesPerSecond, bytes / 1e6),
-        ]);
+        let mut figures = Figures::default();
+        if crowd.deliveries > 0 {
+            let (lines, bytes) = self.flood(crowd.senders, crowd.lines())?;
+            figures.insert(Measure::DeliveriesPerSecond, lines);
+            figures.insert(Measure::DeliveredMegabytesPerSecond, bytes / 1e6);
+        }
         if crowd.messages > 0 {
-            let times = self.latency(crowd.messages)?;
+            let [same, other] = self.latency(crowd.messages, crowd.rate)?;
+            let times = if self.hubs == 1 { &same } else { &other };
             figures.insert(Measure::P50Microseconds, times.quantile(0.5));
             figures.insert(Measure::P99Microseconds, times.quantile(0.99));
+            if self.hubs > 1 {
+                figures.insert(Measure::SameHubP50Microseconds, same.quantile(0.5));
+                figures.insert(Measure::SameHubP99Microseconds, same.quantile(0.99));
+            }
         }
         Ok(figures)
     }
 
-    /// The senders send as fast as the hub accepts; returns the lines and bytes it delivers per second.
+    /// The senders send as fast as the hubs accept; returns the lines and bytes they deliver per second.
     fn flood(&mut self, senders: usize, lines: usize) -> Result<(f64, f64), Failure> {
         let due = self.prepare(senders, lines);
         let began = self.last_arrival;
@@ -229,33 +241,36 @@ impl Clients {
                 can_send_more |= client.send_some(lines).map_err(|error| disconnected(number, &error))?;
             }
             let wait = if can_send_more { Duration::ZERO } else { QUIET_AFTER_FAULT };
-            self.wait(wait, |_, _| ())?;
+            self.wait(wait, |_, _, _| ())?;
         }
         self.tally.check(due).context("flood")?;
         let seconds = (self.last_arrival - began).as_secs_f64();
         Ok((due as f64 / seconds, self.tally.bytes as f64 / seconds))
     }
 
-    /// One client sends now and then; returns how long each line takes to each of the others.
-    fn latency(&mut self, messages: usize) -> Result<Times, Failure> {
-        let mut times = Times::new()?;
+    /// One client sends now and then; returns how long each line takes to each other client of its hub, and to each client
+    /// of another hub.
+    fn latency(&mut self, messages: usize, rate: u32) -> Result<[Times; 2], Failure> {
+        let (hubs, interval) = (self.hubs, Duration::from_secs(1) / rate);
+        let mut times = [Times::new()?, Times::new()?];
         let due = self.prepare(1, messages);
         let (lines, began) = (self.to_send[0].clone(), self.last_arrival);
         let mut sent = Vec::with_capacity(messages);
-        let mut record = |sent: &[Instant], number: usize, arrived: Instant| {
+        let mut record = |sent: &[Instant], client: usize, number: usize, arrived: Instant| {
             if let Some(sent) = sent.get(number) {
-                times.record(arrived - *sent);
+                times[usize::from(client % hubs > 0)].record(arrived - *sent);
             }
         };
         for (line, number) in lines.chunks(LINE).zip(1..) {
             sent.push(Instant::now());
             self.send_line(line)?;
-            while let Some(left) = (began + INTERVAL * number).checked_duration_since(Instant::now()) {
-                self.wait(left, |number, arrived| record(&sent, number, arrived))?;
+            while let Some(left) = (began + interval * number).checked_duration_since(Instant::now()) {
+                self.wait(left, |client, number, arrived| record(&sent, client, number, arrived))?;
             }
         }
         while self.is_incomplete(due) {
-            self.wait(QUIET_AFTER_FAULT, |number, arrived| record(&sent, number, arrived))?;
+            let record = |client, number, arrived| record(&sent, client, number, arrived);
+            self.wait(QUIET_AFTER_FAULT, record)?;
         }
         self.tally.check(due).context("latency")?;
         Ok(times)
@@ -280,8 +295,12 @@ impl Clients {
     }
 
     /// Waits until something happens, for at most `limit`, and reads all that has arrived. Calls `arrived` with the number
-    /// of each line and the time.
-    fn wait(&mut self, limit: Duration, mut arrived: impl FnMut(usize, Instant)) -> Result<(), Failure> {
+    /// of the client, that of each line, and the time.
+    fn wait(
+        &mut self,
+        limit: Duration,
+        mut arrived: impl FnMut(usize, usize, Instant),
+    ) -> Result<(), Failure> {
         match self.poll.poll(&mut self.events, Some(limit)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => {
                 return Err(Failure::new("cannot wait for sockets", error));
@@ -295,7 +314,8 @@ impl Clients {
             if event.is_readable() {
                 client.has_ended |= event.is_read_closed();
                 let (buffer, tally) = ((&mut self.buffer[..], &mut self.plaintext), &mut self.tally);
-                let read = client.read(buffer, &self.to_send, tally, &mut arrived);
+                let read =
+                    client.read(buffer, &self.to_send, tally, |line, time| arrived(number, line, time));
                 if let Some(last) = read.map_err(|error| disconnected(number, &error))? {
                     self.last_arrival = last;
                 }

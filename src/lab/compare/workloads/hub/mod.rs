@@ -1,51 +1,98 @@
 //! A hub with many clients: how much it delivers when one or ten of them send as fast as they can, and how long a line
-//! takes when one sends now and then. The clients are another process, so that only the hub is measured.
+//! takes when one sends now and then. The clients are another process, so that only the hub is measured. Or several hubs that
+//! are one, with the Redis server that they need.
 
 pub(crate) mod crowd;
 mod deliveries;
 
+use super::task::Material;
 use crate::lab::compare::harness::Harness;
 use crate::lab::compare::harness::children::{Process, Started};
 use crate::lab::compare::harness::pair::Endpoint;
+use crate::lab::compare::harness::redis::Redis;
 use crate::lab::compare::harness::resources;
 use crate::lab::compare::harness::subject::Subject;
-use crate::lab::compare::measure::Figures;
+use crate::lab::compare::measure::{Figures, Measure};
 use crate::rules::failure::{Context, Failure};
 use crowd::{Crowd, Custom};
 use std::io::{BufRead, BufReader};
 use std::thread;
 
+/// How many hubs are one in an idle run.
+const HUBS: usize = 2;
+
 /// Without a crowd, the hub starts and ends.
-pub(super) fn run(harness: &Harness, subject: &Subject, crowd: Option<Crowd>) -> Result<Figures, Failure> {
-    let (mut hub, port) = Endpoint::listen(harness, subject, |port| subject.hub(port), None)?;
-    let Endpoint { process, screen, .. } = &mut hub;
+pub(super) fn run(harness: &Harness, subject: &Subject, material: &Material) -> Result<Figures, Failure> {
+    let mut figures = match *subject {
+        Subject::Linked(_, fsync) => {
+            let redis = Redis::start(harness, fsync)?;
+            let hubs = material.hubs.unwrap_or(HUBS);
+            let mut figures = measure(harness, subject, material.crowd, hubs, Some(&redis))?;
+            redis.end(&mut figures)?;
+            figures
+        }
+        _ => measure(harness, subject, material.crowd, 1, None)?,
+    };
+    // What several hubs have in common is lines.
+    if let Some(crowd) = material.crowd.filter(|_| material.hubs.is_some())
+        && let Some(deliveries) = figures.remove(&Measure::DeliveriesPerSecond)
+    {
+        figures.insert(Measure::LinesPerSecond, deliveries / (crowd.clients - 1) as f64);
+    }
+    Ok(figures)
+}
+
+/// Starts this number of hubs, and ends them.
+fn measure(
+    harness: &Harness,
+    subject: &Subject,
+    crowd: Option<Crowd>,
+    count: usize,
+    redis: Option<&Redis>,
+) -> Result<Figures, Failure> {
+    let start = |number| {
+        let command = |port| {
+            let mut words = subject.hub(port);
+            if redis.is_some() {
+                words.extend(["--name-of-hub".into(), format!("hub{number}").into()]);
+            }
+            words
+        };
+        Endpoint::listen(harness, subject, command, None)
+    };
+    let started = (1..=count).map(start).collect::<Result<Vec<_>, _>>()?;
+    let (mut hubs, ports): (Vec<Endpoint>, Vec<u16>) = started.into_iter().unzip();
     let done = thread::scope(|scope| {
-        // Some hubs print who comes and goes, and would stop if nobody read it.
-        scope.spawn(|| screen.ignore());
+        let mut processes = Vec::new();
+        for Endpoint { process, screen, .. } in &mut hubs {
+            // Some hubs print who comes and goes, and would stop if nobody read it.
+            scope.spawn(|| screen.ignore());
+            processes.push(&*process);
+        }
         let done = match crowd {
-            Some(crowd) => measure(harness, subject, process, port, crowd),
+            Some(crowd) => run_crowd(harness, subject, (&processes, redis), &ports, crowd),
             None => Ok(Figures::default()),
         };
         match &done {
-            Ok(_) => process.interrupt(),
+            Ok(_) => processes.iter().for_each(|process| process.interrupt()),
             Err(fault) => harness.children.fail(fault),
         }
         done
     });
-    hub.end(harness, done)
+    hubs.into_iter().fold(done, |done, hub| hub.end(harness, done))
 }
 
 /// Starts the crowd, and waits for its figures.
-fn measure(
+fn run_crowd(
     harness: &Harness,
     subject: &Subject,
-    hub: &Process,
-    port: u16,
+    (hubs, redis): (&[&Process], Option<&Redis>),
+    ports: &[u16],
     crowd: Crowd,
 ) -> Result<Figures, Failure> {
-    let command =
-        crowd.command(port, Custom { names: subject.asks_for_names(), secure: subject.is_encrypted() });
-    // The crowd stays until its input ends, so that the hub can be sampled while all clients are connected.
+    let custom = Custom { names: subject.asks_for_names(), secure: subject.is_encrypted() };
+    let command = crowd.command(ports, custom);
+    // The crowd stays until its input ends, so that the hubs can be sampled while all clients are connected.
     let Started { process: _process, keyboard: _input, screen, .. } = harness.start(command, None)?;
     for line in BufReader::new(screen).lines() {
         let line = line.context("cannot read the figures")?;
@@ -53,7 +100,10 @@ fn measure(
         if !line.is_empty() {
             let figures = serde_json::from_str::<Result<Figures, String>>(&line);
             let mut figures = figures.context("cannot parse the figures")??;
-            resources::sample(&[hub], &mut figures);
+            resources::sample(hubs, &mut figures);
+            if let Some(redis) = redis {
+                redis.sample(&mut figures);
+            }
             return Ok(figures);
         }
     }
