@@ -12,6 +12,9 @@ mod bounds;
 mod irc;
 #[path = "hub_rules/leaving.rs"]
 mod leaving;
+#[cfg(feature = "link")]
+#[path = "hub_rules/linked.rs"]
+mod linked;
 #[path = "hub_rules/rooms.rs"]
 mod rooms;
 #[path = "hub_rules/said.rs"]
@@ -87,6 +90,9 @@ struct World {
     recorded: Vec<(Option<SocketAddr>, What)>,
     reported: Vec<String>,
     trims: usize,
+    /// What is to be done to the log that linked hubs share.
+    #[cfg(feature = "link")]
+    orders: std::collections::VecDeque<threadchat::rules::link::Order>,
     /// It takes until the test says so until our half of a connection is closed.
     is_slow_to_close: bool,
     /// What the system knows of them; of others, that they have confirmed everything.
@@ -109,6 +115,8 @@ impl World {
             recorded: Vec::new(),
             reported: Vec::new(),
             trims: 0,
+            #[cfg(feature = "link")]
+            orders: std::collections::VecDeque::new(),
             is_slow_to_close: false,
             states: HashMap::new(),
             sent: HashMap::new(),
@@ -215,6 +223,8 @@ impl World {
                     }
                     Action::Report(notice) => self.reported.push(notice.to_string()),
                     Action::TrimMemory => self.trims += 1,
+                    #[cfg(feature = "link")]
+                    Action::Log(order) => self.orders.push_back(order),
                     Action::End(exit) => self.exit = Some(exit),
                     _ => {}
                 }

@@ -1,5 +1,7 @@
 //! `threadchat hub`.
 
+#[cfg(feature = "link")]
+use super::link::Link;
 use super::secure::{Secure, WORDS_FOR_A_HUB};
 use super::{Common, Secured, values};
 use crate::designs::{Design, NO_HUB_IN_TURNS, Task};
@@ -95,6 +97,10 @@ pub struct Hub {
     #[command(flatten)]
     secure: Secure,
 
+    #[cfg(feature = "link")]
+    #[command(flatten)]
+    link: Link,
+
     /// What all endpoints share.
     #[command(flatten)]
     pub common: Common,
@@ -119,6 +125,8 @@ impl Hub {
         if self.common.design == Design::HalfDuplex {
             return Err(NO_HUB_IN_TURNS.to_owned());
         }
+        #[cfg(feature = "link")]
+        self.link.check()?;
         self.secure.check_called(WORDS_FOR_A_HUB, || Ok(()))
     }
 
@@ -133,7 +141,7 @@ impl Hub {
     /// Starts to listen.
     ///
     /// # Errors
-    /// The message of the day cannot be used, or the address cannot be found or listened on.
+    /// The message of the day or the link to other hubs cannot be used, or the address cannot be found or listened on.
     pub fn task(&self) -> Result<Task, Failure> {
         let settings = Settings {
             operator: !self.no_operator,
@@ -152,6 +160,11 @@ impl Hub {
             },
             transcribed: self.common.transcript.is_some(),
         };
-        Task::hub(&self.address()?, self.motd.as_deref(), settings)
+        let task = Task::hub(&self.address()?, self.motd.as_deref(), settings)?;
+        #[cfg(feature = "link")]
+        if let Some(link) = self.link.link(self.history)? {
+            return Ok(task.linked(link));
+        }
+        Ok(task)
     }
 }

@@ -18,6 +18,8 @@ mod hub;
 mod key;
 #[cfg(feature = "secure")]
 mod known;
+#[cfg(feature = "link")]
+mod link;
 mod pages;
 #[cfg_attr(not(feature = "secure"), path = "no_secure.rs")]
 mod secure;

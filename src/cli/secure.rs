@@ -3,7 +3,7 @@
 use super::common::{Common, Secured};
 use super::session::Session;
 use super::{code, key, known};
-use crate::platform::{Patient, forbid_core_dumps, read_at_most};
+use crate::platform::{Patient, forbid_core_dumps, read_at_most, system_authority};
 use crate::rules::address::Address;
 use crate::rules::calling::EncryptedOnly;
 use crate::rules::failure::{Context, Failure};
@@ -290,22 +290,6 @@ fn authority(ca: &Path, host: &str) -> Result<Authority, Failure> {
     }
     let content = read_at_most(MAX_PEM, ca).context(cannot())?;
     Authority::from_pem(&content, host).context(cannot())
-}
-
-/// Authorities that the system trusts.
-#[cfg(not(target_os = "android"))]
-fn system_authority(host: &str) -> Result<Authority, String> {
-    use rustls_platform_verifier::Verifier;
-    use std::sync::Arc;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = Verifier::new(provider).map_err(|error| error.to_string())?;
-    Authority::new(Arc::new(verifier), host)
-}
-
-/// Android answers only to programs with a Java part.
-#[cfg(target_os = "android")]
-fn system_authority(_: &str) -> Result<Authority, String> {
-    Err("this program cannot ask Android for them: name a file".to_owned())
 }
 
 #[cfg(test)]

@@ -11,17 +11,21 @@ pub fn utc_now() -> OffsetDateTime {
     utc(SystemTime::now())
 }
 
-/// This time in UTC. Before and after all years that have four digits in every time zone, it stands still: stamps and RFC 3339
-/// have no place for a fifth.
+/// This time in UTC.
 fn utc(now: SystemTime) -> OffsetDateTime {
-    const FIRST: OffsetDateTime = datetime!(0000-01-03 0:00 UTC);
-    const LAST: OffsetDateTime = datetime!(9999-12-30 0:00 UTC);
     let nanos = match now.duration_since(UNIX_EPOCH) {
         Ok(since) => i128::try_from(since.as_nanos()),
         Err(before) => i128::try_from(before.duration().as_nanos()).map(|nanos| -nanos),
     };
-    let (first, last) = (FIRST.unix_timestamp_nanos(), LAST.unix_timestamp_nanos());
-    let nanos = nanos.unwrap_or(last).clamp(first, last);
+    from_unix(nanos.unwrap_or(i128::MAX))
+}
+
+/// This many nanoseconds after 1970. Before and after all years that have four digits in every time zone, the time stands still:
+/// stamps and RFC 3339 have no place for a fifth.
+fn from_unix(nanos: i128) -> OffsetDateTime {
+    const FIRST: OffsetDateTime = datetime!(0000-01-03 0:00 UTC);
+    const LAST: OffsetDateTime = datetime!(9999-12-30 0:00 UTC);
+    let nanos = nanos.clamp(FIRST.unix_timestamp_nanos(), LAST.unix_timestamp_nanos());
     OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(LAST)
 }
 
@@ -34,6 +38,9 @@ pub struct Clock {
     /// The second of `stamp`, in Unix time.
     second: i64,
     stamp: Stamp,
+    /// The same for what was logged.
+    #[cfg(feature = "link")]
+    logged: (i64, Stamp),
 }
 
 impl Clock {
@@ -41,8 +48,18 @@ impl Clock {
     #[must_use]
     pub fn new() -> Self {
         let now = utc_now();
-        let mut clock = Self { offset: None, second: 0, stamp: Stamp::at(now) };
-        clock.update(now);
+        let mut clock = Self {
+            offset: None,
+            second: now.unix_timestamp(),
+            stamp: Stamp::at(now),
+            #[cfg(feature = "link")]
+            logged: (now.unix_timestamp(), Stamp::at(now)),
+        };
+        clock.stamp = clock.local(now);
+        #[cfg(feature = "link")]
+        {
+            clock.logged.1 = clock.stamp;
+        }
         clock
     }
 
@@ -50,9 +67,21 @@ impl Clock {
     pub fn stamp(&mut self) -> Stamp {
         let now = utc_now();
         if now.unix_timestamp() != self.second {
-            self.update(now);
+            self.second = now.unix_timestamp();
+            self.stamp = self.local(now);
         }
         self.stamp
+    }
+
+    /// The stamp of what was logged at this time, in ms since 1970, by a clock that may be wrong. As for [`stamp`](Self::stamp),
+    /// a further one of the same second costs nothing.
+    #[cfg(feature = "link")]
+    pub fn stamp_at(&mut self, ms: u64) -> Stamp {
+        let time = from_unix(i128::from(ms) * 1_000_000);
+        if time.unix_timestamp() != self.logged.0 {
+            self.logged = (time.unix_timestamp(), self.local(time));
+        }
+        self.logged.1
     }
 
     /// Stamps are in UTC, because the system does not know the local offset.
@@ -61,10 +90,9 @@ impl Clock {
         self.offset.is_none()
     }
 
-    fn update(&mut self, now: OffsetDateTime) {
-        self.offset = UtcOffset::local_offset_at(now).ok().or(self.offset);
-        self.second = now.unix_timestamp();
-        self.stamp = Stamp::at(now.to_offset(self.offset.unwrap_or(UtcOffset::UTC)));
+    fn local(&mut self, time: OffsetDateTime) -> Stamp {
+        self.offset = UtcOffset::local_offset_at(time).ok().or(self.offset);
+        Stamp::at(time.to_offset(self.offset.unwrap_or(UtcOffset::UTC)))
     }
 }
 
@@ -78,6 +106,18 @@ impl Default for Clock {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[cfg(feature = "link")]
+    #[test]
+    fn what_was_logged_has_the_stamp_of_its_own_second() {
+        let mut clock = Clock::new();
+        let (before, present) =
+            (clock.stamp(), clock.stamp_at(u64::try_from(clock.second).unwrap_or(0) * 1000));
+        assert_eq!(present, before);
+        let [first, same, next] = [5_000, 5_999, 6_000].map(|ms| clock.stamp_at(ms));
+        assert!(first == same && first != next && first != present);
+        assert_eq!(clock.stamp_at(u64::MAX), clock.stamp_at(u64::MAX - 1_000_000));
+    }
 
     #[test]
     fn a_clock_that_leaves_the_years_of_four_digits_stands_still() {

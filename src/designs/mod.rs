@@ -10,6 +10,8 @@ pub(crate) mod environment;
 pub(crate) mod half_duplex;
 #[cfg(feature = "hub")]
 mod hub;
+#[cfg(feature = "link")]
+mod link;
 pub(crate) mod net;
 mod pending;
 #[cfg(poll)]
@@ -18,6 +20,8 @@ pub(crate) mod threads;
 pub mod transcript;
 mod verbose;
 
+#[cfg(feature = "link")]
+pub use link::Link;
 pub use task::Task;
 
 use crate::rules::exit::Exit;

@@ -1,5 +1,7 @@
 //! What an endpoint does, whichever its design.
 
+#[cfg(feature = "link")]
+use super::Link;
 use super::net;
 use crate::rules::address::Address;
 use crate::rules::calling::Call;
@@ -41,6 +43,9 @@ pub enum Task {
         port_was_chosen: bool,
         /// What the hub keeps to.
         settings: hub::Settings,
+        /// The log that it shares with other hubs, if it does.
+        #[cfg(feature = "link")]
+        link: Option<Box<Link>>,
     },
 }
 
@@ -66,7 +71,23 @@ impl Task {
         settings.admission.check_descriptors()?;
         let listeners = net::listen(address)?;
         listeners.iter().for_each(crate::platform::widen_backlog);
-        Ok(Self::Hub { listeners, port_was_chosen: address.port() != 0, settings })
+        Ok(Self::Hub {
+            listeners,
+            port_was_chosen: address.port() != 0,
+            settings,
+            #[cfg(feature = "link")]
+            link: None,
+        })
+    }
+
+    /// The same, as one of several hubs.
+    #[cfg(feature = "link")]
+    #[must_use]
+    pub fn linked(mut self, with: Link) -> Self {
+        if let Self::Hub { link, .. } = &mut self {
+            *link = Some(Box::new(with));
+        }
+        self
     }
 }
 

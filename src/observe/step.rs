@@ -124,6 +124,8 @@ pub enum Place {
     Notices,
     /// The record of the conversation.
     Transcript,
+    /// The log that several hubs share.
+    Log,
 }
 
 /// What happens with messages.
@@ -221,6 +223,7 @@ names!(Place {
     Screen: "screen",
     Notices: "notices",
     Transcript: "transcript",
+    Log: "log",
 });
 
 names!(Decision { Send: "send", Show: "show", Relay: "relay", Leave: "leave", Finish: "finish" });

@@ -3,6 +3,8 @@
 //! `build.rs` decides what a platform has, under names such as `#[cfg(nonblocking_send)]`. With `THREADCHAT_PORTABLE` in its
 //! environment it chooses every fall-back, so that they can be tested anywhere. `docs/platforms.md` has the table.
 
+#[cfg(feature = "secure")]
+mod authorities;
 #[cfg(feature = "lab")]
 mod children;
 mod connection;
@@ -19,6 +21,8 @@ mod system_calls;
 mod tcp_info;
 mod wait;
 
+#[cfg(feature = "secure")]
+pub(crate) use authorities::system_authority;
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
 pub(crate) use connection::Connection;
@@ -37,6 +41,8 @@ pub(crate) use listener::{accept_any, is_only_for_ipv6, listen, wake_listener};
 pub use out::Out;
 #[cfg(feature = "secure")]
 pub(crate) use process::forbid_core_dumps;
+#[cfg(feature = "link")]
+pub(crate) use process::host_name;
 pub use process::lower_thread_priority;
 #[cfg(any(feature = "hub", feature = "lab"))]
 pub use process::raise_descriptor_limit;

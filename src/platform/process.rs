@@ -39,6 +39,15 @@ pub fn raise_descriptor_limit() -> Option<usize> {
     None
 }
 
+/// What this machine is called, if it can tell.
+#[cfg(feature = "link")]
+pub(crate) fn host_name() -> Option<String> {
+    #[cfg(unix)]
+    return rustix::system::uname().nodename().to_str().ok().map(str::to_owned);
+    #[cfg(not(unix))]
+    std::env::var("COMPUTERNAME").ok()
+}
+
 /// Keeps the memory of this process, which holds keys, out of core dumps, and on Linux also out of the reach of the user's other
 /// processes. Where the system refuses, dumps stay as they are.
 #[cfg(feature = "secure")]

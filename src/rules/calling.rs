@@ -67,6 +67,9 @@ pub(crate) enum Action {
     GiveUp(Failure),
 }
 
+/// What to try after this error, as the end of a sentence that reports it.
+pub(crate) type Hint = fn(SocketAddr, &io::Error) -> &'static str;
+
 /// A call that nobody has answered yet: rounds in which all addresses are tried. After each event ask
 /// [`poll_action`](Self::poll_action) until there is none, and again at [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
@@ -76,6 +79,7 @@ pub(crate) struct Calling {
     until: Option<Instant>,
     /// The rules decide when to call again.
     is_repeated: bool,
+    hint: Hint,
     /// The user knows that we retry.
     reported: bool,
     state: State,
@@ -104,6 +108,7 @@ impl Calling {
             until: call.wait.map(|wait| now + wait),
             call,
             is_repeated: false,
+            hint: errors::hint_at,
             reported: false,
             state: State::Waiting(now),
         }
@@ -114,12 +119,18 @@ impl Calling {
         Self { is_repeated: true, ..Self::new(Call { wait: None, ..call }, now) }
     }
 
+    /// One round to something else than a chat, which needs another hint.
+    #[cfg(feature = "link")]
+    pub(crate) fn other(call: Call, hint: Hint, now: Instant) -> Self {
+        Self { hint, ..Self::again(call, now) }
+    }
+
     /// These are the addresses, or why there are none.
     pub(crate) fn found(&mut self, addresses: Result<Vec<SocketAddr>, Failure>, now: Instant) {
         self.state = match addresses {
             Ok(addresses) => match self.call.forbidden(&addresses) {
                 Some(failure) => State::Forbidden(failure),
-                None => State::Racing(Race::new(&addresses, now)),
+                None => State::Racing(Race::new(&addresses, self.hint, now)),
             },
             Err(failure) => State::Lost { reason: failure.to_string(), tried: false },
         };
@@ -206,6 +217,7 @@ struct Race {
     /// Who may still answer, and until when.
     trying: Vec<(SocketAddr, Instant)>,
     failures: Vec<Failed>,
+    hint: Hint,
 }
 
 #[derive(Debug)]
@@ -217,14 +229,21 @@ struct Failed {
 }
 
 impl Race {
-    fn new(addresses: &[SocketAddr], now: Instant) -> Self {
+    fn new(addresses: &[SocketAddr], hint: Hint, now: Instant) -> Self {
         let all = interleave(addresses);
-        Self { waiting: all.clone().into(), all, next_at: now, trying: Vec::new(), failures: Vec::new() }
+        Self {
+            waiting: all.clone().into(),
+            all,
+            next_at: now,
+            trying: Vec::new(),
+            failures: Vec::new(),
+            hint,
+        }
     }
 
     fn failed(&mut self, address: SocketAddr, error: &io::Error, now: Instant) {
         self.trying.retain(|(tried, _)| *tried != address);
-        let reason = format!("{error}{}", errors::hint_at(address, error));
+        let reason = format!("{error}{}", (self.hint)(address, error));
         self.failures.push(Failed { address, reason, is_missing: errors::is_missing_address(error) });
         // Nothing is to be gained from waiting for this one any longer.
         self.next_at = now;

@@ -176,6 +176,8 @@ impl MainLoop {
             // There is no hub here.
             #[cfg(feature = "hub")]
             Ready::Clients => {}
+            #[cfg(feature = "link")]
+            Ready::LogReader | Ready::LogWriter => {}
         }
     }
 

@@ -58,8 +58,17 @@ pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure>
             }
             Task::Connect { call, settings } => MainLoop::connect(environment, settings, call).run(),
             #[cfg(feature = "hub")]
-            Task::Hub { listeners, port_was_chosen, settings } => {
-                hub::HubLoop::start(environment, settings, listeners, port_was_chosen)?.run()
+            Task::Hub {
+                listeners,
+                port_was_chosen,
+                settings,
+                #[cfg(feature = "link")]
+                link,
+            } => {
+                let hub = hub::HubLoop::start(environment, settings, listeners, port_was_chosen)?;
+                #[cfg(feature = "link")]
+                let hub = hub.linked(link.as_deref());
+                hub.run()
             }
         })
     };

@@ -21,6 +21,11 @@ pub(super) enum Ready {
     /// To read from clients of the hub, or to write more to them.
     #[cfg(feature = "hub")]
     Clients,
+    /// To read from the log that several hubs share, to connect to it, or to write more to it.
+    #[cfg(feature = "link")]
+    LogReader,
+    #[cfg(feature = "link")]
+    LogWriter,
     /// To write more to these outputs.
     Messages,
     Notices,

@@ -143,8 +143,15 @@ mod tests {
             For::Signal,
             For::Anything,
         ];
-        let places =
-            [Place::Keyboard, Place::Peer, Place::Client, Place::Screen, Place::Notices, Place::Transcript];
+        let places = [
+            Place::Keyboard,
+            Place::Peer,
+            Place::Client,
+            Place::Screen,
+            Place::Notices,
+            Place::Transcript,
+            Place::Log,
+        ];
         let decisions = [Decision::Send, Decision::Show, Decision::Relay, Decision::Leave, Decision::Finish];
         let steps = [
             Step::Starts,

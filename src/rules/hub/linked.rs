@@ -23,7 +23,7 @@ use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
 use super::logged::{Logged, MAX_TEXT, Record, Verb};
 use super::member::Member;
-use super::name::{Name, OPERATORS_NAME};
+use super::name::{Name, OPERATORS_NAME, is_plain};
 use super::post::Kind;
 use super::posting::Form;
 use super::processing::DELIVERIES;
@@ -80,6 +80,8 @@ pub(super) struct Linked {
     waiting: Vec<Id>,
     /// For names that no other hub gives.
     numbers: Range<u64>,
+    /// The first number that it got under its present id. No other hub has got that.
+    first_number: u64,
     has_asked_for_numbers: bool,
     is_writing: bool,
     is_reading: bool,
@@ -155,6 +157,7 @@ impl Hub {
             unlogged: 0,
             waiting: Vec::new(),
             numbers: 0..0,
+            first_number: 0,
             has_asked_for_numbers: false,
             is_writing: false,
             is_reading: false,
@@ -349,10 +352,9 @@ impl Hub {
         let from = self.find_logged(hub, logged.member);
         match (logged.verb, from) {
             (Verb::Named, _) => self.name_hub(hub, logged.text),
-            (Verb::Joins, Some(id)) if is_own => self.apply_own_joining(id, is_refused, now),
-            (Verb::Joins, _) if is_refused => {}
+            (Verb::Joins, Some(id)) if is_own => self.apply_own_joining(id, logged.text, is_refused, now)?,
             (Verb::Joins, _) => {
-                if let Some(id) = self.meet(hub, logged.member, logged.text, now)? {
+                if let Some(id) = self.meet(hub, logged.member, logged.text, is_refused, now)? {
                     self.apply(id, Deed::Joins, now);
                 }
             }
@@ -406,43 +408,28 @@ impl Hub {
         self.members.get(&id).is_some_and(|member| member.is_here && member.leaving.is_none())
     }
 
-    /// A member of this hub is somebody, unless another one has its name.
-    fn apply_own_joining(&mut self, id: Id, is_refused: bool, now: Moment) {
-        let Some(member) = self.members.get_mut(&id) else { return };
+    /// A member of this hub is somebody. If somebody of another hub has its name, which happens while this hub is away, it has
+    /// another one from here on.
+    fn apply_own_joining(&mut self, id: Id, record: &[u8], is_refused: bool, now: Moment) -> Option<()> {
+        let member = self.members.get_mut(&id)?;
+        let is_new = !std::mem::replace(&mut member.link.is_public, true);
         if is_refused {
-            return self.rename_refused(id, now);
+            let name = logged_name(Record::read(record)?.otherwise)?;
+            let line = format!("somebody at another hub has the name {}", member.name.shown());
+            self.reply(id, &line, now);
+            if is_new {
+                self.reply(id, &format!("you are now {}", name.shown()), now);
+                self.rename_quietly(id, name);
+            } else {
+                self.apply(id, Deed::Renames(name), now);
+            }
+            // Redis has to know it under that name, too.
+            self.does(id, Deed::Joins, now);
         }
-        if !std::mem::replace(&mut member.link.is_public, true) {
+        if is_new {
             self.apply(id, Deed::Joins, now);
         }
-    }
-
-    /// Gives a member another name, because its own belongs to somebody of another hub: they had it while this hub was away.
-    fn rename_refused(&mut self, id: Id, now: Moment) {
-        let Some(linked) = &self.linked else { return };
-        let names: Box<dyn Fn(u64) -> Name> = match id {
-            OPERATOR => {
-                let hub = Arc::clone(&linked.name);
-                Box::new(move |number| operators_name(&format!("{hub}-{number}")))
-            }
-            _ => Box::new(|number| Name::of(format!("user{number}"))),
-        };
-        let name = loop {
-            let name = names(self.next_user());
-            if self.looks.like(&name).next().is_none() {
-                break name;
-            }
-        };
-        let Some(member) = self.members.get(&id) else { return };
-        let line = format!("somebody at another hub has the name {}", member.name.shown());
-        self.reply(id, &line, now);
-        if member_is_public(&self.members, id) {
-            self.apply_renaming(id, &name, now);
-        } else {
-            self.reply(id, &format!("you are now {}", name.shown()), now);
-            self.rename_quietly(id, name);
-        }
-        self.does(id, Deed::Joins, now);
+        Some(())
     }
 
     /// Gives a member another name without telling anybody.
@@ -455,9 +442,17 @@ impl Hub {
     }
 
     /// A member of another hub is somebody. Returns the id if that is new. None if it makes no sense.
-    fn meet(&mut self, hub: HubId, number: u64, record: &[u8], now: Moment) -> Option<Option<Id>> {
-        let Record { name, room, secured } = Record::read(record)?;
-        let (name, room) = (logged_name(name)?, Name::parse(room).ok()?);
+    fn meet(
+        &mut self,
+        hub: HubId,
+        number: u64,
+        record: &[u8],
+        is_refused: bool,
+        now: Moment,
+    ) -> Option<Option<Id>> {
+        let Record { name, room, secured, otherwise } = Record::read(record)?;
+        let name = logged_name(if is_refused { otherwise } else { name })?;
+        let room = Name::parse(room).ok()?;
         if let Some(id) = self.find_logged(hub, number) {
             let Some(member) = self.members.get(&id) else { return Some(None) };
             let (is_same_name, is_same_room) =
@@ -576,6 +571,7 @@ impl Hub {
     fn apply_registered(&mut self, registered: Registered, now: Moment) {
         let (Some(hub), Some(linked)) = (registered.hub, &mut self.linked) else { return };
         let is_new = linked.hub.replace(hub) != Some(hub);
+        linked.first_number = registered.first_number;
         linked.numbers = registered.first_number..registered.first_number.saturating_add(NUMBERS);
         linked.has_asked_for_numbers = false;
         linked.hubs.clear();
@@ -591,7 +587,7 @@ impl Hub {
         for other in &others {
             self.name_hub(other.id, &other.name);
             for (number, record) in &other.members {
-                is_nonsense |= self.meet(other.id, *number, record, now).is_none();
+                is_nonsense |= self.meet(other.id, *number, record, false, now).is_none();
             }
         }
         for (room, lines) in registered.histories {
@@ -764,6 +760,15 @@ impl Hub {
             _ => Vec::new(),
         };
         let (Some(member), Some(linked)) = (self.members.get_mut(&id), &mut self.linked) else { return };
+        // No other hub gives this name, and nobody may ask for it.
+        let otherwise = match id {
+            OPERATOR => format!("@{OPERATORS_NAME}/{}-{}", linked.name, linked.first_number),
+            _ => format!("user{}-{number}", linked.first_number),
+        };
+        let record = |member: &Member, name: &str, room: &str| {
+            let secured = member.secured.as_ref().map_or("", |peer| peer.how());
+            Record { name, room, secured, otherwise: &otherwise }.write()
+        };
         let mut operation = None;
         let mut claim = |member: &Member, name: &Name, release: Vec<Vec<u8>>| {
             let (take, record) = (looks(name), record(member, name.shown(), &member.room));
@@ -948,7 +953,7 @@ fn logged_name(text: &str) -> Option<Name> {
     match text.strip_prefix('@') {
         None => Name::parse(text).ok(),
         Some(name) => match name.strip_prefix(OPERATORS_NAME).and_then(|rest| rest.strip_prefix('/')) {
-            Some(hub) => Name::parse(hub).is_ok().then(|| operators_name(hub)),
+            Some(hub) => is_plain(hub).then(|| operators_name(hub)),
             None => Name::parse(name).ok().map(Name::of_operator),
         },
     }
@@ -956,14 +961,6 @@ fn logged_name(text: &str) -> Option<Name> {
 
 fn looks(name: &Name) -> Vec<Vec<u8>> {
     name.looks().iter().map(|look| look.as_bytes().to_vec()).collect()
-}
-
-fn record(member: &Member, name: &str, room: &str) -> Vec<u8> {
-    Record { name, room, secured: member.secured.as_ref().map_or("", |peer| peer.how()) }.write()
-}
-
-fn member_is_public(members: &super::member::Members, id: Id) -> bool {
-    members.get(&id).is_some_and(|member| member.link.is_public)
 }
 
 /// A text of another hub that is shown within a line.

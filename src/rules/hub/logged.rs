@@ -119,20 +119,22 @@ pub(super) struct Record<'a> {
     pub(super) room: &'a str,
     /// How its connection is encrypted and it is known. Empty in clear text.
     pub(super) secured: &'a str,
+    /// Its name if somebody else has the other one. Nobody asks for such a name, so it needs no claim.
+    pub(super) otherwise: &'a str,
 }
 
 impl<'a> Record<'a> {
     pub(super) fn write(&self) -> Vec<u8> {
-        [self.name, self.room, self.secured].join("\n").into()
+        [self.name, self.room, self.secured, self.otherwise].join("\n").into()
     }
 
     /// None if it makes no sense.
     pub(super) fn read(text: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_TEXT)?;
         let mut lines = text.split('\n');
-        let (name, room, secured) = (lines.next()?, lines.next()?, lines.next()?);
+        let (name, room, secured, otherwise) = (lines.next()?, lines.next()?, lines.next()?, lines.next()?);
         let is_word = secured.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-        (lines.next().is_none() && is_word).then_some(Self { name, room, secured })
+        (lines.next().is_none() && is_word).then_some(Self { name, room, secured, otherwise })
     }
 }
 
@@ -161,7 +163,7 @@ mod tests {
             rest = &rest[length..];
         }
         assert!(rest.is_empty());
-        let record = Record { name: "bob", room: "lobby", secured: "first-use" };
+        let record = Record { name: "bob", room: "lobby", secured: "first-use", otherwise: "user1-7" };
         assert_eq!(Record::read(&record.write()), Some(record));
     }
 
@@ -179,7 +181,7 @@ mod tests {
             assert_eq!(Logged::read(data.as_bytes()), None, "{data:?}");
         }
         assert_eq!(Logged::read(b"says 1 18446744073709551615\nhello\n"), None);
-        for record in ["bob", "bob\nlobby", "bob\nlobby\nA b", "bob\nlobby\n\n"] {
+        for record in ["bob", "bob\nlobby\n", "bob\nlobby\nA b\nx", "bob\nlobby\n\nx\n"] {
             assert_eq!(Record::read(record.as_bytes()), None, "{record:?}");
         }
     }

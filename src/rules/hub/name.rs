@@ -117,7 +117,7 @@ impl Name {
     /// asking each other.
     #[cfg(feature = "link")]
     pub(super) fn looks_like_newcomers(&self) -> bool {
-        static DIGITS: LazyLock<String> = LazyLock::new(|| skeleton("0123456789").collect());
+        static DIGITS: LazyLock<String> = LazyLock::new(|| skeleton("0123456789-").collect());
         static USER: LazyLock<BTreeSet<Arc<str>>> = LazyLock::new(|| looks("user", "user"));
         self.looks.iter().any(|look| {
             let rest = USER.iter().find_map(|user| look.strip_prefix(&**user));
@@ -167,6 +167,12 @@ fn looks(shown: &str, key: &str) -> BTreeSet<Arc<str>> {
     let mut forms = BTreeSet::from([key.to_owned(), key.to_uppercase(), fold(&written)]);
     forms.remove(shown);
     forms.iter().map(|form| skeleton(form)).chain([written]).map(Arc::from).collect()
+}
+
+/// Whether it has only characters of names. The name of a hub does, with a number behind it.
+#[cfg(feature = "link")]
+pub(super) fn is_plain(text: &str) -> bool {
+    (1..2 * MAX_NAME).contains(&text.chars().count()) && text.chars().all(is_allowed)
 }
 
 fn is_well_formed(name: &str) -> bool {

@@ -198,8 +198,13 @@ impl Appender {
         self.connection.actions.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens. Without one, the server owes no answer: a
-    /// thread may wait for batches instead of bytes.
+    /// Whether the server owes an answer. If not, a thread may wait for something else than bytes.
+    #[must_use]
+    pub fn awaits_answer(&self) -> bool {
+        self.connection.awaits_answer()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let full = self.full_until.filter(|_| self.connection.is_open());

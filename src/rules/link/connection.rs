@@ -85,6 +85,11 @@ impl<Asked> Connection<Asked> {
         matches!(self.phase, Phase::Open)
     }
 
+    /// Whether the server owes anything.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.deadline.is_some()
+    }
+
     /// Whether the server owes an answer to a command.
     pub(super) fn is_asked(&self) -> bool {
         !self.asked.is_empty()

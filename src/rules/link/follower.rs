@@ -158,6 +158,12 @@ impl Follower {
         self.connection.actions.pop_front()
     }
 
+    /// Whether the server owes an answer. If not, a thread may wait for something else than bytes.
+    #[must_use]
+    pub fn awaits_answer(&self) -> bool {
+        self.connection.awaits_answer()
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -17,6 +17,12 @@ impl HubId {
     }
 }
 
+impl From<u128> for HubId {
+    fn from(id: u128) -> Self {
+        Self(id)
+    }
+}
+
 impl fmt::Display for HubId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)

@@ -44,15 +44,6 @@ pub const LEASE: Duration = Duration::from_secs(10);
 /// How many numbers a hub gets at once, for names such as `user17` that no other hub gives.
 pub const NUMBERS: u64 = 64;
 
-/// Where the log is, and what the user can choose.
-#[derive(Debug, Clone)]
-pub struct Link {
-    /// The Redis server, and which of the logs on it.
-    pub url: LinkUrl,
-    /// The rest.
-    pub settings: Settings,
-}
-
 /// What the user of a linked hub can choose, beside the URL.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {

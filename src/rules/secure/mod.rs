@@ -5,6 +5,7 @@
 //! - [`Channel`]: TLS 1.3, and inside of it the proof that both have the same code (`proof.rs`). After it opened, plaintext
 //!   goes in and ciphertext out, and back.
 //! - [`Security`]: all of these for one side, from which it makes a channel for each connection.
+//! - `tls.rs`: TLS alone, for what is no chat.
 //! - [`ChannelError`]: why there is no trust, in a sentence.
 //!
 //! Randomness is the one thing that does not come from the caller: ring and rustls ask the system for it.
@@ -16,6 +17,8 @@ mod identity;
 mod known;
 mod proof;
 mod security;
+#[cfg(feature = "link")]
+mod tls;
 mod trust;
 
 pub use channel::{Channel, How, Peer, Received};
@@ -24,6 +27,8 @@ pub use error::ChannelError;
 pub use identity::{Fingerprint, Identity, IdentityError, MAX_PEM};
 pub use known::{Known, KnownServer, MAX_FILE};
 pub use security::{Demand, Security};
+#[cfg(feature = "link")]
+pub use tls::Tls;
 pub use trust::{Authority, Trust, Unknown};
 
 /// How a threadchat recognises another one in the handshake: only such two exchange a proof.

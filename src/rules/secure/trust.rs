@@ -87,6 +87,19 @@ impl Authority {
         })?;
         Ok(Self { verifier, host: name })
     }
+
+    /// TLS to a server of another kind: nothing but the certificate says who it is, and nobody asks who we are.
+    #[cfg(feature = "link")]
+    pub(super) fn client(&self, now: SystemTime) -> Result<ClientConnection, Error> {
+        let time = Arc::new(At::time(now));
+        let mut config = ClientConfig::builder_with_details(identity::provider(), time)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&self.verifier))
+            .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        ClientConnection::new(Arc::new(config), self.host.clone())
+    }
 }
 
 impl Trust {

@@ -12,12 +12,16 @@
 //! What all clients have sent by then is one batch, and what the batch put into a client's outbox is written with one call.
 
 mod clients;
+#[cfg(feature = "link")]
+mod log;
 #[cfg(feature = "secure")]
 mod secure;
 
 use super::callers::Callers;
 use super::console::Console;
 use super::wait::{Interests, Ready};
+#[cfg(feature = "link")]
+use crate::designs::Link;
 use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
 #[cfg(feature = "secure")]
@@ -33,6 +37,8 @@ use crate::rules::notice::Notice;
 use crate::rules::record::Entry;
 use crate::rules::secure::Security;
 use clients::{Clients, Done, Taken};
+#[cfg(feature = "link")]
+use log::Log;
 use rustix::event::PollFlags;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -48,6 +54,9 @@ pub(super) struct HubLoop {
     clients: Clients,
     console: Console,
     clock: Clock,
+    /// If it is linked to others.
+    #[cfg(feature = "link")]
+    log: Option<Log>,
     /// Appends to the file of known peers.
     #[cfg(feature = "secure")]
     remember: Option<Remember>,
@@ -92,9 +101,21 @@ impl HubLoop {
             clients,
             console,
             clock,
+            #[cfg(feature = "link")]
+            log: None,
             #[cfg(feature = "secure")]
             remember,
         })
+    }
+
+    /// The same hub, as one of several.
+    #[cfg(feature = "link")]
+    pub(super) fn linked(mut self, link: Option<&Link>) -> Self {
+        if let Some(link) = link {
+            self.hub.link(link.name());
+            self.log = Some(Log::new(link, &self.console.observer));
+        }
+        self
     }
 
     /// Runs the hub until it ends.
@@ -103,6 +124,10 @@ impl HubLoop {
             let now = self.now();
             if let Some(exit) = self.perform_actions(now) {
                 return self.end(exit);
+            }
+            #[cfg(feature = "link")]
+            if self.go_on_with_log(now) {
+                continue;
             }
             let ready = self.wait();
             let now = self.now();
@@ -128,6 +153,12 @@ impl HubLoop {
         let reads_on = self.clients.may_read().then_some(now);
         let transcript = self.console.screen.transcript.deadline();
         let deadlines = reads_on.into_iter().chain(self.hub.poll_timeout()).chain(self.callers.deadline());
+        #[cfg(feature = "link")]
+        let deadlines = deadlines.chain(self.log.as_ref().and_then(Log::deadline));
+        #[cfg(feature = "link")]
+        if let Some(log) = &self.log {
+            log.add_to(&mut interests);
+        }
         interests.wait(deadlines.chain(transcript).min())
     }
 
@@ -154,6 +185,12 @@ impl HubLoop {
             Ready::Messages | Ready::Notices | Ready::Transcript => self.console.output_is_ready(ready),
             // `perform_actions` reads from those who are turned away.
             Ready::TurnedAway => {}
+            #[cfg(feature = "link")]
+            Ready::LogReader | Ready::LogWriter => {
+                if let Some(log) = &mut self.log {
+                    log.read(ready);
+                }
+            }
             // Of a conversation of two.
             Ready::Received | Ready::Peer | Ready::Connected => {}
         }
@@ -172,6 +209,20 @@ impl HubLoop {
                 Err(notice) => return self.console.screen.report(&notice),
             }
         }
+    }
+
+    /// Sends what is to be logged, and passes on what has happened to the log. Returns whether something has.
+    #[cfg(feature = "link")]
+    fn go_on_with_log(&mut self, now: Moment) -> bool {
+        let Some(log) = &mut self.log else { return false };
+        log.rest(!self.hub.reads_log());
+        let events = log.go_on();
+        let has_events = !events.is_empty();
+        for event in events {
+            let stamp = event.logged_at().map_or(now.stamp, |ms| self.clock.stamp_at(ms));
+            self.pass_on(rules::Event::Link(event, stamp), now);
+        }
+        has_events
     }
 
     /// Adds a client for a caller, or tells the caller why not.
@@ -268,7 +319,11 @@ impl HubLoop {
                 }
                 Action::GoodbyeReceived => self.console.observer.emit(|| Step::Goodbye(Goodbye::Heard)),
                 #[cfg(feature = "link")]
-                Action::Log(_) => {}
+                Action::Log(order) => {
+                    if let Some(log) = &mut self.log {
+                        log.order(order);
+                    }
+                }
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::End(exit) => return Some(exit),
             }

@@ -3,6 +3,8 @@
 use crate::designs::threads::event::{ConsoleEvent, ProgramEvent};
 use crate::rules::buffer::Buffer;
 use crate::rules::hub::Id;
+#[cfg(feature = "link")]
+use crate::rules::link;
 use crate::rules::messages::Messages;
 #[cfg(feature = "secure")]
 use crate::rules::secure::{ChannelError, Peer};
@@ -28,6 +30,10 @@ pub(super) enum Event {
     HalfClosed(Id),
     /// client-writer, its last event: this client cannot be written to any more.
     WriteFailedTo(Id, io::Error),
+    /// log-reader: one answer of the server led to this. It used a credit if there are entries of the log in it; the log-writer's
+    /// events need none.
+    #[cfg(feature = "link")]
+    Log(Vec<link::Event>, bool),
 }
 
 impl From<ConsoleEvent> for Event {
@@ -50,6 +56,8 @@ impl ProgramEvent for Event {
             #[cfg(feature = "secure")]
             Self::HalfClosed(..) => "HalfClosed",
             Self::WriteFailedTo(..) => "WriteFailedTo",
+            #[cfg(feature = "link")]
+            Self::Log(..) => "Log",
         }
     }
 

@@ -11,6 +11,8 @@
 
 mod client;
 mod event;
+#[cfg(feature = "link")]
+mod log;
 #[cfg(feature = "secure")]
 mod secure;
 
@@ -18,6 +20,8 @@ use super::callers::{Caller, Callers};
 use super::console::Console;
 use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::thread::Thread;
+#[cfg(feature = "link")]
+use crate::designs::Link;
 use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
 #[cfg(feature = "secure")]
@@ -38,6 +42,8 @@ use crate::rules::secure::Security;
 use client::{Client, Lent, SLICES};
 use crossbeam_channel::{Receiver, bounded};
 use event::Event;
+#[cfg(feature = "link")]
+use log::Log;
 use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpListener};
@@ -67,6 +73,9 @@ pub(super) struct HubLoop {
     console: Console,
     to_main: ToMain<Event>,
     clock: Clock,
+    /// If it is linked to others.
+    #[cfg(feature = "link")]
+    log: Option<Log>,
     #[cfg(feature = "secure")]
     sealer: Sealer,
     /// Appends to the file of known peers.
@@ -123,11 +132,23 @@ impl HubLoop {
             console,
             to_main,
             clock,
+            #[cfg(feature = "link")]
+            log: None,
             #[cfg(feature = "secure")]
             sealer: Sealer::default(),
             #[cfg(feature = "secure")]
             remember,
         })
+    }
+
+    /// The same hub, as one of several.
+    #[cfg(feature = "link")]
+    pub(super) fn linked(mut self, link: Option<&Link>) -> io::Result<Self> {
+        if let Some(link) = link {
+            self.hub.link(link.name());
+            self.log = Some(Log::start(link, &self.to_main)?);
+        }
+        Ok(self)
     }
 
     /// Runs the hub until it ends.
@@ -191,6 +212,16 @@ impl HubLoop {
             #[cfg(feature = "secure")]
             Event::HalfClosed(id) => self.pass_on(rules::Event::HalfClosed(id), now),
             Event::WriteFailedTo(id, error) => self.handle_write_failed(id, error, now),
+            #[cfg(feature = "link")]
+            Event::Log(events, has_credit) => {
+                for event in events {
+                    let stamp = event.logged_at().map_or(now.stamp, |ms| self.clock.stamp_at(ms));
+                    self.pass_on(rules::Event::Link(event, stamp), now);
+                }
+                if let Some(log) = &mut self.log {
+                    log.got(has_credit);
+                }
+            }
         }
     }
 
@@ -305,10 +336,20 @@ impl HubLoop {
                     self.console.observer().emit(|| Step::Goodbye(Goodbye::Heard));
                 }
                 #[cfg(feature = "link")]
-                Action::Log(_) => {}
+                Action::Log(order) => {
+                    if let Some(log) = &self.log {
+                        log.order(order);
+                    }
+                }
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::End(exit) => return Some(exit),
             }
+        }
+        #[cfg(feature = "link")]
+        if let Some(log) = &mut self.log
+            && self.hub.reads_log()
+        {
+            log.give_back();
         }
         self.show(now);
         None
@@ -409,6 +450,8 @@ impl HubLoop {
     fn end(mut self, exit: Exit) -> Exit {
         let mut ending = rules::ending(exit, Instant::now());
         self.console.close_keyboard();
+        #[cfg(feature = "link")]
+        let log = self.log.map(Log::stop);
         if let Some(lines) = self.hub.last_screen_output() {
             self.console.screen.show_unrecorded(lines);
         }
@@ -425,6 +468,10 @@ impl HubLoop {
         let readers = self.clients.into_values().filter_map(|client| client.reader);
         for thread in readers.chain(self.retired) {
             thread.join();
+        }
+        #[cfg(feature = "link")]
+        if let Some(log) = log {
+            Log::join(log);
         }
         self.console.end();
         ending.exit
