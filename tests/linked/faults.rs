@@ -1,7 +1,7 @@
 //! What goes wrong while people talk: nothing is lost, nothing comes twice, and what cannot be repaired is told.
 
 use super::proxy::Proxy;
-use super::talk::{Talk, Talker};
+use super::talk::{Record, Talk, Talker};
 use super::*;
 use rustix::process::{Pid, Signal, kill_process};
 use std::thread;
@@ -252,14 +252,14 @@ fn a_hub_that_stands_still_holds_nobody_up_and_misses_nothing() {
 fn a_hub_that_comes_into_a_talk_hears_everything_from_then_on() {
     let redis = Redis::start();
     let east = Hub::joins(&redis, "east", &[]);
-    let mut talkers = vec![Talker::joins_as(&east, "ada"), Talker::listens(&east, "eve")];
+    let mut talkers = vec![Talker::joins_as(east.port, "ada"), Talker::listens(east.port, "eve")];
     let mut hubs = Vec::new();
     for number in 0..3 {
         (0..20).for_each(|_| talkers.iter_mut().step_by(2).for_each(Talker::says));
         let hub = Hub::joins(&redis, &format!("hub-{number}"), &[]);
-        talkers.push(Talker::joins(&hub, &format!("speaker{number}")));
-        talkers.push(Talker::listens(&hub, &format!("listener{number}")));
+        talkers.push(Talker::joins(hub.port, &format!("speaker{number}")));
+        talkers.push(Talker::listens(hub.port, &format!("listener{number}")));
         hubs.push(hub);
     }
-    super::talk::Record::default().complete(talkers).is_in_order();
+    Record::default().complete(talkers).is_in_order();
 }

@@ -16,7 +16,7 @@ mod talk;
 
 use crate::common::redis::Redis;
 use crate::common::*;
-use client::{Client, from_hub, present};
+use client::{Client, present};
 use std::collections::BTreeSet;
 
 /// The names of the hubs of a test.

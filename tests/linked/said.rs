@@ -24,8 +24,8 @@ fn a_line_is_heard_at_every_hub_and_not_echoed() {
 #[test]
 fn all_who_speak_at_once_are_heard_in_one_order_at_all_hubs() {
     let (_redis, hubs) = three_hubs();
-    let speakers = hubs.each_ref().map(|hub| Talker::joins(hub, &format!("speaker{}", hub.port)));
-    let listeners = hubs.each_ref().map(|hub| Talker::listens(hub, &format!("listener{}", hub.port)));
+    let speakers = hubs.each_ref().map(|hub| Talker::joins(hub.port, &format!("speaker{}", hub.port)));
+    let listeners = hubs.each_ref().map(|hub| Talker::listens(hub.port, &format!("listener{}", hub.port)));
     let mut talkers: Vec<_> = thread::scope(|scope| {
         let speaking = speakers.map(|mut speaker| {
             scope.spawn(move || {

@@ -20,11 +20,11 @@ pub struct Talker {
 impl Talker {
     /// Joins, as a newcomer without a name.
     #[track_caller]
-    pub fn joins(hub: &Hub, author: &str) -> Self {
+    pub fn joins(port: u16, author: &str) -> Self {
         let next = Line { author: author.to_owned(), stay: 0, room: String::new(), number: 0 };
         let (stays, held) = (Vec::new(), Vec::new());
         let mut talker = Self {
-            client: Client::joins(hub.port),
+            client: Client::joins(port),
             author: author.to_owned(),
             stays,
             held,
@@ -37,14 +37,14 @@ impl Talker {
 
     /// Joins to listen.
     #[track_caller]
-    pub fn listens(hub: &Hub, author: &str) -> Self {
-        Self { is_silent: true, ..Self::joins_as(hub, author) }
+    pub fn listens(port: u16, author: &str) -> Self {
+        Self { is_silent: true, ..Self::joins_as(port, author) }
     }
 
     /// The same with its own name.
     #[track_caller]
-    pub fn joins_as(hub: &Hub, author: &str) -> Self {
-        let mut talker = Self::joins(hub, author);
+    pub fn joins_as(port: u16, author: &str) -> Self {
+        let mut talker = Self::joins(port, author);
         assert!(talker.renames(author), "{author} is taken");
         talker
     }
@@ -143,10 +143,10 @@ impl Talker {
 
     /// Leaves, and comes again at a hub.
     #[track_caller]
-    pub fn leaves_and_joins(self, hub: &Hub) -> Self {
+    pub fn leaves_and_joins(self, port: u16) -> Self {
         let author = self.author.clone();
         let (stays, held, next) = self.leaves();
-        let client = Client::joins(hub.port);
+        let client = Client::joins(port);
         let mut talker = Self { client, author, stays, held, next, is_silent: false };
         talker.next.stay += 1;
         talker.enters("lobby");
@@ -179,27 +179,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// All but the silent say a last line, and everybody reads until those of all others. Then the record is complete.
+    /// After a last line of each, the record is complete.
     #[track_caller]
     pub fn complete(mut self, mut talkers: Vec<Talker>) -> Self {
-        let last: Vec<_> = talkers
-            .iter_mut()
-            .filter(|talker| !talker.is_silent)
-            .map(|talker| {
-                talker.says();
-                Line { number: talker.next.number - 1, ..talker.next.clone() }
-            })
-            .collect();
-        for talker in &mut talkers {
-            let others =
-                last.iter().filter(|line| line.author != talker.author && line.room == talker.next.room);
-            for line in others {
-                if !talker.has_heard(line) {
-                    let end = format!("> {line}");
-                    talker.hears(|heard| heard.ends_with(&end));
-                }
-            }
-        }
+        say_and_hear(&mut talkers);
         for talker in talkers {
             self.stays.extend(talker.stays);
             self.held.extend(talker.held);
@@ -253,8 +236,8 @@ impl Talk {
     pub fn begins(hubs: &[Hub]) -> Self {
         let mut talkers = Vec::new();
         for (hub, name) in hubs.iter().zip(NAMES) {
-            talkers.push(Talker::joins_as(hub, &format!("speaker-{name}")));
-            talkers.push(Talker::listens(hub, &format!("listener-{name}")));
+            talkers.push(Talker::joins_as(hub.port, &format!("speaker-{name}")));
+            talkers.push(Talker::listens(hub.port, &format!("listener-{name}")));
         }
         let mut talk = Self { talkers };
         talk.settles();
@@ -273,22 +256,30 @@ impl Talk {
     /// Everybody has heard what was said so far.
     #[track_caller]
     pub fn settles(&mut self) {
-        self.goes_on(1);
-        let last = self.talkers.iter().filter(|talker| !talker.is_silent);
-        let last: Vec<_> =
-            last.map(|talker| Line { number: talker.next.number - 1, ..talker.next.clone() }).collect();
-        for talker in &mut self.talkers {
-            for line in last.iter().filter(|line| line.author != talker.author) {
-                if !talker.has_heard(line) {
-                    let end = format!("> {line}");
-                    talker.hears(|heard| heard.ends_with(&end));
-                }
-            }
-        }
+        say_and_hear(&mut self.talkers);
     }
 
     #[track_caller]
     pub fn ends(self) -> Record {
         Record::default().complete(self.talkers)
+    }
+}
+
+/// All but the silent say a line, and everybody reads until those of all others in the room.
+#[track_caller]
+fn say_and_hear(talkers: &mut [Talker]) {
+    let mut last = Vec::new();
+    for talker in talkers.iter_mut().filter(|talker| !talker.is_silent) {
+        last.push(talker.next.clone());
+        talker.says();
+    }
+    for talker in talkers {
+        let is_due = |line: &&Line| line.author != talker.author && line.room == talker.next.room;
+        for line in last.iter().filter(is_due).collect::<Vec<_>>() {
+            if !talker.has_heard(line) {
+                let end = format!("> {line}");
+                talker.hears(|heard| heard.ends_with(&end));
+            }
+        }
     }
 }

@@ -112,7 +112,7 @@ impl HubLoop {
     #[cfg(feature = "link")]
     pub(super) fn linked(mut self, link: Option<&Link>) -> Self {
         if let Some(link) = link {
-            self.hub.link(link.name());
+            self.hub.link(&link.name());
             self.log = Some(Log::new(link, &self.console.observer));
         }
         self

@@ -145,7 +145,7 @@ impl HubLoop {
     #[cfg(feature = "link")]
     pub(super) fn linked(mut self, link: Option<&Link>) -> io::Result<Self> {
         if let Some(link) = link {
-            self.hub.link(link.name());
+            self.hub.link(&link.name());
             self.log = Some(Log::start(link, &self.to_main)?);
         }
         Ok(self)
