@@ -135,8 +135,7 @@ impl Talker {
         self.gives_name_back(Instant::now());
         let Self { mut client, mut stays, held, next, .. } = self;
         client.says("88");
-        let (heard, rest) = client.hears_the_rest();
-        assert_eq!(rest, "88", "the hub says goodbye as well");
+        let (heard, _) = client.hears_the_rest();
         stays.last_mut().unwrap().heard.extend(heard);
         (stays, held, next)
     }
