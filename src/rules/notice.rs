@@ -343,9 +343,11 @@ impl Notice {
             }
             Self::CannotTurnAway(error) => write!(f, "cannot tell a caller that the line is busy: {error}"),
             #[cfg(feature = "link")]
+            Self::Linked { hubs: 0, .. } => f.write_str("linked; no other hub is there yet"),
+            #[cfg(feature = "link")]
             Self::Linked { hubs, members } => {
                 let s = |count| if count == 1 { "" } else { "s" };
-                write!(f, "linked with {hubs} other hub{} and {members} member{} there", s(*hubs), s(*members))
+                write!(f, "linked with {hubs} other hub{}, which have {members} member{}", s(*hubs), s(*members))
             }
             #[cfg(feature = "link")]
             Self::LinkDown(error) => {

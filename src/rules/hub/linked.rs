@@ -32,7 +32,7 @@ use super::turns::add_waiting;
 use super::{parse_net, room::LOBBY};
 use crate::rules::exit::Exit;
 use crate::rules::link::{
-    self, Batch, Claim, Event, HubId, LinkError, NUMBERS, Operation, Order, Registered, Side,
+    self, Batch, Claim, Event, HubId, LEASE, LinkError, NUMBERS, Operation, Order, Registered, Side,
 };
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
@@ -167,6 +167,9 @@ impl Hub {
             leave_by: None,
             has_left: false,
         }));
+        // All hubs wait for whoever does not read here, and not longer than for a hub that is gone.
+        self.settings.stall = self.settings.stall.min(LEASE);
+        self.outboxes.accounts.limit = self.outboxes.accounts.limit.min(LEASE.as_secs_f64());
         self.rename_quietly(OPERATOR, operators_name(name));
     }
 
