@@ -76,6 +76,8 @@ pub(super) struct Linked {
     histories: BTreeMap<Arc<str>, VecDeque<Vec<u8>>>,
     /// How many bytes the design was given that are not in the log.
     unlogged: usize,
+    /// There are lines among them.
+    has_unlogged_lines: bool,
     /// Those who wait until there are fewer.
     waiting: Vec<Id>,
     /// For names that no other hub gives.
@@ -155,6 +157,7 @@ impl Hub {
             batch: Batch::default(),
             histories: BTreeMap::new(),
             unlogged: 0,
+            has_unlogged_lines: false,
             waiting: Vec::new(),
             numbers: 0..0,
             first_number: 0,
@@ -170,7 +173,7 @@ impl Hub {
         // All hubs wait for whoever does not read here, and not longer than for a hub that is gone.
         self.settings.stall = self.settings.stall.min(LEASE);
         self.outboxes.accounts.limit = self.outboxes.accounts.limit.min(LEASE.as_secs_f64());
-        self.rename_quietly(OPERATOR, operators_name(name));
+        self.rename_quietly(OPERATOR, &operators_name(name));
     }
 
     /// Whether everything that was read from the log has been done, so that more may be read. Ask after each batch of events.
@@ -200,6 +203,7 @@ impl Hub {
             }
             Event::Appended { bytes } => {
                 linked.unlogged = linked.unlogged.saturating_sub(bytes);
+                linked.has_unlogged_lines &= linked.unlogged > 0;
                 self.outboxes.resumed.append(&mut linked.waiting);
             }
             Event::Numbers { first } => {
@@ -275,13 +279,12 @@ impl Hub {
             let Some((event, stamp)) = linked.entries.pop_front() else { return };
             let then = Moment { instant: now.instant, stamp };
             match event {
-                Event::Logged(entry) => {
-                    if !self.apply_entry(&entry, then) {
-                        if let Some(linked) = &mut self.linked {
-                            linked.entries.push_front((Event::Logged(entry), stamp));
-                        }
-                        return;
+                Event::Logged(ref entry) if self.apply_entry(entry, then) => {}
+                Event::Logged(_) => {
+                    if let Some(linked) = &mut self.linked {
+                        linked.entries.push_front((event, stamp));
                     }
+                    return;
                 }
                 Event::Registered(registered) => self.apply_registered(*registered, then),
                 Event::HubGone { hub, left, .. } => self.apply_gone(hub, left, then),
@@ -414,15 +417,17 @@ impl Hub {
     /// A member of this hub is somebody. If somebody of another hub has its name, which happens while this hub is away, it has
     /// another one from here on.
     fn apply_own_joining(&mut self, id: Id, record: &[u8], is_refused: bool, now: Moment) -> Option<()> {
+        let Record { name, otherwise, .. } = Record::read(record)?;
         let member = self.members.get_mut(&id)?;
         let is_new = !std::mem::replace(&mut member.link.is_public, true);
-        if is_refused {
-            let name = logged_name(Record::read(record)?.otherwise)?;
+        // Said before this hub was registered, it may speak of a name that was lost since.
+        if is_refused && name == &**member.name.shown() {
+            let name = logged_name(otherwise)?;
             let line = format!("somebody at another hub has the name {}", member.name.shown());
             self.reply(id, &line, now);
             if is_new {
                 self.reply(id, &format!("you are now {}", name.shown()), now);
-                self.rename_quietly(id, name);
+                self.rename_quietly(id, &name);
             } else {
                 self.apply(id, Deed::Renames(name), now);
             }
@@ -436,11 +441,11 @@ impl Hub {
     }
 
     /// Gives a member another name without telling anybody.
-    fn rename_quietly(&mut self, id: Id, name: Name) {
+    fn rename_quietly(&mut self, id: Id, name: &Name) {
         let Some(member) = self.members.get_mut(&id) else { return };
         let old = std::mem::replace(&mut member.name, name.clone());
         self.names.insert(Arc::clone(name.key()), id);
-        self.looks.insert(&name, id);
+        self.looks.insert(name, &id);
         self.release_name(id, &old);
     }
 
@@ -454,14 +459,17 @@ impl Hub {
         now: Moment,
     ) -> Option<Option<Id>> {
         let Record { name, room, secured, otherwise } = Record::read(record)?;
-        let name = logged_name(if is_refused { otherwise } else { name })?;
-        let room = Name::parse(room).ok()?;
+        let (lost, name) = (is_refused.then_some(name), if is_refused { otherwise } else { name });
+        let (name, room) = (logged_name(name)?, Name::parse(room).ok()?);
         if let Some(id) = self.find_logged(hub, number) {
             let Some(member) = self.members.get(&id) else { return Some(None) };
+            if lost.is_some_and(|lost| lost != &**member.name.shown()) {
+                return Some(None);
+            }
             let (is_same_name, is_same_room) =
                 (*member.name.shown() == *name.shown(), member.room == *room.key());
             if !is_same_name {
-                self.rename_quietly(id, name);
+                self.rename_quietly(id, &name);
             }
             if !is_same_room {
                 self.leave_room(id);
@@ -476,7 +484,7 @@ impl Hub {
         self.settle(&name, now);
         let id = self.next_id();
         self.names.insert(Arc::clone(name.key()), id);
-        self.looks.insert(&name, id);
+        self.looks.insert(&name, &id);
         let mut member = Member::new(name, None, LOBBY.into(), 0, Inbox::new(Decoder::new(0)), now.instant);
         member.outbox.close();
         member.is_here = false;
@@ -688,6 +696,7 @@ impl Hub {
             None => "lines may be missing here: Redis has lost some".to_owned(),
         };
         self.tell_all(&text, now);
+        self.actions.push_back(Action::Report(Notice::LinesMissing(text)));
     }
 
     /// Another hub is called so.
@@ -698,7 +707,7 @@ impl Hub {
         }
     }
 
-    /// Tells all members of this hub.
+    /// Tells all clients of this hub. The operator gets a notice.
     fn tell_all(&mut self, text: &str, now: Moment) {
         let is_told =
             |member: &Member| member.is_here && member.leaving.is_none() && member.arrival.is_none();
@@ -766,13 +775,13 @@ impl Hub {
         // No other hub gives this name, and nobody may ask for it.
         let otherwise = match id {
             OPERATOR => format!("@{OPERATORS_NAME}/{}-{}", linked.name, linked.first_number),
-            _ => format!("user{}-{number}", linked.first_number),
+            _ => own_name(linked.first_number, id),
         };
         let record = |member: &Member, name: &str, room: &str| {
             let secured = member.secured.as_ref().map_or("", |peer| peer.how());
             Record { name, room, secured, otherwise: &otherwise }.write()
         };
-        let mut operation = None;
+        let (mut operation, mut bans) = (None, None);
         let mut claim = |member: &Member, name: &Name, release: Vec<Vec<u8>>| {
             let (take, record) = (looks(name), record(member, name.shown(), &member.room));
             operation =
@@ -809,6 +818,7 @@ impl Hub {
                 (Verb::Leaves, how.into_bytes())
             }
             Deed::Bans(net) => {
+                bans = Some(net);
                 operation = Some(Operation::Ban(net.to_string().into_bytes()));
                 (Verb::Bans, net.to_string().into_bytes())
             }
@@ -816,6 +826,10 @@ impl Hub {
         linked.write(&Logged { verb, member: number, about, text: &text });
         linked.batch.operations.extend(operation);
         self.turn.bytes += text.len();
+        // Here it is done at once, whether or not the other hubs can be told.
+        if let Some(net) = bans {
+            self.apply_banning(net, now);
+        }
     }
 
     /// The last lines of what a member says, as a room's history has them.
@@ -843,7 +857,7 @@ impl Hub {
     }
 
     /// The operator sends a member of another hub away.
-    pub(super) fn expel_elsewhere(&mut self, id: Id, how: &str, _now: Moment) {
+    pub(super) fn expel_elsewhere(&mut self, id: Id, how: &str) {
         self.log_about(OPERATOR, Verb::Expels, id, how);
     }
 
@@ -868,6 +882,7 @@ impl Hub {
         }
         let batch = std::mem::take(&mut linked.batch);
         linked.unlogged += batch.size();
+        linked.has_unlogged_lines |= batch.lines > 0;
         Some(Action::Log(Order::Push(batch)))
     }
 
@@ -891,15 +906,18 @@ impl Hub {
         }
     }
 
-    /// A number for a name that no other hub gives, if there is one.
-    pub(super) fn own_number(&mut self) -> Option<u64> {
-        let linked = self.linked.as_mut()?;
+    /// A name for a new client that no other hub gives, with its number if it is one that was got for this. None before this hub
+    /// is registered: then any will do, and may have to be replaced.
+    pub(super) fn linked_newcomers_name(&mut self, id: Id) -> Option<(String, Option<u64>)> {
+        let linked = self.linked.as_mut().filter(|linked| linked.hub.is_some())?;
         let number = linked.numbers.next();
-        let is_short = linked.numbers.end - linked.numbers.start < MIN_NUMBERS && linked.hub.is_some();
+        let is_short = linked.numbers.end - linked.numbers.start < MIN_NUMBERS;
         if is_short && !std::mem::replace(&mut linked.has_asked_for_numbers, true) {
             self.actions.push_back(Action::Log(Order::AskForNumbers));
         }
-        number
+        let Some(number) = number else { return Some((own_name(linked.first_number, id), None)) };
+        self.last_user = number;
+        Some((format!("user{number}"), Some(number)))
     }
 
     /// Nobody was told of the one who had it.
@@ -936,15 +954,21 @@ impl Hub {
 
     /// What was said last reaches nobody.
     fn report_unlogged(&mut self) {
-        if self.linked.as_ref().is_some_and(|linked| linked.unlogged > 0) {
+        if self.linked.as_ref().is_some_and(|linked| linked.has_unlogged_lines) {
             self.actions.push_back(Action::Report(Notice::NotLogged));
             self.ending = self.ending.map(|exit| if exit == Exit::Success { Exit::Failed } else { exit });
         }
     }
 }
 
-const DOWN: &str = "the other hubs cannot be reached; what is said waits and comes when they can, also from this hub; /who, /help and 88 \
-     work";
+/// What members are told while the link is down.
+const DOWN: &str =
+    "the link to the other hubs is down: what anybody says waits until it is back; /who, /help and 88 work";
+
+/// A name that only the hub with this first number can give, for as many members as it has.
+fn own_name(first_number: u64, id: Id) -> String {
+    format!("user{first_number}-{}", id.0)
+}
 
 /// The name of the operator of a hub.
 fn operators_name(hub: &str) -> Name {

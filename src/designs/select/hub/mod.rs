@@ -92,10 +92,7 @@ impl HubLoop {
         if let Some(security) = security {
             hub.encrypt(security);
         }
-        if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
-            terminal.operate(room, name);
-        }
-        Ok(Self {
+        let mut hub_loop = Self {
             hub,
             callers,
             clients,
@@ -105,7 +102,18 @@ impl HubLoop {
             log: None,
             #[cfg(feature = "secure")]
             remember,
-        })
+        };
+        hub_loop.name_operator();
+        Ok(hub_loop)
+    }
+
+    /// Shows the operator's name in front of what is typed.
+    fn name_operator(&mut self) {
+        if let ((Some(terminal), _), Some((room, name))) =
+            (self.console.screen.terminal(), self.hub.operator())
+        {
+            terminal.operate(room, name);
+        }
     }
 
     /// The same hub, as one of several.
@@ -113,6 +121,7 @@ impl HubLoop {
     pub(super) fn linked(mut self, link: Option<&Link>) -> Self {
         if let Some(link) = link {
             self.hub.link(&link.name());
+            self.name_operator();
             self.log = Some(Log::new(link, &self.console.observer));
         }
         self
