@@ -84,8 +84,8 @@ fn who_says_more_than_can_wait_is_not_read_and_loses_nothing() {
     let [mut ada, mut bob, carol] = three_members(&hubs);
     redis.kill();
     ada.hears_until_one(|line| line.starts_with(DOWN));
+    let said = &AtomicUsize::new(0);
     thread::scope(|scope| {
-        let said = &AtomicUsize::new(0);
         let voice = ada.voice();
         scope.spawn(move || floods(voice, LINES, said));
         let taken = wait_until_stable("nothing more is taken", || said.load(Ordering::Relaxed));
@@ -169,7 +169,7 @@ fn a_password_that_is_missing_is_reported_and_the_hub_is_linked_when_none_is_nee
     let mut ada = Client::joins(east.port);
     ada.says("hello?");
     redis.command(&["-a", "secret", "CONFIG", "SET", "requirepass", ""]);
-    east.program.err.wait_for("linked with ");
+    east.is_linked();
     let mut bob = Client::joins(east.port);
     bob.hears(&format!("<{}> hello?", ada.name));
 }
@@ -186,7 +186,7 @@ fn the_password_comes_from_the_environment_or_a_file_and_is_shown_nowhere() {
     let east = Hub::with(Program::start(command));
     let west = Hub::starts(&url, "west", &["--link-password", file.to_str().unwrap()]);
     for hub in [&east, &west] {
-        let said = hub.program.err.wait_for("linked with ");
+        let said = hub.is_linked();
         assert!(!said.contains("secret-word"), "{said}");
     }
     let north = Hub::starts(&url.replace("unix:", "unix://:wrong-word@"), "north", &[]);

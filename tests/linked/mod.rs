@@ -51,8 +51,18 @@ impl Hub {
     /// Starts one that is linked.
     pub fn joins(redis: &Redis, name: &str, args: &[&str]) -> Self {
         let hub = Self::starts(&redis.url("test"), name, args);
-        hub.program.err.wait_for("linked with ");
+        hub.is_linked();
         hub
+    }
+
+    /// Waits until it is linked. Returns what it has said by then.
+    #[track_caller]
+    pub fn is_linked(&self) -> String {
+        let says = |said: &[u8]| {
+            let said = String::from_utf8_lossy(said);
+            ["linked; ", "linked with "].iter().any(|linked| said.contains(linked))
+        };
+        String::from_utf8(self.program.err.wait_until("that it is linked", says)).unwrap()
     }
 
     /// Stops it. It goes on at [`goes_on`](Self::goes_on).
@@ -82,7 +92,7 @@ pub fn three_hubs_with(server: &[&str], hubs: &[&str]) -> (Redis, [Hub; 3]) {
     let url = redis.url("test");
     let hubs = NAMES.map(|name| Hub::starts(&url, name, hubs));
     for hub in &hubs {
-        hub.program.err.wait_for("linked with ");
+        hub.is_linked();
     }
     (redis, hubs)
 }
