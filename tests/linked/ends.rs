@@ -9,7 +9,7 @@ fn the_last_words_of_a_hub_that_ends_arrive_and_its_names_are_free_at_once() {
     for (signal, code) in [(None, 0), (Some(Signal::TERM), 143)] {
         let (_redis, mut hubs) = three_hubs();
         let [mut ada, mut bob, mut carol] = three_members(&hubs);
-        (0..100).for_each(|number| ada.says(&number.to_string()));
+        (0..100).for_each(|number| ada.says(&format!("line {number}")));
         // They are said before the hub hears that it ends.
         ada.catches_up();
         match signal {
@@ -21,7 +21,7 @@ fn the_last_words_of_a_hub_that_ends_arrive_and_its_names_are_free_at_once() {
         let ended = "* hub: the hub east has ended, and 2 members of this room with it";
         for client in [&mut bob, &mut carol] {
             let heard = client.hears_until(ended);
-            assert_eq!(heard, (0..100).map(|number| format!("<ada> {number}")).collect::<Vec<_>>());
+            assert_eq!(heard, (0..100).map(|number| format!("<ada> line {number}")).collect::<Vec<_>>());
         }
         let mut ada = bob.calls_themselves("ada");
         carol.hears_next("* bob is now ada");

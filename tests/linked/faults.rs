@@ -53,7 +53,7 @@ fn nothing_is_lost_while_redis_stands_still_for_two_seconds() {
     stop_redis(&redis, &mut talk, Duration::from_secs(2));
     let record = talk.ends();
     record.is_in_order();
-    record.was_told("* hub: the other hubs", 0);
+    record.was_told(DOWN, 0);
     record.was_told(LOST, 0);
 }
 

@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 const NAMES: [&str; 3] = ["east", "west", "north"];
 
 /// What members are told while the link is down, and when it works again. The first is how it begins.
-const DOWN: &str = "* hub: the other hubs cannot be reached; ";
+const DOWN: &str = "* hub: the link to the other hubs is down: ";
 const UP: &str = "* hub: the link to the other hubs works again";
 
 /// What members are told when Redis has lost what it had accepted.
