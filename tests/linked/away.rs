@@ -30,11 +30,12 @@ fn without_redis_members_are_told_once_and_can_list_ask_and_leave() {
     carol.leaves();
     bob.has_heard(&[]);
     redis.restart();
-    let heard = bob.hears_until("* carol left");
-    let said: Vec<_> = heard.iter().filter(|line| line.starts_with('<')).collect();
-    assert!(said.contains(&&"<ada> this waits".to_owned()), "{heard:?}");
-    assert!(said.contains(&&"<carol> last words".to_owned()), "{heard:?}");
-    assert!(heard.contains(&UP.to_owned()), "{heard:?}");
+    let mut due = BTreeSet::from(["<ada> this waits", "<carol> last words", "* carol left", UP]);
+    let mut heard = Vec::new();
+    while !due.is_empty() {
+        heard.push(bob.hears_a_line());
+        due.remove(&**heard.last().unwrap());
+    }
     assert!(!heard.iter().any(|line| line.starts_with(DOWN)), "{heard:?}");
 }
 
@@ -66,7 +67,7 @@ fn floods(mut voice: TcpStream, lines: usize, said: &AtomicUsize) {
     }
 }
 
-/// Bob hears all lines of ada's flood, in order.
+/// Somebody hears all lines of ada's flood, in order.
 fn hears_the_flood(client: &mut Client, lines: usize) {
     let end = "x".repeat(1000);
     for number in 0..lines {
@@ -81,7 +82,7 @@ fn who_says_more_than_can_wait_is_not_read_and_loses_nothing() {
     /// More than the buffers of the system hold.
     const LINES: usize = 12_000;
     let (mut redis, hubs) = three_hubs_with(&KEEPS, &["--outbox", "65536"]);
-    let [mut ada, mut bob, carol] = three_members(&hubs);
+    let [mut ada, mut bob, mut carol] = three_members(&hubs);
     redis.kill();
     ada.hears_until_one(|line| line.starts_with(DOWN));
     let said = &AtomicUsize::new(0);
@@ -91,12 +92,12 @@ fn who_says_more_than_can_wait_is_not_read_and_loses_nothing() {
         let taken = wait_until_stable("nothing more is taken", || said.load(Ordering::Relaxed));
         assert!(taken < LINES, "the hub took everything");
         redis.restart();
+        scope.spawn(|| hears_the_flood(&mut carol, LINES));
         hears_the_flood(&mut bob, LINES);
     });
     for hub in &hubs {
         assert!(hub.program.peak_memory() < 64 << 20, "{} bytes", hub.program.peak_memory());
     }
-    drop(carol);
 }
 
 #[cfg(target_os = "linux")]

@@ -199,6 +199,7 @@ fn a_transcript_has_what_was_said_at_another_hub_and_no_private_messages() {
     bob.says("also");
     ada.hears("<bob> also");
     west.program.types("88\n");
+    bob.hears_88();
     west.program.exits(0);
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(!text.contains("secret"), "{text}");
