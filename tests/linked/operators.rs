@@ -1,7 +1,6 @@
 //! Each hub has an operator, and what one of them does holds at all hubs.
 
 use super::*;
-use client::call_from;
 
 #[test]
 fn the_operator_of_each_hub_has_its_name_behind_a_slash() {
@@ -40,7 +39,7 @@ fn a_kick_reaches_a_member_of_another_hub() {
 fn a_ban_holds_at_all_hubs_also_at_those_that_come_later() {
     let (redis, mut hubs) = three_hubs();
     let [mut ada, _bob, _carol] = three_members(&hubs);
-    let from_there = |hub: &Hub| Client::on(call_from([127, 0, 0, 9], hub.port, None));
+    let from_there = |hub: &Hub| Client::on(client::call_from([127, 0, 0, 9], hub.port, None));
     let dan = from_there(&hubs[1]).greeted();
     ada.hears(&format!("* {} joined", dan.name));
     hubs[0].program.types("/ban 127.0.0.9\n");

@@ -13,6 +13,8 @@ pub struct Talker {
     held: Vec<Held>,
     /// Where the next line is said, under which number.
     next: Line,
+    /// The name for which it has asked last.
+    asked: String,
     /// It only listens: what it hears is everything that is said.
     is_silent: bool,
 }
@@ -30,6 +32,7 @@ impl Talker {
             held,
             next,
             is_silent: false,
+            asked: String::new(),
         };
         talker.enters("lobby");
         talker
@@ -84,6 +87,10 @@ impl Talker {
     pub fn hears(&mut self, is_such: impl Fn(&str) -> bool) -> String {
         loop {
             let line = self.client.hears_a_line();
+            // A name that was refused is given to it later, when it is free: it is not certain when its own was gone.
+            if line.strip_prefix("* hub: you are now ").is_some_and(|name| name != self.asked) {
+                self.held.pop();
+            }
             self.stay().heard.push(line.clone());
             if is_such(&line) {
                 return line;
@@ -100,7 +107,8 @@ impl Talker {
     /// Asks for a name. Returns whether it is its own then.
     #[track_caller]
     pub fn renames(&mut self, name: &str) -> bool {
-        let asked = Instant::now();
+        self.gives_name_back();
+        name.clone_into(&mut self.asked);
         let success = format!("* hub: you are now {name}");
         let refused = format!("* hub: the name {name} ");
         let answer =
@@ -108,15 +116,15 @@ impl Talker {
         if answer != success {
             return false;
         }
-        self.gives_name_back(asked);
         let (author, name) = (self.author.clone(), name.to_owned());
         self.held.push(Held { author, name, from: Instant::now(), until: None });
         true
     }
 
-    fn gives_name_back(&mut self, at: Instant) {
+    /// From now on it may have another name at any time.
+    fn gives_name_back(&mut self) {
         if let Some(held) = self.held.last_mut() {
-            held.until.get_or_insert(at);
+            held.until.get_or_insert_with(Instant::now);
         }
     }
 
@@ -132,10 +140,13 @@ impl Talker {
     /// Leaves with 88.
     #[track_caller]
     fn leaves(mut self) -> (Vec<Stay>, Vec<Held>, Line) {
-        self.gives_name_back(Instant::now());
-        let Self { mut client, mut stays, held, next, .. } = self;
+        self.gives_name_back();
+        let Self { mut client, mut stays, mut held, next, .. } = self;
         client.says("88");
         let (heard, _) = client.hears_the_rest();
+        if heard.iter().any(|line| line.starts_with("* hub: you are now ")) {
+            held.pop();
+        }
         stays.last_mut().unwrap().heard.extend(heard);
         (stays, held, next)
     }
@@ -146,7 +157,7 @@ impl Talker {
         let author = self.author.clone();
         let (stays, held, next) = self.leaves();
         let client = Client::joins(port);
-        let mut talker = Self { client, author, stays, held, next, is_silent: false };
+        let mut talker = Self { client, author, stays, held, next, is_silent: false, asked: String::new() };
         talker.next.stay += 1;
         talker.enters("lobby");
         talker
@@ -154,7 +165,7 @@ impl Talker {
 
     /// Its hub was killed.
     pub fn is_cut(mut self) -> Record {
-        self.gives_name_back(Instant::now());
+        self.gives_name_back();
         self.stay().is_cut = true;
         Record { stays: self.stays, held: self.held }
     }
