@@ -43,6 +43,21 @@ fn what_other_hubs_said_last_is_heard_before_a_hub_ends() {
 }
 
 #[test]
+fn a_hub_that_ends_while_redis_is_away_says_that_something_was_not_shown() {
+    let (mut redis, mut hubs) = three_hubs();
+    let [mut ada, bob, carol] = three_members(&hubs);
+    redis.kill();
+    ada.hears_until_one(|line| line.starts_with(DOWN));
+    ada.says("does anybody hear me?");
+    ada.catches_up();
+    hubs[0].program.types("88\n");
+    ada.hears_88();
+    hubs[0].program.exits(1);
+    hubs[0].program.err.wait_for("what was said last was not shown");
+    drop((bob, carol));
+}
+
+#[test]
 fn a_hub_that_is_killed_is_announced_once_at_each_other_hub_and_its_names_are_free() {
     let (_redis, mut hubs) = three_hubs();
     let mut talk = Talk::begins(&hubs);
