@@ -19,7 +19,7 @@ const DESIGN: &str = "threads";
 const DESIGNS: &[&str] = if cfg!(poll) { &["threads", "select"] } else { &["threads"] };
 
 /// What a hub reports when it works.
-const LINKED: &str = "\nlinked";
+const LINKED: &str = "linked";
 
 fn command(design: &str, url: &str, options: &[&str]) -> Command {
     let mut command = threadchat(&[&["hub", "0", "--design", design, "--link", url], options].concat());
