@@ -170,18 +170,20 @@ fn told_missing(heard: &str) -> usize {
 
 /// Nobody is shown under a name of which the others were not told before.
 fn check_shown_names(stay: &Stay) -> Result<(), String> {
-    let mut names: HashMap<String, String> = HashMap::new();
-    let mut authors: HashMap<String, String> = HashMap::new();
+    let mut names: HashMap<String, (String, usize)> = HashMap::new();
+    let mut authors: HashMap<(String, usize), String> = HashMap::new();
     let mut told: HashSet<&str> = HashSet::new();
     for heard in stay.heard.iter().skip(stay.greeting) {
         let Some((name, line)) = parse(heard) else {
             told.extend(heard.split([' ', ',']));
             continue;
         };
-        let of_author = authors.insert(line.author.clone(), name.to_owned());
-        let of_name = names.insert(name.to_owned(), line.author.clone());
-        let is_new = of_author.is_some_and(|before| before != name)
-            || of_name.is_some_and(|before| before != line.author);
+        // A person who left one hub may be heard from the next one first.
+        let author = (line.author.clone(), line.stay);
+        let of_author = authors.insert(author.clone(), name.to_owned());
+        let of_name = names.insert(name.to_owned(), author.clone());
+        let is_new =
+            of_author.is_some_and(|before| before != name) || of_name.is_some_and(|before| before != author);
         if is_new && !told.remove(name) {
             return Err(format!("{} heard {line} from {name}, who was somebody else", stay.author));
         }
