@@ -74,6 +74,10 @@ fn a_wrong_command_line_is_explained_and_exits_with_2() {
         (&["serve", "--secure"], "unexpected argument '--secure'"),
         #[cfg(all(feature = "hub", feature = "secure"))]
         (&["hub", "--code", "7-velvet-otter"], "the code of a hub needs 3 words"),
+        #[cfg(feature = "link")]
+        (&["hub", "--link", "redis://:secret@host"], "--link: the name of the group of hubs is missing"),
+        #[cfg(feature = "link")]
+        (&["hub", "--name-of-hub", "east"], "--link <URL>"),
         (&["serve", "-q", "-v"], "cannot be used with"),
         (&["sevre"], "similar subcommand exists: 'serve'"),
         (&["serve", "--onec"], "similar argument exists: '--once'"),
@@ -155,6 +159,18 @@ fn the_help_of_hub_has_examples_and_the_commands_of_the_operator() {
     let help = stdout_of(&["help", "hub"]);
     assert!(help.contains("Examples:\n  threadchat hub ") && help.contains("/kick NAME"), "{help}");
     assert!(stdout_of(&["--help"]).contains("threadchat hub"));
+}
+
+#[cfg(feature = "link")]
+#[test]
+fn the_help_says_how_to_link_hubs_and_who_can_see_a_password() {
+    let help = stdout_of(&["help", "hub"]);
+    let section = help.split("Other hubs:").nth(1).unwrap();
+    for text in
+        ["redis://HOST:6379/NAME", "THREADCHAT_LINK_PASSWORD", "in the list of processes", "--name-of-hub"]
+    {
+        assert!(section.contains(text), "{text}: {help}");
+    }
 }
 
 #[cfg(feature = "hub")]

@@ -32,7 +32,7 @@ fn batch(data: &str, operations: Vec<Operation>) -> Batch {
 fn claim(member: u64, release: &[&str], take: &[&str]) -> Operation {
     let forms = |forms: &[&str]| forms.iter().map(|form| form.as_bytes().to_vec()).collect();
     let record = format!("record {member}").into_bytes();
-    Operation::Claim(Claim { member, release: forms(release), take: forms(take), record })
+    Operation::Claim(Claim { member, release: forms(release), take: forms(take), record, ..Claim::default() })
 }
 
 /// The members of all hubs, as a newcomer is told.
@@ -93,7 +93,8 @@ fn what_waits_becomes_one_entry() {
     until(&mut [&mut hub], |hubs| hubs[0].text().split(' ').count() == 1001);
     assert!(hub.shown.len() <= 3, "{} entries", hub.shown.len());
     let appended = |event: &Event| if let Event::Appended { bytes } = event { *bytes } else { 0 };
-    assert_eq!(hub.events.iter().map(appended).sum::<usize>(), hub.text().len());
+    let bytes = hub.text().len();
+    until(&mut [&mut hub], |hubs| hubs[0].events.iter().map(appended).sum::<usize>() == bytes);
 }
 
 #[test]
@@ -124,6 +125,26 @@ fn a_name_that_another_member_has_is_refused_for_all_to_see() {
     until(&mut [&mut east, &mut west], |hubs| hubs.iter().all(|hub| hub.text().contains("again")));
     assert_eq!(west.shown.last().unwrap().refused, [2]);
     assert_eq!(members(&redis), ["hub 1: 1 record 1", "hub 2: 1 record 1", "hub 2: 2 record 2"]);
+}
+
+#[test]
+fn a_new_member_whose_name_is_taken_is_there_under_another_one_and_once() {
+    let redis = Redis::start();
+    let (mut east, mut west) = (Linked::joins(&redis, 1), Linked::joins(&redis, 2));
+    let joins = |form: &str| {
+        let Operation::Claim(claim) = claim(1, &[], &[form]) else { unreachable!() };
+        Operation::Claim(Claim { otherwise: b"somebody else".to_vec(), ..claim })
+    };
+    east.pushes(batch("east ", vec![claim(1, &[], &["ada"])]));
+    until(&mut [&mut east, &mut west], |hubs| hubs.iter().all(|hub| hub.shown.len() == 1));
+    west.pushes(batch("west ", vec![joins("ada"), joins("bob"), joins("ada")]));
+    until(&mut [&mut east, &mut west], |hubs| hubs.iter().all(|hub| hub.shown.len() == 2));
+    assert_eq!(east.shown.last().unwrap().refused, [0], "the others change nothing");
+    assert_eq!(members(&redis), ["hub 1: 1 record 1", "hub 2: 1 somebody else"]);
+    // Who has left is not there again because something is stored.
+    west.pushes(batch("left ", vec![Operation::Forget(1), Operation::Record(1, b"a ghost".to_vec())]));
+    until(&mut [&mut west], |hubs| hubs[0].shown.len() == 3);
+    assert_eq!(members(&redis), ["hub 1: 1 record 1"]);
 }
 
 #[test]

@@ -25,6 +25,7 @@ Examples:
   threadchat hub 0.0.0.0:9000                   for other machines, too, on port 9000
   threadchat hub --no-operator --motd hello.txt --transcript talk.jsonl
   threadchat hub 0.0.0.0 --allow 192.0.2.0/24 --max-per-address 3
+  threadchat hub --link redis://host/school     one chat with all hubs that have the same link
 
 The line 88 at the keyboard says goodbye to everybody and ends the hub; so does SIGTERM. Only the operator at the
 keyboard can use the commands /kick NAME, /ban ADDRESS, /behind and, in an encrypted hub, /code and /code new.

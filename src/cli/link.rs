@@ -119,3 +119,96 @@ fn parse(password: &[u8]) -> Result<Option<Zeroizing<String>>, &'static str> {
     let text = std::str::from_utf8(password).map_err(|_| "it is not text in UTF-8")?;
     Ok((!text.is_empty()).then(|| Zeroizing::new(text.to_owned())))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        link: Link,
+    }
+
+    fn parse(options: &[&str]) -> Result<Link, String> {
+        let program = Program::try_parse_from([&["threadchat"], options].concat());
+        let link = program.map_err(|error| error.to_string())?.link;
+        link.check().map(|()| link)
+    }
+
+    #[test]
+    fn the_options_need_a_url_and_a_name() {
+        assert!(parse(&[]).unwrap().link(20).unwrap().is_none());
+        assert!(parse(&["--link", "redis://host/a"]).is_ok());
+        for (options, reason) in [
+            (&["--link", "redis://host"][..], "--link: the name of the group of hubs is missing"),
+            (&["--link-password", "file"], "--link <URL>"),
+            (&["--name-of-hub", "east"], "--link <URL>"),
+            (&["--link", "redis://host/a", "--name-of-hub", "two words"], "a name has 1 to 32 letters"),
+            (
+                &["--link", "redis://host/a", "--name-of-hub", "b\u{43e}b"],
+                "mixes letters of different scripts",
+            ),
+        ] {
+            let error = parse(options).unwrap_err();
+            assert!(error.contains(reason), "{options:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_never_repeated_with_its_password() {
+        for url in ["redis://:secret@host", "redis://:secret@host/a", "rediss://:secret%2@host/a", "secret"] {
+            let shown = match parse(&["--link", url]) {
+                Ok(link) => format!("{link:?} {:?}", link.link(1).unwrap()),
+                Err(error) => error,
+            };
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_hub_may_have_a_name_that_members_may_not_have() {
+        for (text, expected) in
+            [("east", "east"), ("hub", "hub"), ("0perator", "0perator"), ("Ｂｏｂ", "Bob")]
+        {
+            assert_eq!(name(text).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_machine_lends_its_name_if_that_fits() {
+        for (host, name) in [
+            ("east", Some("east")),
+            ("school-3.example.org", Some("school-3")),
+            ("my host!", Some("myhost")),
+            (&"x".repeat(63), Some(&*"x".repeat(32))),
+            ("", None),
+            (".local", None),
+            ("b\u{43e}b", None),
+        ] {
+            assert_eq!(fit(host).as_deref(), name, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_the_first_line_of_a_file_and_an_empty_one_is_none() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (content, password) in
+            [("secret\nmore", Some("secret")), ("s p\r\n", Some("s p")), ("", None), ("\nsecret", None)]
+        {
+            std::fs::write(&file, content).unwrap();
+            let read = from_file(file.path()).unwrap();
+            assert_eq!(read.as_ref().map(|read| read.as_str()), password);
+        }
+        std::fs::write(&file, b"\xff\n").unwrap();
+        let error = from_file(file.path()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot read the password of the link from ") && error.ends_with("UTF-8"),
+            "{error}"
+        );
+        assert!(from_variable(Some("".into())).unwrap().is_none() && from_variable(None).unwrap().is_none());
+        assert_eq!(from_variable(Some("secret".into())).unwrap().unwrap().as_str(), "secret");
+    }
+}

@@ -93,7 +93,7 @@ pub enum Command {
     /// Let any number of people chat with each other
     #[cfg(feature = "hub")]
     #[command(after_help = hub::HELP)]
-    Hub(hub::Hub),
+    Hub(Box<hub::Hub>),
     /// Watch two endpoints chat, step by step, on a split screen
     #[cfg(feature = "lab")]
     #[command(after_help = demo::HELP)]

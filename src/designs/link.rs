@@ -192,7 +192,13 @@ impl<M: Machine> Line<M> {
     /// Does everything that can be done now. Returns what has happened.
     pub(super) fn go_on(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        self.machine.handle_timeout(Instant::now());
+        let now = Instant::now();
+        if let State::Connected(stream) = &self.state
+            && stream.deadline().is_some_and(|deadline| deadline <= now)
+        {
+            self.fail(stream.give_up());
+        }
+        self.machine.handle_timeout(now);
         self.go_on_calling();
         loop {
             while let Some(action) = self.machine.poll_action() {
@@ -240,11 +246,12 @@ impl<M: Machine> Line<M> {
 
     /// When to [go on](Self::go_on) although nothing has come.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let calls = match &self.state {
+        let own = match &self.state {
+            State::Disconnected => None,
             State::Calling(calls) => calls.deadline(),
-            _ => None,
+            State::Connected(stream) => stream.deadline(),
         };
-        self.machine.poll_timeout().into_iter().chain(calls).min()
+        self.machine.poll_timeout().into_iter().chain(own).min()
     }
 
     /// The connection, if there is one.

@@ -129,6 +129,9 @@ pub enum Notice {
     /// The link works, but not all is well.
     #[cfg(feature = "link")]
     LinkHindered(LinkError),
+    /// The log of the linked hubs has lost lines: what members are told of that.
+    #[cfg(feature = "link")]
+    LinesMissing(String),
     /// The hub ends, and the other hubs do not get what was said last.
     #[cfg(feature = "link")]
     NotLogged,
@@ -176,7 +179,9 @@ impl Notice {
             #[cfg(feature = "hub")]
             Self::CodesNotAccepted => Importance::Error,
             #[cfg(feature = "link")]
-            Self::LinkDown(_) | Self::LinkHindered(_) | Self::NotLogged => Importance::Error,
+            Self::LinkDown(_) | Self::LinkHindered(_) | Self::LinesMissing(_) | Self::NotLogged => {
+                Importance::Error
+            }
             Self::KeptInputRefused
             | Self::LineRefused
             | Self::LineRefusedByTranscript
@@ -353,14 +358,16 @@ impl Notice {
             Self::LinkDown(error) => {
                 write!(f, "the link to the other hubs does not work: {error}; ")?;
                 f.write_str(match error.may_pass() {
-                    true => "trying again",
-                    false => "trying again, but somebody has to change that",
+                    true => "what is said waits, and the hub tries again",
+                    false => "what is said waits, until somebody changes that",
                 })
             }
             #[cfg(feature = "link")]
             Self::LinkUp => f.write_str("the link to the other hubs works again"),
             #[cfg(feature = "link")]
             Self::LinkHindered(error) => error.fmt(f),
+            #[cfg(feature = "link")]
+            Self::LinesMissing(text) => f.write_str(text),
             #[cfg(feature = "link")]
             Self::NotLogged => f.write_str("what was said last was not shown: the link to the other hubs does not work"),
             #[cfg(feature = "hub")]

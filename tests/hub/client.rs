@@ -1,6 +1,5 @@
 //! A client of the hub in the test process: it writes to a socket and reads from it.
 
-use super::{STAMP, from_hub, present};
 use crate::common::text;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,6 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many of the last lines a failing test shows.
 const RECENT: usize = 20;
+
+/// A stamp, as a client may send one.
+pub const STAMP: &str = "[Mon Nov  9 06:18:34 2026] ";
 
 /// A client of the hub.
 pub struct Client {
@@ -326,4 +328,31 @@ pub fn try_call_from(from: [u8; 4], port: u16, receive_buffer: Option<usize>) ->
     bind(&socket, &SocketAddr::from((from, 0)))?;
     connect(&socket, &SocketAddr::from(([127, 0, 0, 1], port)))?;
     Ok(TcpStream::from(socket))
+}
+
+/// A line of the hub itself.
+pub fn from_hub(text: &str) -> String {
+    format!("* hub: {text}")
+}
+
+/// Who is here, as the greeting and `/who` list it.
+#[derive(Debug, PartialEq)]
+pub struct Present {
+    pub count: usize,
+    pub names: Vec<String>,
+    pub more: usize,
+}
+
+/// Parses `* hub: 3 are here: @operator, bob, user3`, or `… are in lobby: …`. `None` for other lines.
+pub fn present(text: &str) -> Option<Present> {
+    let (told, names) = text.strip_prefix("* hub: ")?.split_once(": ")?;
+    let (count, whereabouts) = told.split_once(' ')?;
+    let whereabouts = whereabouts.strip_prefix("are ").or_else(|| whereabouts.strip_prefix("is "))?;
+    assert!(whereabouts == "here" || whereabouts.starts_with("in "), "{text}");
+    let (names, more) = match names.rsplit_once(" and ") {
+        Some((names, more)) => (names, more.strip_suffix(" more").unwrap().parse().unwrap()),
+        None => (names, 0),
+    };
+    let names = names.split(", ").map(str::to_owned).collect();
+    Some(Present { count: count.parse().ok()?, names, more })
 }

@@ -38,9 +38,6 @@ use crate::common::*;
 pub use client::*;
 use std::process::Stdio;
 
-/// A stamp, as a client may send one.
-pub const STAMP: &str = "[Mon Nov  9 06:18:34 2026] ";
-
 /// How the announcement of a stalled client continues after its name.
 #[cfg(unix)]
 pub const STALLED: &str = "was disconnected: the room waited ";
@@ -65,33 +62,6 @@ pub fn run(args: &[&str]) -> (i32, String) {
     let mut program = Program::spawn(command);
     let code = program.status().code().unwrap();
     (code, program.err.text())
-}
-
-/// A line of the hub itself.
-pub fn from_hub(text: &str) -> String {
-    format!("* hub: {text}")
-}
-
-/// Who is here, as the greeting and `/who` list it.
-#[derive(Debug, PartialEq)]
-pub struct Present {
-    pub count: usize,
-    pub names: Vec<String>,
-    pub more: usize,
-}
-
-/// Parses `* hub: 3 are here: @operator, bob, user3`, or `… are in lobby: …`. `None` for other lines.
-pub fn present(text: &str) -> Option<Present> {
-    let (told, names) = text.strip_prefix("* hub: ")?.split_once(": ")?;
-    let (count, whereabouts) = told.split_once(' ')?;
-    let whereabouts = whereabouts.strip_prefix("are ").or_else(|| whereabouts.strip_prefix("is "))?;
-    assert!(whereabouts == "here" || whereabouts.starts_with("in "), "{text}");
-    let (names, more) = match names.rsplit_once(" and ") {
-        Some((names, more)) => (names, more.strip_suffix(" more").unwrap().parse().unwrap()),
-        None => (names, 0),
-    };
-    let names = names.split(", ").map(str::to_owned).collect();
-    Some(Present { count: count.parse().ok()?, names, more })
 }
 
 /// Parses a summary: how many joined and left. `None` for other lines.

@@ -249,8 +249,14 @@ pub fn until(hubs: &mut [&mut Linked], holds: impl Fn(&[&mut Linked]) -> bool) {
 /// Waits until the server says this.
 #[track_caller]
 pub fn until_redis_says(redis: &Redis, command: &[&str], answer: &str) {
+    until_redis(redis, command, |says| says == answer);
+}
+
+/// Waits until what the server says is right.
+#[track_caller]
+pub fn until_redis(redis: &Redis, command: &[&str], is_right: impl Fn(&str) -> bool) {
     let start = Instant::now();
-    while redis.command(command) != answer {
+    while !is_right(&redis.command(command)) {
         assert!(start.elapsed() < LIMIT, "{command:?}: {}", redis.command(command));
     }
 }

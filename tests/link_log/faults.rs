@@ -1,6 +1,6 @@
 //! What goes wrong: connections, hubs, the server, and what others write into its keys.
 
-use super::driver::{Linked, until, until_redis_says};
+use super::driver::{Linked, until, until_redis, until_redis_says};
 use super::redis::Redis;
 use super::{batch, claim};
 use std::time::{Duration, Instant};
@@ -326,6 +326,7 @@ fn a_server_busy_with_another_script_is_waited_for() {
     let mut hub = Linked::joins(&redis, 1);
     redis.command(&["CONFIG", "SET", "lua-time-limit", "20"]);
     let mut endless = redis.spawn(&["EVAL", "while true do end", "0"]);
+    until_redis(&redis, &["PING"], |answer| answer.contains("BUSY"));
     hub.says("waits");
     until(&mut [&mut hub], |hubs| hubs[0].is_down(&LinkError::Busy));
     assert_eq!(redis.command(&["SCRIPT", "KILL"]), "OK");

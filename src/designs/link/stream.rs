@@ -11,12 +11,16 @@ use socket2::Socket;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 #[cfg(feature = "secure")]
 use std::time::SystemTime;
+use std::time::{Duration, Instant};
 
 /// How long a write of a connection that blocks may take. The server is believed to be gone after as long a silence.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the server may take to open an encrypted connection. Less than what it may take to answer, of which the user would be
+/// told something else.
+#[cfg(feature = "secure")]
+const OPEN_WITHIN: Duration = Duration::from_secs(4);
 /// How much is encrypted before it is written, in bytes.
 #[cfg(feature = "secure")]
 const ENCRYPT: usize = 64 * 1024;
@@ -31,6 +35,8 @@ pub(super) struct Stream {
 #[cfg(feature = "secure")]
 struct Encryption {
     tls: Tls,
+    /// When it must be open.
+    open_by: Instant,
     /// What was decrypted last.
     plaintext: Vec<u8>,
     /// What is to be written, and how much of it is.
@@ -57,7 +63,8 @@ impl Stream {
         let mut tls = Tls::new(authority, SystemTime::now()).map_err(LinkError::Unreachable)?;
         let mut ciphertext = Vec::new();
         tls.take_output(&mut ciphertext);
-        let encryption = Encryption { tls, plaintext: Vec::new(), ciphertext, written: 0 };
+        let open_by = Instant::now() + OPEN_WITHIN;
+        let encryption = Encryption { tls, open_by, plaintext: Vec::new(), ciphertext, written: 0 };
         Ok(Self { encryption: Some(Box::new(encryption)), ..self })
     }
 
@@ -75,7 +82,7 @@ impl Stream {
     ) -> Result<Option<&'a [u8]>, LinkError> {
         observer.emit(|| Step::Waits(crate::observe::For::Input(Place::Log)));
         let length = match (&*self.socket).read(buffer) {
-            Ok(0) => return Err(self.cut_off()),
+            Ok(0) => return Err(self.give_up()),
             Ok(length) => length,
             Err(error) if is_nothing_yet(&error) => return Ok(None),
             Err(error) => return Err(in_words(&error)),
@@ -126,15 +133,26 @@ impl Stream {
         unwritten > 0
     }
 
-    /// The server has closed the connection.
-    fn cut_off(&self) -> LinkError {
+    /// When to [give up](Self::give_up), unless something comes before.
+    #[cfg_attr(not(feature = "secure"), allow(clippy::unused_self, reason = "other builds need it"))]
+    pub(super) fn deadline(&self) -> Option<Instant> {
         #[cfg(feature = "secure")]
-        if self.encryption.as_ref().is_some_and(|encryption| !encryption.tls.is_open()) {
-            let words = "the server has closed the connection before it was encrypted: check the port, and whether Redis encrypts \
-                         there and asks for no certificate (tls-auth-clients no)";
-            return LinkError::Unreachable(words.to_owned());
+        if let Some(encryption) = &self.encryption {
+            return (!encryption.tls.is_open()).then_some(encryption.open_by);
         }
-        LinkError::Closed
+        None
+    }
+
+    /// Why the connection is of no use: it has ended, or was not open in time.
+    pub(super) fn give_up(&self) -> LinkError {
+        match self.deadline() {
+            Some(_) => LinkError::Unreachable(
+                "what answers does not open an encrypted connection: check whether this is the tls-port of Redis, and its \
+                 setting tls-auth-clients, which must be no"
+                    .to_owned(),
+            ),
+            None => LinkError::Closed,
+        }
     }
 }
 

@@ -33,8 +33,8 @@ const GREETING_HOLD: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct Arrival {
     since: Instant,
-    /// The number in its name.
-    user: u64,
+    /// The number in its name, if the next client may have it after this one.
+    user: Option<u64>,
 }
 
 impl Arrival {
@@ -75,31 +75,32 @@ impl Hub {
 
     /// Adds a client of whom nobody is told.
     fn arrive(&mut self, id: Id, peer: SocketAddr, secured: Option<Arc<Peer>>, now: Moment) {
-        let name = loop {
-            let name = Name::of(format!("user{}", self.next_user()));
+        let (name, user) = loop {
+            let (name, user) = self.newcomers_name(id);
+            let name = Name::of(name);
             if self.looks.like(&name).next().is_none() {
-                break name;
+                break (name, user);
             }
         };
         self.admission.joined(peer.ip());
         self.add_member(id, name, Some(peer), now.instant);
         if let Some(member) = self.members.get_mut(&id) {
             member.secured = secured;
-            member.arrival = Some(Arrival { since: now.instant, user: self.last_user });
+            member.arrival = Some(Arrival { since: now.instant, user });
             member.outbox.hold();
         }
         self.trim.joined(self.here());
     }
 
-    /// The number in the name of the next client.
-    pub(super) fn next_user(&mut self) -> u64 {
+    /// The name of a new client, and its number.
+    fn newcomers_name(&mut self, id: Id) -> (String, Option<u64>) {
         #[cfg(feature = "link")]
-        if let Some(number) = self.own_number() {
-            self.last_user = number;
-            return number;
+        if let Some(name) = self.linked_newcomers_name(id) {
+            return name;
         }
+        let _ = id;
         self.last_user += 1;
-        self.last_user
+        (format!("user{}", self.last_user), Some(self.last_user))
     }
 
     /// A client has been there for a while: greets it, or believes in it.
@@ -134,10 +135,12 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id) else { return false };
         let Some(arrival) = member.arrival.take() else { return false };
         member.outbox.forget_kept();
-        if arrival.user == self.last_user {
+        if let Some(user) = arrival.user
+            && user == self.last_user
+        {
             self.last_user -= 1;
             #[cfg(feature = "link")]
-            self.give_number_back(arrival.user);
+            self.give_number_back(user);
         }
         true
     }

@@ -111,7 +111,7 @@ impl Hub {
         self.presences.forget_wish(id);
         let (new, old) = (Arc::clone(name.shown()), std::mem::replace(&mut member.name, name.clone()));
         self.names.insert(Arc::clone(name.key()), id);
-        self.looks.insert(name, id);
+        self.looks.insert(name, &id);
         self.reply(id, &format!("you are now {new}"), now);
         if *old.shown() != new {
             self.record(id, |new, _| What::Renamed { old: Arc::clone(old.shown()), new });
@@ -129,7 +129,7 @@ impl Hub {
         // Another spelling of it may still be the present name, or the one by which the room knows the member.
         for own in [&member.name].into_iter().chain(&member.untold.known_as) {
             self.names.insert(Arc::clone(own.key()), id);
-            self.looks.insert(own, id);
+            self.looks.insert(own, &id);
         }
     }
 
@@ -268,7 +268,7 @@ impl Hub {
     /// The room of this name, a new one if there is none.
     pub(super) fn open_room(&mut self, name: Name) -> &mut Room {
         self.rooms.entry(Arc::clone(name.key())).or_insert_with(|| {
-            self.room_looks.insert(&name, Arc::clone(name.shown()));
+            self.room_looks.insert(&name, name.shown());
             Room::new(name, self.settings.history)
         })
     }
@@ -350,9 +350,7 @@ impl Hub {
     pub(super) fn kick(&mut self, name: &str, now: Moment) {
         match self.find(name) {
             #[cfg(feature = "link")]
-            Some(id) if self.is_elsewhere(id) && !self.is_operator(id) => {
-                self.expel_elsewhere(id, "kicked", now)
-            }
+            Some(id) if self.is_elsewhere(id) && !self.is_operator(id) => self.expel_elsewhere(id, "kicked"),
             Some(id) if !self.is_operator(id) => self.expel(id, "kicked", now),
             // Nobody else can have the name that the operator had first.
             None if *name::key(name.trim_start_matches('@')) != *OPERATORS_NAME => {

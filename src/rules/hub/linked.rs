@@ -32,7 +32,7 @@ use super::turns::add_waiting;
 use super::{parse_net, room::LOBBY};
 use crate::rules::exit::Exit;
 use crate::rules::link::{
-    self, Batch, Claim, Event, HubId, LinkError, NUMBERS, Operation, Order, Registered, Side,
+    self, Batch, Claim, Event, HubId, LEASE, LinkError, NUMBERS, Operation, Order, Registered, Side,
 };
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
@@ -76,6 +76,8 @@ pub(super) struct Linked {
     histories: BTreeMap<Arc<str>, VecDeque<Vec<u8>>>,
     /// How many bytes the design was given that are not in the log.
     unlogged: usize,
+    /// There are lines among them.
+    has_unlogged_lines: bool,
     /// Those who wait until there are fewer.
     waiting: Vec<Id>,
     /// For names that no other hub gives.
@@ -108,8 +110,10 @@ struct Done {
 pub(super) struct MemberLink {
     /// For a member of another hub.
     pub(super) home: Option<Home>,
-    /// That it is somebody has come back from the log.
+    /// The members of this hub were told that it is somebody.
     is_public: bool,
+    /// So were the other hubs, since this one has its present id.
+    is_known: bool,
     /// It leaves when that comes back from the log.
     pub(super) leaves: bool,
     /// How many new names and rooms it waits for.
@@ -155,6 +159,7 @@ impl Hub {
             batch: Batch::default(),
             histories: BTreeMap::new(),
             unlogged: 0,
+            has_unlogged_lines: false,
             waiting: Vec::new(),
             numbers: 0..0,
             first_number: 0,
@@ -167,7 +172,10 @@ impl Hub {
             leave_by: None,
             has_left: false,
         }));
-        self.rename_quietly(OPERATOR, operators_name(name));
+        // All hubs wait for whoever does not read here, and not longer than for a hub that is gone.
+        self.settings.stall = self.settings.stall.min(LEASE);
+        self.outboxes.accounts.limit = self.outboxes.accounts.limit.min(LEASE.as_secs_f64());
+        self.rename_quietly(OPERATOR, &operators_name(name));
     }
 
     /// Whether everything that was read from the log has been done, so that more may be read. Ask after each batch of events.
@@ -197,6 +205,7 @@ impl Hub {
             }
             Event::Appended { bytes } => {
                 linked.unlogged = linked.unlogged.saturating_sub(bytes);
+                linked.has_unlogged_lines &= linked.unlogged > 0;
                 self.outboxes.resumed.append(&mut linked.waiting);
             }
             Event::Numbers { first } => {
@@ -272,13 +281,12 @@ impl Hub {
             let Some((event, stamp)) = linked.entries.pop_front() else { return };
             let then = Moment { instant: now.instant, stamp };
             match event {
-                Event::Logged(entry) => {
-                    if !self.apply_entry(&entry, then) {
-                        if let Some(linked) = &mut self.linked {
-                            linked.entries.push_front((Event::Logged(entry), stamp));
-                        }
-                        return;
+                Event::Logged(ref entry) if self.apply_entry(entry, then) => {}
+                Event::Logged(_) => {
+                    if let Some(linked) = &mut self.linked {
+                        linked.entries.push_front((event, stamp));
                     }
+                    return;
                 }
                 Event::Registered(registered) => self.apply_registered(*registered, then),
                 Event::HubGone { hub, left, .. } => self.apply_gone(hub, left, then),
@@ -353,10 +361,11 @@ impl Hub {
         match (logged.verb, from) {
             (Verb::Named, _) => self.name_hub(hub, logged.text),
             (Verb::Joins, Some(id)) if is_own => self.apply_own_joining(id, logged.text, is_refused, now)?,
-            (Verb::Joins, _) => {
-                if let Some(id) = self.meet(hub, logged.member, logged.text, is_refused, now)? {
-                    self.apply(id, Deed::Joins, now);
-                }
+            // It is known already.
+            (Verb::Joins, Some(_)) => {}
+            (Verb::Joins, None) => {
+                let id = self.meet(hub, logged.member, logged.text, is_refused, now)?;
+                self.apply(id, Deed::Joins, now);
             }
             (Verb::Answers, _) => {
                 if let Some(to) = self.find_about(hub, logged) {
@@ -371,10 +380,10 @@ impl Hub {
             (Verb::Renames, Some(id)) => self.apply_claimed_name(id, logged.text, is_refused, now)?,
             (Verb::Enters, Some(id)) => {
                 let room = Name::parse(std::str::from_utf8(logged.text).ok()?).ok()?;
-                self.stops_asking(id);
                 if self.members.get(&id).is_some_and(|member| member.room != *room.key()) {
                     self.apply(id, Deed::Enters(room), now);
                 }
+                self.stops_asking(id);
             }
             (Verb::Leaves, Some(id)) => {
                 self.apply(id, Deed::Leaves(short(logged.text)), now);
@@ -412,6 +421,9 @@ impl Hub {
     /// another one from here on.
     fn apply_own_joining(&mut self, id: Id, record: &[u8], is_refused: bool, now: Moment) -> Option<()> {
         let member = self.members.get_mut(&id)?;
+        if std::mem::replace(&mut member.link.is_known, true) {
+            return Some(());
+        }
         let is_new = !std::mem::replace(&mut member.link.is_public, true);
         if is_refused {
             let name = logged_name(Record::read(record)?.otherwise)?;
@@ -419,12 +431,10 @@ impl Hub {
             self.reply(id, &line, now);
             if is_new {
                 self.reply(id, &format!("you are now {}", name.shown()), now);
-                self.rename_quietly(id, name);
+                self.rename_quietly(id, &name);
             } else {
                 self.apply(id, Deed::Renames(name), now);
             }
-            // Redis has to know it under that name, too.
-            self.does(id, Deed::Joins, now);
         }
         if is_new {
             self.apply(id, Deed::Joins, now);
@@ -433,39 +443,37 @@ impl Hub {
     }
 
     /// Gives a member another name without telling anybody.
-    fn rename_quietly(&mut self, id: Id, name: Name) {
+    fn rename_quietly(&mut self, id: Id, name: &Name) {
         let Some(member) = self.members.get_mut(&id) else { return };
         let old = std::mem::replace(&mut member.name, name.clone());
         self.names.insert(Arc::clone(name.key()), id);
-        self.looks.insert(&name, id);
+        self.looks.insert(name, &id);
         self.release_name(id, &old);
     }
 
-    /// A member of another hub is somebody. Returns the id if that is new. None if it makes no sense.
-    fn meet(
-        &mut self,
-        hub: HubId,
-        number: u64,
-        record: &[u8],
-        is_refused: bool,
-        now: Moment,
-    ) -> Option<Option<Id>> {
+    /// What Redis knows of a member of another hub. None if it makes no sense.
+    fn update(&mut self, hub: HubId, number: u64, record: &[u8], now: Moment) -> Option<()> {
+        let Some(id) = self.find_logged(hub, number) else {
+            return self.meet(hub, number, record, false, now).map(|_| ());
+        };
+        let Record { name, room, .. } = Record::read(record)?;
+        let (name, room) = (logged_name(name)?, Name::parse(room).ok()?);
+        if self.members.get(&id).is_some_and(|member| member.name.shown() != name.shown()) {
+            self.rename_quietly(id, &name);
+        }
+        if self.members.get(&id).is_some_and(|member| member.room != *room.key()) {
+            self.leave_room(id);
+            self.enter_elsewhere(id, room);
+        }
+        Some(())
+    }
+
+    /// A member of another hub is somebody, under this name or, if another one has it, otherwise. Returns the id. None if it makes
+    /// no sense.
+    fn meet(&mut self, hub: HubId, number: u64, record: &[u8], is_refused: bool, now: Moment) -> Option<Id> {
         let Record { name, room, secured, otherwise } = Record::read(record)?;
         let name = logged_name(if is_refused { otherwise } else { name })?;
         let room = Name::parse(room).ok()?;
-        if let Some(id) = self.find_logged(hub, number) {
-            let Some(member) = self.members.get(&id) else { return Some(None) };
-            let (is_same_name, is_same_room) =
-                (*member.name.shown() == *name.shown(), member.room == *room.key());
-            if !is_same_name {
-                self.rename_quietly(id, name);
-            }
-            if !is_same_room {
-                self.leave_room(id);
-                self.enter_elsewhere(id, room);
-            }
-            return Some(None);
-        }
         let linked = self.linked.as_ref()?;
         if linked.elsewhere.len() >= MAX_ELSEWHERE {
             return None;
@@ -473,7 +481,7 @@ impl Hub {
         self.settle(&name, now);
         let id = self.next_id();
         self.names.insert(Arc::clone(name.key()), id);
-        self.looks.insert(&name, id);
+        self.looks.insert(&name, &id);
         let mut member = Member::new(name, None, LOBBY.into(), 0, Inbox::new(Decoder::new(0)), now.instant);
         member.outbox.close();
         member.is_here = false;
@@ -483,7 +491,7 @@ impl Hub {
         self.not_here += 1;
         self.enter_elsewhere(id, room);
         self.linked.as_mut()?.elsewhere.insert((hub, number), id);
-        Some(Some(id))
+        Some(id)
     }
 
     fn enter_elsewhere(&mut self, id: Id, room: Name) {
@@ -547,7 +555,6 @@ impl Hub {
 
     /// A member has another name, or not.
     fn apply_claimed_name(&mut self, id: Id, name: &[u8], is_refused: bool, now: Moment) -> Option<()> {
-        self.stops_asking(id);
         let name = logged_name(std::str::from_utf8(name).ok()?)?;
         if is_refused {
             let line = format!("the name {} is taken", name.shown());
@@ -556,14 +563,24 @@ impl Hub {
             self.settle(&name, now);
             self.apply(id, Deed::Renames(name), now);
         }
+        self.stops_asking(id);
         Some(())
     }
 
-    /// What a member asked for has come back.
+    /// What a member asked for has come back, and was done.
     fn stops_asking(&mut self, id: Id) {
-        if let Some(member) = self.members.get_mut(&id) {
-            member.link.asked = member.link.asked.saturating_sub(1);
-            self.outboxes.resumed.push(id);
+        let Some(member) = self.members.get_mut(&id).filter(|member| member.link.home.is_none()) else {
+            return;
+        };
+        self.outboxes.resumed.push(id);
+        let asked = member.link.asked;
+        member.link.asked = asked.saturating_sub(1);
+        if asked == 0
+            && let Some(linked) = &mut self.linked
+        {
+            // It asked before this hub got its present id, and perhaps again since: what Redis knows may be older than this.
+            let record = record(member, member.name.shown(), &member.room, "");
+            linked.batch.operations.push(Operation::Record(id.0 as u64, record));
         }
     }
 
@@ -587,7 +604,7 @@ impl Hub {
         for other in &others {
             self.name_hub(other.id, &other.name);
             for (number, record) in &other.members {
-                is_nonsense |= self.meet(other.id, *number, record, false, now).is_none();
+                is_nonsense |= self.update(other.id, *number, record, now).is_none();
             }
         }
         for (room, lines) in registered.histories {
@@ -621,7 +638,7 @@ impl Hub {
         own.sort_unstable();
         for id in &own {
             if let Some(member) = self.members.get_mut(id) {
-                member.link.asked = 0;
+                (member.link.is_known, member.link.asked) = (false, 0);
             }
             self.does(*id, Deed::Joins, now);
         }
@@ -685,6 +702,7 @@ impl Hub {
             None => "lines may be missing here: Redis has lost some".to_owned(),
         };
         self.tell_all(&text, now);
+        self.actions.push_back(Action::Report(Notice::LinesMissing(text)));
     }
 
     /// Another hub is called so.
@@ -695,7 +713,7 @@ impl Hub {
         }
     }
 
-    /// Tells all members of this hub.
+    /// Tells all clients of this hub. The operator gets a notice.
     fn tell_all(&mut self, text: &str, now: Moment) {
         let is_told =
             |member: &Member| member.is_here && member.leaving.is_none() && member.arrival.is_none();
@@ -763,30 +781,31 @@ impl Hub {
         // No other hub gives this name, and nobody may ask for it.
         let otherwise = match id {
             OPERATOR => format!("@{OPERATORS_NAME}/{}-{}", linked.name, linked.first_number),
-            _ => format!("user{}-{number}", linked.first_number),
+            _ => own_name(linked.first_number, id),
         };
-        let record = |member: &Member, name: &str, room: &str| {
-            let secured = member.secured.as_ref().map_or("", |peer| peer.how());
-            Record { name, room, secured, otherwise: &otherwise }.write()
-        };
-        let mut operation = None;
-        let mut claim = |member: &Member, name: &Name, release: Vec<Vec<u8>>| {
-            let (take, record) = (looks(name), record(member, name.shown(), &member.room));
-            operation =
-                Some(Operation::Claim(Claim { member: number, release, take, record: record.clone() }));
-            record
-        };
+        let (mut operation, mut bans) = (None, None);
         let (verb, text) = match deed {
-            Deed::Joins => (Verb::Joins, claim(member, &member.name, Vec::new())),
+            Deed::Joins => {
+                let (take, name) = (looks(&member.name), member.name.shown());
+                let own = record(member, name, &member.room, &otherwise);
+                let otherwise = record(member, &otherwise, &member.room, "");
+                let claim =
+                    Claim { member: number, release: Vec::new(), take, record: own.clone(), otherwise };
+                operation = Some(Operation::Claim(claim));
+                (Verb::Joins, own)
+            }
             Deed::Renames(name) => {
                 member.link.asked += 1;
-                claim(member, &name, looks(&member.name));
+                let (release, take) = (looks(&member.name), looks(&name));
+                let record = record(member, name.shown(), &member.room, "");
+                let claim = Claim { member: number, release, take, record, otherwise: Vec::new() };
+                operation = Some(Operation::Claim(claim));
                 (Verb::Renames, name.shown().as_bytes().to_vec())
             }
             Deed::Enters(room) => {
                 member.link.asked += 1;
-                operation =
-                    Some(Operation::Record(number, record(member, member.name.shown(), room.shown())));
+                let record = record(member, member.name.shown(), room.shown(), "");
+                operation = Some(Operation::Record(number, record));
                 (Verb::Enters, room.shown().as_bytes().to_vec())
             }
             Deed::Says(form, texts) => {
@@ -806,6 +825,7 @@ impl Hub {
                 (Verb::Leaves, how.into_bytes())
             }
             Deed::Bans(net) => {
+                bans = Some(net);
                 operation = Some(Operation::Ban(net.to_string().into_bytes()));
                 (Verb::Bans, net.to_string().into_bytes())
             }
@@ -813,6 +833,10 @@ impl Hub {
         linked.write(&Logged { verb, member: number, about, text: &text });
         linked.batch.operations.extend(operation);
         self.turn.bytes += text.len();
+        // Here it is done at once, whether or not the other hubs can be told.
+        if let Some(net) = bans {
+            self.apply_banning(net, now);
+        }
     }
 
     /// The last lines of what a member says, as a room's history has them.
@@ -840,7 +864,7 @@ impl Hub {
     }
 
     /// The operator sends a member of another hub away.
-    pub(super) fn expel_elsewhere(&mut self, id: Id, how: &str, _now: Moment) {
+    pub(super) fn expel_elsewhere(&mut self, id: Id, how: &str) {
         self.log_about(OPERATOR, Verb::Expels, id, how);
     }
 
@@ -865,6 +889,7 @@ impl Hub {
         }
         let batch = std::mem::take(&mut linked.batch);
         linked.unlogged += batch.size();
+        linked.has_unlogged_lines |= batch.lines > 0;
         Some(Action::Log(Order::Push(batch)))
     }
 
@@ -888,15 +913,18 @@ impl Hub {
         }
     }
 
-    /// A number for a name that no other hub gives, if there is one.
-    pub(super) fn own_number(&mut self) -> Option<u64> {
-        let linked = self.linked.as_mut()?;
+    /// A name for a new client that no other hub gives, with its number if it is one that was got for this. None before this hub
+    /// is registered: then any will do, and may have to be replaced.
+    pub(super) fn linked_newcomers_name(&mut self, id: Id) -> Option<(String, Option<u64>)> {
+        let linked = self.linked.as_mut().filter(|linked| linked.hub.is_some())?;
         let number = linked.numbers.next();
-        let is_short = linked.numbers.end - linked.numbers.start < MIN_NUMBERS && linked.hub.is_some();
+        let is_short = linked.numbers.end - linked.numbers.start < MIN_NUMBERS;
         if is_short && !std::mem::replace(&mut linked.has_asked_for_numbers, true) {
             self.actions.push_back(Action::Log(Order::AskForNumbers));
         }
-        number
+        let Some(number) = number else { return Some((own_name(linked.first_number, id), None)) };
+        self.last_user = number;
+        Some((format!("user{number}"), Some(number)))
     }
 
     /// Nobody was told of the one who had it.
@@ -933,15 +961,21 @@ impl Hub {
 
     /// What was said last reaches nobody.
     fn report_unlogged(&mut self) {
-        if self.linked.as_ref().is_some_and(|linked| linked.unlogged > 0) {
+        if self.linked.as_ref().is_some_and(|linked| linked.has_unlogged_lines) {
             self.actions.push_back(Action::Report(Notice::NotLogged));
             self.ending = self.ending.map(|exit| if exit == Exit::Success { Exit::Failed } else { exit });
         }
     }
 }
 
-const DOWN: &str = "the other hubs cannot be reached; what is said waits and comes when they can, also from this hub; /who, /help and 88 \
-     work";
+/// What members are told while the link is down.
+const DOWN: &str =
+    "the link to the other hubs is down: what anybody says waits until it is back; /who, /help and 88 work";
+
+/// A name that only the hub with this first number can give, for as many members as it has.
+fn own_name(first_number: u64, id: Id) -> String {
+    format!("user{first_number}-{}", id.0)
+}
 
 /// The name of the operator of a hub.
 fn operators_name(hub: &str) -> Name {
@@ -957,6 +991,11 @@ fn logged_name(text: &str) -> Option<Name> {
             None => Name::parse(name).ok().map(Name::of_operator),
         },
     }
+}
+
+fn record(member: &Member, name: &str, room: &str, otherwise: &str) -> Vec<u8> {
+    let secured = member.secured.as_ref().map_or("", |peer| peer.how());
+    Record { name, room, secured, otherwise }.write()
 }
 
 fn looks(name: &Name) -> Vec<Vec<u8>> {

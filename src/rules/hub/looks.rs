@@ -14,7 +14,7 @@ impl<T: Clone + PartialEq> Looks<T> {
         name.looks().iter().filter_map(|look| self.0.get(look))
     }
 
-    pub(super) fn insert(&mut self, name: &Name, owner: T) {
+    pub(super) fn insert(&mut self, name: &Name, owner: &T) {
         self.0.extend(name.looks().iter().map(|look| (Arc::clone(look), owner.clone())));
     }
 

@@ -117,7 +117,7 @@ impl Hub {
     pub fn new(settings: Settings, keyboard_is_terminal: bool, now: Instant) -> Self {
         let lobby = Name::of(LOBBY.to_owned());
         let mut room_looks = Looks::default();
-        room_looks.insert(&lobby, Arc::clone(lobby.shown()));
+        room_looks.insert(&lobby, lobby.shown());
         let mut hub = Self {
             admission: Admission::new(settings.admission.clone()),
             #[cfg(feature = "secure")]
@@ -366,7 +366,7 @@ impl Hub {
     pub(super) fn add_member(&mut self, id: Id, name: Name, peer: Option<SocketAddr>, now: Instant) {
         let lobby: Arc<str> = LOBBY.into();
         self.names.insert(Arc::clone(name.key()), id);
-        self.looks.insert(&name, id);
+        self.looks.insert(&name, &id);
         let seat = self.rooms.get_mut(&lobby).map_or(0, |lobby| lobby.enter(id, false));
         let decoder = match peer {
             Some(_) => Decoder::for_caller(self.settings.max_line),

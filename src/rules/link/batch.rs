@@ -11,6 +11,9 @@ pub struct Claim {
     pub take: Vec<Vec<u8>>,
     /// What is stored about the member.
     pub record: Vec<u8>,
+    /// For a member that may be new, not empty: what is stored if the claim is refused. If the server knows the member, the
+    /// claim is not refused, and changes nothing.
+    pub otherwise: Vec<u8>,
 }
 
 /// What happens in Redis in the same step as the entry, in the order of the batch.
@@ -18,7 +21,7 @@ pub struct Claim {
 pub enum Operation {
     /// Takes names. Whether it succeeded is in the entry ([`Logged::refused`](super::Logged::refused)).
     Claim(Claim),
-    /// Stores what is known about a member.
+    /// Stores what is known about a member, if the server knows it.
     Record(u64, Vec<u8>),
     /// Forgets a member, and frees its names.
     Forget(u64),
@@ -32,7 +35,9 @@ impl Operation {
     fn size(&self) -> usize {
         let sum = |list: &[Vec<u8>]| list.iter().map(Vec::len).sum::<usize>() + 16 * list.len();
         64 + match self {
-            Self::Claim(claim) => sum(&claim.release) + sum(&claim.take) + claim.record.len(),
+            Self::Claim(claim) => {
+                sum(&claim.release) + sum(&claim.take) + claim.record.len() + claim.otherwise.len()
+            }
             Self::Record(_, record) => record.len(),
             Self::Forget(_) => 0,
             Self::History(room, lines) => room.len() + sum(lines),
@@ -86,6 +91,7 @@ impl Batch {
                         list.iter().for_each(|form| add(form));
                     }
                     add(&claim.record);
+                    add(&claim.otherwise);
                 }
                 Operation::Record(member, record) => {
                     add(b"record");

@@ -81,8 +81,8 @@ pub struct Follower {
     told_nonsense: bool,
     /// The appender has taken leave for this hub: nothing is asked any more.
     has_left: bool,
-    /// The owner takes no entries now.
-    is_resting: bool,
+    /// Since when the owner takes no entries.
+    resting_since: Option<Instant>,
 }
 
 impl Follower {
@@ -105,13 +105,16 @@ impl Follower {
             reported_bytes: 0,
             told_nonsense: false,
             has_left: false,
-            is_resting: false,
+            resting_since: None,
         }
     }
 
-    /// Reads no entries while `rests`, and only tells the server that this hub lives. What was asked for still comes.
+    /// Reads no entries while `rests`, and only tells the server that this hub lives; for as long as a lease, because the other
+    /// hubs wait meanwhile. What was asked for still comes.
     pub fn rest(&mut self, rests: bool, now: Instant) {
-        if std::mem::replace(&mut self.is_resting, rests) && !rests {
+        if rests {
+            self.resting_since.get_or_insert(now);
+        } else if self.resting_since.take().is_some() {
             self.ask(now);
         }
     }
@@ -167,15 +170,18 @@ impl Follower {
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let is_idle = self.is_resting && self.connection.is_open() && !self.connection.is_asked();
-        let report_at = self.reported_at.filter(|_| is_idle && !self.has_left).map(|at| at + REPORT);
+        let is_idle = self.connection.is_open() && !self.connection.is_asked() && !self.has_left;
+        let rests = self.resting_since.filter(|_| is_idle).zip(self.reported_at);
+        let report_at =
+            rests.map(|(since, at)| (since, at + REPORT)).filter(|(since, at)| *at < *since + LEASE);
+        let report_at = report_at.map(|(_, at)| at);
         self.connection.poll_timeout().into_iter().chain(report_at).min()
     }
 
     /// It is this late.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.connection.handle_timeout(now);
-        if self.is_resting {
+        if self.resting_since.is_some() {
             self.ask(now);
         }
     }
@@ -188,9 +194,11 @@ impl Follower {
         match (self.hub, self.want) {
             (Some(hub), Want::Nothing) => {
                 let is_new = self.reported_at.is_none();
-                self.report_if_due(hub, now);
+                if self.resting_since.is_none_or(|since| now < since + LEASE) {
+                    self.report_if_due(hub, now);
+                }
                 // After the first report on a connection, the entries may have to be read from elsewhere.
-                if !is_new && !self.is_resting {
+                if !is_new && self.resting_since.is_none() {
                     self.ask_for_entries(now);
                 }
             }

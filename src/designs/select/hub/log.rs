@@ -1,5 +1,6 @@
 //! The two connections to the log that several hubs share: one reads it, the other adds to it.
 
+use crate::designs::connect::Calls;
 use crate::designs::link::{Line, Link, Machine};
 use crate::designs::select::wait::{Interests, Ready};
 use crate::observe::Observer;
@@ -60,7 +61,7 @@ impl Log {
 fn add_to<'a>(line: &'a Line<impl Machine>, ready: Ready, interests: &mut Interests<'a>) {
     let flags = if line.is_full() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
     interests.add(line.socket().map(|socket| socket.as_fd()), flags, ready);
-    for socket in line.calls().into_iter().flat_map(|calls| calls.sockets()) {
+    for socket in line.calls().into_iter().flat_map(Calls::sockets) {
         interests.add(socket.as_fd(), PollFlags::OUT, ready);
     }
 }

@@ -10,6 +10,8 @@
 //! ```
 //!
 //! What all clients have sent by then is one batch, and what the batch put into a client's outbox is written with one call.
+//!
+//! `log.rs` has the two connections that make it one of several hubs.
 
 mod clients;
 #[cfg(feature = "link")]
@@ -92,10 +94,7 @@ impl HubLoop {
         if let Some(security) = security {
             hub.encrypt(security);
         }
-        if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
-            terminal.operate(room, name);
-        }
-        Ok(Self {
+        let mut hub_loop = Self {
             hub,
             callers,
             clients,
@@ -105,7 +104,18 @@ impl HubLoop {
             log: None,
             #[cfg(feature = "secure")]
             remember,
-        })
+        };
+        hub_loop.name_operator();
+        Ok(hub_loop)
+    }
+
+    /// Shows the operator's name in front of what is typed.
+    fn name_operator(&mut self) {
+        if let ((Some(terminal), _), Some((room, name))) =
+            (self.console.screen.terminal(), self.hub.operator())
+        {
+            terminal.operate(room, name);
+        }
     }
 
     /// The same hub, as one of several.
@@ -113,6 +123,7 @@ impl HubLoop {
     pub(super) fn linked(mut self, link: Option<&Link>) -> Self {
         if let Some(link) = link {
             self.hub.link(&link.name());
+            self.name_operator();
             self.log = Some(Log::new(link, &self.console.observer));
         }
         self

@@ -8,6 +8,8 @@
 //!
 //! Main takes everything that waits in the channel as one batch, and then writes to each client what the batch put into its
 //! outbox. That never blocks: what a client does not accept at once goes to a writer of its own.
+//!
+//! `log.rs` has the two threads that make it one of several hubs.
 
 mod client;
 mod event;
@@ -118,10 +120,7 @@ impl HubLoop {
         if let Some(security) = security {
             hub.encrypt(security);
         }
-        if let ((Some(terminal), _), Some((room, name))) = (console.screen.terminal(), hub.operator()) {
-            terminal.operate(room, name);
-        }
-        Ok(Self {
+        let mut hub_loop = Self {
             hub,
             events,
             callers,
@@ -138,7 +137,18 @@ impl HubLoop {
             sealer: Sealer::default(),
             #[cfg(feature = "secure")]
             remember,
-        })
+        };
+        hub_loop.name_operator();
+        Ok(hub_loop)
+    }
+
+    /// Shows the operator's name in front of what is typed.
+    fn name_operator(&mut self) {
+        if let ((Some(terminal), _), Some((room, name))) =
+            (self.console.screen.terminal(), self.hub.operator())
+        {
+            terminal.operate(room, name);
+        }
     }
 
     /// The same hub, as one of several.
@@ -146,6 +156,7 @@ impl HubLoop {
     pub(super) fn linked(mut self, link: Option<&Link>) -> io::Result<Self> {
         if let Some(link) = link {
             self.hub.link(&link.name());
+            self.name_operator();
             self.log = Some(Log::start(link, &self.to_main)?);
         }
         Ok(self)

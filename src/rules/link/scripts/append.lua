@@ -24,13 +24,18 @@ local function next_list()
   return list
 end
 
--- Takes names for a member, if none of them belongs to another one.
+-- Takes names for a member, if none of them belongs to another one. A new member is there in any case.
 local function claim()
   local member, release, take, record = next_argument(), next_list(), next_list(), next_argument()
+  local otherwise = next_argument()
+  if otherwise ~= '' and redis.call('HEXISTS', members(hub), member) == 1 then return true end
   local owner, own = hub .. ' ' .. member, forms(hub, member)
   for _, form in ipairs(take) do
     local other = redis.call('HGET', NAMES, form)
-    if other and other ~= owner then return false end
+    if other and other ~= owner then
+      if otherwise ~= '' then redis.call('HSET', members(hub), member, otherwise) end
+      return false
+    end
   end
   for _, form in ipairs(release) do
     if redis.call('SREM', own, form) == 1 then redis.call('HDEL', NAMES, form) end
@@ -50,7 +55,9 @@ while at <= #ARGV do
     if not claim() then refused[#refused + 1] = claims end
     claims = claims + 1
   elseif what == 'record' then
-    redis.call('HSET', members(hub), next_argument(), next_argument())
+    local member, record = next_argument(), next_argument()
+    -- Who was forgotten before does not come back.
+    if redis.call('HEXISTS', members(hub), member) == 1 then redis.call('HSET', members(hub), member, record) end
   elseif what == 'forget' then
     local member = next_argument()
     free(hub, member)
