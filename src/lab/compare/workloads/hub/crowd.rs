@@ -22,8 +22,10 @@ use std::time::{Duration, Instant};
 
 /// How many clients connect at once: no more than the shortest listen queue holds.
 const GROUP: usize = 10;
-/// The same for our hubs, whose queues are longer.
+/// The same for our hubs, whose queues are longer; in no more than about this many groups, because each costs several lines to
+/// all clients.
 const GROUP_OF_OURS: usize = 100;
+const GROUPS_OF_OURS: usize = 16;
 /// Tells one of our hubs that a client is somebody, and disturbs nobody else: no command is called so.
 const HELLO: &[u8] = b"/hello\n";
 /// A client that is not connected yet does not receive a probe, so the probe is sent again after this time.
@@ -145,9 +147,10 @@ impl Clients {
             last_arrival: now,
             reported: now,
         };
-        let (mut hubs, group) = (hubs.iter().cycle(), if custom.ours { GROUP_OF_OURS } else { GROUP });
+        let mut hubs = hubs.iter().cycle();
+        let group = if custom.ours { GROUP_OF_OURS.max(count / GROUPS_OF_OURS) } else { GROUP };
         while clients.clients.len() < count {
-            let group = clients.clients.len()..count.min(clients.clients.len() + group * clients.hubs);
+            let group = clients.clients.len()..count.min(clients.clients.len() + group);
             for (number, hub) in group.zip(&mut hubs) {
                 let client = clients.add(number, number < crowd.senders, *hub, custom, caller.as_ref());
                 client.context(format_args!("client {number} of {count} cannot connect"))?;
@@ -266,7 +269,7 @@ impl Clients {
         let mut sent = Vec::with_capacity(messages);
         let mut record = |sent: &[Instant], client: usize, number: usize, arrived: Instant| {
             if let Some(sent) = sent.get(number) {
-                times[usize::from(client % hubs > 0)].record(arrived - *sent);
+                times[usize::from(!client.is_multiple_of(hubs))].record(arrived - *sent);
             }
         };
         for (line, number) in lines.chunks(LINE).zip(1..) {
