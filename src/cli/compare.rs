@@ -124,6 +124,9 @@ pub enum CompareChild {
         /// The hub is encrypted
         #[arg(long)]
         secure: bool,
+        /// The hub is one of ours
+        #[arg(long)]
+        ours: bool,
         /// The number of clients
         #[arg(long)]
         clients: usize,
@@ -153,9 +156,19 @@ impl From<CompareChild> for Child {
         match args {
             CompareChild::Serve { once } => Self::Serve(once),
             CompareChild::Connect { address } => Self::Connect(address),
-            CompareChild::Crowd { hubs, names, secure, clients, senders, deliveries, messages, rate } => {
+            CompareChild::Crowd {
+                hubs,
+                names,
+                secure,
+                ours,
+                clients,
+                senders,
+                deliveries,
+                messages,
+                rate,
+            } => {
                 let crowd = Crowd { clients, senders, deliveries, messages, rate };
-                Self::Crowd(crowd, hubs, Custom { names, secure })
+                Self::Crowd(crowd, hubs, Custom { names, secure, ours })
             }
             CompareChild::Exec { command } => Self::Exec(command),
         }

@@ -22,6 +22,12 @@ use std::time::{Duration, Instant};
 
 /// How many clients connect at once: no more than the shortest listen queue holds.
 const GROUP: usize = 10;
+/// The same for our hubs, whose queues are longer; in no more than about this many groups, because each costs several lines to
+/// all clients.
+const GROUP_OF_OURS: usize = 100;
+const GROUPS_OF_OURS: usize = 16;
+/// Tells one of our hubs that a client is somebody, and disturbs nobody else: no command is called so.
+const HELLO: &[u8] = b"/hello\n";
 /// A client that is not connected yet does not receive a probe, so the probe is sent again after this time.
 const PROBES: Duration = Duration::from_millis(10);
 /// If nothing arrives for this long, the remaining lines are lost. Less than the watchdog's patience.
@@ -53,6 +59,8 @@ pub struct Custom {
     pub names: bool,
     /// The hub speaks TLS.
     pub secure: bool,
+    /// The hub is one of ours.
+    pub ours: bool,
 }
 
 impl Crowd {
@@ -62,9 +70,10 @@ impl Crowd {
         let hubs: String = ports.iter().map(|port| format!(" 127.0.0.1:{port}")).collect();
         let names = if custom.names { " --names" } else { "" };
         let secure = if custom.secure { " --secure" } else { "" };
+        let ours = if custom.ours { " --ours" } else { "" };
         words_of(&format!(
             "{{}} compare-child crowd{hubs} --clients {clients} --senders {senders} \
-            --deliveries {deliveries} --messages {messages} --rate {rate}{names}{secure}"
+            --deliveries {deliveries} --messages {messages} --rate {rate}{names}{secure}{ours}"
         ))
     }
 
@@ -139,10 +148,11 @@ impl Clients {
             reported: now,
         };
         let mut hubs = hubs.iter().cycle();
+        let group = if custom.ours { GROUP_OF_OURS.max(count / GROUPS_OF_OURS) } else { GROUP };
         while clients.clients.len() < count {
-            let group = clients.clients.len()..count.min(clients.clients.len() + GROUP * clients.hubs);
+            let group = clients.clients.len()..count.min(clients.clients.len() + group);
             for (number, hub) in group.zip(&mut hubs) {
-                let client = clients.add(number, number < crowd.senders, *hub, custom.names, caller.as_ref());
+                let client = clients.add(number, number < crowd.senders, *hub, custom, caller.as_ref());
                 client.context(format_args!("client {number} of {count} cannot connect"))?;
             }
             clients.probe()?;
@@ -155,12 +165,12 @@ impl Clients {
         number: usize,
         sends: bool,
         hub: SocketAddr,
-        names: bool,
+        custom: Custom,
         caller: Option<&Caller>,
     ) -> io::Result<()> {
         let mut socket = std::net::TcpStream::connect_timeout(&hub, QUIET)?;
         socket.set_nodelay(true)?;
-        if names {
+        if custom.names {
             socket.write_all(format!("client{number}\n").as_bytes())?;
         }
         let mut channel = caller.map(|caller| caller.channel(None)).transpose()?;
@@ -182,7 +192,8 @@ impl Clients {
             has_ended: false,
         };
         // A client that is silent joins one of our hubs after a second only.
-        client.send_line(&probe())?;
+        let hello = if custom.ours { HELLO.to_vec() } else { probe() };
+        client.send_line(&hello)?;
         self.clients.push(client);
         Ok(())
     }
@@ -258,7 +269,7 @@ impl Clients {
         let mut sent = Vec::with_capacity(messages);
         let mut record = |sent: &[Instant], client: usize, number: usize, arrived: Instant| {
             if let Some(sent) = sent.get(number) {
-                times[usize::from(client % hubs > 0)].record(arrived - *sent);
+                times[usize::from(!client.is_multiple_of(hubs))].record(arrived - *sent);
             }
         };
         for (line, number) in lines.chunks(LINE).zip(1..) {

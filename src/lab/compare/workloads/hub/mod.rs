@@ -90,7 +90,9 @@ fn run_crowd(
     ports: &[u16],
     crowd: Crowd,
 ) -> Result<Figures, Failure> {
-    let custom = Custom { names: subject.asks_for_names(), secure: subject.is_encrypted() };
+    let (names, secure, ours) =
+        (subject.asks_for_names(), subject.is_encrypted(), subject.design().is_some());
+    let custom = Custom { names, secure, ours };
     let command = crowd.command(ports, custom);
     // The crowd stays until its input ends, so that the hubs can be sampled while all clients are connected.
     let Started { process: _process, keyboard: _input, screen, .. } = harness.start(command, None)?;
