@@ -42,7 +42,7 @@ pub struct Stay {
     /// All lines, without stamps.
     pub heard: Vec<String>,
     /// The last ones that it said may be missing: its hub was killed.
-    pub is_cut: bool,
+    pub was_cut_off: bool,
     /// How many lines of `heard` came before all that the room knew when it entered: in a history, names are as they were.
     pub greeting: usize,
 }
@@ -127,7 +127,7 @@ fn check_said(stays: &[&Stay], witness: &Stay, order: &[Line]) -> Result<(), Str
             |number| Line { author: stay.author.clone(), stay: stay.stay, room: stay.room.clone(), number };
         let lost: Vec<_> = (0..stay.said).map(line).filter(|line| !heard.contains(line)).collect();
         let is_end = lost.iter().all(|line| line.number + lost.len() >= stay.said);
-        if let Some(line) = lost.first().filter(|_| !(stay.is_cut && is_end)) {
+        if let Some(line) = lost.first().filter(|_| !(stay.was_cut_off && is_end)) {
             return Err(format!("{} lines were lost, the first is {line}", lost.len()));
         }
     }
@@ -214,7 +214,7 @@ mod tests {
     fn stay(author: &str, said: usize, heard: &[&str]) -> Stay {
         let heard = heard.iter().map(|line| (*line).to_owned()).collect();
         let (author, room) = (author.to_owned(), "lobby".to_owned());
-        Stay { author, stay: 0, room, said, heard, is_cut: false, greeting: 0 }
+        Stay { author, stay: 0, room, said, heard, was_cut_off: false, greeting: 0 }
     }
 
     /// Whether that is in order if eve hears `all` and ada, who says two lines, hears `some`.
