@@ -669,6 +669,39 @@ fn what_makes_no_sense_in_the_log_is_skipped_and_said_once() {
     assert!(hubs.worlds[0].joins_from("192.0.2.1").is_ok());
 }
 
+#[test]
+fn more_than_a_hub_does_at_once_is_done_although_nothing_else_happens() {
+    let mut hubs = Hubs::with(2, || Settings { outbox: 64 << 20, ..settings() });
+    let (ann, bob) = (hubs.joins(0, "ann"), hubs.joins(1, "bob"));
+    let lines = format!("{}\n", "x".repeat(900)).repeat(20);
+    let number = format!("{:?}", bob.1).replace(['I', 'd', '(', ')'], "");
+    let says = format!("says {number} {}\n{lines}\n", lines.len());
+    let (hub, data) = (hubs.links[1].id, says.repeat(200).into_bytes());
+    hubs.enter(|id| LinkEvent::Logged(Logged { hub, id, data, lines: 4000, refused: vec![] }));
+    hubs.flow();
+    assert!(hubs.worlds[0].hub.reads_log());
+    assert_eq!(hubs.count(ann, "<bob>"), 4000);
+}
+
+#[test]
+fn what_somebody_wrote_into_a_history_is_made_harmless() {
+    let mut hubs = Hubs::new(1);
+    let stamp = "[Mon Nov  9 06:18:34 2026] ";
+    let lines = [
+        "no stamp\n".to_owned(),
+        format!("{stamp}<bob> \x1b[2J\n"),
+        format!("{stamp}no end"),
+        format!("{stamp}two\nlines\n"),
+    ];
+    hubs.histories.insert(b"lobby".to_vec(), lines.map(String::into_bytes).to_vec());
+    hubs.start("west", settings());
+    hubs.flow();
+    let eve = hubs.comes(1);
+    let heard = hubs.heard(eve);
+    assert!(heard.contains(&"<bob> ^[[2J".to_owned()), "{heard:?}");
+    assert!(!heard.iter().any(|line| line.contains("no ") || line.starts_with("lines")), "{heard:?}");
+}
+
 #[derive(Debug, Clone)]
 enum LinkedOp {
     Join(usize),

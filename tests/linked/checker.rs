@@ -42,7 +42,7 @@ pub struct Stay {
     /// All lines, without stamps.
     pub heard: Vec<String>,
     /// The last ones that it said may be missing: its hub was killed.
-    pub is_cut: bool,
+    pub was_cut_off: bool,
     /// How many lines of `heard` came before all that the room knew when it entered: in a history, names are as they were.
     pub greeting: usize,
 }
@@ -127,7 +127,7 @@ fn check_said(stays: &[&Stay], witness: &Stay, order: &[Line]) -> Result<(), Str
             |number| Line { author: stay.author.clone(), stay: stay.stay, room: stay.room.clone(), number };
         let lost: Vec<_> = (0..stay.said).map(line).filter(|line| !heard.contains(line)).collect();
         let is_end = lost.iter().all(|line| line.number + lost.len() >= stay.said);
-        if let Some(line) = lost.first().filter(|_| !(stay.is_cut && is_end)) {
+        if let Some(line) = lost.first().filter(|_| !(stay.was_cut_off && is_end)) {
             return Err(format!("{} lines were lost, the first is {line}", lost.len()));
         }
     }
@@ -170,18 +170,20 @@ fn told_missing(heard: &str) -> usize {
 
 /// Nobody is shown under a name of which the others were not told before.
 fn check_shown_names(stay: &Stay) -> Result<(), String> {
-    let mut names: HashMap<String, String> = HashMap::new();
-    let mut authors: HashMap<String, String> = HashMap::new();
+    let mut names: HashMap<String, (String, usize)> = HashMap::new();
+    let mut authors: HashMap<(String, usize), String> = HashMap::new();
     let mut told: HashSet<&str> = HashSet::new();
     for heard in stay.heard.iter().skip(stay.greeting) {
         let Some((name, line)) = parse(heard) else {
             told.extend(heard.split([' ', ',']));
             continue;
         };
-        let of_author = authors.insert(line.author.clone(), name.to_owned());
-        let of_name = names.insert(name.to_owned(), line.author.clone());
-        let is_new = of_author.is_some_and(|before| before != name)
-            || of_name.is_some_and(|before| before != line.author);
+        // A person who left one hub may be heard from the next one first.
+        let author = (line.author.clone(), line.stay);
+        let of_author = authors.insert(author.clone(), name.to_owned());
+        let of_name = names.insert(name.to_owned(), author.clone());
+        let is_new =
+            of_author.is_some_and(|before| before != name) || of_name.is_some_and(|before| before != author);
         if is_new && !told.remove(name) {
             return Err(format!("{} heard {line} from {name}, who was somebody else", stay.author));
         }
@@ -212,7 +214,7 @@ mod tests {
     fn stay(author: &str, said: usize, heard: &[&str]) -> Stay {
         let heard = heard.iter().map(|line| (*line).to_owned()).collect();
         let (author, room) = (author.to_owned(), "lobby".to_owned());
-        Stay { author, stay: 0, room, said, heard, is_cut: false, greeting: 0 }
+        Stay { author, stay: 0, room, said, heard, was_cut_off: false, greeting: 0 }
     }
 
     /// Whether that is in order if eve hears `all` and ada, who says two lines, hears `some`.

@@ -66,7 +66,7 @@ fn a_hub_that_is_killed_is_announced_once_at_each_other_hub_and_its_names_are_fr
     let others = talk.talkers.split_off(2);
     let mut record = Record::default();
     for talker in talk.talkers {
-        let cut = talker.is_cut();
+        let cut = talker.was_cut_off();
         record.stays.extend(cut.stays);
         record.held.extend(cut.held);
     }

@@ -68,6 +68,12 @@ impl Hub {
     /// Stops it. It goes on at [`goes_on`](Self::goes_on).
     pub fn pauses(&self) {
         self.program.signal(rustix::process::Signal::STOP);
+        // Its threads run until one of them has got the signal.
+        #[cfg(target_os = "linux")]
+        wait_until("it is stopped", || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.program.id())).unwrap();
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+        });
     }
 
     pub fn goes_on(&self) {

@@ -4,8 +4,9 @@ use super::*;
 
 #[test]
 fn the_operator_of_each_hub_has_its_name_behind_a_slash() {
-    let (_redis, [mut east, west, north]) = three_hubs();
-    let mut bob = west.member("bob");
+    let (_redis, hubs) = three_hubs();
+    let [_ada, mut bob, _carol] = three_members(&hubs);
+    let [mut east, west, north] = hubs;
     east.program.types("hello\n");
     bob.hears("<@operator/east> hello");
     north.program.out.wait_for("<@operator/east> hello\n");

@@ -62,13 +62,13 @@ impl Proxy {
 fn answer(mut redis: UnixStream, mut hub: UnixStream, limit: usize, cuts: &AtomicBool, count: &AtomicUsize) {
     let (mut total, mut bytes) = (0, [0; 1024]);
     while let Ok(read @ 1..) = redis.read(&mut bytes) {
-        let is_cut = cuts.load(Ordering::Relaxed) && total + read > limit;
-        let passed = if is_cut { limit.saturating_sub(total) } else { read };
+        let was_cut_off = cuts.load(Ordering::Relaxed) && total + read > limit;
+        let passed = if was_cut_off { limit.saturating_sub(total) } else { read };
         if hub.write_all(&bytes[..passed]).is_err() {
             break;
         }
         total += read;
-        if is_cut {
+        if was_cut_off {
             count.fetch_add(1, Ordering::Relaxed);
             break;
         }

@@ -59,7 +59,7 @@ impl Talker {
             room: room.to_owned(),
             said: 0,
             heard: Vec::new(),
-            is_cut: false,
+            was_cut_off: false,
             greeting: 0,
         };
         self.stays.push(stay);
@@ -164,9 +164,9 @@ impl Talker {
     }
 
     /// Its hub was killed.
-    pub fn is_cut(mut self) -> Record {
+    pub fn was_cut_off(mut self) -> Record {
         self.gives_name_back();
-        self.stay().is_cut = true;
+        self.stay().was_cut_off = true;
         Record { stays: self.stays, held: self.held }
     }
 

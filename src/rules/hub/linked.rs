@@ -18,7 +18,7 @@
 
 use super::deeds::Deed;
 use super::event::Action;
-use super::format::hub_lines;
+use super::format::{finish_line, hub_lines};
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
 use super::logged::{Logged, MAX_TEXT, Record, Verb};
@@ -38,7 +38,7 @@ use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
 use crate::rules::sanitize::sanitize;
-use crate::rules::wire::{Decoder, Stamp};
+use crate::rules::wire::{Decoder, STAMP_LEN, Stamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
@@ -90,6 +90,10 @@ pub(super) struct Linked {
     /// When to tell the members that the link is down, or None if they know or it is not.
     tell_at: Option<Instant>,
     has_told: bool,
+    /// The other hubs have taken this one for gone, and it is not registered again.
+    is_fenced: bool,
+    /// The first of the entries waits for somebody who does not read, or for the transcript.
+    is_blocked: bool,
     /// Something made no sense, and was reported.
     has_reported: bool,
     /// The hub ends, when the other hubs know that or it is this late.
@@ -168,6 +172,8 @@ impl Hub {
             is_reading: false,
             tell_at: None,
             has_told: false,
+            is_fenced: false,
+            is_blocked: false,
             has_reported: false,
             leave_by: None,
             has_left: false,
@@ -195,7 +201,12 @@ impl Hub {
         match event {
             Event::LinkUp(side) | Event::LinkDown(side, _) => self.handle_side(side, event, now),
             Event::Hindered(error) => {
-                if error == LinkError::Fenced && linked.hub.is_some() {
+                let is_fenced = error == LinkError::Fenced;
+                // Both connections find out.
+                if is_fenced && std::mem::replace(&mut linked.is_fenced, true) {
+                    return;
+                }
+                if is_fenced {
                     self.tell_all(
                         "the other hubs did not hear of this one for a while and took it for gone; it joins them again",
                         now,
@@ -249,9 +260,10 @@ impl Hub {
     /// When there is something to do although nothing happens.
     pub(super) fn link_timeout(&self) -> Option<Instant> {
         let linked = self.linked.as_ref()?;
-        // If the first entry waits for somebody's outbox or the transcript, an event tells when to go on.
-        let has_more =
-            !linked.batch.is_empty() || self.deliveries >= DELIVERIES && !linked.entries.is_empty();
+        // When what blocks it is over, there is an event.
+        let goes_on = !linked.has_left || linked.is_taking_leave();
+        let may_go_on = goes_on && !linked.entries.is_empty() && !linked.is_blocked;
+        let has_more = !linked.batch.is_empty() || may_go_on;
         let at_once = has_more.then_some(self.now);
         at_once.into_iter().chain(linked.tell_at).chain(linked.leave_by).min()
     }
@@ -272,6 +284,10 @@ impl Hub {
 
     fn apply_entries(&mut self, now: Moment) {
         self.deliveries = 0;
+        let is_paused = self.is_paused();
+        if let Some(linked) = &mut self.linked {
+            linked.is_blocked = is_paused;
+        }
         while self.deliveries < DELIVERIES && !self.is_paused() {
             let Some(linked) =
                 self.linked.as_mut().filter(|linked| !linked.has_left || linked.is_taking_leave())
@@ -308,10 +324,12 @@ impl Hub {
                 }
                 return true;
             };
-            if self.must_wait(entry.hub, &logged, now.instant) {
+            let must_wait = self.must_wait(entry.hub, &logged, now.instant);
+            let Some(linked) = &mut self.linked else { return true };
+            linked.is_blocked = must_wait;
+            if must_wait {
                 return false;
             }
-            let Some(linked) = &mut self.linked else { return true };
             let is_refused = logged.verb.claims() && entry.refused.binary_search(&linked.done.claims).is_ok();
             linked.done.bytes += length;
             linked.done.claims += u32::from(logged.verb.claims());
@@ -590,7 +608,7 @@ impl Hub {
         let is_new = linked.hub.replace(hub) != Some(hub);
         linked.first_number = registered.first_number;
         linked.numbers = registered.first_number..registered.first_number.saturating_add(NUMBERS);
-        linked.has_asked_for_numbers = false;
+        (linked.has_asked_for_numbers, linked.is_fenced) = (false, false);
         linked.hubs.clear();
         let others: Vec<_> = registered.hubs.into_iter().filter(|other| other.id != hub).collect();
         let numbers =
@@ -608,6 +626,7 @@ impl Hub {
             }
         }
         for (room, lines) in registered.histories {
+            let lines = lines.iter().filter_map(|line| self.harmless(line)).collect();
             if let Some(room) = std::str::from_utf8(&room).ok().and_then(|room| self.rooms.get_mut(room)) {
                 room.history.replace(lines);
             }
@@ -660,7 +679,7 @@ impl Hub {
         let Some(linked) = &mut self.linked else { return };
         if linked.hub == Some(hub) {
             // If it was taken for gone, it registers again.
-            if left {
+            if left && linked.is_taking_leave() {
                 self.has_left(now.instant);
             }
             return;
@@ -713,11 +732,21 @@ impl Hub {
         }
     }
 
+    /// A line of a history. Whoever can write to Redis may have written it.
+    fn harmless(&self, line: &[u8]) -> Option<Vec<u8>> {
+        let text = line.strip_suffix(b"\n")?;
+        let stamp = Stamp::parse(text)?;
+        let mut harmless = stamp.as_bytes().to_vec();
+        finish_line(&mut harmless, 0, &text[STAMP_LEN..], self.settings.max_line);
+        Some(harmless)
+    }
+
     /// Tells all clients of this hub. The operator gets a notice.
     fn tell_all(&mut self, text: &str, now: Moment) {
-        let is_told =
-            |member: &Member| member.is_here && member.leaving.is_none() && member.arrival.is_none();
-        let all = self.members.iter().filter(|(_, member)| is_told(member)).map(|(id, _)| *id);
+        let is_told = |id: Id, member: &Member| {
+            id != OPERATOR && member.is_here && member.leaving.is_none() && member.arrival.is_none()
+        };
+        let all = self.members.iter().filter(|(id, member)| is_told(**id, member)).map(|(id, _)| *id);
         self.tell(all.collect(), text, now);
     }
 

@@ -122,9 +122,9 @@ pub struct Logged {
     pub hub: HubId,
     /// When and where in the log: the same on all hubs.
     pub id: EntryId,
-    /// As in [`Batch`](super::Batch).
+    /// As in [`Batch`].
     pub data: Vec<u8>,
-    /// As in [`Batch`](super::Batch).
+    /// As in [`Batch`].
     pub lines: u64,
     /// Which claims of the batch were refused: the first one is 0.
     pub refused: Vec<u32>,
