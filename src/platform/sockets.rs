@@ -146,7 +146,7 @@ mod tests {
         };
         assert!(decided(address).is_ok());
         // Nobody listens there, and nobody else gets the port.
-        let bound = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         bound.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
         let nobody = bound.local_addr().unwrap().as_socket().unwrap();
         let error: io::Error = decided(nobody).unwrap_err();
