@@ -477,7 +477,7 @@ impl Program {
         io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 
-    /// Waits until it has read much, and then nothing for a while although all its threads slept. Nothing outside shows that
+    /// Waits until it has read something, and then nothing for a while although all its threads slept. Nothing outside shows that
     /// it will never read again, so this is the best sign there is. By then, the thread of the test that writes to it is stuck.
     #[cfg(target_os = "linux")]
     #[track_caller]
@@ -485,8 +485,9 @@ impl Program {
         let mut last = (self.bytes_read(), Instant::now());
         wait_until("it reads no more", || {
             let now = self.bytes_read();
-            // Before it has read much, it may be that it waits for the handshake of an encrypted connection.
-            if now < 65_536 || now != last.0 || !self.sleeps() {
+            // Some 10 kB are itself, its libraries and certificates. Before it reads more, it may be that it waits for the
+            // handshake of an encrypted connection.
+            if now < 12_288 || now != last.0 || !self.sleeps() {
                 last = (now, Instant::now());
             }
             last.1.elapsed() > Duration::from_millis(500)
