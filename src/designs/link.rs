@@ -14,7 +14,9 @@ use crate::rules::address::Address;
 use crate::rules::calling::{Call, Calling};
 use crate::rules::errors;
 use crate::rules::failure::Failure;
-use crate::rules::link::{Action, Appender, Event, Follower, LinkError, LinkUrl, Settings, Transport};
+use crate::rules::link::{
+    Action, Appender, Event, Follower, LinkError, LinkUrl, Machine, Settings, Transport,
+};
 #[cfg(feature = "secure")]
 use crate::rules::secure::Authority;
 use crate::rules::settings::Caller;
@@ -73,7 +75,7 @@ impl Link {
                 "a link over a Unix socket needs Unix: let Redis listen on a port, and write redis://HOST:PORT/NAME".into(),
             );
         }
-        // An id must be new, but may be guessed: whoever can use it may write anything into the log. Each hasher has 64 bits
+        // An id must be new, but may be guessed: a program that can use it may write anything into the log. Each hasher has 64 bits
         // that depend on 128 random ones, which the system gave to this process.
         let random = || u128::from(RandomState::new().build_hasher().finish());
         let id = random() << 64 | random();
@@ -103,47 +105,6 @@ impl Link {
         Line::new(appender, self, blocks, observer)
     }
 }
-
-/// What a [`Line`] needs of its machine.
-pub(super) trait Machine {
-    fn connected(&mut self, now: Instant);
-    fn disconnected(&mut self, error: LinkError, now: Instant);
-    fn receive(&mut self, input: &[u8], now: Instant);
-    fn take_output(&mut self, output: &mut Vec<u8>);
-    fn poll_action(&mut self) -> Option<Action>;
-    fn poll_timeout(&self) -> Option<Instant>;
-    fn handle_timeout(&mut self, now: Instant);
-}
-
-macro_rules! machines {
-    ($($machine:ident),*) => {$(
-        impl Machine for $machine {
-            fn connected(&mut self, now: Instant) {
-                self.connected(now);
-            }
-            fn disconnected(&mut self, error: LinkError, now: Instant) {
-                self.disconnected(error, now);
-            }
-            fn receive(&mut self, input: &[u8], now: Instant) {
-                self.receive(input, now);
-            }
-            fn take_output(&mut self, output: &mut Vec<u8>) {
-                self.take_output(output);
-            }
-            fn poll_action(&mut self) -> Option<Action> {
-                self.poll_action()
-            }
-            fn poll_timeout(&self) -> Option<Instant> {
-                self.poll_timeout()
-            }
-            fn handle_timeout(&mut self, now: Instant) {
-                self.handle_timeout(now);
-            }
-        }
-    )*};
-}
-
-machines!(Appender, Follower);
 
 /// A machine with its connection.
 pub(super) struct Line<M> {

@@ -6,52 +6,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use threadchat::rules::link::{
-    Action, Appender, Batch, Event, Follower, HubId, LinkError, LinkUrl, Logged, Registered, Settings, Side,
-    Transport,
+    Action, Appender, Batch, Event, Follower, HubId, LinkError, LinkUrl, Logged, Machine, Registered,
+    Settings, Side, Transport,
 };
 
 use crate::redis::Redis;
 
 /// How long anything may take before a test fails.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// What both machines can do.
-pub trait Machine {
-    fn connected(&mut self, now: Instant);
-    fn disconnected(&mut self, error: LinkError, now: Instant);
-    fn receive(&mut self, input: &[u8], now: Instant);
-    fn take_output(&mut self, output: &mut Vec<u8>);
-    fn poll_action(&mut self) -> Option<Action>;
-    fn handle_timeout(&mut self, now: Instant);
-}
-
-macro_rules! machine {
-    ($name:ident) => {
-        impl Machine for $name {
-            fn connected(&mut self, now: Instant) {
-                self.connected(now);
-            }
-            fn disconnected(&mut self, error: LinkError, now: Instant) {
-                self.disconnected(error, now);
-            }
-            fn receive(&mut self, input: &[u8], now: Instant) {
-                self.receive(input, now);
-            }
-            fn take_output(&mut self, output: &mut Vec<u8>) {
-                self.take_output(output);
-            }
-            fn poll_action(&mut self) -> Option<Action> {
-                self.poll_action()
-            }
-            fn handle_timeout(&mut self, now: Instant) {
-                self.handle_timeout(now);
-            }
-        }
-    };
-}
-
-machine!(Appender);
-machine!(Follower);
 
 /// A machine with its socket.
 pub struct Driven<M> {

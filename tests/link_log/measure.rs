@@ -11,8 +11,8 @@ use threadchat::rules::link::{
     Action, Appender, Batch, Event, Follower, HubId, LinkUrl, Settings, Transport,
 };
 
-use super::driver::Machine;
 use super::redis::Redis;
+use threadchat::rules::link::Machine;
 
 /// How long the flood lasts.
 const FLOOD: Duration = Duration::from_secs(4);

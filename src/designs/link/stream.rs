@@ -122,8 +122,8 @@ impl Stream {
         write_to(&self.socket, output, written, observer)
     }
 
-    /// Whether the socket has not accepted everything, of which there are so many bytes beside those that are encrypted. What
-    /// must not be sent before the server has proved itself does not wait for the socket.
+    /// Whether something waits until the socket accepts more: `unwritten` bytes of output, or what of it is encrypted already.
+    /// What waits until the server has proved itself does not count.
     #[cfg(poll)]
     pub(super) fn is_full(&self, unwritten: usize) -> bool {
         #[cfg(feature = "secure")]

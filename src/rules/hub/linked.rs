@@ -13,8 +13,8 @@
 //! All hubs read the same entries and do the same with them. So the members of a room see the same lines in the same order,
 //! wherever they are. A member of another hub is a [`Member`] without a connection; `logged.rs` is how the log has what is done.
 //!
-//! Redis decides whose a name is. So whoever asks for a name, or for another room, waits until that has come back, and what comes
-//! behind it waits, too: a line is said under the name and in the room that it was meant for.
+//! Redis decides which member has a name. A member that asks for a name or for another room waits until the answer has come back,
+//! and so do the lines that it sends behind: each is said under the name and in the room that it was meant for.
 
 use super::deeds::Deed;
 use super::event::Action;
@@ -50,7 +50,7 @@ const TELL_AFTER: Duration = Duration::from_secs(1);
 const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 /// With this many numbers left, a hub asks for more.
 const MIN_NUMBERS: u64 = NUMBERS / 2;
-/// How many members of other hubs there may be. Whoever writes into Redis can invent any number.
+/// How many members of other hubs there may be. A program that writes into Redis can invent any number.
 const MAX_ELSEWHERE: usize = 100_000;
 /// How many hubs are known by name.
 const MAX_HUBS: usize = 1024;
@@ -178,7 +178,7 @@ impl Hub {
             leave_by: None,
             has_left: false,
         }));
-        // All hubs wait for whoever does not read here, and not longer than for a hub that is gone.
+        // All hubs wait for a client of this hub that does not read, and not longer than for a hub that is gone.
         self.settings.stall = self.settings.stall.min(LEASE);
         self.outboxes.accounts.limit = self.outboxes.accounts.limit.min(LEASE.as_secs_f64());
         self.rename_quietly(OPERATOR, &operators_name(name));
@@ -732,7 +732,7 @@ impl Hub {
         }
     }
 
-    /// A line of a history. Whoever can write to Redis may have written it.
+    /// Makes a line of a history harmless: another program may have written it into Redis. None if it is no line of a hub.
     fn harmless(&self, line: &[u8]) -> Option<Vec<u8>> {
         let text = line.strip_suffix(b"\n")?;
         let stamp = Stamp::parse(text)?;

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::codec::{Answer, number};
 use super::connection::{Connection, Heard};
-use super::{Action, Batch, Event, HubId, LIMIT, LinkError, LinkUrl, NUMBERS, Order, Settings, Side};
+use super::{
+    Action, Batch, Event, HubId, LIMIT, LinkError, LinkUrl, Machine, NUMBERS, Order, Settings, Side,
+};
 
 /// Batches that wait become one up to this size.
 const MAX_ENTRY: usize = 1 << 20;
@@ -80,6 +82,45 @@ impl Wish {
 struct InFlight {
     batch: Batch,
     is_sent: bool,
+}
+
+impl Machine for Appender {
+    fn connected(&mut self, now: Instant) {
+        self.connection.connected(now);
+    }
+
+    fn disconnected(&mut self, error: LinkError, now: Instant) {
+        self.connection.disconnected(error, now);
+    }
+
+    fn receive(&mut self, input: &[u8], now: Instant) {
+        self.connection.receive(input, now);
+        while let Some(heard) = self.connection.next(now) {
+            match heard {
+                Heard::Opened => self.opened(now),
+                Heard::Answer(asked, answer) => self.answered(&asked, &answer, now),
+            }
+        }
+        self.ask(now);
+    }
+
+    fn take_output(&mut self, output: &mut Vec<u8>) {
+        self.connection.take_output(output);
+    }
+
+    fn poll_action(&mut self) -> Option<Action> {
+        self.connection.actions.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let full = self.full_until.filter(|_| self.connection.is_open());
+        full.into_iter().chain(self.connection.poll_timeout()).min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        self.ask(now);
+    }
 }
 
 impl Appender {
@@ -166,55 +207,10 @@ impl Appender {
         self.ask(now);
     }
 
-    /// The owner has connected to the server. The next output contains the password: its buffer should be wiped.
-    pub fn connected(&mut self, now: Instant) {
-        self.connection.connected(now);
-    }
-
-    /// The connection ended, or could not be made.
-    pub fn disconnected(&mut self, error: LinkError, now: Instant) {
-        self.connection.disconnected(error, now);
-    }
-
-    /// Takes what was received.
-    pub fn receive(&mut self, input: &[u8], now: Instant) {
-        self.connection.receive(input, now);
-        while let Some(heard) = self.connection.next(now) {
-            match heard {
-                Heard::Opened => self.opened(now),
-                Heard::Answer(asked, answer) => self.answered(&asked, &answer, now),
-            }
-        }
-        self.ask(now);
-    }
-
-    /// Appends what is to be sent.
-    pub fn take_output(&mut self, output: &mut Vec<u8>) {
-        self.connection.take_output(output);
-    }
-
-    /// What is to be done next.
-    pub fn poll_action(&mut self) -> Option<Action> {
-        self.connection.actions.pop_front()
-    }
-
     /// Whether the server owes an answer. If not, a thread may wait for something else than bytes.
     #[must_use]
     pub fn awaits_answer(&self) -> bool {
         self.connection.awaits_answer()
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let full = self.full_until.filter(|_| self.connection.is_open());
-        full.into_iter().chain(self.connection.poll_timeout()).min()
-    }
-
-    /// It is this late.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-        self.ask(now);
     }
 
     fn opened(&mut self, now: Instant) {

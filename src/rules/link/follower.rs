@@ -8,8 +8,8 @@ use super::codec::{Answer, array, bytes, list, number, parse};
 use super::connection::{Connection, Heard};
 use super::entry::{Content, Entry, Position, entries};
 use super::{
-    Action, EntryId, Event, HubId, LEASE, LIMIT, LinkError, LinkUrl, LinkedHub, Logged, NUMBERS, Registered,
-    Settings, Side,
+    Action, EntryId, Event, HubId, LEASE, LIMIT, LinkError, LinkUrl, LinkedHub, Logged, Machine, NUMBERS,
+    Registered, Settings, Side,
 };
 
 /// How long the server waits for an entry before it answers that there is none.
@@ -85,6 +85,61 @@ pub struct Follower {
     resting_since: Option<Instant>,
 }
 
+impl Machine for Follower {
+    fn connected(&mut self, now: Instant) {
+        self.connection.connected(now);
+    }
+
+    fn disconnected(&mut self, error: LinkError, now: Instant) {
+        self.connection.disconnected(error, now);
+    }
+
+    fn receive(&mut self, input: &[u8], now: Instant) {
+        self.connection.receive(input, now);
+        while let Some(heard) = self.connection.next(now) {
+            let understood = match heard {
+                // Before anything else, the server says whether it is as it was.
+                Heard::Opened => {
+                    self.reported_at = None;
+                    Some(())
+                }
+                Heard::Answer(Asked::Register(hub), answer) => self.registers(hub, answer),
+                Heard::Answer(Asked::Report, answer) => self.reported(answer),
+                Heard::Answer(Asked::Entries(behind), answer) => self.read(behind, answer),
+            };
+            if understood.is_none() {
+                let reason = "an answer makes no sense".to_owned();
+                self.connection.fail(LinkError::Corrupt(reason), now);
+            }
+        }
+        self.ask(now);
+    }
+
+    fn take_output(&mut self, output: &mut Vec<u8>) {
+        self.connection.take_output(output);
+    }
+
+    fn poll_action(&mut self) -> Option<Action> {
+        self.connection.actions.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let is_idle = self.connection.is_open() && !self.connection.is_asked() && !self.has_left;
+        let rests = self.resting_since.filter(|_| is_idle).zip(self.reported_at);
+        let report_at =
+            rests.map(|(since, at)| (since, at + REPORT)).filter(|(since, at)| *at < *since + LEASE);
+        let report_at = report_at.map(|(_, at)| at);
+        self.connection.poll_timeout().into_iter().chain(report_at).min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        if self.resting_since.is_some() {
+            self.ask(now);
+        }
+    }
+}
+
 impl Follower {
     /// It asks for a connection at once. `random` must not be that of any other hub, nor of an earlier start of this one.
     #[must_use]
@@ -119,71 +174,10 @@ impl Follower {
         }
     }
 
-    /// The owner has connected to the server. The next output contains the password: its buffer should be wiped.
-    pub fn connected(&mut self, now: Instant) {
-        self.connection.connected(now);
-    }
-
-    /// The connection ended, or could not be made.
-    pub fn disconnected(&mut self, error: LinkError, now: Instant) {
-        self.connection.disconnected(error, now);
-    }
-
-    /// Takes what was received.
-    pub fn receive(&mut self, input: &[u8], now: Instant) {
-        self.connection.receive(input, now);
-        while let Some(heard) = self.connection.next(now) {
-            let understood = match heard {
-                // Before anything else, the server says whether it is as it was.
-                Heard::Opened => {
-                    self.reported_at = None;
-                    Some(())
-                }
-                Heard::Answer(Asked::Register(hub), answer) => self.registers(hub, answer),
-                Heard::Answer(Asked::Report, answer) => self.reported(answer),
-                Heard::Answer(Asked::Entries(behind), answer) => self.read(behind, answer),
-            };
-            if understood.is_none() {
-                let reason = "an answer makes no sense".to_owned();
-                self.connection.fail(LinkError::Corrupt(reason), now);
-            }
-        }
-        self.ask(now);
-    }
-
-    /// Appends what is to be sent.
-    pub fn take_output(&mut self, output: &mut Vec<u8>) {
-        self.connection.take_output(output);
-    }
-
-    /// What is to be done next.
-    pub fn poll_action(&mut self) -> Option<Action> {
-        self.connection.actions.pop_front()
-    }
-
     /// Whether the server owes an answer. If not, a thread may wait for something else than bytes.
     #[must_use]
     pub fn awaits_answer(&self) -> bool {
         self.connection.awaits_answer()
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let is_idle = self.connection.is_open() && !self.connection.is_asked() && !self.has_left;
-        let rests = self.resting_since.filter(|_| is_idle).zip(self.reported_at);
-        let report_at =
-            rests.map(|(since, at)| (since, at + REPORT)).filter(|(since, at)| *at < *since + LEASE);
-        let report_at = report_at.map(|(_, at)| at);
-        self.connection.poll_timeout().into_iter().chain(report_at).min()
-    }
-
-    /// It is this late.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-        if self.resting_since.is_some() {
-            self.ask(now);
-        }
     }
 
     /// Sends what can be sent now, if no answer is owed.

@@ -22,6 +22,7 @@ mod error;
 mod event;
 mod follower;
 mod id;
+mod machine;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -34,6 +35,7 @@ pub use error::LinkError;
 pub use event::{Action, Event, LinkedHub, Logged, Order, Registered, Side};
 pub use follower::Follower;
 pub use id::{EntryId, HubId};
+pub use machine::Machine;
 pub use url::{LinkUrl, MAX_NAME, Transport};
 
 /// How many bytes the slowest hub may be behind before the others wait for it, and how many a hub keeps that are not in the

@@ -1,10 +1,10 @@
 //! The two connections to the log that several hubs share: one reads it, the other adds to it.
 
 use crate::designs::connect::Calls;
-use crate::designs::link::{Line, Link, Machine};
+use crate::designs::link::{Line, Link};
 use crate::designs::select::wait::{Interests, Ready};
 use crate::observe::Observer;
-use crate::rules::link::{Appender, Event, Follower, Order};
+use crate::rules::link::{Appender, Event, Follower, Machine, Order};
 use rustix::event::PollFlags;
 use std::os::fd::AsFd;
 use std::time::Instant;
