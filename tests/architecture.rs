@@ -11,10 +11,11 @@ const FLOORS: [&[&str]; 6] =
 
 /// The crates that rules may use: none of them does I/O or looks at a clock (those of `secure`
 /// ask the system for random bytes).
-const PURE: [&str; 20] = [
+const PURE: [&str; 22] = [
     "base64",
     "bytecount",
     "caseless",
+    "httparse",
     "ipnet",
     "memchr",
     "rcgen",
@@ -29,6 +30,7 @@ const PURE: [&str; 20] = [
     "unicode_security",
     "unicode_segmentation",
     "unicode_width",
+    "websocket_sans_io",
     "zeroize",
     // In tests.
     "proptest",
