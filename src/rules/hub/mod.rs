@@ -34,6 +34,8 @@ mod inbox;
 mod leaving;
 #[cfg(feature = "link")]
 mod linked;
+#[cfg(feature = "web")]
+mod live;
 #[cfg(feature = "link")]
 mod logged;
 mod looks;

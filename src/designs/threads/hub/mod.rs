@@ -346,6 +346,10 @@ impl HubLoop {
                     }
                 }
                 #[cfg(feature = "web")]
+                Action::Watch(_) => {}
+                #[cfg(feature = "web")]
+                Action::TakeSteps => self.pass_on(rules::Event::Steps(Vec::new()), now),
+                #[cfg(feature = "web")]
                 Action::KeepTickets(tickets) => {
                     if let Some(notice) = self.web.as_ref().and_then(|web| web.keep(&tickets)) {
                         self.console.screen.report(&notice);
