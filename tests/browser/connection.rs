@@ -75,7 +75,7 @@ fn a_restarted_hub_is_called_again_and_the_draft_is_still_there() {
     hub.program.kill();
     types_without_a_connection(&ann);
     bob.is_cut_off();
-    let again = Hub::start_on(&hub.port.to_string(), &hub.web.to_string(), &["--ticket", &hub.ticket]);
+    hub.restarts();
     for (person, name, room) in [(&ann, "ann", "sport"), (&bob, "bob", "lobby")] {
         person.sees("-- The hub was restarted.");
         person.is_called(name);
@@ -85,7 +85,6 @@ fn a_restarted_hub_is_called_again_and_the_draft_is_still_there() {
     ann.has_draft(UNSENT);
     ann.presses("Enter");
     ann.sees(&format!("<ann> {UNSENT}"));
-    drop(again);
 }
 
 #[test]
@@ -93,7 +92,7 @@ fn a_restarted_hub_is_called_again_and_the_draft_is_still_there() {
 fn a_network_that_falls_silent_is_noticed_and_tried_again() {
     let hub = Hub::start(&[]);
     let network = Network::to(hub.web);
-    let ann = Person::joins_at(&format!("http://127.0.0.1:{}/#{}", network.port, hub.ticket), "ann");
+    let ann = Person::joins_at(&hub.link_through(network.port), "ann");
     let mut netcat = call(hub.port);
     netcat.write_all(b"/name nora\nbefore\n").unwrap();
     ann.sees("<nora> before");
@@ -116,7 +115,7 @@ fn a_network_that_falls_silent_is_noticed_and_tried_again() {
 fn what_the_history_does_not_keep_is_counted() {
     let hub = Hub::start(&["--history", "3"]);
     let network = Network::to(hub.web);
-    let ann = Person::joins_at(&format!("http://127.0.0.1:{}/#{}", network.port, hub.ticket), "ann");
+    let ann = Person::joins_at(&hub.link_through(network.port), "ann");
     let mut netcat = call(hub.port);
     netcat.write_all(b"/name nora\nbefore\n").unwrap();
     ann.sees("<nora> before");
@@ -186,7 +185,7 @@ fn a_reload_keeps_the_log_the_name_the_room_and_the_draft() {
 fn lines_whose_arrival_is_unknown_are_not_said_twice() {
     let hub = Hub::start(&[]);
     let network = Network::to(hub.web);
-    let ann = Person::joins_at(&format!("http://127.0.0.1:{}/#{}", network.port, hub.ticket), "ann");
+    let ann = Person::joins_at(&hub.link_through(network.port), "ann");
     let bob = Person::joins(&hub, "bob");
     ann.says("before");
     bob.sees("<ann> before");
