@@ -4,8 +4,7 @@
 const MAX_LINE = 60; // KiB; the hub divides what has more than 64 with stamp and name
 const MAX_SHOWN = 2000; // lines on the page
 const MAX_SAVED = 200; // lines that survive a reload
-const SILENCE = 10_000; // ms without a word, after which the page asks whether the hub is still there
-const PATIENCE = 10_000; // ms for the answer, and for a new connection
+const PATIENCE = 10_000; // ms without a word, until the page asks whether the hub is still there; as long for the answer
 const COMMANDS = {
   '/who': 'list who is in this room',
   '/me': 'describe what you are doing',
@@ -46,12 +45,12 @@ const bytes = text => new TextEncoder().encode(text);
 
 // ---- What survives a reload ----
 
-// A browser may forbid to store anything. Then the page forgets.
+// Where a browser forbids this, the page forgets.
 function load(storage, key) {
   try { return window[storage].getItem(key) || ''; } catch { return ''; }
 }
 function store(storage, key, value) {
-  try { window[storage].setItem(key, value); } catch { /* see above */ }
+  try { window[storage].setItem(key, value); } catch { /* as above */ }
 }
 
 const saved = JSON.parse(load('sessionStorage', 'state') || '{}');
@@ -136,7 +135,7 @@ function askAlive(patience) {
 setInterval(() => {
   const now = Date.now();
   if (now > deadline) disconnect(1006);
-  else if (joined && deadline === Infinity && now - heard > SILENCE) askAlive(PATIENCE);
+  else if (joined && deadline === Infinity && now - heard > PATIENCE) askAlive(PATIENCE);
   if (!document.hidden && now - asked > 20_000) askLists();
 }, 1000);
 
@@ -243,7 +242,7 @@ const hears = {
     rooms = list.map(([other]) => other);
     $('room-count').textContent = count;
     fill('rooms', list.map(([other, here]) => {
-      const entry = button(other, () => joined && other !== room && send(`/join ${other}`), make('small', '', here));
+      const entry = button(other, () => other !== room && order(`/join ${other}`), make('small', '', here));
       aria(entry, 'current', other === room);
       return entry;
     }));
@@ -339,6 +338,7 @@ function render(item) {
   const isSame = kind !== 'news' && kind !== 'emote' && ['kind', 'day', 'time', 'from', 'to', 'mine'].every(key => before[key] === item[key]);
   before = { day: dayBefore, ...item };
   const body = make('bdi', 'text', text);
+  // A mark.
   if (!day) return [make('p', kind, body)];
   const head = make('span', 'head');
   if (from) head.append(make('b', '', make('bdi', '', from)), ' ');
@@ -346,7 +346,7 @@ function render(item) {
   const line = make('p', `line ${kind}`, head, body);
   (kind === 'emote' ? line : head).append(' ', make('time', '', time), ' ');
   if (mine) line.classList.add('mine');
-  else if (from && emphasize(body, text)) line.classList.add('named');
+  else if (from && name && emphasize(body, text)) line.classList.add('named');
   if (isSame) line.classList.add('more');
   // More than a screen. Keys scroll what has the focus.
   if (text.length > 3000) [body.className, body.tabIndex] = ['text long', 0];
@@ -418,14 +418,16 @@ function say() {
   if (longest > MAX_LINE) return status(`A line has ${Math.ceil(longest)} KiB, and at most ${MAX_LINE} can be sent. It stays here.`);
   status('');
   write('');
-  send(...lines);
+  order(...lines);
 }
 
-function send(...lines) {
+function order(...lines) {
+  if (!joined) return false;
   lines.forEach(line => socket.send(line));
   pending.push(...lines);
   showPending();
   goDown();
+  return true;
 }
 
 // Puts a text into the box.
@@ -574,7 +576,7 @@ function begin(command) {
 
 $('new-room').onclick = () => begin('/join ');
 $('me').onclick = () => begin('/name ');
-$('leave').onclick = () => joined ? send('88') : stayAway(ENDS[1000]);
+$('leave').onclick = () => order('88') || stayAway(ENDS[1000]);
 
 // ---- The door, and the rest ----
 
