@@ -4,6 +4,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(all(unix, feature = "web"))]
+pub mod chromium;
 #[cfg(unix)]
 pub mod emulator;
 #[cfg(unix)]

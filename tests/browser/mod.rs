@@ -1,0 +1,169 @@
+//! The chat page in real browsers. The tests are the same for each design.
+
+mod connection;
+mod hostile;
+mod looks;
+mod proxy;
+mod talk;
+
+use crate::common::chromium::Page;
+use crate::common::*;
+use serde_json::json;
+use std::ops::Deref;
+use tempfile::TempDir;
+
+/// The lines of the log as netcat would see them, without their stamps. Lines of the page itself begin with `--`.
+const LINES: &str = "[...document.querySelectorAll('#log > p')].map(line => {
+    const [from, to] = [...line.querySelectorAll('.head b')].map(name => name.textContent);
+    const text = line.querySelector('.text')?.textContent ?? line.textContent;
+    const is = kind => line.classList.contains(kind);
+    if (is('mark')) return `-- ${text}`;
+    if (is('hub')) return `* hub: ${text}`;
+    if (is('news')) return `* ${text}`;
+    if (is('told')) return `[${from} -> ${to}] ${text}`;
+    return `${is('emote') ? '* ' : ''}<${from}> ${text}`;
+})";
+
+/// A hub that browsers can join.
+pub struct Hub {
+    pub program: Program,
+    /// The port of netcat and `threadchat connect`.
+    pub port: u16,
+    /// The port of the pages.
+    pub web: u16,
+    pub ticket: String,
+    files: TempDir,
+}
+
+impl Hub {
+    pub fn start(args: &[&str]) -> Self {
+        let files = TempDir::new().unwrap();
+        let (program, port, web, ticket) = start(["0", "0"], &files, args);
+        Self { program, port, web, ticket, files }
+    }
+
+    /// It crashes, and is started again.
+    pub fn restarts(&mut self) {
+        self.program.kill();
+        let ports = [self.port, self.web].map(|port| port.to_string());
+        let (program, port, web, ticket) = start([&ports[0], &ports[1]], &self.files, &[]);
+        assert_eq!((port, web, &ticket), (self.port, self.web, &self.ticket));
+        self.program = program;
+    }
+
+    pub fn link(&self) -> String {
+        self.link_through(self.web)
+    }
+
+    /// Through something that listens on another port.
+    pub fn link_through(&self, port: u16) -> String {
+        format!("http://127.0.0.1:{port}/#{}", self.ticket)
+    }
+}
+
+fn start(ports: [&str; 2], files: &TempDir, args: &[&str]) -> (Program, u16, u16, String) {
+    let tickets = files.path().join("tickets");
+    let tickets = ["hub", ports[0], "--web", ports[1], "--web-tickets", tickets.to_str().unwrap()];
+    let (program, port) = serve_with(threadchat(&[&tickets, args].concat()));
+    let said = program.err.wait_for("http://");
+    let link = said.split("http://").nth(1).unwrap().split_whitespace().next().unwrap();
+    let (address, ticket) = link.split_once("/#").unwrap();
+    let web = address.rsplit(':').next().unwrap().parse().unwrap();
+    (program, port, web, ticket.to_owned())
+}
+
+/// Somebody with a browser.
+pub struct Person(Page);
+
+impl Deref for Person {
+    type Target = Page;
+
+    fn deref(&self) -> &Page {
+        &self.0
+    }
+}
+
+impl Person {
+    /// Opens the link of the hub, types a name, and is in the chat.
+    #[track_caller]
+    pub fn joins(hub: &Hub, name: &str) -> Self {
+        Self::joins_at(&hub.link(), name)
+    }
+
+    #[track_caller]
+    pub fn joins_at(link: &str, name: &str) -> Self {
+        let person = Self(Page::open(link));
+        person.waits_for(
+            "the page asks for a name",
+            "document.activeElement === document.querySelector('#name')",
+        );
+        person.types(name);
+        person.presses("Enter");
+        person.is_called(name);
+        person
+    }
+
+    #[track_caller]
+    pub fn is_called(&self, name: &str) {
+        self.waits_for(name, &format!("document.querySelector('#me').textContent === {}", json!(name)));
+    }
+
+    #[track_caller]
+    pub fn is_in(&self, room: &str) {
+        self.waits_for(room, &format!("document.querySelector('#room').textContent === {}", json!(room)));
+    }
+
+    /// Types a line, and Enter.
+    #[track_caller]
+    pub fn says(&self, line: &str) {
+        self.types(line);
+        self.presses("Enter");
+    }
+
+    /// Waits for a line of the log.
+    #[track_caller]
+    pub fn sees(&self, line: &str) {
+        self.waits_for(line, &format!("{LINES}.includes({})", json!(line)));
+    }
+
+    /// Waits until there is a connection, and everything that was said is confirmed.
+    #[track_caller]
+    pub fn is_connected(&self) {
+        self.waits_for("there is a connection", "!document.querySelector('#pending').textContent && !document.querySelector('#status').textContent");
+    }
+
+    /// Waits until the page says that there is no connection.
+    #[track_caller]
+    pub fn is_cut_off(&self) {
+        self.waits_for(
+            "the connection is lost",
+            "document.querySelector('#status').textContent.startsWith('No connection')",
+        );
+    }
+
+    /// The lines of the log now.
+    #[track_caller]
+    pub fn lines(&self) -> Vec<String> {
+        serde_json::from_value(self.evaluate(LINES)).unwrap()
+    }
+
+    /// Each of these is in the log once, and in this order.
+    #[track_caller]
+    pub fn has_once(&self, expected: &[&str]) {
+        let lines = self.lines();
+        let found: Vec<_> = lines.iter().filter(|line| expected.contains(&line.as_str())).collect();
+        assert_eq!(found, expected, "{lines:#?}");
+    }
+
+    /// What is in the box.
+    #[track_caller]
+    pub fn draft(&self) -> String {
+        self.evaluate("document.querySelector('#box').value").as_str().unwrap().to_owned()
+    }
+
+    /// Waits until this is in the box.
+    #[track_caller]
+    pub fn has_draft(&self, draft: &str) {
+        self.waits_for(draft, &format!("document.querySelector('#box').value === {}", json!(draft)));
+    }
+}

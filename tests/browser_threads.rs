@@ -1,0 +1,10 @@
+//! The hub in the threads design, as people with browsers see it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+#![cfg(all(unix, feature = "web"))]
+
+#[allow(unreachable_pub, reason = "as in common")]
+mod browser;
+mod common;
+
+/// The design under test.
+const DESIGN: &str = "threads";
