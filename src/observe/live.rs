@@ -5,11 +5,12 @@
 //! busy hub is the beginning of each tenth of a second, without gaps: whole ways of a few messages.
 
 use super::thread::kept_thread_name;
-use super::{Observe, Step, current_thread};
+use super::{Observe, Observer, Step, current_thread};
 use crate::rules::messages::{Messages, Streams};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -80,11 +81,17 @@ impl Observe for Live {
 }
 
 impl Live {
-    /// Nobody looks yet.
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let (record, recorded) = unbounded();
         let (state, missed) = (AtomicU8::new(OFF), AtomicU64::new(0));
         Self { state, record, recorded, missed, origin: Instant::now() }
+    }
+
+    /// One that sees what the others see.
+    pub(crate) fn beside(others: &mut Observer) -> Arc<Self> {
+        let live = Arc::new(Self::new());
+        *others = std::mem::take(others).and(Arc::clone(&live) as _);
+        live
     }
 
     /// Whether somebody looks from now on.
@@ -182,16 +189,14 @@ fn micros(from: Instant, to: Instant) -> f64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::observe::{Decision, For, Observer, Place};
+    use crate::observe::{Decision, For, Place};
     use crate::rules::messages::Stream;
     use serde_json::{Value, json};
-    use std::sync::Arc;
     use std::thread;
 
     fn watched() -> (Arc<Live>, Observer) {
-        let live = Arc::new(Live::new());
-        let observer = Observer::default().and(Arc::clone(&live) as _);
-        (live, observer)
+        let mut observer = Observer::default();
+        (Live::beside(&mut observer), observer)
     }
 
     /// The first line, and the others without their times and threads.

@@ -32,9 +32,11 @@ function parse(text) {
     } else if (line[0] === "{") {
       frame.head = JSON.parse(line);
     } else if (line.startsWith("live ")) {
-      const [skipped, limit, count, rooms, full, waiting] = line.split(" ").slice(1).map(Number);
-      Object.assign(frame, { skipped, limit, count, rooms, full, waiting });
-    } else if (line.startsWith("client ")) {
+      frame.skipped = Number(line.split(" ")[1]);
+    } else if (line.startsWith("members ")) {
+      const [count, rooms, full, waiting, limit] = line.split(" ").slice(1).map(Number);
+      Object.assign(frame, { limit, count, rooms, full, waiting });
+    } else if (line.startsWith("member ")) {
       const [, id, pending, said, state, waits, room, name] = line.split(" ");
       const ids = waits === "-" ? [] : waits.split(",").map(Number);
       frame.clients.push({ id: +id, pending: +pending, said: +said, isFull: state === "full", waits: ids, room, name });
@@ -415,7 +417,7 @@ function drawSummary(frame) {
   const jam = frame.full ? document.createElement("b") : "";
   if (jam) jam.textContent = ` · ${many(frame.full, "full outbox").replace("boxs", "boxes")}, ${frame.waiting.toLocaleString("en")} waiting`;
   document.body.classList.toggle("single", !frame.isThreads);
-  $("summary").replaceChildren(`${frame.head.design} design · ${many(frame.count, "client")} in ${many(frame.rooms, "room")} · `
+  $("summary").replaceChildren(`${frame.head.design} design · ${many(frame.count, "member")} in ${many(frame.rooms, "room")} · `
     + `${many(Math.round(averageRate(frame)), "message")} a second`, jam);
   const part = frame.steps / (frame.steps + frame.head.missed);
   const rest = frame.head.missed ? ` · ${part < .01 ? "< 1" : Math.round(part * 100)} % of the steps` : "";
