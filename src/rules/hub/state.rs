@@ -288,6 +288,8 @@ impl Hub {
             Event::Visited(id, peer) => self.handle_visited(id, peer, None, now.instant),
             Event::WriteFailed(id, error) => self.handle_write_failed(id, error, now.instant),
             Event::PeerState(id, state) => self.handle_peer_state(id, state, now),
+            #[cfg(feature = "web")]
+            Event::Steps(_) => {}
             Event::Signal(signal) => self.handle_signal(signal, now.instant),
             Event::ScreenFailed(error) => self.handle_screen_failed(error, now.instant),
             Event::TranscriptBehind(is_behind) => self.transcript_is_behind = is_behind,
