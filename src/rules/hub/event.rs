@@ -72,10 +72,6 @@ pub enum Event {
     ScreenFailed(io::Error),
     /// Whether the transcript is behind. While it is, members who speak wait.
     TranscriptBehind(bool),
-    /// What the threads have done since the last time, a line each, for those who view the hub: the answer to
-    /// [`Action::TakeSteps`].
-    #[cfg(feature = "web")]
-    Steps(Vec<u8>),
     /// This has happened on the link to other hubs, at the time of this stamp.
     #[cfg(feature = "link")]
     Link(link::Event, Stamp),
@@ -125,12 +121,6 @@ pub enum Action {
     /// Append this to the file of known peers.
     #[cfg(feature = "secure")]
     Remember(String),
-    /// Somebody views the hub from now on, or nobody any more: record the steps of the threads, or do not.
-    #[cfg(feature = "web")]
-    Watch(bool),
-    /// Handle [`Event::Steps`] at once.
-    #[cfg(feature = "web")]
-    TakeSteps,
     /// Keep these for the next run.
     #[cfg(feature = "web")]
     KeepTickets(Tickets),

@@ -34,8 +34,6 @@ mod inbox;
 mod leaving;
 #[cfg(feature = "link")]
 mod linked;
-#[cfg(feature = "web")]
-mod live;
 #[cfg(feature = "link")]
 mod logged;
 mod looks;

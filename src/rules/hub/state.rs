@@ -288,13 +288,11 @@ impl Hub {
             Event::Visited(id, peer) => self.handle_visited(id, peer, None, now.instant),
             Event::WriteFailed(id, error) => self.handle_write_failed(id, error, now.instant),
             Event::PeerState(id, state) => self.handle_peer_state(id, state, now),
-            #[cfg(feature = "web")]
-            Event::Steps(_) => {}
             Event::Signal(signal) => self.handle_signal(signal, now.instant),
             Event::ScreenFailed(error) => self.handle_screen_failed(error, now.instant),
             Event::TranscriptBehind(is_behind) => self.transcript_is_behind = is_behind,
             #[cfg(feature = "web")]
-            Event::Steps(steps) => self.show_steps(&steps, now.instant),
+            Event::Steps(steps) => self.show_steps(&steps),
             #[cfg(feature = "link")]
             Event::Link(event, stamp) => self.handle_link(event, stamp),
         }

@@ -85,6 +85,8 @@ pub(super) struct Web {
     viewers: usize,
     /// When they get the next picture.
     show_at: Option<Instant>,
+    /// What it says of the members.
+    status: String,
 }
 
 /// A connection that is not a member's.
@@ -160,8 +162,9 @@ impl Hub {
     pub fn open_web(&mut self, settings: WebSettings) {
         let epoch = Ticket::generate().map(|random| random.reveal()[..8].to_owned()).unwrap_or_default();
         let (visitors, by_address, due) = (HashMap::new(), HashMap::new(), BTreeSet::new());
-        let (viewers, show_at) = (0, None);
-        self.web = Some(Box::new(Web { settings, epoch, visitors, by_address, due, viewers, show_at }));
+        let (viewers, show_at, status) = (0, None, String::new());
+        self.web =
+            Some(Box::new(Web { settings, epoch, visitors, by_address, due, viewers, show_at, status }));
         self.report_links();
     }
 
@@ -372,13 +375,16 @@ impl Hub {
             && web.show_at.is_some_and(|show_at| show_at <= now)
         {
             web.show_at = Some(now + SHOW_EVERY);
-            self.actions.push_back(Action::TakeSteps);
+            let (listed, status) = self.status();
+            if let Some(web) = &mut self.web {
+                web.status = status;
+            }
+            self.actions.push_back(Action::TakeSteps(listed));
         }
     }
 
     /// Shows these steps, and the clients, to those who view the hub. Who has not read what came before misses it.
-    pub(super) fn show_steps(&mut self, steps: &[u8], now: Instant) {
-        let status = self.status(now);
+    pub(super) fn show_steps(&mut self, steps: &[u8]) {
         let Some(web) = &mut self.web else { return };
         let mut shown = Vec::new();
         for (id, visitor) in &mut web.visitors {
@@ -388,7 +394,7 @@ impl Hub {
                 continue;
             }
             let words = format!("live {} ", std::mem::take(missed));
-            shown.push((*id, websocket::text(&words, &[&status, steps].concat())));
+            shown.push((*id, websocket::text(&words, &[web.status.as_bytes(), steps].concat())));
         }
         for (id, picture) in shown {
             self.post_to_visitor(id, picture);

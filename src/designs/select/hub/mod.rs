@@ -67,15 +67,12 @@ pub(super) struct HubLoop {
     /// Appends to the file of known peers.
     #[cfg(feature = "secure")]
     remember: Option<Remember>,
-<<<<<<< HEAD
     /// If browsers may come.
     #[cfg(feature = "web")]
     web: Option<Box<Web>>,
-=======
     /// The steps of the one thread, for the page of the hub.
     #[cfg(feature = "web")]
     live: Arc<Live>,
->>>>>>> live
 }
 
 impl HubLoop {
@@ -124,11 +121,9 @@ impl HubLoop {
             #[cfg(feature = "secure")]
             remember,
             #[cfg(feature = "web")]
-<<<<<<< HEAD
             web,
-=======
+            #[cfg(feature = "web")]
             live,
->>>>>>> live
         };
         hub_loop.name_operator();
         Ok(hub_loop)
@@ -362,10 +357,6 @@ impl HubLoop {
                         self.console.screen.report(&Notice::CannotRemember(error));
                     }
                 }
-                #[cfg(feature = "web")]
-                Action::Watch(_) => {}
-                #[cfg(feature = "web")]
-                Action::TakeSteps => self.pass_on(rules::Event::Steps(Vec::new()), now),
                 #[cfg(feature = "web")]
                 Action::KeepTickets(tickets) => {
                     if let Some(notice) = self.web.as_ref().and_then(|web| web.keep(&tickets)) {
