@@ -434,7 +434,7 @@ impl Hub {
         self.members.insert(id, Member::new(name, peer, key, seat, inbox, now));
     }
 
-    fn handle_read(&mut self, id: Id, buffer: Buffer, now: Moment) {
+    pub(super) fn handle_read(&mut self, id: Id, buffer: Buffer, now: Moment) {
         if id == OPERATOR && self.members.get(&id).is_some_and(|operator| operator.inbox.ended.is_some()) {
             return self.note_rest();
         }
@@ -471,7 +471,7 @@ impl Hub {
             return;
         }
         #[cfg(feature = "web")]
-        if self.end_visitor(id) {
+        if self.visitor_has_ended(id) {
             return;
         }
         let Some(member) = self.members.get_mut(&id) else { return };

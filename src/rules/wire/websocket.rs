@@ -2,6 +2,7 @@
 //!
 //! websocket-sans-io takes the frames apart. What it leaves to its user is here: the order of frames, the limits, and UTF-8.
 
+use std::ops::Range;
 use websocket_sans_io::{
     FrameInfo, Opcode, WebsocketFrameDecoder, WebsocketFrameEncoder, WebsocketFrameEvent as Event,
 };
@@ -79,6 +80,30 @@ impl Incoming {
         filled: usize,
         extras: &mut Vec<Extra>,
     ) -> (usize, Result<(), Close>) {
+        let (length, _, result) = self.receive_until(bytes, filled, extras, false);
+        (length, result)
+    }
+
+    /// The same up to the end of the first text message. Returns also where the bytes are that come after it.
+    ///
+    /// # Errors
+    /// As of [`receive`](Self::receive).
+    pub(in crate::rules) fn receive_message(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        filled: usize,
+        extras: &mut Vec<Extra>,
+    ) -> (usize, Range<usize>, Result<(), Close>) {
+        self.receive_until(bytes, filled, extras, true)
+    }
+
+    fn receive_until(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        filled: usize,
+        extras: &mut Vec<Extra>,
+        ends_with_message: bool,
+    ) -> (usize, Range<usize>, Result<(), Close>) {
         let (mut from, mut to, mut end) = (0, 0, filled);
         while !self.has_ended {
             let Ok(result) = self.decoder.add_data(&mut bytes[from..end]);
@@ -107,14 +132,17 @@ impl Incoming {
                     }
                     bytes[to] = b'\n';
                     to += 1;
+                    if ends_with_message {
+                        break;
+                    }
                 }
                 Err(close) => {
                     self.has_ended = true;
-                    return (to, Err(close));
+                    return (to, end..end, Err(close));
                 }
             }
         }
-        (to, Ok(()))
+        (to, from..end, Ok(()))
     }
 
     /// Whether no message is under way.
@@ -389,6 +417,27 @@ mod tests {
             assert_eq!(extras(&frames), [Extra::Close]);
         }
         assert_eq!(lines(&[masked(0x88, b"\x03\xe8\xff")]), Err(Close::NotUtf8));
+    }
+
+    #[test]
+    fn the_first_message_is_taken_and_what_comes_after_it_is_left() {
+        let frames = [masked(0x81, b""), masked(0x01, b"a"), masked(0x80, b"b"), masked(0x81, b"c")].concat();
+        for cut in 0..frames.len() {
+            let (mut incoming, mut text, mut left) = (Incoming::default(), Vec::new(), Vec::new());
+            for part in [&frames[..cut], &frames[cut..]] {
+                if text.ends_with(b"\n") {
+                    left.extend_from_slice(part);
+                    continue;
+                }
+                let mut bytes = part.to_vec();
+                let (length, rest, result) =
+                    incoming.receive_message(&mut bytes, part.len(), &mut Vec::new());
+                result.unwrap();
+                text.extend_from_slice(&bytes[..length]);
+                left.extend_from_slice(&bytes[rest]);
+            }
+            assert_eq!((&*text, left), (&b"ab\n"[..], masked(0x81, b"c")), "{cut}");
+        }
     }
 
     #[test]
