@@ -21,5 +21,8 @@ impl Hub {
     pub(super) fn tell_state(&mut self, _: Id, _: Moment) {}
     pub(super) fn tell_back(&mut self, _: Id, _: Id, _: &[u8], _: Moment) {}
     pub(super) fn confirm(&mut self, _: Id, _: u64, _: Instant) {}
+    pub(super) fn end_of_browser(&mut self, _: Id) -> Option<&'static str> {
+        None
+    }
     pub(super) fn close_with(&mut self, _: Id, _: Close, _: &str) {}
 }
