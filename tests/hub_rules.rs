@@ -35,7 +35,9 @@ use std::time::{Duration, Instant};
 use threadchat::rules::buffer::{Buffer, Home};
 use threadchat::rules::event::PeerState;
 use threadchat::rules::exit::Exit;
-use threadchat::rules::hub::{Action, AdmissionPolicy, Event, Hub, Id, Name, OPERATOR, Refusal, Settings};
+use threadchat::rules::hub::{
+    Action, AdmissionPolicy, Event, Hub, Id, Name, OPERATOR, Port, Refusal, Settings,
+};
 use threadchat::rules::moment::Moment;
 use threadchat::rules::record::What;
 use threadchat::rules::settings::PROBE_TIME;
@@ -167,7 +169,7 @@ impl World {
     fn connects_from(&mut self, address: &str) -> Result<Id, Refusal> {
         let port = 1000 + u16::try_from(self.clients.len()).unwrap();
         let peer = SocketAddr::new(address.parse().unwrap(), port);
-        let id = self.hub.admit(peer)?;
+        let id = self.hub.admit(peer, Port::Chat)?;
         self.clients.push(id);
         self.handle(Event::Joined(id, peer));
         Ok(id)
@@ -867,7 +869,7 @@ fn a_second_signal_does_not_wait_for_those_who_are_still_to_read() {
     let signal = Signal { name: "SIGTERM", number: 15 };
     world.handle(Event::Signal(signal));
     assert_eq!((world.gone.len(), world.exit), (0, None));
-    let late = world.hub.admit(SocketAddr::from(([127, 0, 0, 1], 99)));
+    let late = world.hub.admit(SocketAddr::from(([127, 0, 0, 1], 99)), Port::Chat);
     assert_eq!(late, Err(Refusal::Ending));
     world.handle(Event::Signal(signal));
     assert_eq!(world.gone, HashSet::from([one, other]));
@@ -881,7 +883,7 @@ fn refused_callers_are_reported_once_a_second_and_without_an_operator_once_a_min
         let mut world = World::new(Settings { operator, admission, ..settings() });
         for port in 1..=3 {
             let peer = SocketAddr::from(([127, 0, 0, 1], port));
-            let refusal = world.hub.admit(peer).unwrap_err();
+            let refusal = world.hub.admit(peer, Port::Chat).unwrap_err();
             world.handle(Event::Refused(peer, refusal));
         }
         assert_eq!(world.reported.len(), 1);
@@ -971,7 +973,7 @@ fn a_caller_for_whom_nothing_can_be_started_does_not_count() {
     let mut world = World::new(Settings { admission, ..settings() });
     let peer = SocketAddr::from(([127, 0, 0, 1], 1));
     for _ in 0..3 {
-        assert!(world.hub.admit(peer).is_ok());
+        assert!(world.hub.admit(peer, Port::Chat).is_ok());
         world.handle(Event::Refused(peer, Refusal::NoResources));
     }
     assert!(world.joins_from("127.0.0.1").is_ok());
@@ -1000,7 +1002,7 @@ fn while_the_transcript_is_behind_nobody_speaks_or_joins_and_nothing_is_lost() {
     world.says(speaker, b"for the record\n");
     world.settles();
     assert!(!world.lines(other).contains(&"<user1> for the record".to_owned()));
-    let late = world.hub.admit(SocketAddr::from(([127, 0, 0, 1], 99)));
+    let late = world.hub.admit(SocketAddr::from(([127, 0, 0, 1], 99)), Port::Chat);
     assert_eq!(late, Err(Refusal::Transcript));
     world.handle(Event::TranscriptBehind(false));
     world.settles();

@@ -3,6 +3,8 @@
 #[cfg(feature = "link")]
 use super::link::Link;
 use super::secure::{Secure, WORDS_FOR_A_HUB};
+#[cfg(feature = "web")]
+use super::web::WebArgs;
 use super::{Common, Secured, values};
 use crate::designs::{Design, NO_HUB_IN_TURNS, Task};
 use crate::rules::address::Address;
@@ -25,10 +27,12 @@ Examples:
   threadchat hub 0.0.0.0:9000                   for other machines, too, on port 9000
   threadchat hub --no-operator --motd hello.txt --transcript talk.jsonl
   threadchat hub 0.0.0.0 --allow 192.0.2.0/24 --max-per-address 3
+  threadchat hub 0.0.0.0 --web                  for browsers, too: the hub prints a link
   threadchat hub --link redis://host/school     one chat with all hubs that have the same link
 
 The line 88 at the keyboard says goodbye to everybody and ends the hub; so does SIGTERM. Only the operator at the
-keyboard can use the commands /kick NAME, /ban ADDRESS, /behind and, in an encrypted hub, /code and /code new.
+keyboard can use the commands /kick NAME, /ban ADDRESS, /behind, in an encrypted hub /code and /code new, and with
+--web /link and /link new.
 `threadchat help` shows the exit codes.";
 
 /// The headings under which the help lists options.
@@ -102,6 +106,10 @@ pub struct Hub {
     #[command(flatten)]
     link: Link,
 
+    #[cfg(feature = "web")]
+    #[command(flatten)]
+    web: WebArgs,
+
     /// What all endpoints share.
     #[command(flatten)]
     pub common: Common,
@@ -128,7 +136,10 @@ impl Hub {
         }
         #[cfg(feature = "link")]
         self.link.check()?;
-        self.secure.check_called(WORDS_FOR_A_HUB, || Ok(()))
+        self.secure.check_called(WORDS_FOR_A_HUB, || Ok(()))?;
+        #[cfg(feature = "web")]
+        self.web.check(self.secure.is_on(), self.secure.has_certificate())?;
+        Ok(())
     }
 
     /// How to encrypt, if at all.
@@ -161,7 +172,13 @@ impl Hub {
             },
             transcribed: self.common.transcript.is_some(),
         };
-        let task = Task::hub(&self.address()?, self.motd.as_deref(), settings)?;
+        let address = self.address()?;
+        let task = Task::hub(&address, self.motd.as_deref(), settings)?;
+        #[cfg(feature = "web")]
+        let task = match self.web.web(&address)? {
+            Some(web) => task.with_browsers(web),
+            None => task,
+        };
         #[cfg(feature = "link")]
         if let Some(link) = self.link.link(self.history)? {
             return Ok(task.linked(link));

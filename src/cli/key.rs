@@ -1,12 +1,12 @@
 //! The own key, and `threadchat key`.
 
+use super::folder::folder;
 use crate::platform::{
     create_once, create_private_folder, forbid_core_dumps, is_open_to_others, read_at_most,
 };
 use crate::rules::failure::{Context, Failure};
 use crate::rules::secure::{Fingerprint, Identity, MAX_PEM};
 use clap::Args;
-use etcetera::BaseStrategy;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -40,15 +40,6 @@ impl Key {
         };
         Ok(identity.fingerprint())
     }
-}
-
-/// The folder where the platform keeps what programs are configured with: the own key and the known peers are there.
-///
-/// # Errors
-/// The user has no such folder.
-pub(super) fn folder() -> Result<PathBuf, Failure> {
-    let strategy = etcetera::choose_base_strategy().context("cannot find a folder for keys")?;
-    Ok(strategy.config_dir().join("threadchat"))
 }
 
 /// The key in this folder. A missing one is made: of several programs that make it at the same time, all use the key of the one

@@ -9,6 +9,8 @@ mod compare;
 mod connect;
 #[cfg(feature = "lab")]
 mod demo;
+#[cfg(any(feature = "secure", feature = "web"))]
+mod folder;
 mod habits;
 #[cfg(line_editor)]
 mod history;
@@ -28,6 +30,8 @@ mod session;
 #[cfg(feature = "lab")]
 mod timeline;
 mod values;
+#[cfg(feature = "web")]
+mod web;
 
 use common::Color;
 pub use common::{Common, Secured};

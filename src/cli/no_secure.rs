@@ -21,6 +21,16 @@ pub(super) struct SecureCall {}
 
 #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "other builds need it")]
 impl Secure {
+    #[cfg(feature = "web")]
+    pub(super) fn is_on(&self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "web")]
+    pub(super) fn has_certificate(&self) -> bool {
+        false
+    }
+
     pub(super) fn check_called(
         &self,
         _: usize,

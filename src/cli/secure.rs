@@ -1,6 +1,7 @@
 //! The options that encrypt, and what follows from them. The files are in `key.rs` and `known.rs`, the code in `code.rs`.
 
 use super::common::{Common, Secured};
+use super::folder::folder;
 use super::session::Session;
 use super::{code, key, known};
 use crate::platform::{Patient, forbid_core_dumps, read_at_most, system_authority};
@@ -69,8 +70,14 @@ pub(super) struct SecureCall {
 
 impl Secure {
     /// Whether the user wants encryption. Setting a code enables it, by the option or by the variable.
-    fn is_on(&self) -> bool {
+    pub(super) fn is_on(&self) -> bool {
         self.has_option() || code::is_in_environment()
+    }
+
+    /// Whether it shows the certificate of an authority.
+    #[cfg(feature = "web")]
+    pub(super) fn has_certificate(&self) -> bool {
+        self.cert.is_some()
     }
 
     fn has_option(&self) -> bool {
@@ -127,7 +134,7 @@ impl Secure {
         if !self.is_on() {
             return Ok(None);
         }
-        self.called_in(key::folder, words).map(Some)
+        self.called_in(folder, words).map(Some)
     }
 
     fn called_in(
@@ -200,7 +207,7 @@ impl SecureCall {
         session: &Session,
         common: &Common,
     ) -> Result<(Option<Secured>, EncryptedOnly), Failure> {
-        self.security_in(key::folder, server, session, common)
+        self.security_in(folder, server, session, common)
     }
 
     fn security_in(

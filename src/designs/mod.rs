@@ -19,10 +19,17 @@ pub(crate) mod select;
 pub(crate) mod threads;
 pub mod transcript;
 mod verbose;
+#[cfg(feature = "web")]
+mod web;
+#[cfg(all(feature = "hub", not(feature = "web")))]
+#[path = "without_web.rs"]
+mod web;
 
 #[cfg(feature = "link")]
 pub use link::Link;
 pub use task::Task;
+#[cfg(feature = "hub")]
+pub use web::Web;
 
 use crate::rules::exit::Exit;
 use crate::rules::failure::Failure;

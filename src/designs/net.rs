@@ -35,6 +35,31 @@ pub(crate) fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
     }
 }
 
+/// Where others reach somebody who listens at these addresses: instead of all addresses those that this machine has, first those
+/// that other machines can most likely use.
+#[cfg(feature = "web")]
+pub(crate) fn reachable(at: &[SocketAddr]) -> Vec<IpAddr> {
+    let own = |at: &SocketAddr| match at.ip().to_canonical() {
+        ip if !ip.is_unspecified() => vec![ip],
+        ip => {
+            // Without a list of them, this machine can be reached from itself.
+            let all = if_addrs::get_if_addrs().unwrap_or_default().into_iter().map(|own| own.ip());
+            let is_meant = |own: &IpAddr| ip.is_ipv6() || own.is_ipv4();
+            // A link to one of those needs the interface behind a %, which browsers do not understand.
+            let is_local = |own: &IpAddr| matches!(own, IpAddr::V6(own) if own.is_unicast_link_local());
+            all.filter(|own| is_meant(own) && !is_local(own)).collect()
+        }
+    };
+    let mut found: Vec<IpAddr> = at.iter().flat_map(own).collect();
+    let is_link_local = |own: &IpAddr| matches!(own, IpAddr::V4(own) if own.is_link_local());
+    found.sort_by_key(|own| (own.is_loopback(), is_link_local(own), own.is_ipv6()));
+    found.dedup();
+    if found.iter().any(|own| !own.is_loopback()) {
+        found.retain(|own| !own.is_loopback());
+    }
+    found
+}
+
 fn hint(address: &Address) -> &'static str {
     match address.host().contains('%') {
         true => "; check the name of the interface behind the %",

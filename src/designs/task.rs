@@ -2,6 +2,8 @@
 
 #[cfg(feature = "link")]
 use super::Link;
+#[cfg(feature = "hub")]
+use super::Web;
 use super::net;
 use crate::rules::address::Address;
 use crate::rules::calling::Call;
@@ -46,6 +48,8 @@ pub enum Task {
         /// The log that it shares with other hubs, if it does.
         #[cfg(feature = "link")]
         link: Option<Box<Link>>,
+        /// Where browsers come, if they may.
+        web: Option<Box<Web>>,
     },
 }
 
@@ -77,7 +81,18 @@ impl Task {
             settings,
             #[cfg(feature = "link")]
             link: None,
+            web: None,
         })
+    }
+
+    /// The same, which lets browsers in, too.
+    #[cfg(feature = "web")]
+    #[must_use]
+    pub fn with_browsers(mut self, at: Web) -> Self {
+        if let Self::Hub { web, .. } = &mut self {
+            *web = Some(Box::new(at));
+        }
+        self
     }
 
     /// The same, as one of several hubs.

@@ -41,6 +41,10 @@ pub(super) fn observe_notice(notice: &Notice, observer: &Observer) {
     // A trace is read by others.
     observer.emit(|| match notice {
         Notice::Code(_) => Step::Reports("a code for the next caller".to_owned()),
+        #[cfg(feature = "hub")]
+        Notice::HubEncrypted { .. } => Step::Reports("encrypted".to_owned()),
+        #[cfg(feature = "web")]
+        Notice::Web(_) | Notice::Link(_) => Step::Reports("the link for browsers".to_owned()),
         notice => Step::Reports(notice.to_string()),
     });
 }

@@ -59,23 +59,35 @@ pub(crate) fn read_at_most(max: usize, path: &Path) -> io::Result<Vec<u8>> {
 /// processes that create it at the same time one succeeds.
 #[cfg(feature = "secure")]
 pub(crate) fn create_once(path: &Path, content: &[u8]) -> io::Result<()> {
+    place(path, content, |new| match std::fs::hard_link(new, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // Some file systems have no hard links: there the last of two that do this at once succeeds.
+        Err(_) if std::fs::symlink_metadata(path).is_err() => std::fs::rename(new, path),
+        _ => Ok(()),
+    })
+}
+
+/// Creates a file for its owner alone with this content, in the place of one that may be there. It is whole at every moment.
+#[cfg(feature = "web")]
+pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    place(path, content, |new| std::fs::rename(new, path))
+}
+
+/// Creates a file beside `path` with this content, which `place` brings there.
+#[cfg(any(feature = "secure", feature = "web"))]
+fn place(path: &Path, content: &[u8], place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let mut name = path.as_os_str().to_owned();
     // Chance and not the number of this process, which another one on another machine may have.
     name.push(format!(".{:016x}", RandomState::new().build_hasher().finish()));
     let new = Path::new(&name);
-    let link = || {
+    let write = || {
         let mut file = private().write(true).create_new(true).open(new)?;
         file.write_all(content)?;
         file.sync_all()?;
-        match std::fs::hard_link(new, path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            // Some file systems have no hard links: there the last of two that do this at once succeeds.
-            Err(_) if std::fs::symlink_metadata(path).is_err() => std::fs::rename(new, path),
-            _ => Ok(()),
-        }
+        place(new)
     };
-    let result = link();
+    let result = write();
     // It is gone if it was renamed.
     let _ = std::fs::remove_file(new);
     #[cfg(unix)]
@@ -87,7 +99,7 @@ pub(crate) fn create_once(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Creates the missing folders of a path, where folders have a mode for their owner alone.
-#[cfg(any(feature = "lab", feature = "secure"))]
+#[cfg(any(feature = "lab", feature = "secure", feature = "web"))]
 pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

@@ -26,12 +26,14 @@ pub(crate) use authorities::system_authority;
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
 pub(crate) use connection::Connection;
-#[cfg(any(feature = "lab", feature = "secure"))]
+#[cfg(any(feature = "lab", feature = "secure", feature = "web"))]
 pub(crate) use files::create_private_folder;
 #[cfg(feature = "lab")]
 pub(crate) use files::is_same_file;
 #[cfg(any(feature = "hub", feature = "secure", line_editor))]
 pub(crate) use files::read_at_most;
+#[cfg(feature = "web")]
+pub(crate) use files::replace_private;
 pub(crate) use files::{append_to_private, is_named_pipe};
 #[cfg(feature = "secure")]
 pub(crate) use files::{create_once, is_open_to_others};

@@ -47,6 +47,13 @@ impl Address {
         self.port.unwrap_or(DEFAULT_PORT)
     }
 
+    /// The same host with another port.
+    #[cfg(feature = "web")]
+    #[must_use]
+    pub fn at_port(&self, port: u16) -> Self {
+        Self { host: self.host.clone(), port: Some(port) }
+    }
+
     /// The same host with this port, if one was given by itself.
     ///
     /// # Errors

@@ -130,6 +130,14 @@ impl Buffer {
         result
     }
 
+    /// Replaces what was read, in its place: `edit` gets it with the number of its bytes, and returns how many bytes are left.
+    #[cfg(feature = "web")]
+    pub fn edit_input<T>(&mut self, edit: impl FnOnce(&mut Vec<u8>, usize) -> (usize, T)) -> T {
+        let (filled, result) = edit(&mut self.space, self.filled);
+        self.filled = filled;
+        result
+    }
+
     /// From now on, what `seal` makes of `output` is written for it.
     pub fn seal(&mut self, seal: impl FnOnce(&[u8], &mut Vec<u8>)) {
         self.sealed.clear();

@@ -44,6 +44,9 @@ pub enum Line<'a> {
     /// `/code` or `/code new`
     #[cfg(feature = "secure")]
     Code(&'a str),
+    /// `/link` or `/link new`
+    #[cfg(feature = "web")]
+    Link(&'a str),
     /// A command without its argument, and its usage.
     Incomplete(&'static str),
     /// There is no such command.
@@ -92,6 +95,8 @@ const HELP: &[(&str, &str)] = &[
     ("/behind", "list who reads slowly, and for how long others waited for them"),
     #[cfg(feature = "secure")]
     ("/code", "show the code of an encrypted hub; /code new makes another"),
+    #[cfg(feature = "web")]
+    ("/link", "show the link for browsers, to be scanned or typed; /link new makes another"),
 ];
 
 /// What can be typed in front of the first blank. The last ones are the operator's.
@@ -113,10 +118,12 @@ const NAMES: &[&str] = &[
     "/behind",
     #[cfg(feature = "secure")]
     "/code",
+    #[cfg(feature = "web")]
+    "/link",
 ];
 
 /// How many of either are the operator's.
-const OPERATORS: usize = if cfg!(feature = "secure") { 4 } else { 3 };
+const OPERATORS: usize = 3 + cfg!(feature = "secure") as usize + cfg!(feature = "web") as usize;
 
 /// The lines of `/help`.
 pub fn help(for_operator: bool) -> impl Iterator<Item = String> {
@@ -202,6 +209,8 @@ impl<'a> Line<'a> {
             b"behind" if is_operator => Self::Behind,
             #[cfg(feature = "secure")]
             b"code" if is_operator => Self::Code(str::from_utf8(rest.trim_ascii_end()).unwrap_or("\u{fffd}")),
+            #[cfg(feature = "web")]
+            b"link" if is_operator => Self::Link(str::from_utf8(rest.trim_ascii_end()).unwrap_or("\u{fffd}")),
             b"ban" if is_operator => word(Self::Ban, "/ban ADDRESS"),
             _ => Self::Unknown(command),
         }
@@ -278,7 +287,7 @@ mod tests {
             assert!(names(true).contains(&line.split(' ').next().unwrap_or_default()), "{line}");
         }
         let hidden = |line: &String| {
-            ["/kick", "/ban", "/behind", "/code"].iter().any(|operators| line.starts_with(operators))
+            ["/kick", "/ban", "/behind", "/code", "/link"].iter().any(|operators| line.starts_with(operators))
         };
         assert!(!super::help(false).any(|line| hidden(&line)));
     }

@@ -60,4 +60,6 @@ pub mod signal;
 mod simulation;
 pub(crate) mod transport;
 pub(crate) mod unconfirmed;
+#[cfg(feature = "web")]
+pub mod web;
 pub mod wire;

@@ -7,6 +7,8 @@ use super::failure::Failure;
 use super::link::LinkError;
 use super::secure::{ChannelError, Code, Peer};
 use super::settings::Verbosity;
+#[cfg(feature = "web")]
+use super::web::Links;
 use super::wire::{DEFAULT_PORT, Foreign, Stamp};
 use std::fmt::{self, Display};
 use std::io;
@@ -114,6 +116,14 @@ pub enum Notice {
     },
     #[cfg(feature = "hub")]
     CodesNotAccepted,
+    /// How browsers join.
+    #[cfg(feature = "web")]
+    Web(Links),
+    /// The same, to be scanned.
+    #[cfg(feature = "web")]
+    Link(Links),
+    #[cfg(feature = "web")]
+    CannotKeepTickets(io::Error),
     /// The hub is one of several from now on.
     #[cfg(feature = "link")]
     Linked {
@@ -176,6 +186,10 @@ impl Notice {
             Self::Listening { port_was_chosen: false, .. } | Self::Code(_) => Importance::Answer,
             #[cfg(feature = "hub")]
             Self::HubEncrypted { .. } => Importance::Answer,
+            #[cfg(feature = "web")]
+            Self::Web(_) | Self::Link(_) => Importance::Answer,
+            #[cfg(feature = "web")]
+            Self::CannotKeepTickets(_) => Importance::Error,
             #[cfg(feature = "hub")]
             Self::CodesNotAccepted => Importance::Error,
             #[cfg(feature = "link")]
@@ -253,6 +267,17 @@ impl Notice {
                     Some((_, theirs)) => write!(f, ", encrypted. To call: {} {theirs}", call(at)),
                     None => Ok(()),
                 }
+            }
+            #[cfg(feature = "web")]
+            Self::Web(links) => {
+                writeln!(f, "browsers join at {}", links.chat().join(" or "))?;
+                write!(f, "the hub at work, for a projector: {}", links.live().first().map_or("", |link| link))
+            }
+            #[cfg(feature = "web")]
+            Self::Link(links) => write!(f, "{}", links.to_scan()),
+            #[cfg(feature = "web")]
+            Self::CannotKeepTickets(error) => {
+                write!(f, "cannot keep the link for the next start: {error}")
             }
             Self::Waiting => f.write_str("waiting for connection..."),
             Self::ConnectedFrom(peer) => write!(f, "...connected from: {peer}"),

@@ -26,6 +26,10 @@ pub(super) const PRIVATE: Style = colored(163).bold();
 /// The user's name, when somebody else says it.
 pub(super) const MENTION: Style = Style::new().bold().invert();
 
+/// What is to be scanned: black on white, whatever the terminal's own colours are.
+#[cfg(feature = "web")]
+pub(super) const CODE: Style = colored(16).bg_color(Some(anstyle::Color::Ansi256(Ansi256Color(231))));
+
 /// Green, olive, teal, blue, steel, indigo, orchid, rose, orange and brown.
 const NAMES: [u8; 10] = [28, 64, 30, 32, 67, 62, 134, 132, 166, 94];
 

@@ -11,6 +11,8 @@ use crate::rules::commands::{self, Line};
 use crate::rules::notice::Kind;
 use crate::rules::said::{News, Said};
 use crate::rules::sanitize::sanitize;
+#[cfg(feature = "web")]
+use crate::rules::web::is_drawn;
 use crate::rules::wire::{GOODBYE, STAMP_LEN, Stamp};
 use anstyle::Style;
 use std::io::Write;
@@ -87,6 +89,12 @@ impl View {
         };
         for line in text.lines() {
             self.time(Clock::Own, now, now, out);
+            #[cfg(feature = "web")]
+            if is_drawn(line) {
+                self.paint(palette::CODE, &[line], out);
+                out.push(b'\n');
+                continue;
+            }
             self.paint(style, &[mark, line], out);
             out.push(b'\n');
         }

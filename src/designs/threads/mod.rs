@@ -66,8 +66,9 @@ pub(super) fn run(task: Task, environment: Environment) -> Result<Exit, Failure>
                 settings,
                 #[cfg(feature = "link")]
                 link,
+                web,
             } => {
-                let hub = hub::HubLoop::start(environment, settings, listeners, port_was_chosen)?;
+                let hub = hub::HubLoop::start(environment, settings, listeners, port_was_chosen, web)?;
                 #[cfg(feature = "link")]
                 let hub = hub.linked(link.as_deref())?;
                 hub.run()

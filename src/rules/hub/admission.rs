@@ -114,7 +114,7 @@ impl Admission {
     }
 
     /// Whether somebody from `address` may show who it is, to be [admitted](Self::admit) then.
-    #[cfg(feature = "secure")]
+    #[cfg(any(feature = "secure", feature = "web"))]
     pub(super) fn check_caller(&self, address: IpAddr, connections: usize) -> Result<(), Refusal> {
         self.check_address(address)?;
         self.check_descriptors(connections)

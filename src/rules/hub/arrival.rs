@@ -14,6 +14,7 @@ use super::name::Name;
 use super::post::Kind;
 #[cfg(feature = "secure")]
 use super::refusal::Refusal;
+use super::room::LOBBY;
 use super::state::Hub;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
@@ -37,6 +38,13 @@ pub(super) struct Arrival {
     user: Option<u64>,
 }
 
+/// What a newcomer wants to begin with. Whether it may has been found out.
+#[derive(Debug, Default)]
+pub(super) struct Wish {
+    pub(super) name: Option<Name>,
+    pub(super) room: Option<Name>,
+}
+
 impl Arrival {
     /// When there is something to do although nothing happens.
     pub(super) fn due_at(&self, is_greeted: bool) -> Instant {
@@ -47,7 +55,12 @@ impl Arrival {
 impl Hub {
     /// A client joins. The lobby is its room from here on, so nothing that is said there is missing after the greeting.
     pub(super) fn join(&mut self, id: Id, peer: SocketAddr, secured: Option<Arc<Peer>>, now: Moment) {
-        self.arrive(id, peer, secured, now);
+        self.arrive(id, peer, secured, Wish::default(), now);
+        self.greet_newcomer(id, now);
+    }
+
+    /// Sends a newcomer what it should know, which is kept until there is reason to believe in it.
+    pub(super) fn greet_newcomer(&mut self, id: Id, now: Moment) {
         let motd = self.settings.motd.iter();
         let motd = motd.flat_map(|line| hub_lines(&now.stamp, "* hub: ", line, self.settings.max_line));
         self.post(id, Kind::Answer, motd.collect(), now.instant);
@@ -66,7 +79,7 @@ impl Hub {
     pub(super) fn turn_away(&mut self, id: Id, peer: SocketAddr, refusal: Refusal, now: Moment) {
         let notice = self.refused.refused(Notice::NotAdmitted { peer, refusal }, now.instant);
         self.actions.extend(notice.map(Action::Report));
-        self.arrive(id, peer, None, now);
+        self.arrive(id, peer, None, Wish::default(), now);
         self.post(id, Kind::Answer, refusal.line(&now.stamp), now.instant);
         self.announce_leaving(id, "was not admitted", true, now);
         // Any number of them may come.
@@ -74,16 +87,27 @@ impl Hub {
     }
 
     /// Adds a client of whom nobody is told.
-    fn arrive(&mut self, id: Id, peer: SocketAddr, secured: Option<Arc<Peer>>, now: Moment) {
+    pub(super) fn arrive(
+        &mut self,
+        id: Id,
+        peer: SocketAddr,
+        secured: Option<Arc<Peer>>,
+        wish: Wish,
+        now: Moment,
+    ) {
+        let mut found = wish.name.map(|name| (name, None));
         let (name, user) = loop {
-            let (name, user) = self.newcomers_name(id);
-            let name = Name::of(name);
+            let (name, user) = found.take().unwrap_or_else(|| {
+                let (name, user) = self.newcomers_name(id);
+                (Name::of(name), user)
+            });
             if self.looks.like(&name).next().is_none() {
                 break (name, user);
             }
         };
         self.admission.joined(peer.ip());
-        self.add_member(id, name, Some(peer), now.instant);
+        let room = wish.room.unwrap_or_else(|| Name::of(LOBBY.to_owned()));
+        self.add_member(id, name, Some(peer), room, now.instant);
         if let Some(member) = self.members.get_mut(&id) {
             member.secured = secured;
             member.arrival = Some(Arrival { since: now.instant, user });

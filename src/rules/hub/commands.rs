@@ -2,6 +2,7 @@
 
 use super::admission::parse_net;
 use super::announcements::Announcement;
+use super::browser::Close;
 use super::deeds::Deed;
 use super::format::finish_line;
 use super::id::{Id, OPERATOR};
@@ -72,6 +73,7 @@ impl Hub {
         let kind = Kind::Private(sender.address());
         self.introduce(from, now);
         self.post(to, kind, line, now.instant);
+        self.tell_back(from, to, text, now);
         if let Some(receiver) = self.members.get_mut(&to) {
             receiver.reply_to = Some(from);
         }
@@ -113,6 +115,7 @@ impl Hub {
         self.names.insert(Arc::clone(name.key()), id);
         self.looks.insert(name, &id);
         self.reply(id, &format!("you are now {new}"), now);
+        self.tell_state(id, now);
         if *old.shown() != new {
             self.record(id, |new, _| What::Renamed { old: Arc::clone(old.shown()), new });
             self.announce_rename(id, old, now);
@@ -206,9 +209,9 @@ impl Hub {
         self.reply(id, &format!("{count} room{s}: {}", list(rooms, LISTED, count)), now);
     }
 
-    /// Greets a member who has entered a room.
+    /// Greets a member who has entered a room. A page shows the same in its own way.
     pub(super) fn welcome(&mut self, id: Id, now: Moment) {
-        let Some(member) = self.members.get(&id) else { return };
+        let Some(member) = self.members.get(&id).filter(|member| !member.is_browser()) else { return };
         let Some(room) = self.rooms.get(&member.room) else { return };
         let (room, name) = (room.name.shown(), member.name.shown());
         self.reply(id, &format!("welcome to {room}, {name}; 88 leaves, /help lists the commands"), now);
@@ -218,6 +221,9 @@ impl Hub {
     pub(super) fn show_room(&mut self, id: Id, now: Moment) {
         let Some(member) = self.members.get(&id) else { return };
         let Some(room) = self.rooms.get(&member.room) else { return };
+        if self.is_browser(id) {
+            return self.show_room_to_browser(id, now);
+        }
         let history = room.history.lines(&member.ignored);
         let who = self.list_members(room, "here", id, WELCOME_LISTED, now.instant);
         self.reply(id, &who, now);
@@ -367,6 +373,7 @@ impl Hub {
         let Some(member) = self.members.get(&id) else { return };
         let (name, room) = (Arc::clone(member.name.shown()), Arc::clone(&member.room));
         self.reply(id, &format!("you were {how}"), now);
+        self.close_with(id, Close::SentAway, &format!("you were {how}"));
         self.announce_leaving(id, &format!("was {how}"), true, now);
         self.tell_operator_elsewhere(&room, &format!("{name} was {how}"), now);
     }

@@ -14,9 +14,9 @@
 //! Until its channel is open, a caller has no name, gets no greeting, and nobody is told of it.
 
 use super::admission::address_key;
-use super::event::Action;
 #[cfg(doc)]
 use super::event::Event;
+use super::event::{Action, Port};
 use super::id::{Id, OPERATOR};
 use super::refusal::Refusal;
 use super::state::Hub;
@@ -73,6 +73,7 @@ pub(super) struct Encryption {
 #[derive(Debug)]
 struct Caller {
     peer: SocketAddr,
+    port: Port,
     until: Instant,
     /// Which code it was to have.
     code: usize,
@@ -96,11 +97,11 @@ impl Encryption {
         if is_free { Ok(()) } else { Err(Refusal::TooManyCallers) }
     }
 
-    fn add(&mut self, id: Id, peer: SocketAddr, now: Instant) {
+    fn add(&mut self, id: Id, peer: SocketAddr, port: Port, now: Instant) {
         let until = now + OPEN_WITHIN;
         *self.by_address.entry(address_key(peer.ip())).or_default() += 1;
         self.due.insert((until, id));
-        self.callers.insert(id, Caller { peer, until, code: self.codes, has_failed: false });
+        self.callers.insert(id, Caller { peer, port, until, code: self.codes, has_failed: false });
     }
 
     fn take(&mut self, id: Id) -> Option<Caller> {
@@ -137,12 +138,21 @@ impl Hub {
     }
 
     /// The channel for somebody who was [admitted](Self::admit), then handle [`Event::Called`]. None if this hub is not encrypted:
-    /// then handle [`Event::Joined`].
+    /// then handle [`Event::Joined`], or [`Event::Visited`] at the port for browsers.
     ///
     /// # Errors
     /// The system gives no random bytes.
-    pub fn channel(&mut self, peer: SocketAddr, now: Instant) -> Result<Option<Channel>, Refusal> {
+    pub fn channel(
+        &mut self,
+        peer: SocketAddr,
+        port: Port,
+        now: Instant,
+    ) -> Result<Option<Channel>, Refusal> {
         let Some(encryption) = &mut self.encryption else { return Ok(None) };
+        #[cfg(feature = "web")]
+        if port.is_web() {
+            return encryption.security.web_channel().map(Some).map_err(|_| Refusal::NoResources);
+        }
         let channel = match encryption.tries.may_try(peer.ip(), now) {
             true => encryption.security.channel(now),
             false => encryption.security.channel_without_code(),
@@ -150,9 +160,9 @@ impl Hub {
         channel.map(Some).map_err(|_| Refusal::NoResources)
     }
 
-    pub(super) fn handle_called(&mut self, id: Id, peer: SocketAddr, now: Instant) {
+    pub(super) fn handle_called(&mut self, id: Id, peer: SocketAddr, port: Port, now: Instant) {
         if let Some(encryption) = &mut self.encryption {
-            encryption.add(id, peer, now);
+            encryption.add(id, peer, port, now);
         }
     }
 
@@ -161,6 +171,10 @@ impl Hub {
         let connections = self.connections();
         let Some(encryption) = &mut self.encryption else { return };
         let Some(caller) = encryption.take(id) else { return };
+        #[cfg(feature = "web")]
+        if caller.port.is_web() {
+            return self.handle_visited(id, caller.peer, Some(Arc::new(other)), now.instant);
+        }
         let is_done = |id| self.members.get(&id).is_some_and(super::member::Member::is_done);
         let admitted = match other.how == How::Code && caller.code != encryption.codes {
             true => Err(Refusal::OldCode),
@@ -325,9 +339,9 @@ mod tests {
         fn calls_a_channel(&mut self, from: impl Into<IpAddr>) -> Result<(Id, Channel), Refusal> {
             self.calls += 1;
             let peer = SocketAddr::new(from.into(), 1000 + u16::try_from(self.calls % 60_000).unwrap());
-            let id = self.hub.admit(peer)?;
-            let channel = self.hub.channel(peer, self.now).unwrap().unwrap();
-            self.handle(Event::Called(id, peer));
+            let id = self.hub.admit(peer, Port::Chat)?;
+            let channel = self.hub.channel(peer, Port::Chat, self.now).unwrap().unwrap();
+            self.handle(Event::Called(id, peer, Port::Chat));
             Ok((id, channel))
         }
 

@@ -13,10 +13,23 @@ use crate::rules::record::What;
 #[cfg(feature = "secure")]
 use crate::rules::secure::{ChannelError, Peer};
 use crate::rules::signal::Signal;
+#[cfg(feature = "web")]
+use crate::rules::web::Tickets;
 #[cfg(feature = "link")]
 use crate::rules::wire::Stamp;
 use std::io;
 use std::net::SocketAddr;
+
+/// Where somebody calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Port {
+    /// Where the chat is spoken.
+    #[default]
+    Chat,
+    /// Where browsers ask for pages.
+    #[cfg(feature = "web")]
+    Web,
+}
 
 /// Something that happened.
 #[derive(Debug)]
@@ -25,7 +38,10 @@ pub enum Event {
     Joined(Id, SocketAddr),
     /// A caller got this id, and a [channel](super::Hub::channel). It does not become a member before it has shown who it is.
     #[cfg(feature = "secure")]
-    Called(Id, SocketAddr),
+    Called(Id, SocketAddr, Port),
+    /// A caller of [`Port::Web`] got this id, and is connected. What it sends is taken for requests of a browser.
+    #[cfg(feature = "web")]
+    Visited(Id, SocketAddr),
     /// The channel of a caller is open, and this is who is on its other side.
     #[cfg(feature = "secure")]
     Opened(Id, Peer),
@@ -59,6 +75,16 @@ pub enum Event {
 }
 
 impl Event {
+    /// A caller who was admitted at this port is connected, in clear text.
+    #[must_use]
+    pub fn arrived(id: Id, peer: SocketAddr, port: Port) -> Self {
+        match port {
+            Port::Chat => Self::Joined(id, peer),
+            #[cfg(feature = "web")]
+            Port::Web => Self::Visited(id, peer),
+        }
+    }
+
     /// The messages that this event brings in to be relayed, for observers: those typed by the operator, and those of a
     /// client.
     #[must_use]
@@ -86,6 +112,9 @@ pub enum Action {
     /// Append this to the file of known peers.
     #[cfg(feature = "secure")]
     Remember(String),
+    /// Keep these for the next run.
+    #[cfg(feature = "web")]
+    KeepTickets(Tickets),
     /// Many clients have left: return memory to the system.
     TrimMemory,
     /// Record this in the transcript, with the present time.

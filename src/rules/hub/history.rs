@@ -4,6 +4,7 @@ use super::id::Id;
 use super::post::Post;
 use memchr::memrchr;
 use std::collections::{HashSet, VecDeque};
+use std::num::NonZeroU64;
 
 /// The most bytes of history, whatever `--history` says: half of the smallest outbox, so that all of it fits.
 const MAX_BYTES: usize = 32 * 1024;
@@ -11,6 +12,8 @@ const MAX_BYTES: usize = 32 * 1024;
 #[derive(Debug)]
 pub(super) struct History {
     max_lines: usize,
+    /// The number of the line that comes next. The first has 1.
+    next: NonZeroU64,
     /// Each with its author.
     lines: VecDeque<(Option<Id>, Box<[u8]>)>,
     bytes: usize,
@@ -18,10 +21,16 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn new(max_lines: usize) -> Self {
-        Self { max_lines, lines: VecDeque::new(), bytes: 0 }
+        Self { max_lines, next: NonZeroU64::MIN, lines: VecDeque::new(), bytes: 0 }
+    }
+
+    /// The number that the next line gets.
+    pub(super) fn next(&self) -> NonZeroU64 {
+        self.next
     }
 
     pub(super) fn add(&mut self, post: &Post) {
+        self.next = self.next.saturating_add(post.count() as u64);
         let mut rest = &post.lines[..];
         let mut last = Vec::new();
         while last.len() < self.max_lines
@@ -40,6 +49,7 @@ impl History {
     #[cfg(feature = "link")]
     pub(super) fn replace(&mut self, lines: Vec<Vec<u8>>) {
         (self.lines, self.bytes) = (VecDeque::new(), 0);
+        self.next = self.next.saturating_add(lines.len() as u64);
         for line in lines {
             self.push(None, line.into());
         }
@@ -55,15 +65,55 @@ impl History {
 
     /// The lines of everybody but the `ignored`, oldest first.
     pub(super) fn lines(&self, ignored: &HashSet<Id>) -> Vec<u8> {
-        let is_wanted = |author: &Option<Id>| author.is_none_or(|author| !ignored.contains(&author));
-        let lines = self.lines.iter().filter(|(author, _)| is_wanted(author));
+        let lines = self.lines.iter().filter(|(author, _)| is_wanted(*author, ignored));
         lines.flat_map(|(_, line)| line.iter().copied()).collect()
     }
+
+    /// Those after the line with this number, each behind its own number and that of its author (0 if that is not known); and how
+    /// many lines after it are not kept any more.
+    #[cfg(feature = "web")]
+    pub(super) fn numbered(&self, ignored: &HashSet<Id>, after: u64) -> (u64, Vec<u8>) {
+        let first = self.next.get() - self.lines.len() as u64;
+        let mut numbered = Vec::new();
+        for ((author, line), number) in self.lines.iter().zip(first..) {
+            if number > after && is_wanted(*author, ignored) {
+                numbered.extend_from_slice(
+                    format!("{number} {} ", author.map_or(0, |author| author.0)).as_bytes(),
+                );
+                numbered.extend_from_slice(line);
+            }
+        }
+        (first.saturating_sub(after + 1), numbered)
+    }
+}
+
+fn is_wanted(author: Option<Id>, ignored: &HashSet<Id>) -> bool {
+    author.is_none_or(|author| !ignored.contains(&author))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "web")]
+    #[test]
+    fn who_comes_back_gets_what_was_missed_and_learns_how_much_is_lost() {
+        let mut history = History::new(3);
+        let ignored = HashSet::new();
+        assert_eq!((history.next().get(), history.numbered(&ignored, 0)), (1, (0, Vec::new())));
+        for lines in ["1\n", "2\n3\n", "4\n5\n"] {
+            history.add(&Post::for_test(lines));
+        }
+        assert_eq!(history.next().get(), 6);
+        let numbered = |after| history.numbered(&ignored, after);
+        assert_eq!(numbered(4), (0, b"5 0 5\n".to_vec()));
+        assert_eq!(numbered(2), (0, b"3 0 3\n4 0 4\n5 0 5\n".to_vec()));
+        assert_eq!(numbered(0), (2, b"3 0 3\n4 0 4\n5 0 5\n".to_vec()));
+        assert_eq!(numbered(5), (0, Vec::new()));
+        let mut none = History::new(0);
+        none.add(&Post::for_test("1\n2\n"));
+        assert_eq!(none.numbered(&ignored, 1), (1, Vec::new()), "the second line");
+    }
 
     #[test]
     fn history_has_the_last_lines() {

@@ -1,6 +1,7 @@
 //! The ways out: a member leaves the room, gets what is in its outbox, and is disconnected.
 
 use super::announcements::Announcement;
+use super::browser::Close;
 use super::deeds::Deed;
 use super::event::Action;
 use super::id::{Id, OPERATOR};
@@ -11,7 +12,7 @@ use super::state::Hub;
 use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
 use crate::rules::record::What;
-use crate::rules::wire::{GOODBYE, PAUSE, REPEAT_AFTER};
+use crate::rules::wire::{PAUSE, REPEAT_AFTER};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,6 +37,7 @@ impl Hub {
         member.outbox.cut();
         let (name, room) = (Arc::clone(member.name.shown()), Arc::clone(&member.room));
         self.reply(id, reason, now);
+        self.close_with(id, Close::TryAgainLater, reason);
         self.announce_leaving(id, why, false, now);
         self.tell_operator_elsewhere(&room, &format!("{name} {why}"), now);
     }
@@ -120,6 +122,7 @@ impl Hub {
     /// Sends the goodbye, closes our half, or disconnects, whatever it is time for.
     pub(super) fn continue_leaving(&mut self, id: Id, now: Instant) {
         let Some(member) = self.members.get_mut(&id) else { return };
+        let is_browser = member.is_browser();
         let Some(leaving) = &mut member.leaving else { return };
         let Inbox { decoder, ended, .. } = &member.inbox;
         let (is_framed, has_ended) = (decoder.is_framed() || decoder.is_terminal(), ended.is_some());
@@ -128,13 +131,15 @@ impl Hub {
         }
         let since = now.saturating_duration_since(member.progress_at);
         let (is_due, next) = match leaving.parting {
+            // A frame cannot be taken for anything else.
+            Parting::Goodbye if is_browser => (true, Parting::Nothing),
             Parting::Goodbye => (is_framed || since >= PAUSE, Parting::Repeat),
             Parting::Repeat => (since >= REPEAT_AFTER, Parting::Nothing),
             Parting::Nothing => (false, Parting::Nothing),
         };
         if is_due && member.outbox.pending() == 0 {
             leaving.parting = next;
-            let goodbye = self.outboxes.memory.post(Kind::Answer, None, GOODBYE.to_vec(), 0);
+            let goodbye = self.outboxes.memory.post(Kind::Answer, None, member.goodbye(), 0);
             self.outboxes.post_exactly(member, id, goodbye, now);
         }
         let Some(leaving) = &mut member.leaving else { return };
@@ -213,6 +218,8 @@ impl Hub {
     pub(super) fn say_goodbye_to_all(&mut self, now: Instant) {
         #[cfg(feature = "secure")]
         self.end_callers();
+        #[cfg(feature = "web")]
+        self.end_visitors();
         let is_present =
             |id: &Id, member: &Member| *id != OPERATOR && member.is_here && member.leaving.is_none();
         let present = self.members.iter().filter(|(id, member)| is_present(id, member));
@@ -220,6 +227,7 @@ impl Hub {
             if !self.forget_arrival(id) {
                 self.record(id, |name, room| What::Left { name, room, why: "the hub ended".into() });
             }
+            self.close_with(id, Close::GoingAway, "the hub ends");
             self.leave(id, true, now);
         }
         self.end_if_empty();

@@ -4,6 +4,8 @@ use super::account::{Leaky, MIN_SPEED};
 use super::admission::address_key;
 use super::announcements::Untold;
 use super::arrival::Arrival;
+#[cfg(feature = "web")]
+use super::browser::Browser;
 use super::budget::Budget;
 use super::id::Id;
 use super::inbox::Inbox;
@@ -15,7 +17,7 @@ use super::presence::Presence;
 use super::turns::Wait;
 use super::volume::Volume;
 use crate::rules::secure::Peer;
-use crate::rules::wire::{PAUSE, REPEAT_AFTER};
+use crate::rules::wire::{GOODBYE, PAUSE, REPEAT_AFTER};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -60,6 +62,9 @@ pub(super) struct Member {
     pub(super) is_listed: bool,
     /// It is connected to this hub. Not so: those of other hubs, and who has gone before the other hubs know.
     pub(super) is_here: bool,
+    /// If it is a browser.
+    #[cfg(feature = "web")]
+    pub(super) browser: Option<Box<Browser>>,
     /// What a linked hub knows of it.
     #[cfg(feature = "link")]
     pub(super) link: MemberLink,
@@ -155,6 +160,8 @@ impl Member {
             seat,
             is_listed: true,
             is_here: true,
+            #[cfg(feature = "web")]
+            browser: None,
             #[cfg(feature = "link")]
             link: MemberLink::default(),
             inbox,
@@ -217,9 +224,25 @@ impl Member {
         self.leaving = Some(Leaving {
             since: now,
             until: now + MAX_PAUSE + needed,
-            parting: if sends_goodbye { Parting::Goodbye } else { Parting::Nothing },
+            parting: if sends_goodbye || self.is_browser() { Parting::Goodbye } else { Parting::Nothing },
             our_half: Half::Open,
         });
+    }
+
+    pub(super) fn is_browser(&self) -> bool {
+        #[cfg(feature = "web")]
+        return self.browser.is_some();
+        #[cfg(not(feature = "web"))]
+        false
+    }
+
+    /// What tells it that the conversation is over.
+    pub(super) fn goodbye(&self) -> Vec<u8> {
+        #[cfg(feature = "web")]
+        if let Some(browser) = &self.browser {
+            return browser.goodbye();
+        }
+        GOODBYE.to_vec()
     }
 
     /// It has left and has got everything: its connection only waits for the other side to close.

@@ -16,6 +16,11 @@ mod admission;
 mod announcements;
 mod announcing;
 mod arrival;
+#[cfg(feature = "web")]
+mod browser;
+#[cfg(not(feature = "web"))]
+#[path = "without_web.rs"]
+mod browser;
 mod budget;
 mod commands;
 mod deeds;
@@ -49,11 +54,13 @@ mod tries;
 mod trim;
 mod turns;
 mod volume;
+#[cfg(feature = "web")]
+mod web;
 
 pub use admission::{AdmissionPolicy, gets_slow_farewell, parse_net};
 #[cfg(feature = "secure")]
 pub use encryption::last_words;
-pub use event::{Action, Event};
+pub use event::{Action, Event, Port};
 pub use id::{Id, OPERATOR};
 pub use name::{MAX_NAME, Name, NameError};
 pub use outbox::Outbox;
@@ -61,3 +68,5 @@ pub use post::{Post, Queue};
 pub use refusal::Refusal;
 pub use settings::{DEFAULT_OUTBOX, MAX_LINE_RANGE, MAX_MOTD_BYTES, MAX_MOTD_LINES, OUTBOX_RANGE, Settings};
 pub use state::{Hub, ending};
+#[cfg(feature = "web")]
+pub use web::WebSettings;

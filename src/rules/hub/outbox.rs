@@ -128,6 +128,10 @@ impl Outbox {
     /// Sends lines as this client expects them, from what has not been written yet on: the greeting comes before a client has
     /// shown what it is.
     pub(super) fn adapt_to(&mut self, decoder: &Decoder) {
+        #[cfg(feature = "web")]
+        if self.encoding == Encoding::Browser {
+            return;
+        }
         let encoding = if decoder.is_terminal() { Encoding::Terminal } else { Encoding::Lines };
         if std::mem::replace(&mut self.encoding, encoding) != encoding {
             let kept = self.kept.take();
@@ -140,6 +144,12 @@ impl Outbox {
                 kept.iter().for_each(|post| self.push(post.encoded(encoding)));
             }
         }
+    }
+
+    /// An outbox of a browser.
+    #[cfg(feature = "web")]
+    pub(super) fn for_browser() -> Self {
+        Self { encoding: Encoding::Browser, ..Self::default() }
     }
 
     pub(super) fn encoding(&self) -> Encoding {

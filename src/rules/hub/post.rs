@@ -1,10 +1,13 @@
 //! Lines on their way to members, written once and shared.
 
 use super::id::Id;
+#[cfg(feature = "web")]
+use crate::rules::wire::websocket;
 use memchr::memchr_iter;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -13,14 +16,20 @@ use std::sync::{Arc, OnceLock};
 pub struct Post {
     /// The member who said them to the room and does not get them back; none for other lines.
     pub author: Option<Id>,
-    /// The lines, each with its end.
+    /// The lines, each with its end. What comes before the first of them has no newline in it.
     pub lines: Vec<u8>,
     /// How many bytes of each line come before the text: its stamp and its author.
     pub prefix: usize,
     pub(super) kind: Kind,
+    /// The number of the first line in its room, if the room counts it.
+    #[cfg(feature = "web")]
+    number: Option<NonZeroU64>,
     memory: Memory,
     /// The same for terminals, once one of them gets it.
     for_terminals: OnceLock<Arc<Self>>,
+    /// The same for browsers.
+    #[cfg(feature = "web")]
+    for_browsers: OnceLock<Arc<Self>>,
 }
 
 /// How a client expects what it is sent.
@@ -31,6 +40,9 @@ pub(super) enum Encoding {
     Lines,
     /// A line ends in `\r\n`: a terminal shows it as it comes.
     Terminal,
+    /// Lines are in messages of a WebSocket (`docs/web.md`).
+    #[cfg(feature = "web")]
+    Browser,
 }
 
 /// Who is responsible for a post.
@@ -58,9 +70,33 @@ impl Memory {
 
     /// Makes a post that is counted while it exists.
     pub(super) fn post(&self, kind: Kind, author: Option<Id>, lines: Vec<u8>, prefix: usize) -> Arc<Post> {
+        self.numbered(kind, author, lines, prefix, None)
+    }
+
+    /// The same with the number of its first line in the room.
+    pub(super) fn numbered(
+        &self,
+        kind: Kind,
+        author: Option<Id>,
+        lines: Vec<u8>,
+        prefix: usize,
+        number: Option<NonZeroU64>,
+    ) -> Arc<Post> {
         self.0.fetch_add(lines.capacity() + POST_SIZE, Ordering::Relaxed);
-        let (memory, for_terminals) = (self.clone(), OnceLock::new());
-        Arc::new(Post { author, lines, prefix, kind, memory, for_terminals })
+        #[cfg(not(feature = "web"))]
+        let _ = number;
+        Arc::new(Post {
+            author,
+            lines,
+            prefix,
+            kind,
+            #[cfg(feature = "web")]
+            number,
+            memory: self.clone(),
+            for_terminals: OnceLock::new(),
+            #[cfg(feature = "web")]
+            for_browsers: OnceLock::new(),
+        })
     }
 }
 
@@ -89,6 +125,16 @@ impl Post {
                     }
                 }
                 self.memory.post(self.kind, self.author, lines, self.prefix)
+            }),
+            #[cfg(feature = "web")]
+            Encoding::Browser => self.for_browsers.get_or_init(|| {
+                let words = match (self.kind, self.number, self.author) {
+                    (Kind::Said, Some(number), Some(author)) => format!("said {number} {} ", author.0),
+                    (Kind::Said, ..) => "news ".to_owned(),
+                    (Kind::Answer, ..) => "hub ".to_owned(),
+                    (Kind::Private(_), ..) => "told ".to_owned(),
+                };
+                self.memory.post(self.kind, self.author, websocket::text(&words, &self.lines), 0)
             }),
         })
     }

@@ -68,8 +68,10 @@ impl Hub {
         let Some(member) = self.members.get(&id) else { return };
         let [before, after] = form.around_name();
         let prefix = STAMP_LEN + before.len() + member.name.shown().len() + after.len();
-        let post = self.outboxes.memory.post(Kind::Said, Some(id), lines, prefix);
-        if let Some(room) = self.rooms.get_mut(&member.room) {
+        let mut room = self.rooms.get_mut(&member.room);
+        let number = room.as_ref().map(|room| room.history.next());
+        let post = self.outboxes.memory.numbered(Kind::Said, Some(id), lines, prefix, number);
+        if let Some(room) = &mut room {
             room.history.add(&post);
         }
         let acted = form == Form::Emote;
@@ -77,14 +79,16 @@ impl Hub {
         self.post_to_others(id, &post, now.instant);
     }
 
-    /// Posts to the others in the room of `id`, except to those who ignore the author.
+    /// Posts to the others in the room of `id`, except to those who ignore the author. A browser gets back what it says itself: it
+    /// shows its lines when they were said, with the time and in the order in which all see them.
     pub(super) fn post_to_others(&mut self, id: Id, post: &Arc<Post>, now: Instant) {
         let Some(room) = self.members.get(&id).and_then(|member| self.rooms.get(&member.room)) else {
             return;
         };
         let receivers = room.members.len();
+        let gets_it_back = post.author.is_some_and(|author| author == id && self.is_browser(id));
         self.outboxes.speaks(&self.members, id, post.cost(), now);
-        for to in room.members.values().filter(|to| **to != id) {
+        for to in room.members.values().filter(|to| **to != id || gets_it_back) {
             if let Some(member) = self.members.get_mut(to)
                 && post.author.is_none_or(|author| !member.ignored.contains(&author))
             {
@@ -96,6 +100,9 @@ impl Hub {
 
     /// Posts to one member.
     pub(super) fn post(&mut self, to: Id, kind: Kind, lines: Vec<u8>, now: Instant) {
+        if lines.is_empty() {
+            return;
+        }
         self.count(lines.len(), 1);
         let Some(member) = self.members.get_mut(&to).filter(|member| member.is_here) else { return };
         self.outboxes.post(member, to, &self.outboxes.memory.post(kind, None, lines, 0), now);

@@ -95,14 +95,17 @@ impl Hub {
         let mut inbox = std::mem::replace(&mut member.inbox, Inbox::new(Decoder::new(0)));
         inbox.backlog.wait = None;
         let max = if member.volume.is_light() { member.volume.light_bytes() } else { TURN };
-        self.turn = Turn { bytes: 0, max };
+        self.turn = Turn { bytes: 0, max, lines: 0 };
         let mut said = Vec::new();
         let stop = self.process_inbox(id, &mut inbox, &mut said, now).break_value();
         self.publish(id, Form::Text, said, now);
         if id == OPERATOR && stop == Some(Stop::Left) && !inbox.buffers.is_empty() {
             self.note_rest();
         }
-        let bytes = self.turn.bytes;
+        let Turn { bytes, lines, .. } = self.turn;
+        if lines > 0 && stop != Some(Stop::Left) {
+            self.confirm(id, lines, now.instant);
+        }
         let Some(member) = self.members.get_mut(&id) else { return };
         member.volume.add(bytes);
         if stop == Some(Stop::Left) {
@@ -346,6 +349,7 @@ impl Hub {
             return ControlFlow::Break(Stop::Wait(Wait::Time));
         }
         self.execute(id, line, said, now)?;
+        self.turn.lines += 1;
         let Some(rate) = self.settings.rate.filter(|_| id != OPERATOR) else {
             return ControlFlow::Continue(());
         };
@@ -406,6 +410,8 @@ impl Hub {
             Line::Behind => self.reply_behind(now),
             #[cfg(feature = "secure")]
             Line::Code(what) => self.reply_code(what, now),
+            #[cfg(feature = "web")]
+            Line::Link(what) => self.reply_link(what, now),
             Line::Incomplete(usage) => self.reply(id, &format!("usage: {usage}"), now),
             Line::Unknown(command) => {
                 let command = String::from_utf8_lossy(command);
@@ -442,6 +448,8 @@ impl Hub {
             Line::Kick(_) | Line::Ban(_) => return self.may_answer(id, true),
             #[cfg(feature = "secure")]
             Line::Code(_) => return self.may_answer(id, true),
+            #[cfg(feature = "web")]
+            Line::Link(_) => return self.may_answer(id, true),
             Line::Me(_) => return self.may_speak(id, now),
             Line::Name(_) | Line::Join(_) | Line::Part(_) if id != OPERATOR => {
                 self.may_speak(id, now)?;
@@ -544,6 +552,8 @@ impl Hub {
             return;
         }
         let why = match member.write_error.take().map_or(result, Err) {
+            // Who closes the page says goodbye.
+            Ok(()) if self.is_browser(id) => "left".to_owned(),
             Ok(()) => "left without 88".to_owned(),
             Err(error) => format!("lost the connection: {error}"),
         };

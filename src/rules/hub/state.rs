@@ -3,7 +3,7 @@
 use super::admission::Admission;
 #[cfg(feature = "secure")]
 use super::encryption::Encryption;
-use super::event::{Action, Event};
+use super::event::{Action, Event, Port};
 use super::id::{Id, OPERATOR};
 use super::inbox::Inbox;
 #[cfg(feature = "link")]
@@ -19,6 +19,8 @@ use super::room::{LOBBY, Room};
 use super::settings::Settings;
 use super::trim::Trim;
 use super::turns::{Turn, Turns};
+#[cfg(feature = "web")]
+use super::web::Web;
 use crate::rules::action::{Ending, GRACE};
 use crate::rules::buffer::Buffer;
 use crate::rules::byte_order_mark;
@@ -28,6 +30,8 @@ use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::refused::RefusedCallers;
 use crate::rules::signal::Signal;
+#[cfg(feature = "web")]
+use crate::rules::web;
 use crate::rules::wire::{Decoder, Stamp};
 use memchr::memrchr;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -64,6 +68,9 @@ pub struct Hub {
     /// None if the hub is in clear text.
     #[cfg(feature = "secure")]
     pub(super) encryption: Option<Encryption>,
+    /// None if it does not let browsers in.
+    #[cfg(feature = "web")]
+    pub(super) web: Option<Box<Web>>,
     /// None if this hub is not linked to others.
     #[cfg(feature = "link")]
     pub(super) linked: Option<Box<Linked>>,
@@ -122,6 +129,8 @@ impl Hub {
             admission: Admission::new(settings.admission.clone()),
             #[cfg(feature = "secure")]
             encryption: None,
+            #[cfg(feature = "web")]
+            web: None,
             #[cfg(feature = "link")]
             linked: None,
             members: HashMap::new(),
@@ -155,23 +164,42 @@ impl Hub {
             settings,
         };
         if hub.settings.operator {
-            hub.add_member(OPERATOR, Name::of(OPERATORS_NAME.to_owned()).of_operator(), None, now);
+            let (name, lobby) = (Name::of(OPERATORS_NAME.to_owned()), Name::of(LOBBY.to_owned()));
+            hub.add_member(OPERATOR, name.of_operator(), None, lobby, now);
         }
         hub
     }
 
+    /// Where somebody calls who has reached this address of the machine.
+    #[must_use]
+    pub fn port(&self, local: Option<SocketAddr>) -> Port {
+        #[cfg(feature = "web")]
+        if self.web.as_ref().is_some_and(|web| local.is_some_and(|local| local.port() == web.port())) {
+            return Port::Web;
+        }
+        let _ = local;
+        Port::Chat
+    }
+
     /// Decides whether a caller may join, or, in an encrypted hub, may show who it is. If so, start what its connection needs, and
-    /// handle [`Event::Joined`] with this id, or get a `channel` for it.
+    /// handle [`Event::Joined`] with this id (at the port for browsers [`Event::Visited`]), or get a `channel` for it.
     ///
     /// # Errors
     /// The caller may not. [`Refusal::line`] is what to send it.
-    pub fn admit(&mut self, peer: SocketAddr) -> Result<Id, Refusal> {
+    pub fn admit(&mut self, peer: SocketAddr, port: Port) -> Result<Id, Refusal> {
         if self.ending.is_some() {
             return Err(Refusal::Ending);
         }
         if self.is_paused() {
             return Err(Refusal::Transcript);
         }
+        #[cfg(feature = "web")]
+        if port.is_web() {
+            self.admit_visitor(peer)?;
+            return Ok(self.next_id());
+        }
+        #[cfg(not(feature = "web"))]
+        let Port::Chat = port;
         #[cfg(feature = "secure")]
         if let Some(encryption) = &self.encryption {
             self.admission.check_caller(peer.ip(), self.connections())?;
@@ -186,20 +214,24 @@ impl Hub {
 
     /// What to send to a caller who was refused. In an encrypted hub it is an alert, because nothing else would be understood.
     #[must_use]
-    pub fn refusal_line(&self, refusal: Refusal, stamp: &Stamp) -> Vec<u8> {
+    pub fn refusal_line(&self, refusal: Refusal, port: Port, stamp: &Stamp) -> Vec<u8> {
         #[cfg(feature = "secure")]
         if self.is_encrypted() {
             return super::encryption::ACCESS_DENIED.into();
         }
-        refusal.line(stamp)
+        match port {
+            Port::Chat => refusal.line(stamp),
+            #[cfg(feature = "web")]
+            Port::Web => web::refusal(&refusal.to_string()),
+        }
     }
 
     /// The same and a goodbye, in one write.
     #[must_use]
-    pub fn refusal_line_and_goodbye(&self, refusal: Refusal, stamp: &Stamp) -> Vec<u8> {
-        match self.is_encrypted() {
-            true => self.refusal_line(refusal, stamp),
-            false => refusal.line_and_goodbye(stamp),
+    pub fn refusal_line_and_goodbye(&self, refusal: Refusal, port: Port, stamp: &Stamp) -> Vec<u8> {
+        match !self.is_encrypted() && port == Port::Chat {
+            true => refusal.line_and_goodbye(stamp),
+            false => self.refusal_line(refusal, port, stamp),
         }
     }
 
@@ -223,6 +255,8 @@ impl Hub {
         let callers = self.encryption.as_ref().map_or(0, Encryption::callers);
         #[cfg(not(feature = "secure"))]
         let callers = 0;
+        #[cfg(feature = "web")]
+        let callers = callers + self.web.as_ref().map_or(0, |web| web.visitors());
         self.here() + callers
     }
 
@@ -237,7 +271,7 @@ impl Hub {
         match event {
             Event::Joined(id, peer) => self.join(id, peer, None, now),
             #[cfg(feature = "secure")]
-            Event::Called(id, peer) => self.handle_called(id, peer, now.instant),
+            Event::Called(id, peer, port) => self.handle_called(id, peer, port, now.instant),
             #[cfg(feature = "secure")]
             Event::Opened(id, other) => self.handle_opened(id, other, now),
             #[cfg(feature = "secure")]
@@ -250,6 +284,8 @@ impl Hub {
             Event::ReadEnded(id, result) => self.handle_read_ended(id, result, now),
             Event::Written(id, bytes) => self.handle_written(id, bytes, now),
             Event::HalfClosed(id) => self.handle_half_closed(id, now.instant),
+            #[cfg(feature = "web")]
+            Event::Visited(id, peer) => self.handle_visited(id, peer, None, now.instant),
             Event::WriteFailed(id, error) => self.handle_write_failed(id, error, now.instant),
             Event::PeerState(id, state) => self.handle_peer_state(id, state, now),
             Event::Signal(signal) => self.handle_signal(signal, now.instant),
@@ -298,6 +334,8 @@ impl Hub {
         let due = due.into_iter().flatten().chain(timer).chain(summary);
         #[cfg(feature = "secure")]
         let due = due.chain(self.encryption.as_ref().and_then(Encryption::poll_timeout));
+        #[cfg(feature = "web")]
+        let due = due.chain(self.web.as_ref().and_then(|web| web.poll_timeout()));
         due.min()
     }
 
@@ -320,6 +358,8 @@ impl Hub {
         }
         #[cfg(feature = "secure")]
         self.end_late_callers(now.instant);
+        #[cfg(feature = "web")]
+        self.end_late_visitors(now.instant);
         #[cfg(feature = "link")]
         self.continue_link(now);
         self.probe_clients(now.instant);
@@ -338,7 +378,13 @@ impl Hub {
 
     /// The outbox of a member, from which the design writes.
     pub fn outbox(&mut self, id: Id) -> Option<&mut Outbox> {
-        self.members.get_mut(&id).map(|member| &mut member.outbox)
+        match self.members.get_mut(&id) {
+            Some(member) => Some(&mut member.outbox),
+            #[cfg(feature = "web")]
+            None => self.web.as_mut().and_then(|web| web.outbox(id)),
+            #[cfg(not(feature = "web"))]
+            None => None,
+        }
     }
 
     /// The room and the name of the operator, if there is one.
@@ -363,17 +409,24 @@ impl Hub {
         Some(Buffer::with_output(self.outbox(OPERATOR)?.queue()?.copy(usize::MAX)))
     }
 
-    pub(super) fn add_member(&mut self, id: Id, name: Name, peer: Option<SocketAddr>, now: Instant) {
-        let lobby: Arc<str> = LOBBY.into();
+    pub(super) fn add_member(
+        &mut self,
+        id: Id,
+        name: Name,
+        peer: Option<SocketAddr>,
+        room: Name,
+        now: Instant,
+    ) {
         self.names.insert(Arc::clone(name.key()), id);
         self.looks.insert(&name, &id);
-        let seat = self.rooms.get_mut(&lobby).map_or(0, |lobby| lobby.enter(id, false));
+        let key = Arc::clone(room.key());
+        let seat = self.open_room(room).enter(id, false);
         let decoder = match peer {
             Some(_) => Decoder::for_caller(self.settings.max_line),
             None => Decoder::for_keyboard(self.settings.max_line),
         };
         let inbox = Inbox::new(decoder);
-        self.members.insert(id, Member::new(name, peer, lobby, seat, inbox, now));
+        self.members.insert(id, Member::new(name, peer, key, seat, inbox, now));
     }
 
     fn handle_read(&mut self, id: Id, buffer: Buffer, now: Moment) {
@@ -381,7 +434,16 @@ impl Hub {
             return self.note_rest();
         }
         let is_wanted = |member: &&mut Member| member.leaving.is_none() && member.inbox.ended.is_none();
-        let Some(member) = self.members.get_mut(&id).filter(is_wanted) else { return };
+        #[cfg(feature = "web")]
+        if self.has_visitor(id) {
+            return self.hear_visitor(id, buffer.input(), now);
+        }
+        if self.members.get_mut(&id).filter(is_wanted).is_none() {
+            return;
+        }
+        #[cfg(feature = "web")]
+        let Some(buffer) = self.receive_from_browser(id, buffer, now) else { return };
+        let Some(member) = self.members.get_mut(&id) else { return };
         if id == OPERATOR && !member.inbox.has_had_line && member.inbox.buffers.is_empty() {
             member.inbox.decoded = buffer.input().len() - byte_order_mark::strip(buffer.input()).len();
         }
@@ -398,9 +460,13 @@ impl Hub {
         }
     }
 
-    fn handle_read_ended(&mut self, id: Id, result: io::Result<()>, now: Moment) {
+    pub(super) fn handle_read_ended(&mut self, id: Id, result: io::Result<()>, now: Moment) {
         #[cfg(feature = "secure")]
         if self.end_caller(id) {
+            return;
+        }
+        #[cfg(feature = "web")]
+        if self.end_visitor(id) {
             return;
         }
         let Some(member) = self.members.get_mut(&id) else { return };
@@ -413,6 +479,8 @@ impl Hub {
     }
 
     fn handle_written(&mut self, id: Id, bytes: usize, now: Moment) {
+        #[cfg(feature = "web")]
+        self.wrote_to_visitor(id, bytes);
         let Some(member) = self.members.get_mut(&id) else { return };
         let missed = self.outboxes.written(member, id, bytes, now.instant);
         if member.leaving.is_some() {
@@ -424,6 +492,10 @@ impl Hub {
     }
 
     fn handle_write_failed(&mut self, id: Id, error: io::Error, now: Instant) {
+        #[cfg(feature = "web")]
+        if self.end_visitor(id) {
+            return;
+        }
         let Some(member) = self.members.get_mut(&id) else { return };
         member.outbox.close();
         self.outboxes.resume_senders(member, id, now);

@@ -83,6 +83,8 @@ pub(super) struct Turn {
     pub(super) bytes: usize,
     /// With this many it is over.
     pub(super) max: usize,
+    /// How many lines of it have been executed.
+    pub(super) lines: u64,
 }
 
 /// What a member waits for until it can go on.

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use rustls::{Connection, ServerConnection};
 use zeroize::{Zeroize, Zeroizing};
 
+#[cfg(feature = "web")]
+use super::Unknown;
 use super::identity::{Fingerprint, Identity};
 use super::proof::{LONGEST, Proof, Role};
 use super::{ALPN, ChannelError, Trust};
@@ -147,6 +149,18 @@ impl Channel {
     pub fn called(identity: &Identity, trust: Trust) -> Result<Self, ChannelError> {
         let connection = ServerConnection::new(identity.server());
         let connection = connection.map_err(|error| ChannelError::of(error, true))?;
+        Ok(Self::new(connection.into(), Role::Called, identity, trust))
+    }
+
+    /// The same for a browser, which is not asked for a certificate of its own.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    #[cfg(feature = "web")]
+    pub(super) fn for_browser(identity: &Identity) -> Result<Self, ChannelError> {
+        let connection = ServerConnection::new(identity.web_server());
+        let connection = connection.map_err(|error| ChannelError::of(error, true))?;
+        let trust = Trust { unknown: Unknown::Anybody, ..Trust::default() };
         Ok(Self::new(connection.into(), Role::Called, identity, trust))
     }
 

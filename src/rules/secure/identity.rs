@@ -69,6 +69,8 @@ pub struct Identity {
     certified: Arc<CertifiedKey>,
     /// For [`super::Channel::called`]: who is admitted is decided after the handshake, so all callers share it.
     server: Arc<ServerConfig>,
+    #[cfg(feature = "web")]
+    web_server: Arc<ServerConfig>,
 }
 
 impl Identity {
@@ -126,7 +128,13 @@ impl Identity {
         let certified = Arc::new(CertifiedKey::new(chain, key));
         certified.keys_match().map_err(|_| IdentityError::NoMatch)?;
         let server = server(&certified).map_err(IdentityError::library)?;
-        Ok(Self { fingerprint, certified, server })
+        Ok(Self {
+            fingerprint,
+            #[cfg(feature = "web")]
+            web_server: web_server(&certified).map_err(IdentityError::library)?,
+            certified,
+            server,
+        })
     }
 
     /// The hash of the key, by which others know it.
@@ -147,6 +155,12 @@ impl Identity {
 
     pub(super) fn server(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.server)
+    }
+
+    /// For browsers.
+    #[cfg(feature = "web")]
+    pub(super) fn web_server(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.web_server)
     }
 }
 
@@ -171,10 +185,25 @@ fn server(certified: &Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, rustls::Er
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(certified))));
     config.alpn_protocols = vec![ALPN.to_vec()];
+    Ok(Arc::new(without_tickets(config)))
+}
+
+#[cfg(feature = "web")]
+fn web_server(certified: &Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let clock = Arc::new(super::trust::At::epoch());
+    let mut config = ServerConfig::builder_with_details(provider(), clock)
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(certified))));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(without_tickets(config)))
+}
+
+fn without_tickets(mut config: ServerConfig) -> ServerConfig {
     // Some clients do not read tickets, and lose their last lines to the reset that this causes.
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    Ok(Arc::new(config))
+    config
 }
 
 fn pem(der: &[u8]) -> Zeroizing<String> {

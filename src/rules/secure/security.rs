@@ -61,6 +61,15 @@ impl Security {
         Channel::called(&self.identity, Trust { code: None, ..self.trust_in_callers() })
     }
 
+    /// A channel for a browser, which shows nothing: what proves who it is comes through the channel.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    #[cfg(feature = "web")]
+    pub fn web_channel(&self) -> Result<Channel, ChannelError> {
+        Channel::for_browser(&self.identity)
+    }
+
     fn trust_in(&self, server: &Address) -> Trust {
         match &self.demand {
             Demand::Authority(authority) => {

@@ -32,6 +32,9 @@ enum Peer {
     Program,
     /// Our own keyboard, or a pipe in its place.
     Keyboard,
+    /// A page in a browser: what it sends are lines, and what has no end is none.
+    #[cfg(feature = "web")]
+    Browser,
     /// What it sends is typed by a person: it speaks telnet, or sends each key by itself.
     Terminal,
 }
@@ -114,6 +117,15 @@ impl Decoder {
     #[must_use]
     pub fn for_keyboard(max_line: usize) -> Self {
         Self::with(Peer::Keyboard, Beginning::Messages, max_line)
+    }
+
+    /// The same for a page in a browser, whose messages have become lines.
+    #[cfg(feature = "web")]
+    #[must_use]
+    pub fn for_browser(max_line: usize) -> Self {
+        let mut decoder = Self::with(Peer::Browser, Beginning::Messages, max_line);
+        decoder.shown.framed = true;
+        decoder
     }
 
     fn with(peer: Peer, beginning: Beginning, max_line: usize) -> Self {
@@ -199,6 +211,10 @@ impl Decoder {
 
     /// Nothing has arrived for [`QUIET_TIME`]: what is left is a message. Call it until it returns `None`.
     pub fn quiet(&mut self) -> Option<Heard<'_>> {
+        #[cfg(feature = "web")]
+        if self.shown.peer == Peer::Browser {
+            return None;
+        }
         let frame = if std::mem::take(&mut self.holds_return) {
             // Nothing belongs to it: it is the Enter key of a terminal.
             self.shown.peer = Peer::Terminal;

@@ -11,6 +11,8 @@ mod framer;
 mod protocol;
 mod stamp;
 mod telnet;
+#[cfg(feature = "web")]
+pub(super) mod websocket;
 
 pub use decoder::{Decoder, Heard};
 pub use encoder::{Encoder, Wire};

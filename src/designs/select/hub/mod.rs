@@ -24,6 +24,7 @@ use super::console::Console;
 use super::wait::{Interests, Ready};
 #[cfg(feature = "link")]
 use crate::designs::Link;
+use crate::designs::Web;
 use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
 #[cfg(feature = "secure")]
@@ -33,7 +34,7 @@ use crate::designs::net;
 use crate::observe::{For, Goodbye, Step};
 use crate::platform;
 use crate::rules::exit::Exit;
-use crate::rules::hub::{self as rules, Action, Hub, Id, Refusal, Settings};
+use crate::rules::hub::{self as rules, Action, Hub, Id, Port, Refusal, Settings};
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::Entry;
@@ -62,6 +63,9 @@ pub(super) struct HubLoop {
     /// Appends to the file of known peers.
     #[cfg(feature = "secure")]
     remember: Option<Remember>,
+    /// If browsers may come.
+    #[cfg(feature = "web")]
+    web: Option<Box<Web>>,
 }
 
 impl HubLoop {
@@ -69,10 +73,12 @@ impl HubLoop {
     pub(super) fn start(
         environment: Environment,
         settings: Settings,
-        listeners: Vec<TcpListener>,
+        mut listeners: Vec<TcpListener>,
         port_was_chosen: bool,
+        mut web: Option<Box<Web>>,
     ) -> io::Result<Self> {
         let at = net::local_addresses(&listeners)?;
+        listeners.extend(web.iter_mut().flat_map(|web| web.take_listeners()));
         let callers = Callers::new(listeners)?;
         let keyboard_is_terminal = environment.keyboard_is_terminal;
         let encrypted = environment.security.as_ref().map(Security::options);
@@ -87,12 +93,13 @@ impl HubLoop {
             console.screen.report(&Notice::NoLocalTime);
         }
         console.screen.report(&Notice::Listening { at, port_was_chosen, command: "hub", encrypted });
-        let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
-        #[cfg(feature = "secure")]
-        let mut hub = hub;
+        let mut hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
         #[cfg(feature = "secure")]
         if let Some(security) = security {
             hub.encrypt(security);
+        }
+        if let Some(notice) = web.as_ref().and_then(|web| web.open(&mut hub)) {
+            console.screen.report(&notice);
         }
         let mut hub_loop = Self {
             hub,
@@ -104,6 +111,8 @@ impl HubLoop {
             log: None,
             #[cfg(feature = "secure")]
             remember,
+            #[cfg(feature = "web")]
+            web,
         };
         hub_loop.name_operator();
         Ok(hub_loop)
@@ -238,8 +247,9 @@ impl HubLoop {
 
     /// Adds a client for a caller, or tells the caller why not.
     fn handle_caller(&mut self, socket: TcpStream, peer: SocketAddr, now: Moment) {
-        let (socket, refusal) = match self.hub.admit(peer) {
-            Ok(id) => match self.add_client(id, socket, peer, now) {
+        let port = self.hub.port(socket.local_addr().ok());
+        let (socket, refusal) = match self.hub.admit(peer, port) {
+            Ok(id) => match self.add_client(id, socket, (peer, port), now) {
                 Ok(event) => return self.pass_on(event, now),
                 Err(socket) => (socket, Refusal::NoResources),
             },
@@ -248,9 +258,14 @@ impl HubLoop {
         self.pass_on(rules::Event::Refused(peer, refusal), now);
         // An error means that the caller has gone, which is the purpose.
         if rules::gets_slow_farewell(peer.ip(), &self.callers.being_turned_away()) {
-            let _ = self.callers.turn_away(socket, &self.hub.refusal_line(refusal, &now.stamp), now.instant);
+            let _ = self.callers.turn_away(
+                socket,
+                &self.hub.refusal_line(refusal, port, &now.stamp),
+                now.instant,
+            );
         } else {
-            let _ = platform::try_write(&socket, &self.hub.refusal_line_and_goodbye(refusal, &now.stamp));
+            let _ =
+                platform::try_write(&socket, &self.hub.refusal_line_and_goodbye(refusal, port, &now.stamp));
         }
     }
 
@@ -259,16 +274,16 @@ impl HubLoop {
         &mut self,
         id: Id,
         socket: TcpStream,
-        peer: SocketAddr,
+        (peer, port): (SocketAddr, Port),
         now: Moment,
     ) -> Result<rules::Event, TcpStream> {
         platform::prepare_client(&socket);
         #[cfg(feature = "secure")]
-        match self.hub.channel(peer, now.instant) {
+        match self.hub.channel(peer, port, now.instant) {
             Ok(Some(channel)) => {
                 self.clients.add(id, socket)?;
                 self.clients.encrypt(id, channel);
-                return Ok(rules::Event::Called(id, peer));
+                return Ok(rules::Event::Called(id, peer, port));
             }
             Ok(None) => {}
             Err(_) => return Err(socket),
@@ -276,7 +291,7 @@ impl HubLoop {
         #[cfg(not(feature = "secure"))]
         let _ = now;
         self.clients.add(id, socket)?;
-        Ok(rules::Event::Joined(id, peer))
+        Ok(rules::Event::arrived(id, peer, port))
     }
 
     /// Reads once from each client that has sent something, unless what it sent before is still waiting.
@@ -321,6 +336,12 @@ impl HubLoop {
                 Action::Remember(line) => {
                     if let Some(Err(error)) = self.remember.as_mut().map(|remember| remember(&line)) {
                         self.console.screen.report(&Notice::CannotRemember(error));
+                    }
+                }
+                #[cfg(feature = "web")]
+                Action::KeepTickets(tickets) => {
+                    if let Some(notice) = self.web.as_ref().and_then(|web| web.keep(&tickets)) {
+                        self.console.screen.report(&notice);
                     }
                 }
                 Action::TrimMemory => platform::trim_memory(),

@@ -24,6 +24,7 @@ use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::thread::Thread;
 #[cfg(feature = "link")]
 use crate::designs::Link;
+use crate::designs::Web;
 use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
 #[cfg(feature = "secure")]
@@ -36,7 +37,7 @@ use crate::observe::{For, Goodbye, Place, Step};
 use crate::platform::{self, Connection};
 use crate::rules::buffer::Buffer;
 use crate::rules::exit::Exit;
-use crate::rules::hub::{self as rules, Action, Hub, Id, OPERATOR, Refusal, Settings};
+use crate::rules::hub::{self as rules, Action, Hub, Id, OPERATOR, Port, Refusal, Settings};
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::record::Entry;
@@ -83,6 +84,9 @@ pub(super) struct HubLoop {
     /// Appends to the file of known peers.
     #[cfg(feature = "secure")]
     remember: Option<Remember>,
+    /// If browsers may come.
+    #[cfg(feature = "web")]
+    web: Option<Box<Web>>,
 }
 
 impl HubLoop {
@@ -90,8 +94,9 @@ impl HubLoop {
     pub(super) fn start(
         environment: Environment,
         settings: Settings,
-        listeners: Vec<TcpListener>,
+        mut listeners: Vec<TcpListener>,
         port_was_chosen: bool,
+        mut web: Option<Box<Web>>,
     ) -> io::Result<Self> {
         let keyboard_is_terminal = environment.keyboard_is_terminal;
         let encrypted = environment.security.as_ref().map(Security::options);
@@ -102,23 +107,21 @@ impl HubLoop {
         let (channel, events) = bounded(EVENTS);
         let to_main = ToMain::new(channel, environment.observer.clone());
         let (mut console, to_main) = Console::start(environment, &to_main)?;
+        let at = net::local_addresses(&listeners)?;
+        listeners.extend(web.iter_mut().flat_map(|web| web.take_listeners()));
         let callers = Callers::start(listeners, &to_main)?;
         let clock = Clock::new();
         if clock.lacks_local_time() {
             console.screen.report(&Notice::NoLocalTime);
         }
-        console.screen.report(&Notice::Listening {
-            at: callers.addresses(),
-            port_was_chosen,
-            command: "hub",
-            encrypted,
-        });
-        let hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
-        #[cfg(feature = "secure")]
-        let mut hub = hub;
+        console.screen.report(&Notice::Listening { at, port_was_chosen, command: "hub", encrypted });
+        let mut hub = Hub::new(settings, keyboard_is_terminal, Instant::now());
         #[cfg(feature = "secure")]
         if let Some(security) = security {
             hub.encrypt(security);
+        }
+        if let Some(notice) = web.as_ref().and_then(|web| web.open(&mut hub)) {
+            console.screen.report(&notice);
         }
         let mut hub_loop = Self {
             hub,
@@ -137,6 +140,8 @@ impl HubLoop {
             sealer: Sealer::default(),
             #[cfg(feature = "secure")]
             remember,
+            #[cfg(feature = "web")]
+            web,
         };
         hub_loop.name_operator();
         Ok(hub_loop)
@@ -269,19 +274,21 @@ impl HubLoop {
 
     /// Starts a client for a caller, or tells the caller why not.
     fn handle_caller(&mut self, Caller { socket, peer, .. }: Caller, now: Moment) {
+        let port = self.hub.port(socket.local_addr().ok());
         let connection = Arc::new(Connection::new(socket));
-        let admitted = self.hub.admit(peer).and_then(|id| self.start_client(id, &connection, peer, now));
+        let admitted = self.hub.admit(peer, port);
+        let admitted = admitted.and_then(|id| self.start_client(id, &connection, (peer, port), now));
         match admitted {
             Ok(event) => self.pass_on(event, now),
             Err(refusal) => {
                 self.pass_on(rules::Event::Refused(peer, refusal), now);
                 if rules::gets_slow_farewell(peer.ip(), &self.callers.being_turned_away()) {
                     // Fails if there is no thread for it, after telling the caller what fits into one call.
-                    let line = self.hub.refusal_line(refusal, &now.stamp);
+                    let line = self.hub.refusal_line(refusal, port, &now.stamp);
                     let _ = self.callers.turn_away(connection, line);
                 } else {
                     // The caller may be gone.
-                    let farewell = self.hub.refusal_line_and_goodbye(refusal, &now.stamp);
+                    let farewell = self.hub.refusal_line_and_goodbye(refusal, port, &now.stamp);
                     let _ = platform::write_first(&connection.socket, &farewell);
                 }
             }
@@ -293,22 +300,22 @@ impl HubLoop {
         &mut self,
         id: Id,
         connection: &Arc<Connection>,
-        peer: SocketAddr,
+        (peer, port): (SocketAddr, Port),
         now: Moment,
     ) -> Result<rules::Event, Refusal> {
         platform::prepare_client(&connection.socket);
         let streams = self.console.observer().begins(|| net::ends(&connection.socket));
         #[cfg(feature = "secure")]
-        if let Some(client) = self.start_encrypted(id, connection, peer, streams, now.instant)? {
+        if let Some(client) = self.start_encrypted(id, connection, (peer, port), streams, now.instant)? {
             self.clients.insert(id, client);
-            return Ok(rules::Event::Called(id, peer));
+            return Ok(rules::Event::Called(id, peer, port));
         }
         #[cfg(not(feature = "secure"))]
         let _ = now;
         let client =
             Client::start(id, connection, &self.to_main, streams).map_err(|_| Refusal::NoResources)?;
         self.clients.insert(id, client);
-        Ok(rules::Event::Joined(id, peer))
+        Ok(rules::Event::arrived(id, peer, port))
     }
 
     /// Does everything there is to do after a batch. Returns how to end when it is time to.
@@ -336,6 +343,12 @@ impl HubLoop {
                 Action::Remember(line) => {
                     if let Some(Err(error)) = self.remember.as_mut().map(|remember| remember(&line)) {
                         self.console.screen.report(&Notice::CannotRemember(error));
+                    }
+                }
+                #[cfg(feature = "web")]
+                Action::KeepTickets(tickets) => {
+                    if let Some(notice) = self.web.as_ref().and_then(|web| web.keep(&tickets)) {
+                        self.console.screen.report(&notice);
                     }
                 }
                 Action::TrimMemory => platform::trim_memory(),

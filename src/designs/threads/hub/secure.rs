@@ -15,12 +15,12 @@ use crate::designs::threads::reader::Reader;
 use crate::observe::thread::CHANNEL_OPENER;
 use crate::observe::{Observer, Place, Step};
 use crate::platform::{self, Connection};
-use crate::rules::hub::{self as rules, Id};
+use crate::rules::hub::{self as rules, Id, Port};
 use crate::rules::messages::Streams;
 use crate::rules::moment::Moment;
 use crate::rules::secure::{Channel, ChannelError, Peer};
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
 use std::time::Instant;
@@ -229,11 +229,11 @@ impl HubLoop {
         &mut self,
         id: Id,
         connection: &Arc<Connection>,
-        peer: std::net::SocketAddr,
+        (peer, port): (SocketAddr, Port),
         streams: Streams,
         now: Instant,
     ) -> Result<Option<Client>, rules::Refusal> {
-        let Some(channel) = self.hub.channel(peer, now)? else { return Ok(None) };
+        let Some(channel) = self.hub.channel(peer, port, now)? else { return Ok(None) };
         let client = Client::start_encrypted(id, channel, connection, &self.to_main, streams);
         client.map(Some).map_err(|_| rules::Refusal::NoResources)
     }

@@ -519,7 +519,7 @@ function complete(index) {
   const { word, option, end } = offered[index];
   const text = beforeCursor().slice(0, -word.length || undefined) + option + end;
   write(text + box.value.slice(box.selectionStart), text.length);
-  offer([]);
+  offer(completions(false));
 }
 
 // Not `click`: the box would lose the focus, and a phone its keyboard.
@@ -621,10 +621,10 @@ function enlarge(isLarge) {
 }
 $('size').onclick = () => enlarge(!root.contains('large'));
 
-// Some phones lay their keyboard over the page, and say so only here. Zooming in is something else.
+// Some phones lay their keyboard over the page, and say so only here.
 visualViewport.onresize = () => {
-  if (visualViewport.scale !== 1) return;
-  document.body.style.setProperty('--height', `${visualViewport.height}px`);
+  const { scale, height } = visualViewport;
+  document.body.style.setProperty('--height', scale === 1 && height < innerHeight ? `${height}px` : '');
   scrollTo(0, 0);
 };
 

@@ -1,0 +1,376 @@
+//! The way in for browsers: visitors who ask for a page or for the WebSocket, and are no members.
+//!
+//! Every connection to the port for browsers begins as a visitor with an outbox of its own. Most get a page and are
+//! disconnected. One that asks for the WebSocket and shows the ticket becomes a member, with
+//! [what a browser has](super::browser), or a viewer of the hub.
+//!
+//! ```text
+//! Hub::admit ──▶ Event::Visited ──▶ head of a request ──▶ a page, or why there is none ──▶ the end
+//!                                          └────────────▶ first message ──▶ a member, or a viewer
+//! ```
+//!
+//! Until then a visitor has no name, nobody is told of it, and it has some seconds.
+
+use super::admission::address_key;
+use super::browser::{Close, Hello};
+use super::event::{Action, Port};
+use super::id::{Id, OPERATOR};
+use super::member::Member;
+use super::outbox::Outbox;
+use super::post::{Kind, Memory};
+use super::refusal::Refusal;
+use super::state::Hub;
+use crate::rules::moment::Moment;
+use crate::rules::notice::Notice;
+use crate::rules::secure::Peer;
+use crate::rules::web::{self, Links, MAX_HEAD, Request, Ticket, Tickets};
+use crate::rules::wire::websocket::{self, Extra, Incoming};
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How many visitors there may be at once, and [how many](MAX_OF_ADDRESS) from one address, beyond which the newest is
+/// refused: as many as there may be callers of an encrypted hub who have not shown yet who they are.
+const MAX_VISITORS: usize = 256;
+
+/// See [`MAX_VISITORS`].
+const MAX_OF_ADDRESS: usize = 32;
+
+/// How long the head of a request may take, and then the first message.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a visitor may take to read the answer and to close.
+const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// The longest first message, in bytes.
+const MAX_HELLO: usize = 1024;
+
+/// The first line of the first message of the chat page.
+const CHAT: &str = "threadchat 1";
+
+/// What the user has chosen for browsers.
+#[derive(Debug, Clone)]
+pub struct WebSettings {
+    /// The names by which browsers may call this host, beside its addresses. Links have the first one.
+    pub names: Vec<String>,
+    /// Who has one may come in.
+    pub tickets: Tickets,
+    /// Where this host can be reached, for links.
+    pub hosts: Vec<IpAddr>,
+    /// The port that visitors call.
+    pub port: u16,
+}
+
+/// What a hub has that lets browsers in.
+#[derive(Debug)]
+pub(super) struct Web {
+    settings: WebSettings,
+    /// Tells a page whether the hub has begun anew.
+    epoch: String,
+    visitors: HashMap<Id, Visitor>,
+    by_address: HashMap<IpAddr, usize>,
+    /// When each visitor is disconnected.
+    due: BTreeSet<(Instant, Id)>,
+}
+
+/// A connection that is not a member's.
+#[derive(Debug)]
+struct Visitor {
+    peer: SocketAddr,
+    secured: Option<Arc<Peer>>,
+    outbox: Outbox,
+    stage: Stage,
+    until: Instant,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Some of the head of its request.
+    Asking(Vec<u8>),
+    /// The WebSocket is open, and this has come of the first message.
+    Opening(Box<Incoming>, Vec<u8>),
+    /// It gets what is in its outbox, and nothing more is heard.
+    Leaving,
+}
+
+impl Web {
+    /// What visitors call.
+    pub(super) fn port(&self) -> u16 {
+        self.settings.port
+    }
+
+    pub(super) fn visitors(&self) -> usize {
+        self.visitors.len()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    pub(super) fn outbox(&mut self, id: Id) -> Option<&mut Outbox> {
+        self.visitors.get_mut(&id).map(|visitor| &mut visitor.outbox)
+    }
+
+    fn check_places(&self, address: IpAddr) -> Result<(), Refusal> {
+        let of_address = self.by_address.get(&address_key(address)).copied().unwrap_or(0);
+        let is_free = self.visitors.len() < MAX_VISITORS && of_address < MAX_OF_ADDRESS;
+        if is_free { Ok(()) } else { Err(Refusal::TooManyCallers) }
+    }
+
+    fn take(&mut self, id: Id) -> Option<Visitor> {
+        let visitor = self.visitors.remove(&id)?;
+        self.due.remove(&(visitor.until, id));
+        let key = address_key(visitor.peer.ip());
+        if let Some(count) = self.by_address.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&key);
+            }
+        }
+        Some(visitor)
+    }
+
+    /// Gives a visitor this time from now on.
+    fn allow(&mut self, id: Id, until: Instant) {
+        if let Some(visitor) = self.visitors.get_mut(&id) {
+            self.due.remove(&(std::mem::replace(&mut visitor.until, until), id));
+            self.due.insert((until, id));
+        }
+    }
+}
+
+impl Hub {
+    /// Browsers may come in, too. Call it before the first one is admitted. `is_encrypted` if they use https.
+    pub fn open_web(&mut self, settings: WebSettings) {
+        let epoch = Ticket::generate().map(|random| random.reveal()[..8].to_owned()).unwrap_or_default();
+        let (visitors, by_address, due) = (HashMap::new(), HashMap::new(), BTreeSet::new());
+        self.web = Some(Box::new(Web { settings, epoch, visitors, by_address, due }));
+        self.report_links();
+    }
+
+    /// What tells one run of the hub from another.
+    pub(super) fn epoch(&self) -> Option<&str> {
+        self.web.as_ref().map(|web| &*web.epoch)
+    }
+
+    fn report_links(&mut self) {
+        if let Some(links) = self.links() {
+            self.actions.push_back(Action::Report(Notice::Web(links)));
+        }
+    }
+
+    fn links(&self) -> Option<Links> {
+        let WebSettings { names, tickets, hosts, port } = &self.web.as_ref()?.settings;
+        let scheme = if self.is_encrypted() { "https" } else { "http" };
+        let host = |host: &IpAddr| SocketAddr::new(*host, *port).to_string();
+        let hosts = names.iter().map(|name| format!("{name}:{port}")).chain(hosts.iter().map(host));
+        let bases = hosts.map(|host| format!("{scheme}://{host}")).collect();
+        Some(Links { bases, tickets: tickets.clone() })
+    }
+
+    /// `/link`.
+    pub(super) fn reply_link(&mut self, what: &str, now: Moment) {
+        let Some(web) = &mut self.web else {
+            return self.reply(OPERATOR, "there is no link: this hub was started without --web", now);
+        };
+        match what {
+            "" => {}
+            "new" => match Ticket::generate() {
+                Some(new) => {
+                    web.settings.tickets.chat = new;
+                    let tickets = web.settings.tickets.clone();
+                    self.actions.push_back(Action::KeepTickets(tickets));
+                }
+                None => return self.reply(OPERATOR, "the system gives no random bytes: the link stays", now),
+            },
+            _ => return self.reply(OPERATOR, "usage: /link, or /link new", now),
+        }
+        if what == "new" {
+            self.reply(OPERATOR, "the old link is void; those who are here stay", now);
+        }
+        let link = self.links();
+        self.actions.extend(link.map(|links| Action::Report(Notice::Link(links))));
+    }
+
+    /// Whether a visitor may come.
+    pub(super) fn admit_visitor(&mut self, peer: SocketAddr) -> Result<(), Refusal> {
+        self.admission.check_caller(peer.ip(), self.connections())?;
+        self.web.as_ref().map_or(Err(Refusal::NotAllowed), |web| web.check_places(peer.ip()))
+    }
+
+    /// A visitor has come, and what it sends is plaintext.
+    pub(super) fn handle_visited(
+        &mut self,
+        id: Id,
+        peer: SocketAddr,
+        secured: Option<Arc<Peer>>,
+        now: Instant,
+    ) {
+        let Some(web) = &mut self.web else { return };
+        let until = now + ASK_WITHIN;
+        *web.by_address.entry(address_key(peer.ip())).or_default() += 1;
+        web.due.insert((until, id));
+        let (outbox, stage) = (Outbox::for_browser(), Stage::Asking(Vec::new()));
+        web.visitors.insert(id, Visitor { peer, secured, outbox, stage, until });
+    }
+
+    pub(super) fn has_visitor(&self, id: Id) -> bool {
+        self.web.as_ref().is_some_and(|web| web.visitors.contains_key(&id))
+    }
+
+    /// A visitor has sent this.
+    pub(super) fn hear_visitor(&mut self, id: Id, read: &[u8], now: Moment) {
+        let Some(web) = &mut self.web else { return };
+        let Some(visitor) = web.visitors.get_mut(&id) else { return };
+        match &mut visitor.stage {
+            Stage::Leaving => {}
+            Stage::Asking(head) => {
+                head.extend_from_slice(&read[..read.len().min(MAX_HEAD - head.len())]);
+                match web::parse(head, &web.settings.names) {
+                    Ok(None) => {}
+                    Ok(Some((Request::Page { path, is_head, host }, _))) => {
+                        self.dismiss_visitor(id, web::page(path, &host, is_head), now.instant);
+                    }
+                    Ok(Some((Request::Socket { key }, length))) => {
+                        let early = head.split_off(length);
+                        visitor.stage = Stage::Opening(Box::default(), Vec::new());
+                        web.allow(id, now.instant + ASK_WITHIN);
+                        self.post_to_visitor(id, web::socket(&key));
+                        // A client may not wait for the answer.
+                        self.hear_visitor(id, &early, now);
+                    }
+                    Err(bad) => self.dismiss_visitor(id, web::bad(bad), now.instant),
+                }
+            }
+            Stage::Opening(incoming, hello) => {
+                let (mut bytes, mut extras) = (read.to_vec(), Vec::new());
+                let (length, result) = incoming.receive(&mut bytes, read.len(), &mut extras);
+                hello.extend_from_slice(&bytes[..length]);
+                if let Err(close) = result {
+                    return self.close_visitor(id, close, "this is not what a browser sends", now.instant);
+                }
+                if extras.contains(&Extra::Close) {
+                    return self.close_visitor(id, Close::Normal, "", now.instant);
+                }
+                if hello.len() > MAX_HELLO {
+                    return self.close_visitor(
+                        id,
+                        Close::TooBig,
+                        "the first message is too long",
+                        now.instant,
+                    );
+                }
+                if hello.last() == Some(&b'\n') && incoming.is_between_messages() {
+                    self.let_in(id, now);
+                }
+            }
+        }
+    }
+
+    /// The first message of a visitor is complete.
+    fn let_in(&mut self, id: Id, now: Moment) {
+        let connections = self.connections();
+        let Some(web) = &mut self.web else { return };
+        let Some(Visitor { peer, stage: Stage::Opening(_, text), .. }) = web.visitors.get_mut(&id) else {
+            return;
+        };
+        let (text, peer) = (std::mem::take(text), *peer);
+        let hello = Hello::parse(str::from_utf8(&text).unwrap_or_default());
+        if hello.page != CHAT {
+            return self.close_visitor(
+                id,
+                Close::OtherVersion,
+                "the page is not of this version",
+                now.instant,
+            );
+        }
+        if !hello.ticket.as_ref().is_some_and(|ticket| ticket.is(&web.settings.tickets.chat)) {
+            return self.close_visitor(id, Close::WrongTicket, "the link is not valid", now.instant);
+        }
+        let is_done = |id| self.members.get(&id).is_some_and(Member::is_done);
+        match self.admission.admit(peer.ip(), connections - 1, is_done) {
+            Ok(to_close) => {
+                to_close.into_iter().for_each(|id| self.disconnect(id, now.instant));
+                let visitor = self.web.as_mut().and_then(|web| web.take(id));
+                if let Some(Visitor { secured, outbox, stage: Stage::Opening(incoming, _), .. }) = visitor {
+                    self.join_browser(id, peer, (secured, outbox, *incoming), &hello, now);
+                }
+            }
+            Err(refusal) => self.close_visitor(id, Close::TryAgainLater, &refusal.to_string(), now.instant),
+        }
+    }
+
+    /// Closes the WebSocket of a visitor.
+    fn close_visitor(&mut self, id: Id, close: Close, reason: &str, now: Instant) {
+        self.dismiss_visitor(id, websocket::close(close, reason), now);
+    }
+
+    /// Sends a visitor the last thing that it gets.
+    fn dismiss_visitor(&mut self, id: Id, answer: Vec<u8>, now: Instant) {
+        self.post_to_visitor(id, answer);
+        let Some(web) = &mut self.web else { return };
+        web.allow(id, now + LEAVE_WITHIN);
+        if let Some(visitor) = web.visitors.get_mut(&id) {
+            visitor.stage = Stage::Leaving;
+        }
+    }
+
+    fn post_to_visitor(&mut self, id: Id, bytes: Vec<u8>) {
+        let Some(web) = &mut self.web else { return };
+        if let Some(outbox) = web.outbox(id) {
+            // It is not counted with what members get: visitors are few, and their time is short.
+            outbox.push(Memory::default().post(Kind::Answer, None, bytes, 0));
+            self.actions.push_back(Action::Write(id));
+        }
+    }
+
+    /// Something of a visitor's outbox has been written.
+    pub(super) fn wrote_to_visitor(&mut self, id: Id, bytes: usize) {
+        let Some(web) = &mut self.web else { return };
+        let Some(visitor) = web.visitors.get_mut(&id) else { return };
+        visitor.outbox.advance(bytes);
+        if matches!(visitor.stage, Stage::Leaving) && visitor.outbox.pending() == 0 {
+            self.actions.push_back(Action::HalfClose(id));
+        }
+    }
+
+    /// Nothing more comes from a visitor, or nothing more can be written to it. Returns whether it is one.
+    pub(super) fn end_visitor(&mut self, id: Id) -> bool {
+        let was_visitor = self.web.as_mut().and_then(|web| web.take(id)).is_some();
+        if was_visitor {
+            self.actions.push_back(Action::Disconnect(id));
+        }
+        was_visitor
+    }
+
+    /// Tells visitors that their time is up, and disconnects those who were told.
+    pub(super) fn end_late_visitors(&mut self, now: Instant) {
+        while let Some(web) = &mut self.web
+            && let Some((_, id)) = web.due.first().copied().filter(|(due, _)| *due <= now)
+        {
+            match web.visitors.get(&id).map(|visitor| &visitor.stage) {
+                Some(Stage::Asking(_)) => self.dismiss_visitor(id, web::bad(web::Bad::Slow), now),
+                Some(Stage::Opening(..)) => {
+                    self.close_visitor(id, Close::Policy, "the first message did not come in time", now);
+                }
+                _ => drop(self.end_visitor(id)),
+            }
+        }
+    }
+
+    /// Disconnects all visitors: nobody joins any more.
+    pub(super) fn end_visitors(&mut self) {
+        let visitors = self.web.iter().flat_map(|web| web.visitors.keys()).copied();
+        for id in visitors.collect::<Vec<_>>() {
+            self.end_visitor(id);
+        }
+    }
+}
+
+impl Port {
+    /// Whether it is for browsers.
+    pub(super) fn is_web(self) -> bool {
+        self == Self::Web
+    }
+}
