@@ -21,11 +21,10 @@ pub(super) fn observe_relay(event: &Event, observer: &Observer) {
 /// The first `bytes` of this queue have been written to a client, whose lines `sent` counts.
 pub(super) fn observe_written(queue: &Queue, bytes: usize, sent: &mut Counter, observer: &Observer) {
     if observer.watches() {
-        let written = queue.copy(bytes);
-        let messages = sent.next(bytecount::count(&written, b'\n') as u64);
+        let messages = sent.next(queue.lines(bytes));
         observer.emit(|| Step::Wrote { to: Place::Client, bytes, messages });
         // A goodbye is always written by itself.
-        if written == GOODBYE {
+        if bytes == GOODBYE.len() && queue.copy(bytes) == GOODBYE {
             observer.emit(|| Step::Goodbye(Goodbye::Written));
         }
     }

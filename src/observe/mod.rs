@@ -7,14 +7,19 @@
 //! - `words.rs`: the same in words for people: a sentence, and labels for boxes.
 //! - `thread.rs`: the names of the threads.
 //! - `observer.rs`: how steps get from a thread to the observers.
+//! - `live.rs`: the latest steps of a hub, for the page `/live`.
 //! - `trace/`: `--trace`, which records steps in a file.
 
+#[cfg(feature = "web")]
+mod live;
 mod observer;
 mod step;
 pub(crate) mod thread;
 pub mod trace;
 mod words;
 
+#[cfg(feature = "web")]
+pub(crate) use live::Live;
 pub use observer::{Observe, Observer};
 pub use step::{Decision, For, Goodbye, Place, Step};
 pub(crate) use thread::{current_thread, current_thread_name};

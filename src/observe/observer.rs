@@ -7,6 +7,14 @@ use std::sync::Arc;
 
 /// Sees the steps of threads.
 pub trait Observe: Send + Sync {
+    /// Whether it wants the next step. Threads ask before each step, so this must cost next to nothing.
+    fn is_on(&self) -> bool {
+        true
+    }
+
+    /// The current thread begins a step, which was not built because nobody wants it.
+    fn skip(&self) {}
+
     /// The current thread begins this step. It continues when this returns: an observer that takes its time slows the
     /// thread down, and one that blocks pauses it.
     fn emit(&self, step: &Step);
@@ -24,16 +32,18 @@ impl Observer {
         self
     }
 
-    /// Whether anybody watches.
+    /// Whether anybody wants the next step.
     pub(crate) fn watches(&self) -> bool {
-        !self.0.is_empty()
+        self.0.iter().any(|observe| observe.is_on())
     }
 
-    /// The current thread begins this step, which is only built if somebody watches.
+    /// The current thread begins this step, which is only built if somebody wants it.
     pub(crate) fn emit(&self, step: impl FnOnce() -> Step) {
         if self.watches() {
             let step = step();
             self.0.iter().for_each(|observe| observe.emit(&step));
+        } else {
+            self.0.iter().for_each(|observe| observe.skip());
         }
     }
 
@@ -45,9 +55,10 @@ impl Observer {
         outcome
     }
 
-    /// A conversation begins over the connection with these ends. Returns its streams, if anybody watches.
+    /// A conversation begins over the connection with these ends. Returns its streams, if anybody may ever watch.
     pub(crate) fn begins(&self, ends: impl FnOnce() -> Option<(SocketAddr, SocketAddr)>) -> Streams {
-        let Some((local, peer)) = self.watches().then(ends).flatten() else { return Streams::default() };
+        let ends = (!self.0.is_empty()).then(ends).flatten();
+        let Some((local, peer)) = ends else { return Streams::default() };
         let streams = Streams::of(local, peer);
         self.emit(|| Step::Begins { streams, local, peer });
         streams

@@ -1,7 +1,11 @@
 //! The names of the threads, in `-v`, traces and the demo.
 
 use std::cell::OnceCell;
+#[cfg(feature = "web")]
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+#[cfg(feature = "web")]
+use std::sync::{Mutex, PoisonError};
 
 pub(crate) const STDIN_READER: &str = "stdin-reader";
 pub(crate) const SOCKET_READER: &str = "socket-reader";
@@ -32,6 +36,23 @@ pub(crate) fn current_thread() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     thread_local!(static NUMBER: OnceCell<u32> = const { OnceCell::new() });
     NUMBER.with(|number| *number.get_or_init(|| NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// The name of the current thread. Many threads share few names, which are kept for ever.
+#[cfg(feature = "web")]
+pub(crate) fn kept_thread_name() -> &'static str {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    thread_local!(static NAME: OnceCell<&'static str> = const { OnceCell::new() });
+    let keep = || {
+        let name = current_thread_name();
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(name.as_str()).copied().unwrap_or_else(|| {
+            let name = name.leak();
+            names.insert(name);
+            name
+        })
+    };
+    NAME.with(|name| *name.get_or_init(keep))
 }
 
 pub(crate) fn current_thread_name() -> String {

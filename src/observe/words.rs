@@ -1,4 +1,4 @@
-//! Steps in words for people: `-v`, the demo and the timeline.
+//! Steps in words for people: `-v`, the demo, the timeline and the page `/live`.
 
 use super::step::{Decision, For, Goodbye, Place, Step};
 use crate::rules::messages::{Messages, Stream};
@@ -42,6 +42,22 @@ impl Step {
                 format!("wrote {}{} to {to}", count(*bytes), which(messages))
             }
             Self::Ends => "ends".to_owned(),
+        }
+    }
+
+    /// The class of its box in a drawing, which gives it its colour.
+    #[cfg(any(feature = "lab", feature = "web"))]
+    pub(crate) fn class(&self) -> &'static str {
+        match self {
+            Self::Starts | Self::Ends => "life",
+            Self::Waits(_) => "waits",
+            Self::Read { .. } => "read",
+            Self::Sends { .. } | Self::HandsOut { .. } => "sends",
+            Self::Takes { .. } => "takes",
+            Self::Decides { .. } => "decides",
+            Self::Writes { .. } | Self::Wrote { .. } => "writes",
+            Self::Begins { .. } | Self::Reports(_) => "tells",
+            Self::Goodbye(_) => "says88",
         }
     }
 

@@ -77,6 +77,12 @@ impl Counter {
         Self { stream, counted: 0, framed: false }
     }
 
+    /// The stream.
+    #[must_use]
+    pub fn stream(&self) -> Stream {
+        self.stream
+    }
+
     /// How many messages have a number.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -62,8 +62,9 @@ fn a_private_message_to_somebody_who_does_not_read_delays_nothing_else() {
     // Who sends it very much waits, but nobody else does.
     world.says(writer, format!("/msg deaf {}\n", "x".repeat(900)).repeat(200).as_bytes());
     assert!(world.waits(writer));
-    world.says(other, b"/msg deaf are you there?\nI am\n");
-    assert!(!world.waits(other));
+    let elsewhere = world.joins_from("192.0.2.1").unwrap();
+    world.says(elsewhere, b"/msg deaf are you there?\nI am\n");
+    assert!(!world.waits(elsewhere));
     passes_while_others_read(&mut world, &[deaf], Duration::from_secs(6));
     assert!(world.has_stalled(other, "deaf") && !world.waits(writer));
 }

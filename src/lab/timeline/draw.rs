@@ -255,7 +255,7 @@ impl Painter<'_> {
         row: Row,
         number: Option<&usize>,
     ) -> Element {
-        let mut class = format!("step {}", class(&slice.step));
+        let mut class = format!("step {}", slice.step.class());
         if is_stuck(slice) {
             class.push_str(" stuck");
         }
@@ -404,20 +404,6 @@ fn is_stuck(slice: &Slice) -> bool {
     match slice.step {
         Step::Writes { .. } => slice.duration() > BLOCKED,
         _ => slice.waits_for_buffer(),
-    }
-}
-
-fn class(step: &Step) -> &'static str {
-    match step {
-        Step::Starts | Step::Ends => "life",
-        Step::Waits(_) => "waits",
-        Step::Read { .. } => "read",
-        Step::Sends { .. } | Step::HandsOut { .. } => "sends",
-        Step::Takes { .. } => "takes",
-        Step::Decides { .. } => "decides",
-        Step::Writes { .. } | Step::Wrote { .. } => "writes",
-        Step::Begins { .. } | Step::Reports(_) => "tells",
-        Step::Goodbye(_) => "says88",
     }
 }
 

@@ -11,7 +11,7 @@ use std::fmt::Write;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("../../rules/web/pages/themes.css"), include_str!("page.css"));
 const SCRIPT: &str = include_str!("page.js");
 
 const CONTROLS: &str = "\
@@ -39,19 +39,7 @@ pause, <kbd>s</kbd> the other scale, <kbd>Esc</kbd> no highlighted message. Drag
 of the table to follow a message.</p></details>\n";
 
 /// The kinds of steps, by their class in the drawing.
-const LEGEND: [(&str, &str); 11] = [
-    ("step waits", "waits"),
-    ("step read", "read: a read has returned"),
-    ("step sends", "sends an event into the channel, or hands out messages to a writer"),
-    ("level", "the number of events in the channel"),
-    ("step takes", "takes an event out of the channel"),
-    ("step decides", "decides"),
-    ("step writes", "writes, wrote"),
-    ("step tells", "begins, reports, starts, ends"),
-    ("step says88", "the goodbye"),
-    ("step stuck", "backpressure: no buffer left, or a write that is blocked"),
-    ("together", "both directions at once"),
-];
+const LEGEND: &str = include_str!("../../rules/web/pages/legend.txt");
 
 /// The whole page.
 pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
@@ -114,7 +102,7 @@ fn figure(drawing: &Drawing) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"none\" pointer-events=\"all\"/>\n\
          <line id=\"head\" y1=\"{AXIS}\" y2=\"100%\"/>\n<g id=\"content\">{}</g></svg>\n<g id=\"names\">{}</g></svg></div>\n",
         drawing.full_height,
-        picture::defs(),
+        picture::DEFS,
         drawing.rows,
         drawing.content,
         drawing.names
@@ -123,7 +111,7 @@ fn figure(drawing: &Drawing) -> String {
 
 /// Of the kinds of steps that are in the drawing.
 fn legend(drawing: &Drawing) -> String {
-    let is_drawn = |(class, _): &&(&str, &str)| {
+    let is_drawn = |(class, _): &(&str, &str)| {
         let is_first = drawing.content.contains(&format!("class=\"{class}"));
         is_first || *class == "step stuck" && drawing.content.contains(" stuck")
     };
@@ -131,7 +119,7 @@ fn legend(drawing: &Drawing) -> String {
         let svg = Element::new("svg").set("class", "timeline").pixels([("width", width), ("height", 24.0)]);
         format!("<li>{}{text}</li>\n", svg.with(sign))
     };
-    let kind = |(class, text): &(&str, &str)| {
+    let kind = |(class, text): (&str, &str)| {
         let rect = Element::rect(1.0, 1.0, 32.0, 22.0).set("rx", 2);
         item(34.0, Element::new("g").set("class", class).with(rect), text)
     };
@@ -139,7 +127,8 @@ fn legend(drawing: &Drawing) -> String {
         let line = Element::line((2.0, 12.0), (50.0, 12.0)).set("class", format!("arrow wire {class}"));
         item(54.0, line.set("marker-end", format!("url(#head-{class})")), text)
     };
-    let kinds: String = LEGEND.iter().filter(is_drawn).map(kind).collect();
+    let kinds: String =
+        LEGEND.lines().filter_map(|line| line.split_once(": ")).filter(is_drawn).map(kind).collect();
     let arrows = [("there", "a message, downwards"), ("back", "a message, upwards"), ("bye", "the goodbye")];
     format!("<ul class=\"legend\">\n{kinds}{}</ul>\n", arrows.map(arrow).concat())
 }

@@ -7,39 +7,18 @@ use crate::lab::svg::{Element, round};
 /// The distance of two rows.
 const BETWEEN: f64 = 24.0;
 
-/// How everything looks. The page adds the dark theme.
-pub(super) const STYLE: &str = include_str!("drawing.css");
+/// How everything looks, here and on the page of the hub. The page adds the dark theme.
+pub(super) const STYLE: &str = include_str!("../../rules/web/pages/drawing.css");
 
 /// The heads of arrows, and the hatching of backpressure.
-pub(super) fn defs() -> String {
-    let head = |kind| {
-        Element::new("marker")
-            .set("id", format!("head-{kind}"))
-            .set("class", format!("head {kind}"))
-            .set("viewBox", "0 0 10 10")
-            .pixels([("refX", 9.0), ("refY", 5.0), ("markerWidth", 10.0), ("markerHeight", 10.0)])
-            .set("markerUnits", "userSpaceOnUse")
-            .set("orient", "auto")
-            .with(Element::new("path").set("d", "M0 0 10 5 0 10z"))
-            .to_string()
-    };
-    let stripe = |width, fill| Element::rect(0.0, 0.0, width, 8.0).set("fill", fill);
-    let hatch = Element::new("pattern")
-        .set("id", "hatch")
-        .pixels([("width", 8.0), ("height", 8.0)])
-        .set("patternUnits", "userSpaceOnUse")
-        .set("patternTransform", "rotate(45)")
-        .with(stripe(8.0, "#d55e00"))
-        .with(stripe(3.0, "#ffc9a3"));
-    ["there", "back", "bye"].map(head).concat() + &hatch.to_string()
-}
+pub(super) const DEFS: &str = include_str!("../../rules/web/pages/drawing.svg");
 
 /// A file of its own.
 pub(super) fn render(drawing: &Drawing) -> String {
     let group = |id, content| Element::new("g").set("id", id).with(content);
     let paper = Element::new("rect").set("class", "paper").set("width", "100%").set("height", "100%");
     let defs = Element::new("defs")
-        .with(defs())
+        .with(DEFS)
         .with(group("rows", &drawing.rows))
         .with(group("names", &drawing.names))
         .with(group("content", &drawing.content));

@@ -63,6 +63,9 @@ pub enum Event {
     WriteFailed(Id, io::Error),
     /// What the system knows about this client: the answer to [`Action::Probe`]. `None` if it cannot tell.
     PeerState(Id, Option<PeerState>),
+    /// What the observer has recorded: the answer to [`Action::TakeSteps`].
+    #[cfg(feature = "web")]
+    Steps(Vec<u8>),
     /// Somebody wants the program to end.
     Signal(Signal),
     /// The operator's screen cannot be written to.
@@ -109,6 +112,12 @@ pub enum Action {
     Disconnect(Id),
     /// Find out what the system knows about this client, and handle [`Event::PeerState`] at once, even if it is gone.
     Probe(Id),
+    /// Whether somebody looks at the page `/live`, for which steps are recorded.
+    #[cfg(feature = "web")]
+    Watch(bool),
+    /// Take what has been recorded, with the streams of these clients, and handle [`Event::Steps`] at once.
+    #[cfg(feature = "web")]
+    TakeSteps(Vec<Id>),
     /// Append this to the file of known peers.
     #[cfg(feature = "secure")]
     Remember(String),

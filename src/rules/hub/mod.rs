@@ -49,6 +49,8 @@ mod refusal;
 mod room;
 mod settings;
 mod state;
+#[cfg(feature = "web")]
+mod status;
 #[cfg(feature = "secure")]
 mod tries;
 mod trim;

@@ -253,6 +253,12 @@ impl Outboxes {
         member.may_say_ahead(share, now)
     }
 
+    /// The members of a room whose outboxes are full.
+    #[cfg(feature = "web")]
+    pub(super) fn full_in(&self, room: &str) -> impl Iterator<Item = Id> {
+        self.jams.get(room).into_iter().flat_map(|jam| jam.full.iter().copied())
+    }
+
     /// Whether not even light members may say something where this one is.
     #[cfg(feature = "link")]
     pub(super) fn is_brimful(&self, member: &Member) -> bool {

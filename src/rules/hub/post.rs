@@ -183,10 +183,20 @@ impl Queue {
         self.bytes
     }
 
-    /// How many lines end in it. It counts them, so call it only for observers.
+    /// How many lines end in the next `max` bytes. It counts them, so call it only for observers.
     #[must_use]
-    pub fn lines(&self) -> u64 {
-        bytecount::count(&self.copy(usize::MAX), b'\n') as u64
+    pub fn lines(&self, mut max: usize) -> u64 {
+        let (mut start, mut lines) = (self.written, 0);
+        for post in &self.posts {
+            let part = &post.lines[std::mem::take(&mut start)..];
+            let part = &part[..part.len().min(max)];
+            lines += bytecount::count(part, b'\n') as u64;
+            max -= part.len();
+            if max == 0 {
+                break;
+            }
+        }
+        lines
     }
 
     /// Points `slices` at the bytes to write next, `max` of them at most.

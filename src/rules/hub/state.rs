@@ -291,6 +291,8 @@ impl Hub {
             Event::Signal(signal) => self.handle_signal(signal, now.instant),
             Event::ScreenFailed(error) => self.handle_screen_failed(error, now.instant),
             Event::TranscriptBehind(is_behind) => self.transcript_is_behind = is_behind,
+            #[cfg(feature = "web")]
+            Event::Steps(steps) => self.show_steps(&steps),
             #[cfg(feature = "link")]
             Event::Link(event, stamp) => self.handle_link(event, stamp),
         }
@@ -359,7 +361,10 @@ impl Hub {
         #[cfg(feature = "secure")]
         self.end_late_callers(now.instant);
         #[cfg(feature = "web")]
-        self.end_late_visitors(now.instant);
+        {
+            self.end_late_visitors(now.instant);
+            self.ask_for_steps(now.instant);
+        }
         #[cfg(feature = "link")]
         self.continue_link(now);
         self.probe_clients(now.instant);

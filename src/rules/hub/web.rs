@@ -49,6 +49,15 @@ const MAX_HELLO: usize = 1024;
 /// The first line of the first message of the chat page.
 const CHAT: &str = "threadchat 1";
 
+/// The same of the projector page.
+const LIVE: &str = "threadchat-live 1";
+
+/// How many projectors there may be.
+const MAX_VIEWERS: usize = 8;
+
+/// How often they get a picture.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
+
 /// What the user has chosen for browsers.
 #[derive(Debug, Clone)]
 pub struct WebSettings {
@@ -72,6 +81,12 @@ pub(super) struct Web {
     by_address: HashMap<IpAddr, usize>,
     /// When each visitor is disconnected.
     due: BTreeSet<(Instant, Id)>,
+    /// How many visitors view the hub.
+    viewers: usize,
+    /// When they get the next picture.
+    show_at: Option<Instant>,
+    /// What it says of the members.
+    status: String,
 }
 
 /// A connection that is not a member's.
@@ -90,6 +105,8 @@ enum Stage {
     Asking(Vec<u8>),
     /// The WebSocket is open, and this has come of the first message.
     Opening(Box<Incoming>, Vec<u8>),
+    /// The projector page. It stays, and missed that many of the last messages, because it had not read the ones before.
+    Viewing(Box<Incoming>, usize),
     /// It gets what is in its outbox, and nothing more is heard.
     Leaving,
 }
@@ -105,7 +122,7 @@ impl Web {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.due.first().map(|(due, _)| *due)
+        self.due.first().map(|(due, _)| *due).into_iter().chain(self.show_at).min()
     }
 
     pub(super) fn outbox(&mut self, id: Id) -> Option<&mut Outbox> {
@@ -145,7 +162,9 @@ impl Hub {
     pub fn open_web(&mut self, settings: WebSettings) {
         let epoch = Ticket::generate().map(|random| random.reveal()[..8].to_owned()).unwrap_or_default();
         let (visitors, by_address, due) = (HashMap::new(), HashMap::new(), BTreeSet::new());
-        self.web = Some(Box::new(Web { settings, epoch, visitors, by_address, due }));
+        let (viewers, show_at, status) = (0, None, String::new());
+        self.web =
+            Some(Box::new(Web { settings, epoch, visitors, by_address, due, viewers, show_at, status }));
         self.report_links();
     }
 
@@ -225,6 +244,23 @@ impl Hub {
         let Some(visitor) = web.visitors.get_mut(&id) else { return };
         match &mut visitor.stage {
             Stage::Leaving => {}
+            Stage::Viewing(incoming, _) => {
+                let (mut bytes, mut extras) = (read.to_vec(), Vec::new());
+                let (_, result) = incoming.receive(&mut bytes, read.len(), &mut extras);
+                let is_behind = visitor.outbox.pending() > 0;
+                for extra in extras {
+                    match extra {
+                        Extra::Ping(payload) if !is_behind => {
+                            self.post_to_visitor(id, websocket::pong(&payload));
+                        }
+                        Extra::Close => return self.close_visitor(id, Close::Normal, "", now.instant),
+                        _ => {}
+                    }
+                }
+                if let Err(close) = result {
+                    self.close_visitor(id, close, "this is not what a browser sends", now.instant);
+                }
+            }
             Stage::Asking(head) => {
                 head.extend_from_slice(&read[..read.len().min(MAX_HEAD - head.len())]);
                 match web::parse(head, &web.settings.names) {
@@ -277,16 +313,19 @@ impl Hub {
         };
         let (text, peer) = (std::mem::take(text), *peer);
         let hello = Hello::parse(str::from_utf8(&text).unwrap_or_default());
-        if hello.page != CHAT {
-            return self.close_visitor(
-                id,
-                Close::OtherVersion,
-                "the page is not of this version",
-                now.instant,
-            );
-        }
-        if !hello.ticket.as_ref().is_some_and(|ticket| ticket.is(&web.settings.tickets.chat)) {
+        let ticket = match hello.page {
+            CHAT => &web.settings.tickets.chat,
+            LIVE => &web.settings.tickets.live,
+            _ => {
+                let reason = "the page is not of this version";
+                return self.close_visitor(id, Close::OtherVersion, reason, now.instant);
+            }
+        };
+        if !hello.ticket.as_ref().is_some_and(|shown| shown.is(ticket)) {
             return self.close_visitor(id, Close::WrongTicket, "the link is not valid", now.instant);
+        }
+        if hello.page == LIVE {
+            return self.let_view(id, now.instant);
         }
         let is_done = |id| self.members.get(&id).is_some_and(Member::is_done);
         match self.admission.admit(peer.ip(), connections - 1, is_done) {
@@ -301,6 +340,67 @@ impl Hub {
         }
     }
 
+    /// A visitor views the hub from now on.
+    fn let_view(&mut self, id: Id, now: Instant) {
+        let Some(web) = &mut self.web else { return };
+        if web.viewers == MAX_VIEWERS {
+            return self.close_visitor(id, Close::TryAgainLater, "there are enough projectors", now);
+        }
+        let Some(visitor) = web.visitors.get_mut(&id) else { return };
+        if let Stage::Opening(incoming, _) = std::mem::replace(&mut visitor.stage, Stage::Leaving) {
+            visitor.stage = Stage::Viewing(incoming, 0);
+        }
+        web.due.remove(&(visitor.until, id));
+        web.viewers += 1;
+        if web.viewers == 1 {
+            web.show_at = Some(now);
+            self.actions.push_back(Action::Watch(true));
+        }
+    }
+
+    /// A visitor views the hub no more, if it did.
+    fn stops_viewing(&mut self, stage: &Stage) {
+        if let Some(web) = self.web.as_mut().filter(|_| matches!(stage, Stage::Viewing(..))) {
+            web.viewers -= 1;
+            if web.viewers == 0 {
+                web.show_at = None;
+                self.actions.push_back(Action::Watch(false));
+            }
+        }
+    }
+
+    /// Asks for the steps that those who view the hub are shown, when it is time.
+    pub(super) fn ask_for_steps(&mut self, now: Instant) {
+        if let Some(web) = &mut self.web
+            && web.show_at.is_some_and(|show_at| show_at <= now)
+        {
+            web.show_at = Some(now + SHOW_EVERY);
+            let (listed, status) = self.status();
+            if let Some(web) = &mut self.web {
+                web.status = status;
+            }
+            self.actions.push_back(Action::TakeSteps(listed));
+        }
+    }
+
+    /// Shows these steps, and the clients, to those who view the hub. Who has not read what came before misses it.
+    pub(super) fn show_steps(&mut self, steps: &[u8]) {
+        let Some(web) = &mut self.web else { return };
+        let mut shown = Vec::new();
+        for (id, visitor) in &mut web.visitors {
+            let Stage::Viewing(_, missed) = &mut visitor.stage else { continue };
+            if visitor.outbox.pending() > 0 {
+                *missed += 1;
+                continue;
+            }
+            let words = format!("live {} ", std::mem::take(missed));
+            shown.push((*id, websocket::text(&words, &[web.status.as_bytes(), steps].concat())));
+        }
+        for (id, picture) in shown {
+            self.post_to_visitor(id, picture);
+        }
+    }
+
     /// Closes the WebSocket of a visitor.
     fn close_visitor(&mut self, id: Id, close: Close, reason: &str, now: Instant) {
         self.dismiss_visitor(id, websocket::close(close, reason), now);
@@ -311,8 +411,10 @@ impl Hub {
         self.post_to_visitor(id, answer);
         let Some(web) = &mut self.web else { return };
         web.allow(id, now + LEAVE_WITHIN);
-        if let Some(visitor) = web.visitors.get_mut(&id) {
-            visitor.stage = Stage::Leaving;
+        let stage =
+            web.visitors.get_mut(&id).map(|visitor| std::mem::replace(&mut visitor.stage, Stage::Leaving));
+        if let Some(stage) = stage {
+            self.stops_viewing(&stage);
         }
     }
 
@@ -337,11 +439,10 @@ impl Hub {
 
     /// Nothing more comes from a visitor, or nothing more can be written to it. Returns whether it is one.
     pub(super) fn end_visitor(&mut self, id: Id) -> bool {
-        let was_visitor = self.web.as_mut().and_then(|web| web.take(id)).is_some();
-        if was_visitor {
-            self.actions.push_back(Action::Disconnect(id));
-        }
-        was_visitor
+        let Some(visitor) = self.web.as_mut().and_then(|web| web.take(id)) else { return false };
+        self.stops_viewing(&visitor.stage);
+        self.actions.push_back(Action::Disconnect(id));
+        true
     }
 
     /// Tells visitors that their time is up, and disconnects those who were told.

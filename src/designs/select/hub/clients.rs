@@ -16,6 +16,8 @@ use crate::rules::buffer::Buffer;
 use crate::rules::event::PeerState;
 use crate::rules::hub::{Id, Outbox};
 use crate::rules::messages::Counter;
+#[cfg(feature = "web")]
+use crate::rules::messages::Streams;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::HashMap;
@@ -160,6 +162,13 @@ impl Clients {
     /// What the system knows about a client.
     pub(super) fn peer_state(&self, id: Id) -> Option<PeerState> {
         self.clients.get(&id).and_then(|client| platform::peer_state(&client.socket))
+    }
+
+    /// The numbers of the streams of a client, for observers.
+    #[cfg(feature = "web")]
+    pub(super) fn streams(&self, id: Id) -> Option<Streams> {
+        let client = self.clients.get(&id)?;
+        Some(Streams { sent: client.sent.stream(), received: client.received.stream() })
     }
 
     /// Becomes readable when a client has become ready.

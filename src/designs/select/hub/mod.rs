@@ -31,6 +31,8 @@ use crate::designs::environment::Environment;
 use crate::designs::environment::Remember;
 use crate::designs::hub::observe_relay;
 use crate::designs::net;
+#[cfg(feature = "web")]
+use crate::observe::Live;
 use crate::observe::{For, Goodbye, Step};
 use crate::platform;
 use crate::rules::exit::Exit;
@@ -45,6 +47,8 @@ use log::Log;
 use rustix::event::PollFlags;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+#[cfg(feature = "web")]
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The most callers that are accepted between two waits, so that clients do not wait for all of them.
@@ -66,6 +70,9 @@ pub(super) struct HubLoop {
     /// If browsers may come.
     #[cfg(feature = "web")]
     web: Option<Box<Web>>,
+    /// The steps of the one thread, for the page of the hub.
+    #[cfg(feature = "web")]
+    live: Arc<Live>,
 }
 
 impl HubLoop {
@@ -82,8 +89,10 @@ impl HubLoop {
         let callers = Callers::new(listeners)?;
         let keyboard_is_terminal = environment.keyboard_is_terminal;
         let encrypted = environment.security.as_ref().map(Security::options);
-        #[cfg(feature = "secure")]
+        #[cfg(any(feature = "secure", feature = "web"))]
         let mut environment = environment;
+        #[cfg(feature = "web")]
+        let live = Live::beside(&mut environment.observer);
         #[cfg(feature = "secure")]
         let (security, remember) = (environment.security.take(), environment.remember.take());
         let mut console = Console::new(environment);
@@ -113,6 +122,8 @@ impl HubLoop {
             remember,
             #[cfg(feature = "web")]
             web,
+            #[cfg(feature = "web")]
+            live,
         };
         hub_loop.name_operator();
         Ok(hub_loop)
@@ -331,6 +342,14 @@ impl HubLoop {
                 Action::Probe(id) => {
                     let state = self.clients.peer_state(id);
                     self.pass_on(rules::Event::PeerState(id, state), now);
+                }
+                #[cfg(feature = "web")]
+                Action::Watch(looks) => self.live.watch(looks),
+                #[cfg(feature = "web")]
+                Action::TakeSteps(ids) => {
+                    let streams = |id: Id| Some((id.0, self.clients.streams(id)?));
+                    let steps = self.live.take("select", ids.into_iter().filter_map(streams));
+                    self.pass_on(rules::Event::Steps(steps), now);
                 }
                 #[cfg(feature = "secure")]
                 Action::Remember(line) => {

@@ -50,6 +50,9 @@ pub(super) struct Client {
     pub(super) secure: Option<super::secure::Line>,
     /// Numbers the lines written to it, for observers.
     pub(super) sent: Counter,
+    /// The numbers of its streams, for observers.
+    #[cfg(feature = "web")]
+    pub(super) streams: Streams,
     observer: Observer,
 }
 
@@ -107,6 +110,8 @@ impl Client {
             #[cfg(feature = "secure")]
             secure: None,
             sent: Counter::new(streams.sent),
+            #[cfg(feature = "web")]
+            streams,
             observer,
         })
     }
@@ -132,7 +137,7 @@ impl Client {
     pub(super) fn count_lent(&mut self, queue: &Queue) -> Counter {
         let first = self.sent;
         if self.observer.watches() {
-            let messages = self.sent.next(queue.lines());
+            let messages = self.sent.next(queue.lines(usize::MAX));
             self.observer.emit(|| Step::HandsOut { to: Place::Client, messages });
         }
         first

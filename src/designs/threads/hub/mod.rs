@@ -33,6 +33,8 @@ use crate::designs::environment::Remember;
 use crate::designs::hub::Sealer;
 use crate::designs::hub::{observe_relay, observe_written};
 use crate::designs::net;
+#[cfg(feature = "web")]
+use crate::observe::Live;
 use crate::observe::{For, Goodbye, Place, Step};
 use crate::platform::{self, Connection};
 use crate::rules::buffer::Buffer;
@@ -87,6 +89,9 @@ pub(super) struct HubLoop {
     /// If browsers may come.
     #[cfg(feature = "web")]
     web: Option<Box<Web>>,
+    /// The steps of all threads, for the page of the hub.
+    #[cfg(feature = "web")]
+    live: Arc<Live>,
 }
 
 impl HubLoop {
@@ -100,8 +105,10 @@ impl HubLoop {
     ) -> io::Result<Self> {
         let keyboard_is_terminal = environment.keyboard_is_terminal;
         let encrypted = environment.security.as_ref().map(Security::options);
-        #[cfg(feature = "secure")]
+        #[cfg(any(feature = "secure", feature = "web"))]
         let mut environment = environment;
+        #[cfg(feature = "web")]
+        let live = Live::beside(&mut environment.observer);
         #[cfg(feature = "secure")]
         let (security, remember) = (environment.security.take(), environment.remember.take());
         let (channel, events) = bounded(EVENTS);
@@ -142,6 +149,8 @@ impl HubLoop {
             remember,
             #[cfg(feature = "web")]
             web,
+            #[cfg(feature = "web")]
+            live,
         };
         hub_loop.name_operator();
         Ok(hub_loop)
@@ -338,6 +347,14 @@ impl HubLoop {
                     let client = self.clients.get(&id);
                     let state = client.and_then(|client| platform::peer_state(&client.connection.socket));
                     self.pass_on(rules::Event::PeerState(id, state), now);
+                }
+                #[cfg(feature = "web")]
+                Action::Watch(looks) => self.live.watch(looks),
+                #[cfg(feature = "web")]
+                Action::TakeSteps(ids) => {
+                    let streams = |id: Id| Some((id.0, self.clients.get(&id)?.streams));
+                    let steps = self.live.take("threads", ids.into_iter().filter_map(streams));
+                    self.pass_on(rules::Event::Steps(steps), now);
                 }
                 #[cfg(feature = "secure")]
                 Action::Remember(line) => {
