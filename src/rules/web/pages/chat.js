@@ -7,14 +7,14 @@ const PATIENCE = 10_000; // ms without a word, until the page asks whether the h
 const COMMANDS = {
   '/who': 'list who is in this room',
   '/me': 'describe what you are doing',
-  '/msg': 'send a private message: NAME TEXT',
+  '/msg': 'NAME TEXT: write to one person',
   '/reply': 'answer the last private message',
   '/name': 'change your name',
   '/nick': 'the same',
   '/join': 'go to another room',
   '/part': 'go back to the lobby',
   '/rooms': 'list the rooms',
-  '/ignore': 'stop receiving what somebody says',
+  '/ignore': 'hide what somebody says, or no longer',
   '/help': 'list the commands',
   '/quit': 'leave',
 };
@@ -60,10 +60,10 @@ const last = new Map(saved.last); // the number of the last line seen in each ro
 const ids = new Set(saved.ids); // the ids that this page has had in this epoch
 let pending = saved.pending || []; // lines that the hub has not executed, as far as we know
 
-function save() {
+function save(leaves) {
   const state = { ticket, wanted, name, room, epoch, last: [...last], ids: [...ids], pending };
-  // A copy of this tab must not take its place, so the token is only there when nobody looks: before a reload, for instance.
-  if (document.hidden) state.token = token;
+  // A copy of this tab must not take its place, so the token is only kept while nobody looks, and for a reload.
+  if (document.hidden || leaves) state.token = token;
   flush();
   state.items = [...log.children].map(line => line.item).filter(item => item?.text.length < 5000).slice(-200);
   store('sessionStorage', 'state', JSON.stringify(state));
@@ -180,7 +180,7 @@ const hears = {
     store('localStorage', 'name', /^user\d+$/.test(name) ? '' : name);
     status('');
     $('room').textContent = room;
-    $('me').replaceChildren(make('bdi', '', name));
+    $('me').textContent = name;
     read();
     askLists();
     save();
@@ -401,7 +401,8 @@ function showUnread() {
   $('below').textContent = `${unread} new message${unread === 1 ? '' : 's'} ↓`;
 }
 
-const status = text => { $('status').textContent = text; };
+// The same once more would be read out once more.
+const status = text => $('status').textContent === text || $('status').replaceChildren(text);
 
 // ---- The box ----
 
@@ -571,7 +572,7 @@ function begin(command) {
 }
 
 $('new-room').onclick = () => begin('/join ');
-$('me').onclick = () => begin('/name ');
+$('rename').onclick = () => begin('/name ');
 $('leave').onclick = () => order('88') || stayAway(ENDS[1000]);
 
 // ---- The door, and the rest ----
