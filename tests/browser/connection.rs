@@ -101,10 +101,10 @@ fn a_network_that_falls_silent_is_noticed_and_tried_again() {
     network.falls_silent();
     netcat.write_all(b"one\ntwo\n").unwrap();
     types_without_a_connection(&ann);
-    network.is_back();
+    network.is_another();
     ann.sees("<nora> two");
     ann.is_connected();
-    // At once, although the hub may not have noticed that her first connection is gone.
+    // The hub has not noticed yet that her first connection is gone.
     ann.is_called("annie");
     ann.has_once(&["<nora> before", "<nora> one", "<nora> two"]);
     ann.has_draft(UNSENT);
@@ -202,6 +202,7 @@ fn lines_whose_arrival_is_unknown_are_not_said_twice() {
     );
     network.breaks();
     ann.has_draft("lost\nlost, too");
+    ann.sees("<ann> heard");
     ann.has_once(&["<ann> before", "<ann> heard"]);
     ann.presses("Enter");
     bob.sees("<ann> lost, too");
