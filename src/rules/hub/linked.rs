@@ -562,7 +562,7 @@ impl Hub {
             Some(to) if self.is_present_here(to) => self.apply(from, Deed::Tells(to, logged.text), now),
             // Its connection has ended, and the other hubs do not know yet.
             Some(to) if !self.is_elsewhere(to) => self.answer(from, to, has_left, now),
-            Some(_) => {}
+            Some(to) => self.tell_back(from, to, logged.text, now),
             // Nobody else can tell the sender: that hub is gone.
             None if own == Some(hub) => self.reply(from, has_left, now),
             None if home == own => self.answer(from, OPERATOR, has_left, now),
