@@ -218,3 +218,21 @@ fn a_line_that_is_too_long_stays_in_the_box() {
     ann.waits_for("the page says why", "document.querySelector('#status').textContent.includes('62 KiB')");
     assert_eq!(ann.evaluate("document.querySelector('#box').value.length"), Value::from(31 * 1024));
 }
+
+#[test]
+#[ignore = "needs chromium"]
+fn a_page_that_was_frozen_shows_what_was_said_meanwhile_once() {
+    let hub = Hub::start(&[]);
+    let ann = Person::joins(&hub, "ann");
+    let mut netcat = call(hub.port);
+    netcat.write_all(b"/name nora\nbefore\n").unwrap();
+    ann.sees("<nora> before");
+    ann.command("Page.setWebLifecycleState", &json!({ "state": "frozen" }));
+    netcat.write_all(b"one\ntwo\n").unwrap();
+    let bob = Person::joins(&hub, "bob");
+    bob.sees("<nora> two");
+    ann.command("Page.setWebLifecycleState", &json!({ "state": "active" }));
+    ann.sees("<nora> two");
+    ann.is_connected();
+    ann.has_once(&["<nora> before", "<nora> one", "<nora> two"]);
+}
