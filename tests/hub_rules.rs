@@ -23,6 +23,9 @@ mod said;
 mod slow;
 #[path = "hub_rules/takeover.rs"]
 mod takeover;
+#[cfg(feature = "web")]
+#[path = "hub_rules/web.rs"]
+mod web;
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -158,22 +158,21 @@ impl Hub {
         self.members.get(&id).is_some_and(Member::is_browser)
     }
 
-    /// Turns what was read from a browser into lines, and answers the rest. Returns the lines.
-    pub(super) fn receive_from_browser(&mut self, id: Id, mut buffer: Buffer, now: Moment) -> Option<Buffer> {
-        let member = self.members.get_mut(&id)?;
-        let Some(browser) = &mut member.browser else { return Some(buffer) };
+    /// Turns what was read from a browser into lines, and answers the rest.
+    pub(super) fn hear_browser(&mut self, id: Id, mut buffer: Buffer, now: Moment) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let Some(browser) = &mut member.browser else { return };
         let mut extras = Vec::new();
         let result = buffer.edit_input(|bytes, filled| browser.incoming.receive(bytes, filled, &mut extras));
         for extra in extras {
             self.answer_extra(id, extra, now);
         }
         match result {
-            Ok(()) if buffer.input().is_empty() => None,
-            Ok(()) => Some(buffer),
+            Ok(()) if buffer.input().is_empty() => {}
+            Ok(()) => self.add_to_inbox(id, buffer, now.instant),
             Err(close) => {
                 self.close_with(id, close, "this is not what a browser sends");
                 self.announce_leaving(id, "was disconnected: it broke the rules of WebSocket", false, now);
-                None
             }
         }
     }

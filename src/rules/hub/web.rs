@@ -20,6 +20,7 @@ use super::outbox::Outbox;
 use super::post::{Kind, Memory};
 use super::refusal::Refusal;
 use super::state::Hub;
+use crate::rules::buffer::Buffer;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::secure::Peer;
@@ -234,10 +235,6 @@ impl Hub {
         web.visitors.insert(id, Visitor { peer, secured, outbox, stage, until });
     }
 
-    pub(super) fn has_visitor(&self, id: Id) -> bool {
-        self.web.as_ref().is_some_and(|web| web.visitors.contains_key(&id))
-    }
-
     /// A visitor has sent this.
     pub(super) fn hear_visitor(&mut self, id: Id, read: &[u8], now: Moment) {
         let Some(web) = &mut self.web else { return };
@@ -273,19 +270,24 @@ impl Hub {
                         visitor.stage = Stage::Opening(Box::default(), Vec::new());
                         web.allow(id, now.instant + ASK_WITHIN);
                         self.post_to_visitor(id, web::socket(&key));
-                        // A client may not wait for the answer.
                         self.hear_visitor(id, &early, now);
                     }
                     Err(bad) => self.dismiss_visitor(id, web::bad(bad), now.instant),
                 }
             }
             Stage::Opening(incoming, hello) => {
-                let (mut bytes, mut extras) = (read.to_vec(), Vec::new());
-                let (length, result) = incoming.receive(&mut bytes, read.len(), &mut extras);
-                hello.extend_from_slice(&bytes[..length]);
-                if let Err(close) = result {
-                    return self.close_visitor(id, close, "this is not what a browser sends", now.instant);
-                }
+                let mut extras = Vec::new();
+                let behind = match incoming.receive_first(read, hello, &mut extras) {
+                    Ok(behind) => behind,
+                    Err(close) => {
+                        return self.close_visitor(
+                            id,
+                            close,
+                            "this is not what a browser sends",
+                            now.instant,
+                        );
+                    }
+                };
                 if extras.contains(&Extra::Close) {
                     return self.close_visitor(id, Close::Normal, "", now.instant);
                 }
@@ -297,8 +299,10 @@ impl Hub {
                         now.instant,
                     );
                 }
-                if hello.last() == Some(&b'\n') && incoming.is_between_messages() {
+                if let Some(behind) = behind {
                     self.let_in(id, now);
+                    // A client need not wait for the answer.
+                    self.handle_read(id, Buffer::with_input(&behind), now);
                 }
             }
         }

@@ -79,6 +79,36 @@ impl Incoming {
         filled: usize,
         extras: &mut Vec<Extra>,
     ) -> (usize, Result<(), Close>) {
+        let (length, _, result) = self.decode(bytes, filled, extras, false);
+        (length, result)
+    }
+
+    /// Appends what has come of the first message. Returns whether it is complete, and what comes behind it.
+    ///
+    /// # Errors
+    /// As for [`Self::receive`].
+    pub(in crate::rules) fn receive_first(
+        &mut self,
+        read: &[u8],
+        first: &mut Vec<u8>,
+        extras: &mut Vec<Extra>,
+    ) -> Result<Option<Vec<u8>>, Close> {
+        let mut bytes = read.to_vec();
+        let (length, behind, result) = self.decode(&mut bytes, read.len(), extras, true);
+        first.extend_from_slice(&bytes[..length]);
+        result.map(|()| {
+            (first.last() == Some(&b'\n') && self.message.is_none()).then(|| bytes.split_off(behind))
+        })
+    }
+
+    /// The same for both. Returns how many bytes the lines take, where what was not decoded begins, and how it went.
+    fn decode(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        filled: usize,
+        extras: &mut Vec<Extra>,
+        stops_at_line: bool,
+    ) -> (usize, usize, Result<(), Close>) {
         let (mut from, mut to, mut end) = (0, 0, filled);
         while !self.has_ended {
             let Ok(result) = self.decoder.add_data(&mut bytes[from..end]);
@@ -107,19 +137,17 @@ impl Incoming {
                     }
                     bytes[to] = b'\n';
                     to += 1;
+                    if stops_at_line {
+                        break;
+                    }
                 }
                 Err(close) => {
                     self.has_ended = true;
-                    return (to, Err(close));
+                    return (to, from, Err(close));
                 }
             }
         }
-        (to, Ok(()))
-    }
-
-    /// Whether no message is under way.
-    pub(in crate::rules) fn is_between_messages(&self) -> bool {
-        self.message.is_none()
+        (to, from, Ok(()))
     }
 
     /// A frame begins.
@@ -389,6 +417,21 @@ mod tests {
             assert_eq!(extras(&frames), [Extra::Close]);
         }
         assert_eq!(lines(&[masked(0x88, b"\x03\xe8\xff")]), Err(Close::NotUtf8));
+    }
+
+    #[test]
+    fn what_comes_behind_the_first_message_stays_as_it_is() {
+        let (hello, more) = (masked(0x81, b"threadchat 1\nticket x"), masked(0x81, b"hi"));
+        let stream = [masked(0x89, b""), hello, more.clone()].concat();
+        for read in [1, 2, 9, stream.len()] {
+            let (mut incoming, mut first, mut extras) = (Incoming::default(), Vec::new(), Vec::new());
+            let mut parts = stream.chunks(read);
+            let behind =
+                parts.find_map(|part| incoming.receive_first(part, &mut first, &mut extras).unwrap());
+            assert_eq!(first, b"threadchat 1\nticket x\n");
+            assert_eq!(extras, [Extra::Ping(Vec::new())]);
+            assert_eq!([behind.unwrap(), parts.flatten().copied().collect()].concat(), more);
+        }
     }
 
     #[test]
