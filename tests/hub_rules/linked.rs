@@ -414,7 +414,7 @@ fn a_browser_of_one_hub_and_a_netcat_of_another_see_the_same() {
     let mut hubs = Hubs::new(2);
     let ann = hubs.joins(1, "ann");
     hubs.says(ann, "before");
-    let tickets = super::web::open(&mut hubs.worlds[0]);
+    let tickets = web::open(&mut hubs.worlds[0]);
     let hello = format!("threadchat 1\nticket {}\nname bob\nroom tea\n", tickets.chat.reveal());
     let bob = hubs.worlds[0].browses_with(&hello);
     hubs.flow();

@@ -113,7 +113,8 @@ impl World {
     pub(super) fn last(&self, id: Id, kind: &str) -> String {
         let messages = self.messages(id);
         let found = messages.iter().rev().find(|message| message.split(' ').next() == Some(kind));
-        found.unwrap_or_else(|| panic!("no {kind} in {messages:?}")).clone()
+        assert!(found.is_some(), "no {kind} in {messages:?}");
+        found.unwrap().clone()
     }
 
     fn head(&self, id: Id) -> String {
@@ -219,7 +220,7 @@ fn who_comes_back_gets_what_was_missed_and_the_name_and_the_room() {
     let back = world.browses_with(&again);
     assert_eq!(world.messages(bob).last().unwrap(), "close 4003");
     let n = netcat;
-    assert!(world.last(back, "you").starts_with(&format!("you {} bob tea {epoch} 4 ", back)));
+    assert!(world.last(back, "you").starts_with(&format!("you {back} bob tea {epoch} 4 ")));
     assert_eq!(world.last(back, "past"), format!("past 0 2 {n} <user1> missed 1\n3 {n} <user1> missed 2\n"));
     assert_eq!(world.lines(netcat).last().unwrap(), "* bob joined");
     world.says(netcat, b"3\n4\n5\n");
