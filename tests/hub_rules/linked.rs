@@ -434,6 +434,15 @@ fn a_browser_of_one_hub_and_a_netcat_of_another_see_the_same() {
     );
     assert_eq!(hubs.worlds[0].last(bob, "told"), "told [you -> ann] psst\n");
     assert_eq!(hubs.worlds[0].last(bob, "done"), "done 2 ");
+    hubs.is_cut(true);
+    hubs.worlds[0].types(bob, "not yet");
+    hubs.worlds[0].types(bob, "/who");
+    hubs.flow();
+    assert_eq!(hubs.worlds[0].last(bob, "done"), "done 2 ", "it is not in the log");
+    hubs.is_cut(false);
+    hubs.flow();
+    hubs.worlds[0].settles();
+    assert_eq!(hubs.worlds[0].last(bob, "done"), "done 4 ");
 }
 
 #[test]

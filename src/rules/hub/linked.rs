@@ -550,6 +550,7 @@ impl Hub {
         if !lines.is_empty() {
             self.apply(id, Deed::Says(form, lines), now);
         }
+        self.lines_are_back(id, bytecount::count(texts, b'\n'), now.instant);
     }
 
     /// A private message arrives where its receiver is.
@@ -803,7 +804,10 @@ impl Hub {
             _ => None,
         };
         let history = match &deed {
-            Deed::Says(form, texts) => self.last_lines(id, *form, texts, now),
+            Deed::Says(form, texts) => {
+                self.lines_wait(id, bytecount::count(texts, b'\n'));
+                self.last_lines(id, *form, texts, now)
+            }
             _ => Vec::new(),
         };
         let (Some(member), Some(linked)) = (self.members.get_mut(&id), &mut self.linked) else { return };
