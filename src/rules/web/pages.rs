@@ -17,7 +17,16 @@ static CHAT: LazyLock<Page> = LazyLock::new(|| {
     Page::new(include_str!("pages/chat.html"), include_str!("pages/chat.css"), include_str!("pages/chat.js"))
 });
 static LIVE: LazyLock<Page> = LazyLock::new(|| {
-    Page::new(include_str!("pages/live.html"), include_str!("pages/live.css"), include_str!("pages/live.js"))
+    // It looks as the drawing of the timeline does.
+    let style = concat!(
+        include_str!("pages/drawing.css"),
+        include_str!("pages/themes.css"),
+        include_str!("pages/live.css")
+    );
+    let html = include_str!("pages/live.html")
+        .replacen("<defs></defs>", concat!("<defs>", include_str!("pages/drawing.svg"), "</defs>"), 1)
+        .replacen("</ul>", concat!(include_str!("pages/legend.txt"), "</ul>"), 1);
+    Page::new(&html, style, include_str!("pages/live.js"))
 });
 
 pub(super) fn page(path: Path) -> &'static Page {
