@@ -2,6 +2,7 @@
 
 mod connection;
 mod hostile;
+mod live;
 mod looks;
 mod proxy;
 mod talk;
@@ -32,6 +33,8 @@ pub struct Hub {
     /// The port of the pages.
     pub web: u16,
     pub ticket: String,
+    /// The ticket of the projector page.
+    pub live: String,
     files: TempDir,
 }
 
@@ -39,7 +42,9 @@ impl Hub {
     pub fn start(args: &[&str]) -> Self {
         let files = TempDir::new().unwrap();
         let (program, port, web, ticket) = start(["0", "0"], &files, args);
-        Self { program, port, web, ticket, files }
+        let said = program.err.wait_for("/live#");
+        let live = said.split("/live#").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        Self { program, port, web, ticket, live, files }
     }
 
     /// It crashes, and is started again.
