@@ -2,6 +2,7 @@
 
 mod connection;
 mod hostile;
+mod live;
 mod looks;
 mod proxy;
 mod talk;

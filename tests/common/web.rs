@@ -10,6 +10,8 @@ pub struct Hub {
     /// The port of the pages.
     pub web: u16,
     pub ticket: String,
+    /// The ticket of the projector page.
+    pub live: String,
     files: TempDir,
 }
 
@@ -17,7 +19,9 @@ impl Hub {
     pub fn start(args: &[&str]) -> Self {
         let files = TempDir::new().unwrap();
         let (program, port, web, ticket) = start(["0", "0"], &files, args);
-        Self { program, port, web, ticket, files }
+        let said = program.err.wait_for("/live#");
+        let live = said.split("/live#").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        Self { program, port, web, ticket, live, files }
     }
 
     /// It crashes, and is started again.
@@ -43,8 +47,8 @@ fn start(ports: [&str; 2], files: &TempDir, args: &[&str]) -> (Program, u16, u16
     let tickets = files.path().join("tickets");
     let tickets = ["hub", ports[0], "--web", ports[1], "--web-tickets", tickets.to_str().unwrap()];
     let (program, port) = serve_with(threadchat(&[&tickets, args].concat()));
-    let said = program.err.wait_for("://");
-    let link = said.split("://").nth(1).unwrap().split_whitespace().next().unwrap();
+    let said = program.err.wait_for("browsers join at ");
+    let link = said.split("browsers join at ").nth(1).unwrap().split_whitespace().next().unwrap();
     let (address, ticket) = link.split_once("/#").unwrap();
     let web = address.rsplit(':').next().unwrap().parse().unwrap();
     (program, port, web, ticket.to_owned())

@@ -36,6 +36,8 @@ pub(super) struct Browser {
     token: Ticket,
     /// How many of its lines have been executed.
     executed: u64,
+    /// How many that it said have not come back from the log of linked hubs.
+    unlogged: usize,
     /// The last line that it has seen of the room in which it was before.
     after: Option<u64>,
     /// What it may ask: who is here, and which rooms there are.
@@ -85,10 +87,10 @@ impl Hub {
         id: Id,
         peer: SocketAddr,
         (secured, outbox, incoming): (Option<Arc<Peer>>, Outbox, Incoming),
+        token: Ticket,
         hello: &Hello<'_>,
         now: Moment,
     ) {
-        let Some(token) = Ticket::generate() else { return };
         if let Some(again) = &hello.again {
             self.replace(again, now);
         }
@@ -106,8 +108,15 @@ impl Hub {
             member.inbox.decoder = Decoder::for_browser(self.settings.max_line);
             let after = is_same_epoch.map(|(_, number)| number).filter(|_| is_there);
             let (questions, close) = (Budget::new(2, QUESTION_INTERVAL), (Close::Normal, String::new()));
-            member.browser =
-                Some(Box::new(Browser { incoming, token, executed: 0, after, questions, close }));
+            member.browser = Some(Box::new(Browser {
+                incoming,
+                token,
+                executed: 0,
+                unlogged: 0,
+                after,
+                questions,
+                close,
+            }));
         }
         self.greet_newcomer(id, now);
         self.believe(id, now);
@@ -158,10 +167,10 @@ impl Hub {
         self.members.get(&id).is_some_and(Member::is_browser)
     }
 
-    /// Turns what was read from a browser into lines, and answers the rest. Returns the lines.
-    pub(super) fn receive_from_browser(&mut self, id: Id, mut buffer: Buffer, now: Moment) -> Option<Buffer> {
-        let member = self.members.get_mut(&id)?;
-        let Some(browser) = &mut member.browser else { return Some(buffer) };
+    /// Turns what was read from a browser into lines, and answers the rest.
+    pub(super) fn hear_browser(&mut self, id: Id, mut buffer: Buffer, now: Moment) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        let Some(browser) = &mut member.browser else { return };
         let mut extras = Vec::new();
         let result = buffer.edit_input(|bytes, filled| browser.incoming.receive(bytes, filled, &mut extras));
         for extra in extras {
@@ -172,7 +181,9 @@ impl Hub {
             self.close_with(id, close, "this is not what a browser sends");
             self.handle_read_ended(id, Ok(()), now);
         }
-        (!buffer.input().is_empty()).then_some(buffer)
+        if !buffer.input().is_empty() {
+            self.add_to_inbox(id, buffer, now.instant);
+        }
     }
 
     fn answer_extra(&mut self, id: Id, extra: Extra, now: Moment) {
@@ -253,8 +264,33 @@ impl Hub {
             return;
         };
         browser.executed += lines;
-        let done = format!("done {} ", browser.executed);
-        self.send(id, websocket::text(&done, b""), now);
+        self.tell_executed(id, now);
+    }
+
+    /// It counts what is really done: in a linked hub, what the log has.
+    fn tell_executed(&mut self, id: Id, now: Instant) {
+        let Some(browser) = self.members.get(&id).and_then(|member| member.browser.as_ref()) else { return };
+        if browser.unlogged == 0 {
+            let done = format!("done {} ", browser.executed);
+            self.send(id, websocket::text(&done, b""), now);
+        }
+    }
+
+    /// So many lines of a member are on the way to the log of linked hubs.
+    #[cfg(feature = "link")]
+    pub(super) fn lines_wait(&mut self, id: Id, lines: usize) {
+        if let Some(browser) = self.members.get_mut(&id).and_then(|member| member.browser.as_mut()) {
+            browser.unlogged += lines;
+        }
+    }
+
+    /// So many lines of a member have come back from there.
+    #[cfg(feature = "link")]
+    pub(super) fn lines_are_back(&mut self, id: Id, lines: usize, now: Instant) {
+        if let Some(browser) = self.members.get_mut(&id).and_then(|member| member.browser.as_mut()) {
+            browser.unlogged = browser.unlogged.saturating_sub(lines);
+            self.tell_executed(id, now);
+        }
     }
 
     /// Sends a browser something that no other kind of member gets.

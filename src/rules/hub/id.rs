@@ -6,3 +6,10 @@ pub struct Id(pub(crate) usize);
 
 /// The person at the hub's own keyboard.
 pub const OPERATOR: Id = Id(0);
+
+/// Its number.
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -439,22 +439,27 @@ impl Hub {
             return self.note_rest();
         }
         let is_wanted = |member: &&mut Member| member.leaving.is_none() && member.inbox.ended.is_none();
-        #[cfg(feature = "web")]
-        if self.has_visitor(id) {
-            return self.hear_visitor(id, buffer.input(), now);
-        }
-        if self.members.get_mut(&id).filter(is_wanted).is_none() {
+        let Some(member) = self.members.get_mut(&id).filter(is_wanted) else {
+            #[cfg(feature = "web")]
+            self.hear_visitor(id, buffer.input(), now);
             return;
-        }
+        };
         #[cfg(feature = "web")]
-        let Some(buffer) = self.receive_from_browser(id, buffer, now) else { return };
-        let Some(member) = self.members.get_mut(&id) else { return };
+        if member.browser.is_some() {
+            return self.hear_browser(id, buffer, now);
+        }
         if id == OPERATOR && !member.inbox.has_had_line && member.inbox.buffers.is_empty() {
             member.inbox.decoded = buffer.input().len() - byte_order_mark::strip(buffer.input()).len();
         }
-        member.inbox.buffers.push_back((buffer, now.instant));
+        self.add_to_inbox(id, buffer, now.instant);
+    }
+
+    /// A member has sent these lines, which wait for its turn.
+    pub(super) fn add_to_inbox(&mut self, id: Id, buffer: Buffer, now: Instant) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.inbox.buffers.push_back((buffer, now));
         if member.inbox.backlog.wait.is_none() || id == OPERATOR {
-            self.give_turn(id, now.instant);
+            self.give_turn(id, now);
         }
     }
 
@@ -484,9 +489,11 @@ impl Hub {
     }
 
     fn handle_written(&mut self, id: Id, bytes: usize, now: Moment) {
-        #[cfg(feature = "web")]
-        self.wrote_to_visitor(id, bytes);
-        let Some(member) = self.members.get_mut(&id) else { return };
+        let Some(member) = self.members.get_mut(&id) else {
+            #[cfg(feature = "web")]
+            self.wrote_to_visitor(id, bytes);
+            return;
+        };
         let missed = self.outboxes.written(member, id, bytes, now.instant);
         if member.leaving.is_some() {
             self.continue_leaving(id, now.instant);

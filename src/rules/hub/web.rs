@@ -240,10 +240,6 @@ impl Hub {
         web.visitors.insert(id, Visitor { peer, secured, outbox, stage, until });
     }
 
-    pub(super) fn has_visitor(&self, id: Id) -> bool {
-        self.web.as_ref().is_some_and(|web| web.visitors.contains_key(&id))
-    }
-
     /// A visitor has sent this.
     pub(super) fn hear_visitor(&mut self, id: Id, read: &[u8], now: Moment) {
         let Some(web) = &mut self.web else { return };
@@ -274,11 +270,12 @@ impl Hub {
                 }
             }
             Stage::Opening(incoming, hello) => {
-                let (mut bytes, mut extras) = (read.to_vec(), Vec::new());
-                let (length, rest, result) = incoming.receive_message(&mut bytes, read.len(), &mut extras);
-                hello.extend_from_slice(&bytes[..length]);
+                let mut extras = Vec::new();
+                let (behind, result) = match incoming.receive_first(read, hello, &mut extras) {
+                    Ok(behind) => (behind, Ok(())),
+                    Err(close) => (None, Err(close)),
+                };
                 let is_too_long = hello.len() > MAX_HELLO;
-                let is_complete = hello.last() == Some(&b'\n') && incoming.is_between_messages();
                 if self.answer_visitor(id, extras, result, now.instant) {
                     return;
                 }
@@ -286,12 +283,10 @@ impl Hub {
                     let reason = "the first message is too long";
                     return self.close_visitor(id, Close::TooBig, reason, now.instant);
                 }
-                if is_complete {
+                if let Some(behind) = behind {
                     self.let_in(id, now);
-                    // A client may not wait until it has joined.
-                    if !rest.is_empty() {
-                        self.handle_read(id, Buffer::with_input(&bytes[rest]), now);
-                    }
+                    // A client need not wait for the answer.
+                    self.handle_read(id, Buffer::with_input(&behind), now);
                 }
             }
         }
@@ -354,10 +349,14 @@ impl Hub {
         let is_done = |id| self.members.get(&id).is_some_and(Member::is_done);
         match self.admission.admit(peer.ip(), connections - 1, is_done) {
             Ok(to_close) => {
+                let Some(token) = Ticket::generate() else {
+                    let why = Refusal::NoResources.to_string();
+                    return self.close_visitor(id, Close::TryAgainLater, &why, now.instant);
+                };
                 to_close.into_iter().for_each(|id| self.disconnect(id, now.instant));
                 let visitor = self.web.as_mut().and_then(|web| web.take(id));
                 if let Some(Visitor { secured, outbox, stage: Stage::Opening(incoming, _), .. }) = visitor {
-                    self.join_browser(id, peer, (secured, outbox, *incoming), &hello, now);
+                    self.join_browser(id, peer, (secured, outbox, *incoming), token, &hello, now);
                 }
             }
             Err(refusal) => self.close_visitor(id, Close::TryAgainLater, &refusal.to_string(), now.instant),

@@ -24,5 +24,9 @@ impl Hub {
     pub(super) fn end_of_browser(&mut self, _: Id) -> Option<&'static str> {
         None
     }
+    #[cfg(feature = "link")]
+    pub(super) fn lines_wait(&mut self, _: Id, _: usize) {}
+    #[cfg(feature = "link")]
+    pub(super) fn lines_are_back(&mut self, _: Id, _: usize, _: Instant) {}
     pub(super) fn close_with(&mut self, _: Id, _: Close, _: &str) {}
 }

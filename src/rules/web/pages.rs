@@ -17,7 +17,16 @@ static CHAT: LazyLock<Page> = LazyLock::new(|| {
     Page::new(include_str!("pages/chat.html"), include_str!("pages/chat.css"), include_str!("pages/chat.js"))
 });
 static LIVE: LazyLock<Page> = LazyLock::new(|| {
-    Page::new(include_str!("pages/live.html"), include_str!("pages/live.css"), include_str!("pages/live.js"))
+    // It looks as the drawing of the timeline does.
+    let style = concat!(
+        include_str!("pages/drawing.css"),
+        include_str!("pages/themes.css"),
+        include_str!("pages/live.css")
+    );
+    let html = include_str!("pages/live.html")
+        .replacen("<defs></defs>", concat!("<defs>", include_str!("pages/drawing.svg"), "</defs>"), 1)
+        .replacen("</ul>", concat!(include_str!("pages/legend.txt"), "</ul>"), 1);
+    Page::new(&html, style, include_str!("pages/live.js"))
 });
 
 pub(super) fn page(path: Path) -> &'static Page {
@@ -57,7 +66,8 @@ mod tests {
     #[test]
     fn a_page_has_its_style_and_its_script_in_it_and_nothing_else_that_acts() {
         for path in [Path::Chat, Path::Live] {
-            let html = &page(path).html;
+            // Or the browser would ask for an icon.
+            let html = &page(path).html.replace("<link rel=\"icon\" href=\"data:,\">", "");
             assert!(!html.contains("<style></style>") && !html.contains("<script></script>"));
             assert_eq!((html.matches("<style").count(), html.matches("<script").count()), (1, 1));
             for acting in [

@@ -2,7 +2,6 @@
 //!
 //! websocket-sans-io takes the frames apart. What it leaves to its user is here: the order of frames, the limits, and UTF-8.
 
-use std::ops::Range;
 use websocket_sans_io::{
     FrameInfo, Opcode, WebsocketFrameDecoder, WebsocketFrameEncoder, WebsocketFrameEvent as Event,
 };
@@ -80,30 +79,36 @@ impl Incoming {
         filled: usize,
         extras: &mut Vec<Extra>,
     ) -> (usize, Result<(), Close>) {
-        let (length, _, result) = self.receive_until(bytes, filled, extras, false);
+        let (length, _, result) = self.decode(bytes, filled, extras, false);
         (length, result)
     }
 
-    /// The same up to the end of the first text message. Returns also where the bytes are that come after it.
+    /// Appends what has come of the first message. Returns whether it is complete, and what comes behind it.
     ///
     /// # Errors
-    /// As of [`receive`](Self::receive).
-    pub(in crate::rules) fn receive_message(
+    /// As for [`Self::receive`].
+    pub(in crate::rules) fn receive_first(
         &mut self,
-        bytes: &mut Vec<u8>,
-        filled: usize,
+        read: &[u8],
+        first: &mut Vec<u8>,
         extras: &mut Vec<Extra>,
-    ) -> (usize, Range<usize>, Result<(), Close>) {
-        self.receive_until(bytes, filled, extras, true)
+    ) -> Result<Option<Vec<u8>>, Close> {
+        let mut bytes = read.to_vec();
+        let (length, behind, result) = self.decode(&mut bytes, read.len(), extras, true);
+        first.extend_from_slice(&bytes[..length]);
+        result.map(|()| {
+            (first.last() == Some(&b'\n') && self.message.is_none()).then(|| bytes.split_off(behind))
+        })
     }
 
-    fn receive_until(
+    /// The same for both. Returns how many bytes the lines take, where what was not decoded begins, and how it went.
+    fn decode(
         &mut self,
         bytes: &mut Vec<u8>,
         filled: usize,
         extras: &mut Vec<Extra>,
-        ends_with_message: bool,
-    ) -> (usize, Range<usize>, Result<(), Close>) {
+        stops_at_line: bool,
+    ) -> (usize, usize, Result<(), Close>) {
         let (mut from, mut to, mut end) = (0, 0, filled);
         while !self.has_ended {
             let Ok(result) = self.decoder.add_data(&mut bytes[from..end]);
@@ -132,22 +137,17 @@ impl Incoming {
                     }
                     bytes[to] = b'\n';
                     to += 1;
-                    if ends_with_message {
+                    if stops_at_line {
                         break;
                     }
                 }
                 Err(close) => {
                     self.has_ended = true;
-                    return (to, end..end, Err(close));
+                    return (to, from, Err(close));
                 }
             }
         }
-        (to, from..end, Ok(()))
-    }
-
-    /// Whether no message is under way.
-    pub(in crate::rules) fn is_between_messages(&self) -> bool {
-        self.message.is_none()
+        (to, from, Ok(()))
     }
 
     /// A frame begins.
@@ -420,23 +420,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_message_is_taken_and_what_comes_after_it_is_left() {
-        let frames = [masked(0x81, b""), masked(0x01, b"a"), masked(0x80, b"b"), masked(0x81, b"c")].concat();
-        for cut in 0..frames.len() {
-            let (mut incoming, mut text, mut left) = (Incoming::default(), Vec::new(), Vec::new());
-            for part in [&frames[..cut], &frames[cut..]] {
-                if text.ends_with(b"\n") {
-                    left.extend_from_slice(part);
-                    continue;
-                }
-                let mut bytes = part.to_vec();
-                let (length, rest, result) =
-                    incoming.receive_message(&mut bytes, part.len(), &mut Vec::new());
-                result.unwrap();
-                text.extend_from_slice(&bytes[..length]);
-                left.extend_from_slice(&bytes[rest]);
-            }
-            assert_eq!((&*text, left), (&b"ab\n"[..], masked(0x81, b"c")), "{cut}");
+    fn what_comes_behind_the_first_message_stays_as_it_is() {
+        let (hello, more) = (masked(0x81, b"threadchat 1\nticket x"), masked(0x81, b"hi"));
+        let stream = [masked(0x89, b""), hello, more.clone()].concat();
+        for read in [1, 2, 9, stream.len()] {
+            let (mut incoming, mut first, mut extras) = (Incoming::default(), Vec::new(), Vec::new());
+            let mut parts = stream.chunks(read);
+            let behind =
+                parts.find_map(|part| incoming.receive_first(part, &mut first, &mut extras).unwrap());
+            assert_eq!(first, b"threadchat 1\nticket x\n");
+            assert_eq!(extras, [Extra::Ping(Vec::new())]);
+            assert_eq!([behind.unwrap(), parts.flatten().copied().collect()].concat(), more);
         }
     }
 

@@ -24,15 +24,14 @@ function forget() {
 }
 
 function parse(text) {
-  const frame = { clients: [], steps: [], head: null };
-  for (const line of text.split("\n")) {
+  const [word, skipped] = text.split(" ", 2);
+  const frame = { skipped: +skipped, clients: [], steps: [], head: null };
+  for (const line of text.slice(word.length + skipped.length + 2).split("\n")) {
     if (line[0] === "[") {
       const [since, lasts, thread, kind, name, what, number, stream, first, count] = JSON.parse(line);
       frame.steps.push({ since, lasts, thread, kind, name, what, number, stream, first, count });
     } else if (line[0] === "{") {
       frame.head = JSON.parse(line);
-    } else if (line.startsWith("live ")) {
-      frame.skipped = Number(line.split(" ")[1]);
     } else if (line.startsWith("members ")) {
       const [count, rooms, full, waiting, limit] = line.split(" ").slice(1).map(Number);
       Object.assign(frame, { limit, count, rooms, full, waiting });
@@ -57,8 +56,11 @@ function follow(frame) {
   Object.assign(known.names, head.threads);
   const messages = new Set(), time = {};
   let first = null, length = 0, left = 0, writes = 0;
+  // Whom main writes to without a lane, if everybody has one, is somebody who looks at this page.
+  const isOurs = step => step.name.startsWith("wr") && step.what === "client" && frame.count === clients.length && !sent.has(step.stream);
   for (const step of steps) {
     const thread = known.names[step.thread];
+    if (thread === "main" && isOurs(step)) continue;
     const strip = known.strips.get(step.thread) ?? [];
     known.strips.set(step.thread, strip);
     const before = strip.at(-1);
@@ -79,6 +81,7 @@ function follow(frame) {
     if (thread !== "main") continue;
     first ??= step;
     frame.main = step.thread;
+    if (step.name === "waits") known.batch = [];
     if (step.name === "decides" && message) {
       if (known.hasWritten) known.batch = [];
       known.hasWritten = false;
@@ -101,7 +104,7 @@ function follow(frame) {
   Object.assign(frame, { time, span, length, left, writes, rate: span ? counted * 1e6 / span : 0 });
   frame.messages = decided.slice(0, MESSAGES);
   frame.more = decided.length - frame.messages.length;
-  frame.lanes = lanes(frame);
+  frame.lanes = lanes(frame, by);
   frame.steps = frame.steps.length;
   for (const message of frame.messages) {
     message.room = by.get(message.from)?.room;
@@ -147,15 +150,27 @@ function reach(message, id, step, by) {
   }
 }
 
+// A thread that has done nothing in this tenth of a second waits, although its last steps may have been too many to be told.
+function settled(strip, frame, what) {
+  const last = strip.at(-1);
+  const isOld = last.kind !== "waits" && last.since < known.now;
+  return isOld ? [...strip, { ...last, kind: "waits", name: "waits", what, times: 0 }] : strip.slice();
+}
+
 // The last steps of each thread that has a lane.
-function lanes(frame) {
+function lanes(frame, by) {
   const readers = new Map(), writers = new Map();
   for (const [thread, strip] of known.strips) {
     const name = known.names[thread] ?? "";
     const owner = known.owners.get(thread);
     if (owner === undefined || owner === null) continue;
-    if (name.endsWith("reader")) readers.set(owner, strip.slice());
-    if (name.endsWith("writer")) writers.set(owner, strip.slice());
+    const client = by.get(owner);
+    if (name.endsWith("reader")) readers.set(owner, settled(strip, frame, client?.waits.length ? "buffer" : "client"));
+    if (name.endsWith("writer")) writers.set(owner, client?.pending ? strip.slice() : settled(strip, frame, "work"));
+  }
+  // Main hands out what a client does not accept at once, so there is a writer: blocked since before somebody looked.
+  for (const { id, pending } of by.values()) {
+    if (frame.isThreads && id && pending && !writers.has(id)) writers.set(id, [{ kind: "writes", name: "writes", what: "client" }]);
   }
   return { readers, writers, main: (known.strips.get(frame.main) ?? []).slice() };
 }
@@ -187,7 +202,7 @@ const write = (element, text) => {
 const cut = (text, letters) => text.length > letters ? `${text.slice(0, Math.max(letters - 1, 1))}…` : text;
 const size = bytes => bytes < 1024 ? `${bytes} B` : bytes < 1024 * 1024 ? `${Math.round(bytes / 1024)} KiB`
   : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
-const span = micros => micros < 1000 ? `${Math.round(micros)} µs` : micros < 1e6 ? `${(micros / 1000).toPrecision(2)} ms`
+const span = micros => micros < 1000 ? `${Math.round(micros)} µs` : micros < 1e6 ? `${(micros / 1000).toFixed(micros < 1e4 ? 1 : 0)} ms`
   : `${(micros / 1e6).toFixed(1)} s`;
 const many = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
@@ -196,7 +211,7 @@ function arrange(frame) {
   const { width, height } = picture.getBoundingClientRect();
   const em = parseFloat(getComputedStyle(picture).fontSize);
   const top = 2.2 * em, bottom = .5 * em;
-  const fits = Math.max(Math.floor((height - top - bottom) / (1.35 * em)), 3);
+  const fits = Math.max(Math.floor((height - top - bottom) / (1.22 * em)), 3);
   let clients = frame.clients;
   const isSummed = frame.count > Math.min(clients.length, fits);
   if (clients.length > fits - isSummed) {
@@ -211,9 +226,9 @@ function arrange(frame) {
   const others = isSummed ? top + clients.length * line : top;
   const column = (from, to) => ({ x: from * width, width: (to - from) * width, end: to * width });
   const columns = frame.isThreads
-    ? { name: column(0, .095), reader: column(.1, .3), channel: column(.345, .405), main: column(.44, .62) }
-    : { name: column(0, .095), reader: column(.1, .135), channel: null, main: column(.25, .62) };
-  Object.assign(columns, frame.isThreads ? { outbox: column(.68, .77), writer: column(.775, .875) } : { outbox: column(.68, .875), writer: null });
+    ? { name: column(0, .095), reader: column(.1, .32), channel: column(.355, .41), main: column(.435, .645) }
+    : { name: column(0, .095), reader: column(.1, .135), channel: null, main: column(.25, .645) };
+  Object.assign(columns, frame.isThreads ? { outbox: column(.69, .77), writer: column(.775, .875) } : { outbox: column(.69, .875), writer: null });
   columns.note = column(.88, 1);
   place = { ...place, width, height, em, top, line, rows, others, isSummed, clients, ...columns, middle: height * .3 };
   if (place.layout !== layout) build(layout);
@@ -252,7 +267,7 @@ function build(layout) {
   }
   const high = Math.max(1.9 * em, 26);
   element("rect", { class: "track", x: main.x, y: middle - high, width: main.width, height: 2 * high + 1.6 * em, rx: 4 }, hub);
-  place.steps = strip({ x: main.x + 5, width: main.width - 10 }, middle - high + 5, high, hub, "track", (channel ? 4.6 : 7) * em);
+  place.steps = strip({ x: main.x + 5, width: main.width - 10 }, middle - high + 5, high, hub, "track", (channel ? 4.1 : 5.5) * em, 7.5 * em);
   place.shares = ["read", "takes", "decides", "sends", "writes", "tells", "life", "says88"].map(kind => {
     const share = bar(hub, `step ${kind}`, main.x + 5, middle + 10, high - 10);
     return { kind, ...share };
@@ -279,12 +294,13 @@ const bar = (parent, kind, x, y, height) => {
 };
 
 // A lane with the last steps of a thread, of the same width each: the latest is on the right.
-function strip({ x, width }, y, height, parent, kind, narrow = Math.min(3.4 * place.em, height * 1.6)) {
+function strip({ x, width }, y, height, parent, kind, narrow = 0, widest = 9 * place.em) {
   const { em } = place;
   const group = element("g", {}, parent);
   const ground = element("rect", { class: kind, x, y, width, height, rx: 2 }, group);
-  const wide = Math.min(9 * em, width);
-  const count = Math.max(Math.min(Math.floor((width - wide) / narrow), STEPS - 1), 0) + 1;
+  const wide = Math.min(widest, width);
+  narrow ||= Math.max((width - wide) / 3, 2 * em);
+  const count = Math.min(Math.floor((width - wide) / narrow + .01), STEPS - 1) + 1;
   const boxes = Array.from({ length: count }, (_, back) => {
     const box = element("g", {}, group);
     const [left, long] = back ? [x + width - wide - back * narrow, narrow - 1.5] : [x + width - wide, wide];
