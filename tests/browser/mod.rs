@@ -70,8 +70,8 @@ fn start(ports: [&str; 2], files: &TempDir, args: &[&str]) -> (Program, u16, u16
     let tickets = files.path().join("tickets");
     let tickets = ["hub", ports[0], "--web", ports[1], "--web-tickets", tickets.to_str().unwrap()];
     let (program, port) = serve_with(threadchat(&[&tickets, args].concat()));
-    let said = program.err.wait_for("http://");
-    let link = said.split("http://").nth(1).unwrap().split_whitespace().next().unwrap();
+    let said = program.err.wait_for("browsers join at ");
+    let link = said.split("browsers join at ").nth(1).unwrap().split_whitespace().next().unwrap();
     let (address, ticket) = link.split_once("/#").unwrap();
     let web = address.rsplit(':').next().unwrap().parse().unwrap();
     (program, port, web, ticket.to_owned())

@@ -17,8 +17,11 @@ struct State {
     is_silent: bool,
     /// So it is for what the hub sends.
     loses_answers: bool,
-    /// How often all connections broke.
-    breaks: usize,
+    /// Connections that began before this number are silent for ever.
+    first_alive: usize,
+    /// And those before this one have broken.
+    first_whole: usize,
+    connections: usize,
 }
 
 impl Network {
@@ -45,14 +48,22 @@ impl Network {
         self.changes(|state| state.is_silent = false);
     }
 
-    /// From now on, nothing that the hub sends over the connections that there are arrives.
+    /// The browser is somewhere else now, and nothing comes from where it was.
+    pub fn is_another(&self) {
+        self.changes(|state| (state.is_silent, state.first_alive) = (false, state.connections));
+    }
+
+    /// From now on, nothing that the hub sends arrives.
     pub fn loses_answers(&self) {
         self.changes(|state| state.loses_answers = true);
     }
 
     /// The connections break with what is under way, and new ones are as good as ever.
     pub fn breaks(&self) {
-        self.changes(|state| *state = State { breaks: state.breaks + 1, ..State::default() });
+        self.changes(|state| {
+            let connections = state.connections;
+            *state = State { first_whole: connections, connections, ..State::default() };
+        });
     }
 
     fn changes(&self, change: impl FnOnce(&mut State)) {
@@ -62,17 +73,18 @@ impl Network {
 }
 
 fn connect(caller: &TcpStream, hub: u16, shared: &Arc<(Mutex<State>, Condvar)>) {
-    let breaks = shared.0.lock().unwrap().breaks;
-    let is_held = move |state: &mut State, loses: bool| {
-        state.breaks == breaks && (state.is_silent || loses && state.loses_answers)
-    };
+    let mut state = shared.1.wait_while(shared.0.lock().unwrap(), |state| state.is_silent).unwrap();
+    let number = state.connections;
+    state.connections += 1;
+    drop(state);
     let may_pass = move |shared: &(Mutex<State>, Condvar), is_answer: bool| {
-        let state = shared.1.wait_while(shared.0.lock().unwrap(), |state| is_held(state, is_answer)).unwrap();
-        state.breaks == breaks
+        let is_held = |state: &mut State| {
+            let is_silent = state.is_silent || is_answer && state.loses_answers || number < state.first_alive;
+            is_silent && number >= state.first_whole
+        };
+        let state = shared.1.wait_while(shared.0.lock().unwrap(), is_held).unwrap();
+        number >= state.first_whole
     };
-    if !may_pass(shared, false) {
-        return;
-    }
     let Ok(hub) = TcpStream::connect(("127.0.0.1", hub)) else { return };
     let (from, to, other) = (caller.try_clone().unwrap(), hub.try_clone().unwrap(), Arc::clone(shared));
     thread::spawn(move || pass_on(&from, &to, || may_pass(&other, false)));

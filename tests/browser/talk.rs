@@ -214,3 +214,36 @@ fn who_was_sent_away_stays_away() {
     ann.reloads();
     ann.waits_for("the page asks before it comes back", "!document.querySelector('#door').hidden");
 }
+
+#[test]
+#[ignore = "needs chromium"]
+fn a_copy_of_a_tab_is_somebody_else() {
+    let hub = Hub::start(&[]);
+    let ann = Person::joins(&hub, "ann");
+    let copy = Person(ann.opens_a_copy());
+    copy.is_called("user1");
+    copy.says("hello from the copy");
+    ann.sees("<user1> hello from the copy");
+    ann.says("hello from ann");
+    copy.sees("<ann> hello from ann");
+    ann.is_called("ann");
+}
+
+#[cfg(feature = "secure")]
+#[test]
+#[ignore = "needs chromium"]
+fn an_encrypted_hub_is_joined_without_a_warning() {
+    let files = tls::files();
+    let hub = Hub::start(&["--cert", &files.certificate, "--key", &files.key]);
+    let link = hub.link().replace("http:", "https:");
+    let [ann, bob] = ["ann", "bob"].map(|name| Person::joins_at(&link, name));
+    ann.says("hello");
+    bob.sees("<ann> hello");
+    assert_eq!(
+        ann.evaluate(
+            "[...document.querySelectorAll('.plain')].some(warning => warning.getClientRects().length)"
+        ),
+        false
+    );
+    ann.has_no_errors();
+}

@@ -27,10 +27,10 @@ pub struct Chromium {
 /// The page of one person, who shares nothing with the others: no cookies, no storage.
 pub struct Page {
     socket: RefCell<Socket>,
-    /// The context of this person, and the tab in it.
-    context: String,
+    /// What this person has of the browser, unless it is that of another page.
+    context: Option<String>,
     tab: String,
-    _chromium: Arc<Chromium>,
+    chromium: Arc<Chromium>,
 }
 
 struct Socket {
@@ -57,6 +57,8 @@ impl Chromium {
         let profile = TempDir::new().unwrap();
         let mut chromium = Command::new("chromium");
         chromium.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]);
+        // No browser knows the authority of a test.
+        chromium.arg("--ignore-certificate-errors");
         // Pages that nobody looks at run as fast as the others.
         chromium.args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"]);
         chromium.args([
@@ -76,25 +78,44 @@ impl Page {
     /// Somebody opens this address in a browser of their own.
     pub fn open(url: &str) -> Self {
         let chromium = Chromium::shared();
-        let stream = TcpStream::connect(chromium.address.split('/').next().unwrap()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let (socket, _) = tungstenite::client(format!("ws://{}", chromium.address), stream).unwrap();
-        let mut socket = Socket { socket, session: None, commands: 0, errors: Vec::new() };
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let context = text(
-            &socket.command("Target.createBrowserContext", &json!({ "disposeOnDetach": true }))["browserContextId"],
-        );
-        let blank = json!({ "url": "about:blank", "browserContextId": context, "width": 1280, "height": 800, "newWindow": true });
-        let tab = text(&socket.command("Target.createTarget", &blank)["targetId"]);
+        let mut socket = Socket::connect(&chromium);
+        let context = socket.command("Target.createBrowserContext", &json!({}));
+        let context = context["browserContextId"].as_str().unwrap().to_owned();
+        let blank = json!({
+            "url": "about:blank", "browserContextId": context, "width": 1280, "height": 800, "newWindow": true
+        });
+        let tab = socket.command("Target.createTarget", &blank)["targetId"].as_str().unwrap().to_owned();
+        let page = Self::attach(chromium, socket, Some(context), tab);
+        page.goes_to(url);
+        page
+    }
+
+    /// Opens a copy of this tab, with all that it has stored.
+    pub fn opens_a_copy(&self) -> Self {
+        let open = json!({ "expression": "!!window.open(location.href)", "userGesture": true });
+        assert_eq!(self.command("Runtime.evaluate", &open)["result"]["value"], true);
+        let mut socket = Socket::connect(&self.chromium);
+        let began = Instant::now();
+        let tab = loop {
+            let targets = socket.command("Target.getTargets", &json!({}));
+            let copy =
+                targets["targetInfos"].as_array().unwrap().iter().find(|tab| tab["openerId"] == *self.tab);
+            if let Some(copy) = copy {
+                break copy["targetId"].as_str().unwrap().to_owned();
+            }
+            assert!(began.elapsed() < PATIENCE, "there is no copy");
+        };
+        Self::attach(Arc::clone(&self.chromium), socket, None, tab)
+    }
+
+    fn attach(chromium: Arc<Chromium>, mut socket: Socket, context: Option<String>, tab: String) -> Self {
         let attached = socket.command("Target.attachToTarget", &json!({ "targetId": tab, "flatten": true }));
-        socket.session = Some(text(&attached["sessionId"]));
+        socket.session = Some(attached["sessionId"].as_str().unwrap().to_owned());
         for domain in ["Page", "Runtime", "Log", "Network"] {
             socket.command(&format!("{domain}.enable"), &json!({}));
         }
         socket.command("Emulation.setFocusEmulationEnabled", &json!({ "enabled": true }));
-        let page = Self { socket: RefCell::new(socket), context, tab, _chromium: chromium };
-        page.goes_to(url);
-        page
+        Self { socket: RefCell::new(socket), context, tab, chromium }
     }
 
     /// A command of the DevTools protocol to this page.
@@ -237,27 +258,29 @@ impl Page {
         self.evaluate("0");
         assert_eq!(self.socket.borrow().errors, [""; 0]);
     }
-
-    /// Closes the tab, as somebody does who has enough of it.
-    pub fn closes(self) {
-        let mut socket = self.socket.borrow_mut();
-        socket.session = None;
-        socket.command("Target.closeTarget", &json!({ "targetId": self.tab }));
-    }
 }
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // Not if the test has failed with the socket in use, or with what the browser says.
-        if !std::thread::panicking() {
+        // The browser ends with the last of its pages anyway, and a test that has failed may have left anything behind.
+        if let Some(context) = &self.context
+            && !std::thread::panicking()
+        {
             let mut socket = self.socket.borrow_mut();
             socket.session = None;
-            socket.command("Target.disposeBrowserContext", &json!({ "browserContextId": self.context }));
+            socket.command("Target.disposeBrowserContext", &json!({ "browserContextId": context }));
         }
     }
 }
 
 impl Socket {
+    fn connect(chromium: &Chromium) -> Self {
+        let stream = TcpStream::connect(chromium.address.split('/').next().unwrap()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (socket, _) = tungstenite::client(format!("ws://{}", chromium.address), stream).unwrap();
+        Self { socket, session: None, commands: 0, errors: Vec::new() }
+    }
+
     #[track_caller]
     fn command(&mut self, method: &str, parameters: &Value) -> Value {
         self.try_command(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))

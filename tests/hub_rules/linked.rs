@@ -408,6 +408,43 @@ fn private_messages_replies_and_ignoring_reach_other_hubs() {
     assert_eq!(hubs.answer(ann, "/msg eve bye"), "* hub: the person to whom you wrote has left before that");
 }
 
+#[cfg(feature = "web")]
+#[test]
+fn a_browser_of_one_hub_and_a_netcat_of_another_see_the_same() {
+    let mut hubs = Hubs::new(2);
+    let ann = hubs.joins(1, "ann");
+    hubs.says(ann, "before");
+    let tickets = web::open(&mut hubs.worlds[0]);
+    let hello = format!("threadchat 1\nticket {}\nname bob\nroom tea\n", tickets.chat.reveal());
+    let bob = hubs.worlds[0].browses_with(&hello);
+    hubs.flow();
+    hubs.worlds[0].settles();
+    assert!(hubs.worlds[0].last(bob, "you").contains(" bob tea "), "{:?}", hubs.worlds[0].messages(bob));
+    hubs.says(ann, "/join tea");
+    for line in ["hello", "/msg ann psst"] {
+        hubs.worlds[0].types(bob, line);
+        hubs.flow();
+        hubs.worlds[0].settles();
+    }
+    assert!(hubs.heard(ann).ends_with(&["<bob> hello".to_owned(), "[bob -> you] psst".to_owned()]));
+    let own = hubs.worlds[0].messages(bob);
+    assert!(
+        own.iter().any(|message| message.starts_with("said 1 ") && message.ends_with("<bob> hello\n")),
+        "{own:?}"
+    );
+    assert_eq!(hubs.worlds[0].last(bob, "told"), "told [you -> ann] psst\n");
+    assert_eq!(hubs.worlds[0].last(bob, "done"), "done 2 ");
+    hubs.is_cut(true);
+    hubs.worlds[0].types(bob, "not yet");
+    hubs.worlds[0].types(bob, "/who");
+    hubs.flow();
+    assert_eq!(hubs.worlds[0].last(bob, "done"), "done 2 ", "it is not in the log");
+    hubs.is_cut(false);
+    hubs.flow();
+    hubs.worlds[0].settles();
+    assert_eq!(hubs.worlds[0].last(bob, "done"), "done 4 ");
+}
+
 #[test]
 fn an_operator_sends_members_of_other_hubs_away() {
     let mut hubs = Hubs::new(2);

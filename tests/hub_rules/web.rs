@@ -18,14 +18,21 @@ fn web() -> (World, Tickets) {
 }
 
 fn web_with(settings: Settings) -> (World, Tickets) {
-    let (mut world, tickets) = (World::new(settings), Tickets::generate().unwrap());
+    let mut world = World::new(settings);
+    let tickets = open(&mut world);
+    (world, tickets)
+}
+
+/// Lets browsers into a hub.
+pub(super) fn open(world: &mut World) -> Tickets {
+    let tickets = Tickets::generate().unwrap();
     world.hub.open_web(WebSettings {
         names: Vec::new(),
         tickets: tickets.clone(),
         hosts: vec![[127, 0, 0, 1].into()],
         port: 21568,
     });
-    (world, tickets)
+    tickets
 }
 
 /// A frame of a browser.
@@ -60,7 +67,7 @@ impl World {
     }
 
     /// A browser opens the WebSocket and sends this first.
-    fn browses_with(&mut self, hello: &str) -> Id {
+    pub(super) fn browses_with(&mut self, hello: &str) -> Id {
         let id = self.visits();
         self.says(id, REQUEST.as_bytes());
         self.says(id, &text(hello));
@@ -69,18 +76,18 @@ impl World {
     }
 
     /// A browser joins with this name.
-    fn browses(&mut self, tickets: &Tickets, name: &str) -> Id {
+    pub(super) fn browses(&mut self, tickets: &Tickets, name: &str) -> Id {
         self.browses_with(&format!("threadchat 1\nticket {}\nname {name}\n", tickets.chat.reveal()))
     }
 
     /// A page sends a line.
-    fn types(&mut self, id: Id, line: &str) {
+    pub(super) fn types(&mut self, id: Id, line: &str) {
         self.says(id, &text(line));
         self.settles();
     }
 
     /// What a browser was sent behind the answer to its request: texts as they are without stamps, and the code of a Close frame.
-    fn messages(&self, id: Id) -> Vec<String> {
+    pub(super) fn messages(&self, id: Id) -> Vec<String> {
         let sent = self.sent.get(&id).map_or(&[][..], |sent| sent);
         let head = sent.windows(4).position(|end| end == b"\r\n\r\n").map_or(sent.len(), |at| at + 4);
         let (mut rest, mut messages) = (&sent[head..], Vec::new());
@@ -103,10 +110,11 @@ impl World {
     }
 
     /// The last message of this kind.
-    fn last(&self, id: Id, kind: &str) -> String {
+    pub(super) fn last(&self, id: Id, kind: &str) -> String {
         let messages = self.messages(id);
         let found = messages.iter().rev().find(|message| message.split(' ').next() == Some(kind));
-        found.unwrap_or_else(|| panic!("no {kind} in {messages:?}")).clone()
+        assert!(found.is_some(), "no {kind} in {messages:?}");
+        found.unwrap().clone()
     }
 
     fn head(&self, id: Id) -> String {
@@ -212,7 +220,7 @@ fn who_comes_back_gets_what_was_missed_and_the_name_and_the_room() {
     let back = world.browses_with(&again);
     assert_eq!(world.messages(bob).last().unwrap(), "close 4003");
     let n = netcat;
-    assert!(world.last(back, "you").starts_with(&format!("you {} bob tea {epoch} 4 ", back)));
+    assert!(world.last(back, "you").starts_with(&format!("you {back} bob tea {epoch} 4 ")));
     assert_eq!(world.last(back, "past"), format!("past 0 2 {n} <user1> missed 1\n3 {n} <user1> missed 2\n"));
     assert_eq!(world.lines(netcat).last().unwrap(), "* bob joined");
     world.says(netcat, b"3\n4\n5\n");

@@ -36,6 +36,8 @@ pub(super) struct Browser {
     token: Ticket,
     /// How many of its lines have been executed.
     executed: u64,
+    /// How many that it said have not come back from the log of linked hubs.
+    unlogged: usize,
     /// The last line that it has seen of the room in which it was before.
     after: Option<u64>,
     /// What it may ask: who is here, and which rooms there are.
@@ -85,10 +87,10 @@ impl Hub {
         id: Id,
         peer: SocketAddr,
         (secured, outbox, incoming): (Option<Arc<Peer>>, Outbox, Incoming),
+        token: Ticket,
         hello: &Hello<'_>,
         now: Moment,
     ) {
-        let Some(token) = Ticket::generate() else { return };
         if let Some(again) = &hello.again {
             self.replace(again, now);
         }
@@ -106,8 +108,15 @@ impl Hub {
             member.inbox.decoder = Decoder::for_browser(self.settings.max_line);
             let after = is_same_epoch.map(|(_, number)| number).filter(|_| is_there);
             let (questions, close) = (Budget::new(2, QUESTION_INTERVAL), (Close::Normal, String::new()));
-            member.browser =
-                Some(Box::new(Browser { incoming, token, executed: 0, after, questions, close }));
+            member.browser = Some(Box::new(Browser {
+                incoming,
+                token,
+                executed: 0,
+                unlogged: 0,
+                after,
+                questions,
+                close,
+            }));
         }
         self.greet_newcomer(id, now);
         self.believe(id, now);
@@ -255,8 +264,33 @@ impl Hub {
             return;
         };
         browser.executed += lines;
-        let done = format!("done {} ", browser.executed);
-        self.send(id, websocket::text(&done, b""), now);
+        self.tell_executed(id, now);
+    }
+
+    /// It counts what is really done: in a linked hub, what the log has.
+    fn tell_executed(&mut self, id: Id, now: Instant) {
+        let Some(browser) = self.members.get(&id).and_then(|member| member.browser.as_ref()) else { return };
+        if browser.unlogged == 0 {
+            let done = format!("done {} ", browser.executed);
+            self.send(id, websocket::text(&done, b""), now);
+        }
+    }
+
+    /// So many lines of a member are on the way to the log of linked hubs.
+    #[cfg(feature = "link")]
+    pub(super) fn lines_wait(&mut self, id: Id, lines: usize) {
+        if let Some(browser) = self.members.get_mut(&id).and_then(|member| member.browser.as_mut()) {
+            browser.unlogged += lines;
+        }
+    }
+
+    /// So many lines of a member have come back from there.
+    #[cfg(feature = "link")]
+    pub(super) fn lines_are_back(&mut self, id: Id, lines: usize, now: Instant) {
+        if let Some(browser) = self.members.get_mut(&id).and_then(|member| member.browser.as_mut()) {
+            browser.unlogged = browser.unlogged.saturating_sub(lines);
+            self.tell_executed(id, now);
+        }
     }
 
     /// Sends a browser something that no other kind of member gets.

@@ -550,6 +550,7 @@ impl Hub {
         if !lines.is_empty() {
             self.apply(id, Deed::Says(form, lines), now);
         }
+        self.lines_are_back(id, bytecount::count(texts, b'\n'), now.instant);
     }
 
     /// A private message arrives where its receiver is.
@@ -562,7 +563,7 @@ impl Hub {
             Some(to) if self.is_present_here(to) => self.apply(from, Deed::Tells(to, logged.text), now),
             // Its connection has ended, and the other hubs do not know yet.
             Some(to) if !self.is_elsewhere(to) => self.answer(from, to, has_left, now),
-            Some(_) => {}
+            Some(to) => self.tell_back(from, to, logged.text, now),
             // Nobody else can tell the sender: that hub is gone.
             None if own == Some(hub) => self.reply(from, has_left, now),
             None if home == own => self.answer(from, OPERATOR, has_left, now),
@@ -803,7 +804,10 @@ impl Hub {
             _ => None,
         };
         let history = match &deed {
-            Deed::Says(form, texts) => self.last_lines(id, *form, texts, now),
+            Deed::Says(form, texts) => {
+                self.lines_wait(id, bytecount::count(texts, b'\n'));
+                self.last_lines(id, *form, texts, now)
+            }
             _ => Vec::new(),
         };
         let (Some(member), Some(linked)) = (self.members.get_mut(&id), &mut self.linked) else { return };

@@ -276,7 +276,10 @@ impl Hub {
         while let Some(pending) = backlog.pop() {
             let line = Line::parse(&pending.text, pending.remainder.as_ref(), id == OPERATOR);
             match self.execute_in_time(id, line, pending.text.len(), backlog, said, now) {
-                ControlFlow::Continue(()) => self.end_turn(said)?,
+                ControlFlow::Continue(()) => {
+                    self.turn.lines += u64::from(pending.remainder.is_none());
+                    self.end_turn(said)?;
+                }
                 ControlFlow::Break(Stop::Wait(wait)) => {
                     backlog.put_back(pending);
                     // There may be commands behind the operator's texts.
@@ -324,7 +327,10 @@ impl Hub {
             Some(wait) => ControlFlow::Break(Stop::Wait(wait)),
             None => self.execute_in_time(id, line, bytes.len(), backlog, said, now),
         };
-        let ControlFlow::Break(Stop::Wait(wait)) = flow else { return flow };
+        let ControlFlow::Break(Stop::Wait(wait)) = flow else {
+            self.turn.lines += u64::from(remainder.is_none());
+            return flow;
+        };
         backlog.push(PendingLine { text: bytes.into(), remainder });
         if id == OPERATOR && backlog.bytes() < MAX_OPERATORS_BACKLOG {
             backlog.wait.get_or_insert(wait);
@@ -349,7 +355,6 @@ impl Hub {
             return ControlFlow::Break(Stop::Wait(Wait::Time));
         }
         self.execute(id, line, said, now)?;
-        self.turn.lines += 1;
         let Some(rate) = self.settings.rate.filter(|_| id != OPERATOR) else {
             return ControlFlow::Continue(());
         };

@@ -83,7 +83,7 @@ pub(super) struct Turn {
     pub(super) bytes: usize,
     /// With this many it is over.
     pub(super) max: usize,
-    /// How many lines of it have been executed.
+    /// How many lines of it have been executed, where one that was cut counts once.
     pub(super) lines: u64,
 }
 

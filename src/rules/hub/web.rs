@@ -334,10 +334,14 @@ impl Hub {
         let is_done = |id| self.members.get(&id).is_some_and(Member::is_done);
         match self.admission.admit(peer.ip(), connections - 1, is_done) {
             Ok(to_close) => {
+                let Some(token) = Ticket::generate() else {
+                    let why = Refusal::NoResources.to_string();
+                    return self.close_visitor(id, Close::TryAgainLater, &why, now.instant);
+                };
                 to_close.into_iter().for_each(|id| self.disconnect(id, now.instant));
                 let visitor = self.web.as_mut().and_then(|web| web.take(id));
                 if let Some(Visitor { secured, outbox, stage: Stage::Opening(incoming, _), .. }) = visitor {
-                    self.join_browser(id, peer, (secured, outbox, *incoming), &hello, now);
+                    self.join_browser(id, peer, (secured, outbox, *incoming), token, &hello, now);
                 }
             }
             Err(refusal) => self.close_visitor(id, Close::TryAgainLater, &refusal.to_string(), now.instant),

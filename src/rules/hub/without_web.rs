@@ -21,5 +21,9 @@ impl Hub {
     pub(super) fn tell_state(&mut self, _: Id, _: Moment) {}
     pub(super) fn tell_back(&mut self, _: Id, _: Id, _: &[u8], _: Moment) {}
     pub(super) fn confirm(&mut self, _: Id, _: u64, _: Instant) {}
+    #[cfg(feature = "link")]
+    pub(super) fn lines_wait(&mut self, _: Id, _: usize) {}
+    #[cfg(feature = "link")]
+    pub(super) fn lines_are_back(&mut self, _: Id, _: usize, _: Instant) {}
     pub(super) fn close_with(&mut self, _: Id, _: Close, _: &str) {}
 }

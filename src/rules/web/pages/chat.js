@@ -3,19 +3,18 @@
 
 const MAX_LINE = 60; // KiB; the hub divides what has more than 64 with stamp and name
 const MAX_SHOWN = 2000; // lines on the page
-const MAX_SAVED = 200; // lines that survive a reload
 const PATIENCE = 10_000; // ms without a word, until the page asks whether the hub is still there; as long for the answer
 const COMMANDS = {
   '/who': 'list who is in this room',
   '/me': 'describe what you are doing',
-  '/msg': 'send a private message: NAME TEXT',
+  '/msg': 'NAME TEXT: write to one person',
   '/reply': 'answer the last private message',
   '/name': 'change your name',
   '/nick': 'the same',
   '/join': 'go to another room',
   '/part': 'go back to the lobby',
   '/rooms': 'list the rooms',
-  '/ignore': 'stop receiving what somebody says',
+  '/ignore': 'hide what somebody says, or no longer',
   '/help': 'list the commands',
   '/quit': 'leave',
 };
@@ -60,13 +59,13 @@ let { wanted = false, name = load('localStorage', 'name'), room = '', epoch = ''
 const last = new Map(saved.last); // the number of the last line seen in each room
 const ids = new Set(saved.ids); // the ids that this page has had in this epoch
 let pending = saved.pending || []; // lines that the hub has not executed, as far as we know
-let items = saved.items || []; // what the log shows
 
-function save() {
+function save(leaves) {
   const state = { ticket, wanted, name, room, epoch, last: [...last], ids: [...ids], pending };
-  // A copy of this tab must not take its place, so the token is only there when nobody looks: before a reload, for instance.
-  if (document.hidden) state.token = token;
-  state.items = items.filter(item => item.text.length < 5000).slice(-MAX_SAVED);
+  // A copy of this tab must not take its place, so the token is only kept while nobody looks, and for a reload.
+  if (document.hidden || leaves) state.token = token;
+  flush();
+  state.items = [...log.children].map(line => line.item).filter(item => item?.text.length < 5000).slice(-200);
   store('sessionStorage', 'state', JSON.stringify(state));
 }
 
@@ -169,11 +168,11 @@ const hears = {
     const before = { room, epoch };
     [id, name, room, epoch, next, token] = cut(text, 6);
     if (epoch !== before.epoch) {
-      if (before.epoch) mark('The hub was restarted.', true);
+      if (before.epoch) add({ kind: 'mark warn', text: 'The hub was restarted.' });
       last.clear();
       ids.clear();
     } else if (room !== before.room) {
-      mark(`You are in ${room} now.`);
+      add({ kind: 'mark', text: `You are in ${room} now.` });
     }
     ids.add(id);
     [joined, deadline, tries] = [true, Infinity, 0];
@@ -181,7 +180,7 @@ const hears = {
     store('localStorage', 'name', /^user\d+$/.test(name) ? '' : name);
     status('');
     $('room').textContent = room;
-    $('me').replaceChildren(make('bdi', '', name));
+    $('me').textContent = name;
     read();
     askLists();
     save();
@@ -189,7 +188,7 @@ const hears = {
 
   past(text) {
     const [missed, rest] = cut(text, 1);
-    if (+missed) mark(`${missed} lines that were said meanwhile are not kept any more.`, true);
+    if (+missed) add({ kind: 'mark warn', text: `${missed} lines that were said meanwhile are not kept any more.` });
     const mine = [];
     for (const entry of linesOf(rest)) {
       const [number, author, line] = cut(entry, 2);
@@ -289,7 +288,7 @@ function showPending() {
 
 // ---- The log ----
 
-let queue = [...items]; // what is shown with the next frame: what the log had before a reload, too
+let queue = saved.items || []; // what is shown with the next frame
 let frame = 0;
 let follows = true; // the reader is at the bottom, where what is new appears
 let unread = 0;
@@ -305,15 +304,8 @@ function show(line, author) {
   return add({ ...item, kind: rest.startsWith('* hub: ') ? 'hub' : 'news', text: rest.replace(/^\* (hub: )?/, '') });
 }
 
-// Shows a line of the page's own.
-function mark(text, warns) {
-  add({ kind: warns ? 'mark warn' : 'mark', text });
-}
-
 function add(item) {
-  items.push(item);
   queue.push(item);
-  if (items.length > 2 * MAX_SHOWN) items = items.slice(-MAX_SHOWN);
   // While nobody looks there are no frames.
   if (queue.length > 2 * MAX_SHOWN) queue = queue.slice(-MAX_SHOWN);
   if (item.from && !item.mine && (document.hidden || !follows)) unread++;
@@ -338,12 +330,11 @@ function render(item) {
   const isSame = kind !== 'news' && kind !== 'emote' && ['kind', 'day', 'time', 'from', 'to', 'mine'].every(key => before[key] === item[key]);
   before = { day: dayBefore, ...item };
   const body = make('bdi', 'text', text);
-  // A mark.
-  if (!day) return [make('p', kind, body)];
+  if (!day) return [Object.assign(make('p', kind, body), { item })];
   const head = make('span', 'head');
   if (from) head.append(make('b', '', make('bdi', '', from)), ' ');
   if (to) head.append('to ', make('b', '', make('bdi', '', to)), ' alone ');
-  const line = make('p', `line ${kind}`, head, body);
+  const line = Object.assign(make('p', `line ${kind}`, head, body), { item });
   (kind === 'emote' ? line : head).append(' ', make('time', '', time), ' ');
   if (mine) line.classList.add('mine');
   else if (from && name && emphasize(body, text)) line.classList.add('named');
@@ -376,11 +367,18 @@ function stick() {
 }
 
 scroller.onscroll = () => {
+  if (shape !== shapeNow()) return; // it has not been scrolled by anybody
   follows = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
   read();
 };
-// Also when the keyboard of a phone appears.
-new ResizeObserver(stick).observe(scroller);
+let shape = '';
+const shapeNow = () => `${scroller.clientWidth} ${scroller.clientHeight}`;
+// When a phone is turned, for instance, or its keyboard appears.
+new ResizeObserver(() => {
+  shape = shapeNow();
+  stick();
+}).observe(scroller);
+onresize = changed;
 
 function goDown() {
   openMenu(false);
@@ -403,9 +401,8 @@ function showUnread() {
   $('below').textContent = `${unread} new message${unread === 1 ? '' : 's'} ↓`;
 }
 
-function status(text) {
-  $('status').textContent = text;
-}
+// The same once more would be read out once more.
+const status = text => $('status').textContent === text || $('status').replaceChildren(text);
 
 // ---- The box ----
 
@@ -519,7 +516,7 @@ function complete(index) {
   const { word, option, end } = offered[index];
   const text = beforeCursor().slice(0, -word.length || undefined) + option + end;
   write(text + box.value.slice(box.selectionStart), text.length);
-  offer([]);
+  offer(completions(false));
 }
 
 // Not `click`: the box would lose the focus, and a phone its keyboard.
@@ -575,7 +572,7 @@ function begin(command) {
 }
 
 $('new-room').onclick = () => begin('/join ');
-$('me').onclick = () => begin('/name ');
+$('rename').onclick = () => begin('/name ');
 $('leave').onclick = () => order('88') || stayAway(ENDS[1000]);
 
 // ---- The door, and the rest ----
@@ -621,10 +618,10 @@ function enlarge(isLarge) {
 }
 $('size').onclick = () => enlarge(!root.contains('large'));
 
-// Some phones lay their keyboard over the page, and say so only here. Zooming in is something else.
+// Some phones lay their keyboard over the page, and say so only here.
 visualViewport.onresize = () => {
-  if (visualViewport.scale !== 1) return;
-  document.body.style.setProperty('--height', `${visualViewport.height}px`);
+  const { scale, height } = visualViewport;
+  document.body.style.setProperty('--height', scale === 1 && height < innerHeight ? `${height}px` : '');
   scrollTo(0, 0);
 };
 
