@@ -86,7 +86,7 @@ impl Browser {
 
     /// Reads until the end of the WebSocket. Returns the code with which the hub closes, and why, and checks that the connection ends then.
     #[track_caller]
-    pub fn is_closed(mut self) -> (u16, String) {
+    pub fn closed(mut self) -> (u16, String) {
         let mut found = None;
         loop {
             match self.0.read() {

@@ -15,7 +15,7 @@ fn a_program_with_the_ticket_joins_and_talks() {
     writeln!(&ann, "hello bob").unwrap();
     bob.hears_said("] <ann> hello bob");
     bob.says("88");
-    assert_eq!(bob.is_closed().0, 1000);
+    assert_eq!(bob.closed().0, 1000);
     reads_until(&ann, "* bob left");
 }
 
@@ -81,7 +81,7 @@ fn who_shows_no_ticket_or_speaks_another_version_does_not_come_in() {
     ] {
         let mut eve = Browser::calls(&hub);
         eve.says(first);
-        let (found, reason) = eve.is_closed();
+        let (found, reason) = eve.closed();
         assert_eq!(found, code, "{reason} for {first}");
         assert!(!reason.is_empty());
     }
@@ -94,7 +94,7 @@ fn who_shows_no_ticket_or_speaks_another_version_does_not_come_in() {
 fn who_says_nothing_is_sent_away_after_five_seconds() {
     let hub = Hub::start(&[]);
     let began = Instant::now();
-    assert_eq!(Browser::calls(&hub).is_closed().0, 1008);
+    assert_eq!(Browser::calls(&hub).closed().0, 1008);
     assert!(began.elapsed() >= Duration::from_secs(5));
 }
 

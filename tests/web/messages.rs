@@ -37,7 +37,7 @@ fn a_message_with_newlines_is_several_lines_and_an_empty_one_is_none() {
         assert_eq!(text(&said), format!("<bob> {line}"));
     }
     bob.says("/me waves\n88");
-    assert_eq!(bob.is_closed().0, 1000);
+    assert_eq!(bob.closed().0, 1000);
     reads_until(&ann, "] * <bob> waves");
 }
 
@@ -66,13 +66,13 @@ fn what_breaks_the_rules_ends_the_conversation_with_the_code_for_it() {
         eve.says("before");
         // The hub may close before it has read all of it.
         let _ = eve.0.send(Message::Frame(frame));
-        assert_eq!(eve.is_closed().0, code, "{what}");
+        assert_eq!(eve.closed().0, code, "{what}");
         reads_until(&ann, "* eve was disconnected: it broke the rules of WebSocket");
     }
     // Without a mask.
     let mut eve = Browser::joins(&hub, "eve");
     eve.0.get_mut().write_all(b"\x81\x02hi").unwrap();
-    assert_eq!(eve.is_closed().0, 1002);
+    assert_eq!(eve.closed().0, 1002);
     ann.write_all(b"88\n").unwrap();
     assert!(!rest(ann).contains("hi"));
 }
@@ -87,7 +87,7 @@ fn what_was_said_before_the_rules_were_broken_is_said() {
     eve.0.flush().unwrap();
     reads_until(&ann, "] <eve> before");
     reads_until(&ann, "* eve was disconnected: it broke the rules of WebSocket");
-    assert_eq!(eve.is_closed().0, 1007);
+    assert_eq!(eve.closed().0, 1007);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_browser_that_closes_has_left() {
     reads_until(&ann, "] <bob> last words");
     reads_until(&ann, "* bob left");
     // The hub answers with a code of its own, or with the same.
-    assert!(matches!(bob.is_closed().0, 1000 | 1001));
+    assert!(matches!(bob.closed().0, 1000 | 1001));
     let carl = Browser::joins(&hub, "carl");
     drop(carl);
     // What it has not read resets the connection, and then that is said.
@@ -123,11 +123,11 @@ fn each_end_has_a_code_of_its_own() {
     let mut hub = Hub::start(&[]);
     let [ann, bob] = ["ann", "bob"].map(|name| Browser::joins(&hub, name));
     hub.program.types("/kick ann\n");
-    let (code, reason) = ann.is_closed();
+    let (code, reason) = ann.closed();
     assert_eq!(code, 4000);
     assert!(reason.starts_with("you were "), "{reason}");
     hub.program.types("88\n");
-    assert_eq!(bob.is_closed().0, 1001);
+    assert_eq!(bob.closed().0, 1001);
     hub.program.exits(0);
 }
 

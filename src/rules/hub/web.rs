@@ -59,6 +59,9 @@ const LIVE: &str = "threadchat-live 1";
 /// How many projectors there may be.
 const MAX_VIEWERS: usize = 8;
 
+/// How many pictures one of them may miss: those of a minute.
+const MAX_MISSED: usize = 600;
+
 /// How often they get a picture.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
 
@@ -409,11 +412,12 @@ impl Hub {
     /// Shows these steps, and the clients, to those who view the hub. Who has not read what came before misses it.
     pub(super) fn show_steps(&mut self, steps: &[u8]) {
         let Some(web) = &mut self.web else { return };
-        let mut shown = Vec::new();
+        let (mut shown, mut gone) = (Vec::new(), Vec::new());
         for (id, visitor) in &mut web.visitors {
             let Stage::Viewing(_, missed) = &mut visitor.stage else { continue };
             if visitor.outbox.pending() > 0 {
                 *missed += 1;
+                gone.extend((*missed > MAX_MISSED).then_some(*id));
                 continue;
             }
             let words = format!("live {} ", std::mem::take(missed));
@@ -421,6 +425,9 @@ impl Hub {
         }
         for (id, picture) in shown {
             self.post_to_visitor(id, picture);
+        }
+        for id in gone {
+            self.end_visitor(id);
         }
     }
 

@@ -15,6 +15,8 @@ pub(crate) enum Subject {
     Design(Design),
     /// A design that records a trace.
     Traced(Design),
+    /// A hub of a design while somebody views it on its page `/live`.
+    Viewed(Design),
     /// A design that encrypts, with a certificate.
     Secure(Design),
     /// A design that asks each caller for a code.
@@ -53,7 +55,6 @@ const SOCAT_OPENSSL: &str = "cert={cert},key={key},verify=0";
 pub(super) const REDIS: &str = "redis";
 const REDIS_SOCKET: &str = "redis/socket";
 /// The tickets of hubs that let browsers in.
-#[cfg(feature = "web")]
 pub(super) const TICKETS: &str = "tickets";
 const NO_REDIS: &str = "needs redis-server: apt-get install redis-server";
 
@@ -89,6 +90,7 @@ impl Subject {
             Self::Baseline => "floor".to_owned(),
             Self::Design(design) => design.name(),
             Self::Traced(design) => format!("{}, traced", design.name()),
+            Self::Viewed(design) => format!("{}, viewed", design.name()),
             Self::Secure(design) => format!("{} --secure", design.name()),
             Self::WithCode(design) => format!("{} --code", design.name()),
             Self::Linked(design, Fsync::EverySecond) => format!("{} --link", design.name()),
@@ -106,6 +108,7 @@ impl Subject {
         match self {
             Self::Design(design)
             | Self::Traced(design)
+            | Self::Viewed(design)
             | Self::Secure(design)
             | Self::WithCode(design)
             | Self::Linked(design, _)
@@ -143,6 +146,7 @@ impl Subject {
             _ if self.design() == Some(Design::Select) && cfg!(not(poll)) => Some("not possible here"),
             Self::Peer(peer) => peer.missing(),
             Self::Broker | Self::SecureBroker => Peer::Ncat.missing(),
+            Self::Viewed(_) if cfg!(not(feature = "web")) => Some("not in this build"),
             Self::Linked(..) if cfg!(not(unix)) => Some("not possible here"),
             Self::Linked(..) if !is_installed("redis-server") => Some(NO_REDIS),
             _ => None,
@@ -235,6 +239,7 @@ impl Subject {
         let mut words = words_of(&format!("{{}} {command} -q --design {}", design.name()));
         match self {
             Self::Traced(_) => words.extend(["--trace".into(), trace_file(side).into()]),
+            Self::Viewed(_) => words.extend(words_of("--web 127.0.0.1:0 --web-tickets {tickets}")),
             Self::Secure(_) if side == "caller" => words.extend(words_of("--ca {cert}")),
             Self::Secure(_) => words.extend(words_of("--cert {cert} --key {key}")),
             Self::WithCode(_) => words.push("--secure".into()),
@@ -264,14 +269,13 @@ pub(crate) fn remove_files() {
     }
 }
 
-/// The words of a command line, in which `{}` stands for this program, and `{cert}`, `{key}` and
-/// `{redis}`, a socket, and `{tickets}` for files of the comparison.
+/// The words of a command line, in which `{}` stands for this program, and `{cert}`, `{key}`, `{tickets}` and
+/// `{redis}`, a socket, for files of the comparison.
 pub(crate) fn words_of(line: &str) -> Vec<OsString> {
     let this = || env::current_exe().unwrap_or_else(|_| PathBuf::from("threadchat")).into();
     let with_files = |word: &str| {
         let file = |name| folder().join(name).display().to_string();
         let word = word.replace("{cert}", &file("cert")).replace("{key}", &file("key"));
-        #[cfg(feature = "web")]
         let word = word.replace("{tickets}", &file(TICKETS));
         word.replace("{redis}", &file(REDIS_SOCKET)).into()
     };
