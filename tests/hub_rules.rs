@@ -95,6 +95,9 @@ struct World {
     recorded: Vec<(Option<SocketAddr>, What)>,
     reported: Vec<String>,
     trims: usize,
+    /// Whether steps are recorded.
+    #[cfg(feature = "web")]
+    is_watched: bool,
     /// What is to be done to the log that linked hubs share.
     #[cfg(feature = "link")]
     orders: std::collections::VecDeque<threadchat::rules::link::Order>,
@@ -120,6 +123,8 @@ impl World {
             recorded: Vec::new(),
             reported: Vec::new(),
             trims: 0,
+            #[cfg(feature = "web")]
+            is_watched: false,
             #[cfg(feature = "link")]
             orders: std::collections::VecDeque::new(),
             is_slow_to_close: false,
@@ -228,6 +233,13 @@ impl World {
                     }
                     Action::Report(notice) => self.reported.push(notice.to_string()),
                     Action::TrimMemory => self.trims += 1,
+                    #[cfg(feature = "web")]
+                    Action::Watch(is_watched) => self.is_watched = is_watched,
+                    #[cfg(feature = "web")]
+                    Action::TakeSteps(ids) => {
+                        let steps = format!("steps of {ids:?}\n").into_bytes();
+                        self.hub.handle(Event::Steps(steps), self.moment());
+                    }
                     #[cfg(feature = "link")]
                     Action::Log(order) => self.orders.push_back(order),
                     Action::End(exit) => self.exit = Some(exit),

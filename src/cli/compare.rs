@@ -51,6 +51,11 @@ pub struct Compare {
     #[arg(long)]
     trace: bool,
 
+    /// Also measure the hub of each full-duplex design while somebody views it on its page /live
+    #[cfg(feature = "web")]
+    #[arg(long)]
+    live: bool,
+
     /// Also measure the full-duplex designs while they encrypt, and with --peers ncat --ssl and socat OPENSSL
     #[cfg(feature = "secure")]
     #[arg(long)]
@@ -86,6 +91,10 @@ impl From<Compare> for Options {
             hub_clients: args.hub_clients,
             hub_peers: args.hub_peers,
             trace: args.trace,
+            #[cfg(feature = "web")]
+            live: args.live,
+            #[cfg(not(feature = "web"))]
+            live: false,
             #[cfg(feature = "secure")]
             secure: args.secure,
             #[cfg(not(feature = "secure"))]

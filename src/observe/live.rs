@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
 
-/// How many steps are kept between two takes. A message to a thousand clients is two thousand steps.
-const CAPACITY: usize = 2048;
+/// How many steps are kept between two takes. A message to thirty clients is some seventy steps.
+const CAPACITY: usize = 1024;
 
 /// Nobody looks.
 const OFF: u8 = 0;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// With this variable, pictures of the page are left in that folder, for somebody to look at.
-const PICTURES: &str = "THREADCHAT_PICTURES";
+pub const PICTURES: &str = "THREADCHAT_PICTURES";
 
 const SIZES: [[u32; 2]; 5] = [[360, 640], [360, 740], [768, 1024], [1280, 800], [1920, 1080]];
 

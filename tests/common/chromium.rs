@@ -218,6 +218,8 @@ impl Page {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
+            "End" => (35, ""),
+            "Home" => (36, ""),
             "ArrowUp" => (38, ""),
             "ArrowDown" => (40, ""),
             _ => panic!("{key}?"),

@@ -432,22 +432,122 @@ fn a_message_that_has_not_come_whole_is_not_said() {
     assert_eq!(world.lines(netcat)[2..], ["* bob joined", "* bob left"]);
 }
 
+/// How often there is a picture of the hub.
+const TICK: Duration = Duration::from_millis(100);
+
+impl World {
+    /// A projector page looks at the hub.
+    fn views(&mut self, tickets: &Tickets) -> Id {
+        let viewer = self.browses_with(&format!("threadchat-live 1\nticket {}\n", tickets.live.reveal()));
+        // The first one came before it had read the answer to its request.
+        self.passes(TICK);
+        self.settles();
+        viewer
+    }
+
+    /// The lines of the next picture.
+    fn picture(&mut self, viewer: Id) -> Vec<String> {
+        while self.takes(viewer, usize::MAX) > 0 {}
+        self.sent.remove(&viewer);
+        self.passes(TICK);
+        while self.takes(viewer, usize::MAX) > 0 {}
+        // The answer to the request is gone.
+        self.sent.get_mut(&viewer).unwrap().splice(..0, *b"\r\n\r\n");
+        self.last(viewer, "live").lines().map(str::to_owned).collect()
+    }
+}
+
 #[test]
 fn whoever_views_the_hub_gets_pictures_and_is_no_member() {
     let (mut world, tickets) = web();
     let netcat = world.joins();
-    let hello = format!("threadchat-live 1\nticket {}\n", tickets.live.reveal());
-    let viewer = world.browses_with(&hello);
-    world.passes(Duration::from_millis(100));
+    assert!(!world.is_watched);
+    let viewer = world.views(&tickets);
+    assert!(world.is_watched);
+    let expected = [
+        "live 0 members 2 1 0 0 65536".to_owned(),
+        "member 0 0 0 ok - lobby @operator".to_owned(),
+        format!("member {netcat} 0 0 ok - lobby user1"),
+        format!("steps of [Id(0), Id({netcat})]"),
+    ];
     world.settles();
+    assert_eq!(world.picture(viewer), expected);
     assert_eq!(world.lines(netcat).len(), 2, "nobody is told");
     world.says(viewer, &frame(8, ""));
     world.settles();
     assert_eq!(world.messages(viewer).last().unwrap(), "close 1000");
+    assert!(!world.is_watched);
     assert!(
         world.hub.poll_timeout().is_none_or(|due| due > world.now + Duration::from_secs(1)),
         "no more pictures"
     );
-    let viewers: Vec<_> = (0..9).map(|_| world.browses_with(&hello)).collect();
+    let viewers: Vec<_> = (0..9).map(|_| world.views(&tickets)).collect();
     assert_eq!(world.messages(viewers[8]), ["close 1013"]);
+}
+
+#[test]
+fn a_projector_that_reads_nothing_for_a_minute_is_disconnected() {
+    let (mut world, tickets) = web();
+    let viewer = world.views(&tickets);
+    for _ in 0..590 {
+        world.passes(Duration::from_millis(100));
+    }
+    assert!(!world.gone.contains(&viewer));
+    for _ in 0..20 {
+        world.passes(Duration::from_millis(100));
+    }
+    assert!(world.gone.contains(&viewer) && !world.is_watched);
+}
+
+#[test]
+fn a_picture_tells_whose_outbox_is_full_and_who_waits_for_it() {
+    let (mut world, tickets) = web();
+    let [slow, talker] = world.join_as(["slow", "talker"]);
+    let viewer = world.views(&tickets);
+    world.says(talker, &b"a line of some length, which is said many times\n".repeat(5000));
+    assert!(world.waits(talker));
+    while world.takes(OPERATOR, usize::MAX) > 0 {}
+    let picture = world.picture(viewer);
+    assert_eq!(picture[0], "live 0 members 3 1 1 1 65536");
+    let words: Vec<_> = picture[2].split(' ').collect();
+    assert_eq!((words[1], words[4], words[7]), (&*slow.to_string(), "full", "slow"));
+    assert!(
+        words[2].parse::<usize>().unwrap() > 0 && words[3].parse::<usize>().unwrap() >= 65536,
+        "{words:?}"
+    );
+    assert_eq!(picture[3], format!("member {talker} 0 0 ok {slow} lobby talker"));
+    world.settles();
+    assert!(world.picture(viewer).iter().all(|line| !line.contains("full")));
+}
+
+#[test]
+fn a_page_that_is_behind_misses_pictures_and_is_told_how_many() {
+    let (mut world, tickets) = web();
+    let viewer = world.views(&tickets);
+    (0..5).for_each(|_| world.passes(TICK));
+    let waits = world.hub.outbox(viewer).unwrap().pending();
+    (0..50).for_each(|_| world.passes(TICK));
+    assert_eq!(world.hub.outbox(viewer).unwrap().pending(), waits, "they are not kept for it");
+    assert!(world.picture(viewer)[0].starts_with("live 54 "));
+    assert!(world.picture(viewer)[0].starts_with("live 0 "));
+}
+
+#[test]
+fn of_many_members_some_are_told_one_by_one_first_those_who_hold_up_others() {
+    let (mut world, tickets) = web();
+    let many = world.join_many("127.0.0.1", 200);
+    let viewer = world.views(&tickets);
+    world.settles();
+    let (slow, talker) = (many[150], many[160]);
+    world.says(talker, &b"a line of some length, which is said many times\n".repeat(5000));
+    for id in many.iter().chain([&OPERATOR]).filter(|id| **id != slow) {
+        while world.takes(*id, usize::MAX) > 0 {}
+    }
+    let picture = world.picture(viewer);
+    assert_eq!(picture[0], "live 0 members 201 1 1 1 65536");
+    let listed: Vec<_> = picture.iter().filter(|line| line.starts_with("member ")).collect();
+    assert_eq!(listed.len(), 48);
+    for id in [slow, talker] {
+        assert!(listed.iter().any(|line| line.starts_with(&format!("member {id} "))), "{listed:#?}");
+    }
 }

@@ -24,6 +24,8 @@ pub struct Options {
     pub hub_peers: Vec<HubPeer>,
     /// Measure each design once more while it records a trace.
     pub trace: bool,
+    /// Measure the hub of each full-duplex design once more while somebody views it on its page `/live`.
+    pub live: bool,
     /// Measure each full-duplex design once more while it encrypts, and with `peers` also those that can.
     pub secure: bool,
     /// Do less of everything, in less than 30 seconds.
@@ -55,6 +57,7 @@ impl Options {
         for design in each_once(self.designs.as_deref().unwrap_or(Design::value_variants())) {
             subjects.push(Subject::Design(design));
             subjects.extend(self.trace.then_some(Subject::Traced(design)));
+            subjects.extend((self.live && design != Design::HalfDuplex).then_some(Subject::Viewed(design)));
             if self.has(Workload::Linked) && design != Design::HalfDuplex {
                 subjects
                     .extend([Fsync::EverySecond, Fsync::Always].map(|fsync| Subject::Linked(design, fsync)));
@@ -155,6 +158,7 @@ mod tests {
             hub_clients: Some(vec![3, 5]),
             hub_peers: Vec::new(),
             trace: true,
+            live: false,
             secure: false,
             quick: true,
             rounds: None,

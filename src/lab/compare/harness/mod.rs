@@ -11,6 +11,7 @@ pub(super) mod pair;
 pub(super) mod redis;
 pub(super) mod resources;
 pub(super) mod subject;
+pub(super) mod viewer;
 pub(super) mod watchdog;
 
 use crate::rules::failure::Failure;

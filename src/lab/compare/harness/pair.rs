@@ -30,7 +30,7 @@ pub(crate) struct Endpoint {
     pub(crate) screen: Screen<ChildStdout>,
     /// Gets what it wrote on standard error, once that has ended.
     notices: Receiver<String>,
-    codes: Receiver<String>,
+    told: Receiver<String>,
     counter: Option<Counter>,
 }
 
@@ -123,8 +123,8 @@ impl Endpoint {
     fn new(harness: &Harness, subject: &Subject, started: Started, counter: Option<Counter>) -> Self {
         let Started { process, keyboard, screen, notices } = started;
         let screen = Screen::new(screen, subject.stamp(), harness.heartbeat.clone());
-        let (notices, codes) = collect(notices);
-        Self { process, keyboard, screen, notices, codes, counter }
+        let (notices, told) = collect(notices);
+        Self { process, keyboard, screen, notices, told, counter }
     }
 
     /// Looks in the system's list of sockets: a test connection would be taken for the only caller.
@@ -150,12 +150,17 @@ impl Endpoint {
 
     /// Waits until it has a code for the next caller.
     pub(crate) fn code(&self) -> Result<String, Failure> {
-        self.codes.recv_timeout(PATIENCE).context("it makes no code")
+        self.told.recv_timeout(PATIENCE).context("it makes no code")
+    }
+
+    /// Waits for the link to its page `/live`.
+    pub(crate) fn link(&self) -> Result<String, Failure> {
+        self.told.recv_timeout(PATIENCE).context("it prints no link")
     }
 
     /// Ends its input.
     fn close(self) -> Closed {
-        let Self { process, keyboard: _, screen, notices, codes: _, counter } = self;
+        let Self { process, keyboard: _, screen, notices, told: _, counter } = self;
         Closed { process, screen, notices, counter }
     }
 
@@ -235,26 +240,29 @@ fn printed_port(notices: &mut ChildStderr) -> Result<u16, Failure> {
     }
 }
 
-/// Reads to the end, so that a full pipe blocks nobody, and keeps the last part. Also returns each code for a caller when it
+/// What a program tells its user before each code for a caller, and before the link to the page `/live`.
+const TELLS: [&[u8]; 2] = [b"code for the next caller: ", b"the hub at work, for a projector: "];
+
+/// Reads to the end, so that a full pipe blocks nobody, and keeps the last part. Also returns [what it tells](TELLS) when that
 /// comes.
 fn collect(notices: impl Read + Send + 'static) -> (Receiver<String>, Receiver<String>) {
     const KEPT: usize = 16 * 1024;
     let (to, kept) = crossbeam_channel::bounded(1);
-    let (to_caller, codes) = crossbeam_channel::unbounded();
+    let (to_caller, told) = crossbeam_channel::unbounded();
     thread::spawn(move || {
         let (mut notices, mut written) = (BufReader::new(notices), Vec::new());
         // The limit is for programs that write no lines.
         while let Ok(read @ 1..) = notices.by_ref().take(4096).read_until(b'\n', &mut written) {
             let line = &written[written.len() - read..];
-            if let Some(code) = line.strip_prefix(b"code for the next caller: ") {
-                let _ = to_caller.send(String::from_utf8_lossy(code).trim().to_owned());
+            if let Some(what) = TELLS.iter().find_map(|tells| line.strip_prefix(*tells)) {
+                let _ = to_caller.send(String::from_utf8_lossy(what).trim().to_owned());
             }
             let excess = written.len().saturating_sub(KEPT);
             written.drain(..excess);
         }
         let _ = to.send(String::from_utf8_lossy(&written).into_owned());
     });
-    (kept, codes)
+    (kept, told)
 }
 
 fn free_port() -> std::io::Result<u16> {

@@ -15,6 +15,8 @@ pub(crate) enum Subject {
     Design(Design),
     /// A design that records a trace.
     Traced(Design),
+    /// A hub of a design while somebody views it on its page `/live`.
+    Viewed(Design),
     /// A design that encrypts, with a certificate.
     Secure(Design),
     /// A design that asks each caller for a code.
@@ -84,6 +86,7 @@ impl Subject {
             Self::Baseline => "floor".to_owned(),
             Self::Design(design) => design.name(),
             Self::Traced(design) => format!("{}, traced", design.name()),
+            Self::Viewed(design) => format!("{}, viewed", design.name()),
             Self::Secure(design) => format!("{} --secure", design.name()),
             Self::WithCode(design) => format!("{} --code", design.name()),
             Self::Linked(design, Fsync::EverySecond) => format!("{} --link", design.name()),
@@ -100,6 +103,7 @@ impl Subject {
         match self {
             Self::Design(design)
             | Self::Traced(design)
+            | Self::Viewed(design)
             | Self::Secure(design)
             | Self::WithCode(design)
             | Self::Linked(design, _) => Some(*design),
@@ -136,6 +140,7 @@ impl Subject {
             _ if self.design() == Some(Design::Select) && cfg!(not(poll)) => Some("not possible here"),
             Self::Peer(peer) => peer.missing(),
             Self::Broker | Self::SecureBroker => Peer::Ncat.missing(),
+            Self::Viewed(_) if cfg!(not(feature = "web")) => Some("not in this build"),
             Self::Linked(..) if cfg!(not(unix)) => Some("not possible here"),
             Self::Linked(..) if !is_installed("redis-server") => Some(NO_REDIS),
             _ => None,
@@ -228,6 +233,7 @@ impl Subject {
         let mut words = words_of(&format!("{{}} {command} -q --design {}", design.name()));
         match self {
             Self::Traced(_) => words.extend(["--trace".into(), trace_file(side).into()]),
+            Self::Viewed(_) => words.extend(words_of("--web 127.0.0.1:0 --web-tickets {tickets}")),
             Self::Secure(_) if side == "caller" => words.extend(words_of("--ca {cert}")),
             Self::Secure(_) => words.extend(words_of("--cert {cert} --key {key}")),
             Self::WithCode(_) => words.push("--secure".into()),
@@ -256,13 +262,14 @@ pub(crate) fn remove_files() {
     }
 }
 
-/// The words of a command line, in which `{}` stands for this program, and `{cert}`, `{key}` and
+/// The words of a command line, in which `{}` stands for this program, and `{cert}`, `{key}`, `{tickets}` and
 /// `{redis}`, a socket, for files of the comparison.
 pub(crate) fn words_of(line: &str) -> Vec<OsString> {
     let this = || env::current_exe().unwrap_or_else(|_| PathBuf::from("threadchat")).into();
     let with_files = |word: &str| {
         let file = |name| folder().join(name).display().to_string();
         let word = word.replace("{cert}", &file("cert")).replace("{key}", &file("key"));
+        let word = word.replace("{tickets}", &file("tickets"));
         word.replace("{redis}", &file(REDIS_SOCKET)).into()
     };
     line.split_whitespace().map(|word| if word == "{}" { this() } else { with_files(word) }).collect()

@@ -31,6 +31,7 @@ pub(super) fn explain(report: &TaskReport) -> Vec<String> {
     }
     let costs = [
         (", traced", "with a trace", "without"),
+        (", viewed", "while somebody views it", "alone"),
         (" --secure", "encrypted", "in clear text"),
         (" --link", "linked", "alone"),
     ];

@@ -91,10 +91,12 @@ pub(super) fn speed(measure: Measure, rounds: &[f64], reference: &[f64]) -> Opti
     if measure.more_is_better() { Ratio::of(rounds, reference) } else { Ratio::of(reference, rounds) }
 }
 
-/// The fastest but the floor and traced designs, and all that the rounds cannot tell from it.
+/// The fastest but the floor and designs that are watched, and all that the rounds cannot tell from it.
 fn ahead(measure: Measure, measured: &[(&str, &[f64])]) -> Vec<String> {
     let mut chats = measured.to_vec();
-    chats.retain(|(subject, _)| *subject != "floor" && !subject.ends_with(", traced"));
+    chats.retain(|(subject, _)| {
+        *subject != "floor" && ![", traced", ", viewed"].iter().any(|watched| subject.ends_with(watched))
+    });
     let median = |rounds: &[f64]| Spread::of(rounds).median;
     chats.sort_by(|(_, one), (_, other)| median(one).total_cmp(&median(other)));
     if measure.more_is_better() {

@@ -54,6 +54,7 @@ impl Workload {
             Subject::Peer(_) | Subject::Baseline => self != Self::Hub,
             Subject::Broker | Subject::SecureBroker | Subject::HubPeer(_) => self == Self::Hub,
             Subject::Design(_) | Subject::Traced(_) | Subject::Secure(_) => true,
+            Subject::Viewed(_) => self == Self::Hub,
             // A code matters at the start only.
             Subject::WithCode(_) => self == Self::Goodbye,
         }

@@ -5,7 +5,8 @@
 const KEPT = 600;        // Frames: the last minute.
 const STEPS = 16;        // The last steps of each thread.
 const FALLS = 100;       // The frames in the graph of the channel's length.
-const MESSAGES = 40;     // The messages of a frame that can be pointed at. Others are counted.
+const THREADS = 1000;    // The threads whose last steps are known: those that have done something lately.
+const MESSAGES = 20;     // The messages of a frame that can be pointed at. Others are counted.
 const TRAVEL = 1300;     // How long a message travels across the picture, in milliseconds. In truth it is microseconds.
 const SILENCE = 5000;    // After so many milliseconds without a frame the connection is dead.
 
@@ -62,6 +63,8 @@ function follow(frame) {
     const thread = known.names[step.thread];
     if (thread === "main" && isOurs(step)) continue;
     const strip = known.strips.get(step.thread) ?? [];
+    // Who was heard of last stands last.
+    known.strips.delete(step.thread);
     known.strips.set(step.thread, strip);
     const before = strip.at(-1);
     if (before && before.lasts === null && !known.hasGap) before.lasts = step.since - before.since;
@@ -69,10 +72,8 @@ function follow(frame) {
     const isSame = before?.name === step.name && before.what === step.what;
     if (isSame) strip.pop();
     if (strip.push(isSame ? { ...step, times: (before.times ?? 1) + 1 } : step) > STEPS) strip.shift();
-    if (step.name === "ends") {
-      known.strips.delete(step.thread);
-      known.owners.delete(step.thread);
-    }
+    if (step.name === "ends") lose(step.thread);
+    if (known.strips.size > THREADS) lose(known.strips.keys().next().value);
     if (step.name === "sends") length = Math.max(length, left = step.number + 1);
     if (step.name === "takes") length = Math.max(length, left = step.number);
     const message = note(step, thread, received);
@@ -116,6 +117,11 @@ function follow(frame) {
   known.now = head.now;
   known.hasGap = head.missed > 0;
   if (known.hasGap) Object.assign(known, { batch: [], hasWritten: false });
+}
+
+function lose(thread) {
+  known.strips.delete(thread);
+  known.owners.delete(thread);
 }
 
 // What a step says about a message, and the message.
@@ -602,11 +608,10 @@ function pause(should) {
   $("dots").replaceChildren();
   if (should) goTo(frames.length - 1);
   else {
-    // Frames that came meanwhile are not kept, so nothing is known of the threads.
+    // Frames that came meanwhile were not kept, so nothing is known of the threads.
     forget();
     chosen = null;
     latest = [];
-    frames.length = 0;
   }
 }
 
@@ -717,6 +722,8 @@ function connect() {
 function take(text) {
   const frame = parse(text);
   if (!frame.head) return;
+  // Another hub, or the same one after a restart.
+  if (frames.length && frame.head.now < frames.at(-1).head.now) frames.length = 0;
   follow(frame);
   if (frames.push(frame) > KEPT) frames.shift();
   set($("when"), { max: String(frames.length - 1) });

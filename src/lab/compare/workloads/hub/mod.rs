@@ -12,6 +12,7 @@ use crate::lab::compare::harness::pair::Endpoint;
 use crate::lab::compare::harness::redis::Redis;
 use crate::lab::compare::harness::resources;
 use crate::lab::compare::harness::subject::Subject;
+use crate::lab::compare::harness::viewer;
 use crate::lab::compare::measure::{Figures, Measure};
 use crate::rules::failure::{Context, Failure};
 use crowd::{Crowd, Custom};
@@ -62,6 +63,9 @@ fn measure(
     };
     let started = (1..=count).map(start).collect::<Result<Vec<_>, _>>()?;
     let (mut hubs, ports): (Vec<Endpoint>, Vec<u16>) = started.into_iter().unzip();
+    if let Subject::Viewed(_) = subject {
+        hubs.iter().try_for_each(|hub| viewer::view(&hub.link()?))?;
+    }
     let done = thread::scope(|scope| {
         let mut processes = Vec::new();
         for Endpoint { process, screen, .. } in &mut hubs {
