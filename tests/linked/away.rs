@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Redis keeps what it has, so that killing it loses nothing.
-const KEEPS: [&str; 2] = ["--appendonly", "yes"];
+const KEEPS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 #[test]
 fn without_redis_members_are_told_once_and_can_list_ask_and_leave() {
