@@ -19,6 +19,8 @@ pub mod terminal;
 #[cfg(feature = "secure")]
 pub mod tls;
 pub mod user;
+#[cfg(all(unix, feature = "web"))]
+pub mod web;
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};

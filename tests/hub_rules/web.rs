@@ -486,6 +486,20 @@ fn whoever_views_the_hub_gets_pictures_and_is_no_member() {
 }
 
 #[test]
+fn a_projector_that_reads_nothing_for_a_minute_is_disconnected() {
+    let (mut world, tickets) = web();
+    let viewer = world.views(&tickets);
+    for _ in 0..590 {
+        world.passes(Duration::from_millis(100));
+    }
+    assert!(!world.gone.contains(&viewer));
+    for _ in 0..20 {
+        world.passes(Duration::from_millis(100));
+    }
+    assert!(world.gone.contains(&viewer) && !world.is_watched);
+}
+
+#[test]
 fn a_picture_tells_whose_outbox_is_full_and_who_waits_for_it() {
     let (mut world, tickets) = web();
     let [slow, talker] = world.join_as(["slow", "talker"]);

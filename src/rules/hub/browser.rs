@@ -176,13 +176,13 @@ impl Hub {
         for extra in extras {
             self.answer_extra(id, extra, now);
         }
-        match result {
-            Ok(()) if buffer.input().is_empty() => {}
-            Ok(()) => self.add_to_inbox(id, buffer, now.instant),
-            Err(close) => {
-                self.close_with(id, close, "this is not what a browser sends");
-                self.announce_leaving(id, "was disconnected: it broke the rules of WebSocket", false, now);
-            }
+        if let Err(close) = result {
+            // What came before is good.
+            self.close_with(id, close, "this is not what a browser sends");
+            self.handle_read_ended(id, Ok(()), now);
+        }
+        if !buffer.input().is_empty() {
+            self.add_to_inbox(id, buffer, now.instant);
         }
     }
 
@@ -298,6 +298,20 @@ impl Hub {
         let Some(member) = self.members.get_mut(&id).filter(|member| member.is_here) else { return };
         let post = self.outboxes.memory.post(Kind::Answer, None, message, 0);
         self.outboxes.post_exactly(member, id, post, now);
+    }
+
+    /// Nothing more is heard from a member. If it is a browser, returns why.
+    pub(super) fn end_of_browser(&mut self, id: Id) -> Option<&'static str> {
+        let member = self.members.get_mut(&id)?;
+        match member.browser.as_ref()?.close.0 {
+            Close::Protocol | Close::NotUtf8 | Close::TooBig => {
+                // It may still be sending: if the connection were closed now, it would be reset, and the reason lost.
+                member.inbox.ended = None;
+                Some("was disconnected: it broke the rules of WebSocket")
+            }
+            // Who closes the page says goodbye.
+            _ => Some("left"),
+        }
     }
 
     /// When a browser leaves, this is why.

@@ -557,9 +557,7 @@ impl Hub {
             return;
         }
         let why = match member.write_error.take().map_or(result, Err) {
-            // Who closes the page says goodbye.
-            Ok(()) if self.is_browser(id) => "left".to_owned(),
-            Ok(()) => "left without 88".to_owned(),
+            Ok(()) => self.end_of_browser(id).unwrap_or("left without 88").to_owned(),
             Err(error) => format!("lost the connection: {error}"),
         };
         self.announce_leaving(id, &why, false, now);

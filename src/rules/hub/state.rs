@@ -476,7 +476,7 @@ impl Hub {
             return;
         }
         #[cfg(feature = "web")]
-        if self.end_visitor(id) {
+        if self.visitor_has_ended(id) {
             return;
         }
         let Some(member) = self.members.get_mut(&id) else { return };

@@ -47,6 +47,9 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 /// The longest first message, in bytes.
 const MAX_HELLO: usize = 1024;
 
+/// While this many bytes for a visitor are unwritten, its pings have no answer.
+const MAX_UNREAD: usize = 8 * 1024;
+
 /// The first line of the first message of the chat page.
 const CHAT: &str = "threadchat 1";
 
@@ -55,6 +58,9 @@ const LIVE: &str = "threadchat-live 1";
 
 /// How many projectors there may be.
 const MAX_VIEWERS: usize = 8;
+
+/// How many pictures one of them may miss: those of a minute.
+const MAX_MISSED: usize = 600;
 
 /// How often they get a picture.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
@@ -110,6 +116,8 @@ enum Stage {
     Viewing(Box<Incoming>, usize),
     /// It gets what is in its outbox, and nothing more is heard.
     Leaving,
+    /// The same, and it has closed its half already.
+    Left,
 }
 
 impl Web {
@@ -240,64 +248,43 @@ impl Hub {
         let Some(web) = &mut self.web else { return };
         let Some(visitor) = web.visitors.get_mut(&id) else { return };
         match &mut visitor.stage {
-            Stage::Leaving => {}
+            Stage::Leaving | Stage::Left => {}
             Stage::Viewing(incoming, _) => {
                 let (mut bytes, mut extras) = (read.to_vec(), Vec::new());
                 let (_, result) = incoming.receive(&mut bytes, read.len(), &mut extras);
-                let is_behind = visitor.outbox.pending() > 0;
-                for extra in extras {
-                    match extra {
-                        Extra::Ping(payload) if !is_behind => {
-                            self.post_to_visitor(id, websocket::pong(&payload));
-                        }
-                        Extra::Close => return self.close_visitor(id, Close::Normal, "", now.instant),
-                        _ => {}
-                    }
-                }
-                if let Err(close) = result {
-                    self.close_visitor(id, close, "this is not what a browser sends", now.instant);
-                }
+                self.answer_visitor(id, extras, result, now.instant);
             }
             Stage::Asking(head) => {
-                head.extend_from_slice(&read[..read.len().min(MAX_HEAD - head.len())]);
+                let before = head.len();
+                head.extend_from_slice(&read[..read.len().min(MAX_HEAD - before)]);
                 match web::parse(head, &web.settings.names) {
                     Ok(None) => {}
                     Ok(Some((Request::Page { path, is_head, host }, _))) => {
                         self.dismiss_visitor(id, web::page(path, &host, is_head), now.instant);
                     }
                     Ok(Some((Request::Socket { key }, length))) => {
-                        let early = head.split_off(length);
                         visitor.stage = Stage::Opening(Box::default(), Vec::new());
                         web.allow(id, now.instant + ASK_WITHIN);
                         self.post_to_visitor(id, web::socket(&key));
-                        self.hear_visitor(id, &early, now);
+                        // A client may not wait for the answer.
+                        self.hear_visitor(id, &read[length - before..], now);
                     }
                     Err(bad) => self.dismiss_visitor(id, web::bad(bad), now.instant),
                 }
             }
             Stage::Opening(incoming, hello) => {
                 let mut extras = Vec::new();
-                let behind = match incoming.receive_first(read, hello, &mut extras) {
-                    Ok(behind) => behind,
-                    Err(close) => {
-                        return self.close_visitor(
-                            id,
-                            close,
-                            "this is not what a browser sends",
-                            now.instant,
-                        );
-                    }
+                let (behind, result) = match incoming.receive_first(read, hello, &mut extras) {
+                    Ok(behind) => (behind, Ok(())),
+                    Err(close) => (None, Err(close)),
                 };
-                if extras.contains(&Extra::Close) {
-                    return self.close_visitor(id, Close::Normal, "", now.instant);
+                let is_too_long = hello.len() > MAX_HELLO;
+                if self.answer_visitor(id, extras, result, now.instant) {
+                    return;
                 }
-                if hello.len() > MAX_HELLO {
-                    return self.close_visitor(
-                        id,
-                        Close::TooBig,
-                        "the first message is too long",
-                        now.instant,
-                    );
+                if is_too_long {
+                    let reason = "the first message is too long";
+                    return self.close_visitor(id, Close::TooBig, reason, now.instant);
                 }
                 if let Some(behind) = behind {
                     self.let_in(id, now);
@@ -306,6 +293,37 @@ impl Hub {
                 }
             }
         }
+    }
+
+    /// Answers what a visitor has sent through its WebSocket beside text, or closes it. Returns whether it does that.
+    fn answer_visitor(
+        &mut self,
+        id: Id,
+        extras: Vec<Extra>,
+        result: Result<(), Close>,
+        now: Instant,
+    ) -> bool {
+        for extra in extras {
+            match extra {
+                Extra::Ping(payload) => {
+                    let pending =
+                        self.web.as_mut().and_then(|web| web.outbox(id)).map(|outbox| outbox.pending());
+                    // Who asks and does not read must not fill its outbox.
+                    if pending.is_some_and(|pending| pending < MAX_UNREAD) {
+                        self.post_to_visitor(id, websocket::pong(&payload));
+                    }
+                }
+                Extra::Close => {
+                    self.close_visitor(id, Close::Normal, "", now);
+                    return true;
+                }
+                Extra::Question(_) => {}
+            }
+        }
+        if let Err(close) = result {
+            self.close_visitor(id, close, "this is not what a browser sends", now);
+        }
+        result.is_err()
     }
 
     /// The first message of a visitor is complete.
@@ -394,11 +412,12 @@ impl Hub {
     /// Shows these steps, and the clients, to those who view the hub. Who has not read what came before misses it.
     pub(super) fn show_steps(&mut self, steps: &[u8]) {
         let Some(web) = &mut self.web else { return };
-        let mut shown = Vec::new();
+        let (mut shown, mut gone) = (Vec::new(), Vec::new());
         for (id, visitor) in &mut web.visitors {
             let Stage::Viewing(_, missed) = &mut visitor.stage else { continue };
             if visitor.outbox.pending() > 0 {
                 *missed += 1;
+                gone.extend((*missed > MAX_MISSED).then_some(*id));
                 continue;
             }
             let words = format!("live {} ", std::mem::take(missed));
@@ -406,6 +425,9 @@ impl Hub {
         }
         for (id, picture) in shown {
             self.post_to_visitor(id, picture);
+        }
+        for id in gone {
+            self.end_visitor(id);
         }
     }
 
@@ -440,12 +462,27 @@ impl Hub {
         let Some(web) = &mut self.web else { return };
         let Some(visitor) = web.visitors.get_mut(&id) else { return };
         visitor.outbox.advance(bytes);
-        if matches!(visitor.stage, Stage::Leaving) && visitor.outbox.pending() == 0 {
-            self.actions.push_back(Action::HalfClose(id));
+        if visitor.outbox.pending() == 0 {
+            match visitor.stage {
+                Stage::Leaving => self.actions.push_back(Action::HalfClose(id)),
+                Stage::Left => drop(self.end_visitor(id)),
+                _ => {}
+            }
         }
     }
 
-    /// Nothing more comes from a visitor, or nothing more can be written to it. Returns whether it is one.
+    /// Nothing more comes from a visitor. It still gets the answer that it waits for. Returns whether it is one.
+    pub(super) fn visitor_has_ended(&mut self, id: Id) -> bool {
+        match self.web.as_mut().and_then(|web| web.visitors.get_mut(&id)) {
+            Some(visitor) if matches!(visitor.stage, Stage::Leaving) && visitor.outbox.pending() > 0 => {
+                visitor.stage = Stage::Left;
+                true
+            }
+            _ => self.end_visitor(id),
+        }
+    }
+
+    /// Disconnects a visitor: nothing more can be written to it, or its time is up. Returns whether it is one.
     pub(super) fn end_visitor(&mut self, id: Id) -> bool {
         let Some(visitor) = self.web.as_mut().and_then(|web| web.take(id)) else { return false };
         self.stops_viewing(&visitor.stage);

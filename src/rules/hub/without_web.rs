@@ -21,6 +21,9 @@ impl Hub {
     pub(super) fn tell_state(&mut self, _: Id, _: Moment) {}
     pub(super) fn tell_back(&mut self, _: Id, _: Id, _: &[u8], _: Moment) {}
     pub(super) fn confirm(&mut self, _: Id, _: u64, _: Instant) {}
+    pub(super) fn end_of_browser(&mut self, _: Id) -> Option<&'static str> {
+        None
+    }
     #[cfg(feature = "link")]
     pub(super) fn lines_wait(&mut self, _: Id, _: usize) {}
     #[cfg(feature = "link")]
