@@ -19,6 +19,7 @@ Examples:
   threadchat compare --work latency --peers     one kind of work, also with ncat, nc and socat
   threadchat compare --work hub --hub-clients 100   a hub with 100 clients
   threadchat compare --work linked              hubs that are one, on a Redis server that it starts
+  threadchat compare --work web                 a hub with 1000 browsers and 1000 netcats, beside one of 2000 netcats
   threadchat compare --json figures.json        also the figures of each round, for programs
 
 The exit code is 1 if a row failed: if it lost or damaged a line, or did not end.";
@@ -26,7 +27,7 @@ The exit code is 1 if a row failed: if it lost or damaged a line, or did not end
 /// `threadchat compare`.
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// Kinds of work, separated by commas [default: all but linked]
+    /// Kinds of work, separated by commas [default: all but linked and web]
     #[arg(long, value_name = "WORK", value_enum, value_delimiter = ',')]
     work: Option<Vec<Workload>>,
 
@@ -38,8 +39,8 @@ pub struct Compare {
     #[arg(long)]
     peers: bool,
 
-    /// Numbers of clients of the hub, or of each of eight linked hubs, separated by commas [default: 10,50,200,1000, with
-    /// --quick 10,50; of linked hubs 1000, with --quick 20]
+    /// Numbers of clients of the hub, of each of eight linked hubs, or with browsers of both kinds together, separated by commas
+    /// [default: 10,50,200,1000, with --quick 10,50; of linked hubs 1000, with --quick 20; with browsers 2000, with --quick 40]
     #[arg(long, value_name = "N", value_parser = values::hub_clients, value_delimiter = ',')]
     hub_clients: Option<Vec<usize>>,
 
@@ -136,6 +137,9 @@ pub enum CompareChild {
         /// The hub is one of ours
         #[arg(long)]
         ours: bool,
+        /// Every second client is a browser, and joins there
+        #[arg(long, value_name = "ADDR")]
+        browsers: Option<SocketAddr>,
         /// The number of clients
         #[arg(long)]
         clients: usize,
@@ -170,6 +174,7 @@ impl From<CompareChild> for Child {
                 names,
                 secure,
                 ours,
+                browsers,
                 clients,
                 senders,
                 deliveries,
@@ -177,7 +182,7 @@ impl From<CompareChild> for Child {
                 rate,
             } => {
                 let crowd = Crowd { clients, senders, deliveries, messages, rate };
-                Self::Crowd(crowd, hubs, Custom { names, secure, ours })
+                Self::Crowd(crowd, hubs, Custom { names, secure, ours, browsers })
             }
             CompareChild::Exec { command } => Self::Exec(command),
         }

@@ -50,7 +50,7 @@ async def main(url, ticket, authority=None):
         await ws.send(b"alive")
         await hears(ws, "alive ")
         await ws.send("x" * 300_000)
-        print((await hears(ws, "said ", "<ann> hello snake\n")).splitlines()[-1], flush=True)
+        print((await hears(ws, "said ", "<@operator> hello snake\n")).splitlines()[-1], flush=True)
         await ws.send("88")
         print(await is_closed(ws), flush=True)
     async with connect(url, authority) as ws:

@@ -115,8 +115,8 @@ fn python_joins(mut hub: Hub, scheme: &str, authority: &[&str]) {
     hub.program
         .out
         .wait_until("the long line", |said| said.iter().filter(|byte| **byte == b'x').count() >= 300_000);
-    hub.program.types("/name ann\nhello snake\n");
-    python.out.wait_for("<ann> hello snake");
+    hub.program.types("hello snake\n");
+    python.out.wait_for("<@operator> hello snake");
     python.out.wait_for("closed with 1000");
     hub.program.out.wait_for("* snake left\n");
     python.out.wait_for("joined as toad");

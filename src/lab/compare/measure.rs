@@ -32,6 +32,10 @@ pub(super) enum Measure {
     /// As received, with the stamps and names that a hub adds.
     DeliveredMegabytesPerSecond,
     ConnectionsPerSecond,
+    /// What is resident in a hub when all clients are there and nobody has said anything.
+    IdleMemoryBytes,
+    /// By how much more that is for each client that is a browser than in the hub of netcats in the same round.
+    BrowserMemoryBytes,
     /// Of the endpoint that has more.
     Threads,
     /// The most that was ever resident, of the endpoint that had more.
@@ -122,6 +126,8 @@ impl Measure {
             Self::DeliveriesPerSecond => "deliveries/s",
             Self::DeliveredMegabytesPerSecond => "MB/s\ndelivered",
             Self::ConnectionsPerSecond => "connections/s",
+            Self::IdleMemoryBytes => "idle\nmemory",
+            Self::BrowserMemoryBytes => "more for\na browser",
             Self::Threads => "threads",
             Self::PeakMemoryBytes => "memory",
             Self::CpuSeconds => "CPU",
@@ -165,7 +171,11 @@ impl Measure {
                 value if value < 9_999.5 => format!("{} µs", short(value)),
                 value => format!("{} ms", short(value / 1e3)),
             },
-            Self::TakenBytes | Self::SenderPeakMemoryBytes | Self::PeakMemoryBytes => {
+            Self::BrowserMemoryBytes => format!("{:.2} KiB", value / 1024.0),
+            Self::TakenBytes
+            | Self::SenderPeakMemoryBytes
+            | Self::IdleMemoryBytes
+            | Self::PeakMemoryBytes => {
                 format!("{} MB", short(value / 1e6))
             }
             Self::CpuSeconds => format!("{value:.3} s"),

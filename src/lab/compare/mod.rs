@@ -38,6 +38,7 @@ use harness::counter::Counter;
 use harness::encryption;
 use harness::redis;
 use harness::subject::remove_files;
+use harness::web;
 use options::HURRY;
 use report::machine::{self, Machine};
 use report::progress::Progress;
@@ -69,6 +70,9 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     }
     if options.has(Workload::Linked) {
         redis::create_folder()?;
+    }
+    if options.has(Workload::Web) {
+        web::keep_tickets()?;
     }
     let (children, progress) = (Arc::clone(&harness.children), Progress::new());
     let (to_main, signal) = bounded(1);

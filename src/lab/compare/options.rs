@@ -12,13 +12,13 @@ use std::time::Duration;
 /// What to compare, and where to report it. `None` stands for the default.
 #[derive(Debug)]
 pub struct Options {
-    /// The workloads; by default all but that of linked hubs, which needs a Redis server.
+    /// The workloads; by default all but that of linked hubs, which needs a Redis server, and that of browsers.
     pub workloads: Option<Vec<Workload>>,
     /// The designs; all by default.
     pub designs: Option<Vec<Design>>,
     /// Also measure ncat, nc and socat, where they are installed.
     pub peers: bool,
-    /// The numbers of clients of a hub, and of each of many linked hubs.
+    /// The numbers of clients of a hub, of each of many linked hubs, and of a hub with browsers.
     pub hub_clients: Option<Vec<usize>>,
     /// Other hubs to measure.
     pub hub_peers: Vec<HubPeer>,
@@ -62,6 +62,8 @@ impl Options {
                 subjects
                     .extend([Fsync::EverySecond, Fsync::Always].map(|fsync| Subject::Linked(design, fsync)));
             }
+            let has_browsers = self.has(Workload::Web) && design != Design::HalfDuplex;
+            subjects.extend(has_browsers.then_some(Subject::Web(design)));
             if self.secure && design != Design::HalfDuplex {
                 subjects.extend([Subject::Secure(design), Subject::WithCode(design)]);
             }
@@ -95,6 +97,16 @@ impl Options {
                 tasks.push(hubs_of(2, 10, 2));
                 let sizes = self.hub_clients.as_deref().map_or_else(|| vec![self.crowd_of_many()], each_once);
                 tasks.extend(sizes.into_iter().map(|each| hubs_of(MANY, each, 1)));
+            } else if workload == Workload::Web {
+                // One sender is a netcat, and one a browser.
+                let sizes =
+                    self.hub_clients.as_deref().map_or_else(|| vec![self.crowd_with_browsers()], each_once);
+                tasks.extend(sizes.into_iter().map(|clients| Task {
+                    workload,
+                    hubs: None,
+                    clients: Some(clients),
+                    senders: Some(2),
+                }));
             } else if workload == Workload::Hub {
                 let all =
                     sizes.iter().flat_map(|clients| senders.iter().map(move |senders| (clients, senders)));
@@ -117,7 +129,7 @@ impl Options {
     }
 
     fn workloads(&self) -> Vec<Workload> {
-        let is_default = |workload: &Workload| *workload != Workload::Linked;
+        let is_default = |workload: &Workload| !matches!(workload, Workload::Linked | Workload::Web);
         let default = || Workload::value_variants().iter().copied().filter(is_default).collect();
         self.workloads.as_deref().map_or_else(default, each_once)
     }
@@ -127,6 +139,12 @@ impl Options {
         let possible =
             raise_descriptor_limit().map_or(usize::MAX, |limit| limit.saturating_sub(SPARE) / MANY);
         if self.quick { 20 } else { possible.clamp(2, 1000) }
+    }
+
+    /// How many clients a hub with browsers has: a thousand of each kind, if there may be that many descriptors.
+    fn crowd_with_browsers(&self) -> usize {
+        let possible = raise_descriptor_limit().map_or(usize::MAX, |limit| limit.saturating_sub(SPARE));
+        if self.quick { 40 } else { possible.clamp(2, 2000) }
     }
 
     pub(super) fn rounds(&self) -> usize {
@@ -177,6 +195,16 @@ mod tests {
         let options = options(None);
         assert!(options.tasks().iter().all(|task| task.workload != Workload::Linked));
         assert_eq!(linked(&options), 0);
+    }
+
+    #[test]
+    fn a_hub_with_browsers_is_measured_beside_the_same_number_of_netcats() {
+        assert!(options(None).tasks().iter().all(|task| task.workload != Workload::Web));
+        let options = options(Some(vec![Workload::Web]));
+        let (tasks, subjects) = (options.tasks(), options.subjects());
+        assert_eq!(tasks.iter().map(|task| task.clients).collect::<Vec<_>>(), [Some(3), Some(5)]);
+        let names = subjects.iter().filter(|subject| tasks[0].is_for(subject)).map(Subject::name);
+        assert_eq!(names.collect::<Vec<_>>(), ["threads", "threads --web", "select", "select --web"]);
     }
 
     #[test]

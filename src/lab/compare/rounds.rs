@@ -93,7 +93,7 @@ impl Rounds {
         }
         let (forth, back) = task.size(self.quick);
         let subjects = contestants.iter().map(|contestant| &contestant.subject);
-        let rows = rows(task.workload, subjects.zip(all).collect());
+        let rows = rows(task, subjects.zip(all).collect());
         let compared = compare(task.workload, task.senders, &rows);
         TaskReport { task, forth, back, rounds: done, meanwhile, compared, rows }
     }
@@ -151,8 +151,9 @@ pub(super) fn order(round: usize, count: usize) -> Vec<usize> {
     order
 }
 
-/// The ratios are to the baseline, among hubs to `ncat --broker`, or of linked hubs to an unlinked one.
-fn rows(workload: Workload, all: Vec<(&Subject, Runs)>) -> Vec<Row> {
+/// The ratios are to the baseline, among hubs to `ncat --broker`, of linked hubs to an unlinked one, or with browsers to netcats
+/// alone.
+fn rows(task: Task, all: Vec<(&Subject, Runs)>) -> Vec<Row> {
     let measured = all.iter().filter_map(|(subject, runs)| match runs {
         Runs::Measured { calls, rounds } => Some((*subject, [calls.clone()], rounds.clone())),
         _ => None,
@@ -160,20 +161,29 @@ fn rows(workload: Workload, all: Vec<(&Subject, Runs)>) -> Vec<Row> {
     let measured: Vec<_> = measured.collect();
     let row = |(subject, runs): (&Subject, Runs)| Row {
         subject: subject.name(),
-        lines_of_code: subject.lines_of_code(workload.is_of_hubs()),
+        lines_of_code: subject.lines_of_code(task.workload.is_of_hubs()),
         outcome: match runs {
             Runs::Absent(reason) => Outcome::Absent { reason: reason.to_owned() },
             Runs::Failed(reason) => Outcome::Failed { reason },
             Runs::Measured { calls, mut rounds } => {
                 let baseline = measured.iter().find(|(baseline, ..)| baseline.is_baseline_of(subject));
-                if let (Subject::Linked(..), Some((.., unlinked))) = (subject, baseline) {
-                    rounds.iter_mut().zip(unlinked).for_each(|(round, unlinked)| add_added(round, unlinked));
+                if let Some((.., others)) = baseline {
+                    let pairs = rounds.iter_mut().zip(others);
+                    match subject {
+                        Subject::Linked(..) => pairs.for_each(|(round, unlinked)| add_added(round, unlinked)),
+                        Subject::Web(_) => {
+                            let browsers = task.clients.unwrap_or_default() / 2;
+                            pairs.for_each(|(round, netcats)| add_memory(round, netcats, browsers));
+                        }
+                        _ => {}
+                    }
                 }
                 let mut figures = summarize(&rounds, baseline.map(|(.., rounds)| &rounds[..]));
                 figures.append(&mut summarize(&[calls], baseline.map(|(_, calls, _)| &calls[..])));
                 for figure in figures.values_mut() {
                     match (baseline, subject) {
                         (_, Subject::Linked(..)) => figure.to_unlinked = figure.to_floor.take(),
+                        (_, Subject::Web(_)) => figure.to_netcats = figure.to_floor.take(),
                         (Some((Subject::Broker, ..)), _) => figure.to_broker = figure.to_floor.take(),
                         _ => {}
                     }
@@ -195,6 +205,15 @@ fn add_added(linked: &mut Figures, unlinked: &Figures) {
             let difference = with - without;
             linked.insert(added, difference);
         }
+    }
+}
+
+/// Adds how much more memory a client takes that is a browser than in the hub of netcats in the same round.
+fn add_memory(with: &mut Figures, netcats: &Figures, browsers: usize) {
+    let idle = Measure::IdleMemoryBytes;
+    if let Some((with_browsers, without)) = with.get(&idle).zip(netcats.get(&idle)) {
+        let each = (with_browsers - without) / browsers as f64;
+        with.insert(Measure::BrowserMemoryBytes, each);
     }
 }
 
@@ -221,6 +240,25 @@ mod tests {
     use crate::designs::Design;
     use crate::lab::compare::harness::redis::Fsync;
 
+    fn task(workload: Workload) -> Task {
+        Task { workload, hubs: None, clients: Some(20), senders: Some(2) }
+    }
+
+    #[test]
+    fn what_a_browser_takes_is_the_difference_to_the_netcats_of_the_same_round() {
+        let runs = |memory: [f64; 3]| {
+            let rounds = memory.map(|bytes| Figures::from([(Measure::IdleMemoryBytes, bytes)]));
+            Runs::Measured { calls: Figures::default(), rounds: rounds.to_vec() }
+        };
+        let [netcats, browsers] = [Subject::Design(Design::Threads), Subject::Web(Design::Threads)];
+        let all = vec![(&netcats, runs([5e6, 6e6, 7e6])), (&browsers, runs([5.1e6, 6.02e6, 7.03e6]))];
+        let rows = rows(task(Workload::Web), all);
+        let Outcome::Measured { figures, .. } = &rows[1].outcome else { panic!("not measured") };
+        assert_eq!(figures[&Measure::BrowserMemoryBytes].rounds, [10_000.0, 2_000.0, 3_000.0]);
+        let figure = &figures[&Measure::IdleMemoryBytes];
+        assert!(figure.to_netcats.is_some() && figure.to_floor.is_none());
+    }
+
     #[test]
     fn what_a_log_adds_is_taken_round_by_round_from_the_unlinked_hub_of_the_same_design() {
         let runs = |times: [f64; 3]| {
@@ -234,7 +272,7 @@ mod tests {
             (&linked, runs([500.0, 700.0, 1600.0])),
             (&select, runs([200.0, 350.0, 400.0])),
         ];
-        let rows = rows(Workload::Linked, all);
+        let rows = rows(task(Workload::Linked), all);
         let Outcome::Measured { figures, .. } = &rows[1].outcome else { panic!("not measured") };
         assert_eq!(figures[&Measure::AddedP50Microseconds].rounds, [300.0, 350.0, 1200.0]);
         let figure = &figures[&Measure::P50Microseconds];

@@ -195,7 +195,7 @@ fn web_server(certified: &Arc<CertifiedKey>) -> Result<Arc<ServerConfig>, rustls
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(certified))));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     Ok(Arc::new(without_tickets(config)))
 }
 

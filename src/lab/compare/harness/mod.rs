@@ -13,6 +13,8 @@ pub(super) mod resources;
 pub(super) mod subject;
 pub(super) mod viewer;
 pub(super) mod watchdog;
+#[cfg_attr(not(feature = "web"), path = "no_web.rs")]
+pub(super) mod web;
 
 use crate::rules::failure::Failure;
 use children::{Children, Started};

@@ -265,7 +265,7 @@ fn collect(notices: impl Read + Send + 'static) -> (Receiver<String>, Receiver<S
     (kept, told)
 }
 
-fn free_port() -> std::io::Result<u16> {
+pub(super) fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

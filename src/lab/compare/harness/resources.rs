@@ -25,6 +25,14 @@ pub(crate) fn sample(processes: &[&Process], figures: &mut Figures) {
     }
 }
 
+/// Records how much memory is resident now, of the process that has more.
+pub(crate) fn sample_idle(processes: &[&Process], figures: &mut Figures) {
+    let resident = processes.iter().filter_map(|process| status(process, "VmRSS:"));
+    if let Some(kilobytes) = resident.reduce(f64::max) {
+        figures.insert(Measure::IdleMemoryBytes, kilobytes * 1024.0);
+    }
+}
+
 /// The processor time of all threads that there are.
 pub(super) fn cpu_seconds(process: &Process) -> f64 {
     threads(process).into_iter().map(|(_, seconds)| seconds).sum()

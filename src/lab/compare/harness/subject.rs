@@ -23,6 +23,8 @@ pub(crate) enum Subject {
     WithCode(Design),
     /// Hubs of a design that are one, on a Redis server.
     Linked(Design, Fsync),
+    /// A hub of a design, with browsers.
+    Web(Design),
     Peer(Peer),
     /// `ncat` as a hub, and the baseline of hubs.
     Broker,
@@ -52,6 +54,8 @@ const SOCAT_OPENSSL: &str = "cert={cert},key={key},verify=0";
 /// The folder of the Redis server.
 pub(super) const REDIS: &str = "redis";
 const REDIS_SOCKET: &str = "redis/socket";
+/// The tickets of hubs that let browsers in.
+pub(super) const TICKETS: &str = "tickets";
 const NO_REDIS: &str = "needs redis-server: apt-get install redis-server";
 
 /// Another hub: its name, and how to start it.
@@ -91,6 +95,7 @@ impl Subject {
             Self::WithCode(design) => format!("{} --code", design.name()),
             Self::Linked(design, Fsync::EverySecond) => format!("{} --link", design.name()),
             Self::Linked(design, Fsync::Always) => format!("{} --link, always", design.name()),
+            Self::Web(design) => format!("{} --web", design.name()),
             Self::Peer(peer) => peer.name().to_owned(),
             Self::Broker => "ncat --broker".to_owned(),
             Self::SecureBroker => "ncat --ssl --broker".to_owned(),
@@ -106,7 +111,8 @@ impl Subject {
             | Self::Viewed(design)
             | Self::Secure(design)
             | Self::WithCode(design)
-            | Self::Linked(design, _) => Some(*design),
+            | Self::Linked(design, _)
+            | Self::Web(design) => Some(*design),
             _ => None,
         }
     }
@@ -150,7 +156,7 @@ impl Subject {
     /// Whether the ratios of another subject are to this one.
     pub(crate) fn is_baseline_of(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Design(one), Self::Linked(other, _)) => one == other,
+            (Self::Design(one), Self::Linked(other, _) | Self::Web(other)) => one == other,
             (Self::Baseline | Self::Broker, _) => self != other,
             _ => false,
         }
@@ -249,7 +255,8 @@ fn trace_file(side: &str) -> PathBuf {
 }
 
 /// The folder of this comparison, which is also where its children find their configuration: with the certificate and the key
-/// of all encrypted subjects, and with the folder of a Redis server. It is there only if something is encrypted or linked.
+/// of all encrypted subjects, with the folder of a Redis server, and with the tickets of browsers. It is there only if
+/// something needs it.
 pub(crate) fn folder() -> PathBuf {
     env::temp_dir().join(format!("threadchat-compare-{}", process::id()))
 }
@@ -269,7 +276,7 @@ pub(crate) fn words_of(line: &str) -> Vec<OsString> {
     let with_files = |word: &str| {
         let file = |name| folder().join(name).display().to_string();
         let word = word.replace("{cert}", &file("cert")).replace("{key}", &file("key"));
-        let word = word.replace("{tickets}", &file("tickets"));
+        let word = word.replace("{tickets}", &file(TICKETS));
         word.replace("{redis}", &file(REDIS_SOCKET)).into()
     };
     line.split_whitespace().map(|word| if word == "{}" { this() } else { with_files(word) }).collect()

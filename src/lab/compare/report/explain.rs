@@ -34,6 +34,7 @@ pub(super) fn explain(report: &TaskReport) -> Vec<String> {
         (", viewed", "while somebody views it", "alone"),
         (" --secure", "encrypted", "in clear text"),
         (" --link", "linked", "alone"),
+        (" --web", "with browsers", "with netcats"),
     ];
     let costs = costs.map(|(suffix, with, without)| {
         let costs = DESIGNS
@@ -60,12 +61,12 @@ struct Subject<'a> {
 }
 
 fn subjects(report: &TaskReport) -> Vec<Subject<'_>> {
-    let is_of_deliveries = report.task.workload == Workload::Hub;
+    let is_of_deliveries = matches!(report.task.workload, Workload::Hub | Workload::Web);
     let receivers = report.task.clients.filter(|_| is_of_deliveries).map_or(1, |clients| clients - 1);
     let units = (report.forth + report.back * receivers) as f64;
     let unit = match report.task.workload {
         Workload::Goodbye => ["conversation", "conversations"],
-        Workload::Hub => ["delivery", "deliveries"],
+        Workload::Hub | Workload::Web => ["delivery", "deliveries"],
         _ => ["line", "lines"],
     };
     let rows = report.rows.iter();

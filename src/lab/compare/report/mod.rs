@@ -98,6 +98,9 @@ pub(super) struct Figure {
     /// Of linked hubs, as a multiple of what one hub of the same design has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) to_unlinked: Option<Ratio>,
+    /// With browsers, as a multiple of what a hub of the same design has whose clients are netcats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) to_netcats: Option<Ratio>,
     /// The value of each round.
     pub(super) rounds: Vec<f64>,
 }
@@ -116,10 +119,10 @@ impl TaskReport {
                 )
             }
             Workload::Goodbye => format!("{forth} conversations with one listener, one after the other"),
-            Workload::Hub if *back > 0 => {
+            Workload::Hub | Workload::Web if *back > 0 => {
                 format!("{forth} deliveries of 64 bytes, then {back} messages, 100 a second")
             }
-            Workload::Hub => format!("{forth} deliveries of 64 bytes"),
+            Workload::Hub | Workload::Web => format!("{forth} deliveries of 64 bytes"),
             Workload::Linked if *forth > 0 => {
                 let rate = self.task.rate();
                 format!("{forth} lines of 64 bytes to all clients, then {back} messages, {rate} a second")
@@ -150,8 +153,9 @@ impl TaskReport {
         if figure.rounds.len() > 1 {
             lines.push(measure.range(figure.spread.q1, figure.spread.q3));
         }
-        let Figure { to_floor, to_broker, to_unlinked, .. } = figure;
-        if let Some(ratio) = to_floor.as_ref().or(to_broker.as_ref()).or(to_unlinked.as_ref()) {
+        let Figure { to_floor, to_broker, to_unlinked, to_netcats, .. } = figure;
+        let ratios = [to_floor, to_broker, to_unlinked, to_netcats];
+        if let Some(ratio) = ratios.into_iter().flatten().next() {
             let short = ratio.short();
             let median = short.split(' ').next().unwrap_or_default();
             lines.push(if with_interval { short } else { median.to_owned() });
@@ -217,7 +221,10 @@ pub(super) fn summarize(rounds: &[Figures], baseline: Option<&[Figures]>) -> BTr
             .and_then(|baseline| values(baseline, measure))
             .and_then(|baseline| Ratio::of(&rounds, &baseline));
         let spread = Spread::of(&rounds);
-        Some((measure, Figure { spread, to_floor, to_broker: None, to_unlinked: None, rounds }))
+        Some((
+            measure,
+            Figure { spread, to_floor, to_broker: None, to_unlinked: None, to_netcats: None, rounds },
+        ))
     });
     figures.collect()
 }

@@ -52,6 +52,7 @@ pub(crate) fn compare(workload: Workload, senders: Option<usize>, rows: &[Row]) 
         Workload::Goodbye => vec![Measure::ConnectionsPerSecond],
         Workload::Hub if senders == Some(1) => vec![Measure::DeliveriesPerSecond, Measure::P50Microseconds],
         Workload::Hub => vec![Measure::DeliveriesPerSecond],
+        Workload::Web => vec![Measure::DeliveriesPerSecond, Measure::P50Microseconds],
         Workload::Linked if senders == Some(1) => vec![Measure::P50Microseconds],
         Workload::Linked => vec![Measure::LinesPerSecond, Measure::P50Microseconds],
     };
@@ -189,7 +190,7 @@ impl TaskReport {
     /// The title of a line of the summary.
     pub(super) fn heading(&self, comparison: &Comparison) -> String {
         match (self.task.workload, comparison.measure) {
-            (Workload::Hub | Workload::Linked, Measure::P50Microseconds) => {
+            (Workload::Hub | Workload::Linked | Workload::Web, Measure::P50Microseconds) => {
                 format!("{}: latency", self.task.title())
             }
             _ => self.task.title(),

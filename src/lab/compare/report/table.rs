@@ -14,7 +14,8 @@ const LINE: LineStyle = LineStyle::none().fill('─').junction('─');
 
 const DETAILS: &str = "\
 Each cell: the median of the rounds; the quartiles, between which the middle half of the rounds lies; and the ratio to
-the floor, among hubs to ncat --broker, or of linked hubs to one hub (in the first column with its interval).
+the floor, among hubs to ncat --broker, of linked hubs to one hub, or with browsers to netcats alone (in the first
+column with its interval).
 docs/compare.md explains each figure.";
 
 pub(crate) fn render(report: &Report, details: bool) -> String {

@@ -35,7 +35,7 @@ pub(super) fn run(
         Workload::OneWay | Workload::BothWays => with_pair(throughput::run),
         Workload::Stalled => with_pair(stalled::run),
         Workload::Goodbye => goodbye::run(harness, subject, material, counter),
-        Workload::Hub | Workload::Linked => hub::run(harness, subject, material),
+        Workload::Hub | Workload::Linked | Workload::Web => hub::run(harness, subject, material),
     };
     // Killed children end in many ways; the reason for the kill is the fault.
     harness.children.take_fault().map_or(done, Err)

@@ -27,6 +27,9 @@ pub enum Workload {
     /// Several hubs as one, on a Redis server, beside one hub: how much they deliver, and how fast
     #[cfg_attr(not(feature = "link"), value(skip))]
     Linked,
+    /// A hub half of whose clients are browsers, beside one of netcats alone: how much it delivers, and its memory
+    #[cfg_attr(not(feature = "web"), value(skip))]
+    Web,
 }
 
 /// The most lines a stalled side is offered: far more than a bounded one accepts.
@@ -42,15 +45,19 @@ impl Workload {
             Self::Goodbye => "Start and goodbye",
             Self::Hub => "Hub",
             Self::Linked => "Linked hubs",
+            Self::Web => "Browsers",
         }
     }
 
     /// Whether the subject takes part: a peer is what people use for two, another hub what they use for many.
     pub(crate) fn is_for(self, subject: &Subject) -> bool {
         match subject {
-            Subject::Design(design) if self == Self::Linked => *design != Design::HalfDuplex,
+            Subject::Design(design) if matches!(self, Self::Linked | Self::Web) => {
+                *design != Design::HalfDuplex
+            }
             Subject::Linked(..) => self == Self::Linked,
-            _ if self == Self::Linked => false,
+            Subject::Web(..) => self == Self::Web,
+            _ if matches!(self, Self::Linked | Self::Web) => false,
             Subject::Peer(_) | Subject::Baseline => self != Self::Hub,
             Subject::Broker | Subject::SecureBroker | Subject::HubPeer(_) => self == Self::Hub,
             Subject::Design(_) | Subject::Traced(_) | Subject::Secure(_) => true,
@@ -87,6 +94,14 @@ impl Workload {
                 Measure::SameHubP50Microseconds,
                 Measure::SameHubP99Microseconds,
             ],
+            Self::Web => &[
+                Measure::DeliveriesPerSecond,
+                Measure::DeliveredMegabytesPerSecond,
+                Measure::P50Microseconds,
+                Measure::P99Microseconds,
+                Measure::IdleMemoryBytes,
+                Measure::BrowserMemoryBytes,
+            ],
             Self::Hub => &[
                 Measure::DeliveriesPerSecond,
                 Measure::DeliveredMegabytesPerSecond,
@@ -98,7 +113,7 @@ impl Workload {
 
     /// Whether its lines are for many.
     pub(crate) fn is_of_hubs(self) -> bool {
-        matches!(self, Self::Hub | Self::Linked)
+        matches!(self, Self::Hub | Self::Linked | Self::Web)
     }
 
     /// Counting the system calls of a hub may take minutes: some make one for each delivery.
@@ -109,7 +124,7 @@ impl Workload {
     /// The workload whose endpoints start and end in the same way. That cost is measured in idle runs and subtracted.
     pub(crate) fn idle(self) -> Self {
         match self {
-            Self::Goodbye | Self::Hub | Self::Linked => self,
+            Self::Goodbye | Self::Hub | Self::Linked | Self::Web => self,
             _ => Self::Latency,
         }
     }
@@ -192,6 +207,8 @@ impl Task {
                     (50_000, 40)
                 }
             }
+            (Workload::Web, false) => (16_000_000, 200),
+            (Workload::Web, true) => (500_000, 10),
             (Workload::Hub, false) => (16_000_000, if self.senders == Some(1) { 200 } else { 0 }),
             (Workload::Hub, true) => (500_000, if self.senders == Some(1) { 10 } else { 0 }),
         }
@@ -216,6 +233,8 @@ pub(crate) struct Material {
     pub(super) crowd: Option<Crowd>,
     /// How many hubs are one, if they are linked.
     pub(super) hubs: Option<usize>,
+    /// The hub lets browsers in, whether they come or not.
+    pub(super) lets_browsers_in: bool,
 }
 
 impl Material {
@@ -224,7 +243,8 @@ impl Material {
         if let (Some(clients), Some(senders)) = (task.clients, task.senders) {
             let deliveries = if task.workload == Workload::Linked { forth * (clients - 1) } else { forth };
             let crowd = Crowd { clients, senders, deliveries, messages: back, rate: task.rate() };
-            return Self { crowd: Some(crowd), hubs: task.hubs, ..Self::default() };
+            let lets_browsers_in = task.workload == Workload::Web;
+            return Self { crowd: Some(crowd), hubs: task.hubs, lets_browsers_in, ..Self::default() };
         }
         Self { forth: lines(b'f', 0..forth), back: lines(b'b', 0..back), ..Self::default() }
     }

@@ -2,13 +2,14 @@
 //! what they use is not counted as the hub's. If there are several hubs, the clients are distributed evenly among them.
 //!
 //! The process prints its figures as a line of JSON, and before that an empty line in each second in which something
-//! has arrived.
+//! has arrived. When all clients are connected, it prints [`CONNECTED`], and begins when it gets a line.
 
 use super::super::times::Times;
 use super::deliveries::{Inbox, Tally, probe, sent_by};
 use crate::lab::compare::harness::encryption::{Caller, open};
 use crate::lab::compare::harness::lines::LINE;
 use crate::lab::compare::harness::subject::words_of;
+use crate::lab::compare::harness::web::Browser;
 use crate::lab::compare::measure::{Figures, Measure};
 use crate::platform;
 use crate::rules::failure::{Context, Failure};
@@ -16,10 +17,12 @@ use crate::rules::secure::Channel;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::ffi::OsString;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// The line that says that all clients are connected.
+pub(super) const CONNECTED: &str = "connected";
 /// How many clients connect at once: no more than the shortest listen queue holds.
 const GROUP: usize = 10;
 /// The same for our hubs, whose queues are longer; in no more than about this many groups, because each costs several lines to
@@ -61,6 +64,15 @@ pub struct Custom {
     pub secure: bool,
     /// The hub is one of ours.
     pub ours: bool,
+    /// Where every second client joins with a browser, if it does.
+    pub browsers: Option<SocketAddr>,
+}
+
+impl Custom {
+    /// Where the client with this number joins with a browser, if it does.
+    fn page_of(self, client: usize) -> Option<SocketAddr> {
+        self.browsers.filter(|_| client % 2 == 1)
+    }
 }
 
 impl Crowd {
@@ -71,9 +83,10 @@ impl Crowd {
         let names = if custom.names { " --names" } else { "" };
         let secure = if custom.secure { " --secure" } else { "" };
         let ours = if custom.ours { " --ours" } else { "" };
+        let browsers = custom.browsers.map_or_else(String::new, |page| format!(" --browsers {page}"));
         words_of(&format!(
             "{{}} compare-child crowd{hubs} --clients {clients} --senders {senders} \
-            --deliveries {deliveries} --messages {messages} --rate {rate}{names}{secure}{ours}"
+            --deliveries {deliveries} --messages {messages} --rate {rate}{names}{secure}{ours}{browsers}"
         ))
     }
 
@@ -89,7 +102,11 @@ pub(crate) fn run(crowd: Crowd, hubs: &[SocketAddr], custom: Custom) -> io::Resu
     platform::raise_descriptor_limit();
     let mut clients = Clients::connect(crowd, hubs, custom);
     let figures = match &mut clients {
-        Ok(clients) => clients.measure(crowd),
+        Ok(clients) => {
+            writeln!(io::stdout(), "{CONNECTED}")?;
+            io::stdin().lock().read_line(&mut String::new())?;
+            clients.measure(crowd)
+        }
         Err(fault) => Err(fault.clone()),
     };
     let mut line = serde_json::to_vec(&figures.map_err(|fault| fault.to_string()))?;
@@ -116,9 +133,8 @@ struct Clients {
 
 struct Client {
     socket: TcpStream,
-    /// If the hub is encrypted. Whatever it receives is decrypted.
-    channel: Option<Channel>,
-    /// What was encrypted but not sent.
+    layer: Layer,
+    /// What was made of lines by the layer, but not sent.
     sealed: Vec<u8>,
     inbox: Inbox,
     /// The number of bytes it has sent of what it is to send.
@@ -126,6 +142,13 @@ struct Client {
     can_write: bool,
     /// The hub sends no more than what can be read now.
     has_ended: bool,
+}
+
+/// What lines go through on their way to the hub and back.
+enum Layer {
+    None,
+    Tls(Channel),
+    WebSocket(Browser),
 }
 
 impl Clients {
@@ -168,32 +191,40 @@ impl Clients {
         custom: Custom,
         caller: Option<&Caller>,
     ) -> io::Result<()> {
-        let mut socket = std::net::TcpStream::connect_timeout(&hub, QUIET)?;
+        let page = custom.page_of(number);
+        let mut socket = std::net::TcpStream::connect_timeout(&page.unwrap_or(hub), QUIET)?;
         socket.set_nodelay(true)?;
         if custom.names {
             socket.write_all(format!("client{number}\n").as_bytes())?;
         }
-        let mut channel = caller.map(|caller| caller.channel(None)).transpose()?;
-        if let Some(channel) = &mut channel {
-            // The greeting of the hub, which may have come with it, has no line that counts.
-            open(&socket, channel)?;
-        }
+        let layer = match caller {
+            _ if page.is_some() => Layer::WebSocket(Browser::join(&socket)?),
+            Some(caller) => {
+                let mut channel = caller.channel(None)?;
+                // The greeting of the hub, which may have come with it, has no line that counts.
+                open(&socket, &mut channel)?;
+                Layer::Tls(channel)
+            }
+            None => Layer::None,
+        };
         socket.set_nonblocking(true)?;
         let mut socket = TcpStream::from_std(socket);
         let interest = if sends { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         self.poll.registry().register(&mut socket, Token(number), interest)?;
         let mut client = Client {
             socket,
-            channel,
+            layer,
             sealed: Vec::new(),
             inbox: Inbox::default(),
             written: 0,
             can_write: true,
             has_ended: false,
         };
-        // A client that is silent joins one of our hubs after a second only.
+        // A client that is silent joins one of our hubs after a second only, but for a browser.
         let hello = if custom.ours { HELLO.to_vec() } else { probe() };
-        client.send_line(&hello)?;
+        if page.is_none() {
+            client.send_line(&hello)?;
+        }
         self.clients.push(client);
         Ok(())
     }
@@ -292,11 +323,13 @@ impl Clients {
         self.to_send = (0..senders).map(|sender| sent_by(sender, lines)).collect();
         self.tally = Tally::default();
         for (number, client) in self.clients.iter_mut().enumerate() {
-            client.inbox.expect(&self.to_send, number);
+            // A browser gets back what it says.
+            client.inbox.expect(&self.to_send, Some(number).filter(|_| !client.is_browser()));
             client.written = 0;
         }
         self.last_arrival = Instant::now();
-        senders * lines * (self.clients.len() - 1)
+        let browsers = self.clients[..senders].iter().filter(|client| client.is_browser()).count();
+        (senders * (self.clients.len() - 1) + browsers) * lines
     }
 
     /// Whether lines are missing that may still arrive.
@@ -358,14 +391,15 @@ impl Client {
     /// Sends a line; returns whether the system's buffers had capacity for all of it: not if the hub reads nothing.
     fn send_line(&mut self, line: &[u8]) -> io::Result<bool> {
         let mut sealed = Vec::new();
-        let line = match &mut self.channel {
-            Some(channel) => {
-                let _ = channel.send(line, &mut sealed);
-                &sealed
-            }
+        let line = match self.layer.send(line, &mut sealed) {
             None => line,
+            Some(_) => &sealed,
         };
         Ok(self.socket.write(line)? == line.len())
+    }
+
+    fn is_browser(&self) -> bool {
+        matches!(self.layer, Layer::WebSocket(_))
     }
 
     /// Sends as much as it can without waiting; returns whether it can send more.
@@ -375,12 +409,11 @@ impl Client {
             return Ok(false);
         }
         let left = &left[..left.len().min(CHUNK)];
-        let written = match &mut self.channel {
+        let taken = if self.sealed.is_empty() { self.layer.send(left, &mut self.sealed) } else { Some(0) };
+        let written = match taken {
             None => self.socket.write(left).inspect(|written| self.written += written),
-            Some(channel) => {
-                if self.sealed.is_empty() {
-                    self.written += channel.send(left, &mut self.sealed);
-                }
+            Some(taken) => {
+                self.written += taken;
                 self.socket.write(&self.sealed).inspect(|written| drop(self.sealed.drain(..*written)))
             }
         };
@@ -415,9 +448,15 @@ impl Client {
             };
             let now = Instant::now();
             last = Some(now);
-            let received = match &mut self.channel {
-                None => &buffer[..carried + read],
-                Some(channel) => {
+            let received = match &mut self.layer {
+                Layer::None => &buffer[..carried + read],
+                Layer::WebSocket(browser) => {
+                    plaintext.clear();
+                    plaintext.extend_from_slice(&buffer[..carried]);
+                    browser.receive(&mut buffer[carried..carried + read], plaintext);
+                    &*plaintext
+                }
+                Layer::Tls(channel) => {
                     plaintext.clear();
                     plaintext.extend_from_slice(&buffer[..carried]);
                     let ciphertext = &buffer[carried..carried + read];
@@ -431,6 +470,17 @@ impl Client {
             if cfg!(unix) && read < capacity && !self.has_ended {
                 return Ok(last);
             }
+        }
+    }
+}
+
+impl Layer {
+    /// Makes what is sent for these lines, if that is something else. Returns how many bytes of them.
+    fn send(&mut self, lines: &[u8], sealed: &mut Vec<u8>) -> Option<usize> {
+        match self {
+            Self::None => None,
+            Self::Tls(channel) => Some(channel.send(lines, sealed)),
+            Self::WebSocket(browser) => Some(browser.send(lines, sealed)),
         }
     }
 }

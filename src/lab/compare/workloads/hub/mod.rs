@@ -1,6 +1,6 @@
 //! A hub with many clients: how much it delivers when one or ten of them send as fast as they can, and how long a line
 //! takes when one sends now and then. The clients are another process, so that only the hub is measured. Or several hubs that
-//! are one, with the Redis server that they need.
+//! are one, with the Redis server that they need; or a hub of netcats and browsers.
 
 pub(crate) mod crowd;
 mod deliveries;
@@ -11,12 +11,14 @@ use crate::lab::compare::harness::children::{Process, Started};
 use crate::lab::compare::harness::pair::Endpoint;
 use crate::lab::compare::harness::redis::Redis;
 use crate::lab::compare::harness::resources;
-use crate::lab::compare::harness::subject::Subject;
+use crate::lab::compare::harness::subject::{Subject, words_of};
 use crate::lab::compare::harness::viewer;
+use crate::lab::compare::harness::web;
 use crate::lab::compare::measure::{Figures, Measure};
 use crate::rules::failure::{Context, Failure};
-use crowd::{Crowd, Custom};
-use std::io::{BufRead, BufReader};
+use crowd::{CONNECTED, Crowd, Custom};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 
 /// How many hubs are one in an idle run.
@@ -28,11 +30,11 @@ pub(super) fn run(harness: &Harness, subject: &Subject, material: &Material) -> 
         Subject::Linked(_, fsync) => {
             let redis = Redis::start(harness, fsync)?;
             let hubs = material.hubs.unwrap_or(HUBS);
-            let mut figures = measure(harness, subject, material.crowd, hubs, Some(&redis))?;
+            let mut figures = measure(harness, subject, material, hubs, Some(&redis))?;
             redis.end(&mut figures)?;
             figures
         }
-        _ => measure(harness, subject, material.crowd, 1, None)?,
+        _ => measure(harness, subject, material, 1, None)?,
     };
     // What several hubs have in common is lines.
     if let Some(crowd) = material.crowd.filter(|_| material.hubs.is_some())
@@ -47,13 +49,18 @@ pub(super) fn run(harness: &Harness, subject: &Subject, material: &Material) -> 
 fn measure(
     harness: &Harness,
     subject: &Subject,
-    crowd: Option<Crowd>,
+    material: &Material,
     count: usize,
     redis: Option<&Redis>,
 ) -> Result<Figures, Failure> {
+    let page = material.lets_browsers_in.then(web::port).transpose()?;
+    let page = page.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let start = |number| {
         let command = |port| {
             let mut words = subject.hub(port);
+            if let Some(page) = page {
+                words.extend(words_of(&format!("--web {page} --web-tickets {{tickets}}")));
+            }
             if redis.is_some() {
                 words.extend(["--name-of-hub".into(), format!("hub{number}").into()]);
             }
@@ -73,8 +80,13 @@ fn measure(
             scope.spawn(|| screen.ignore());
             processes.push(&*process);
         }
-        let done = match crowd {
-            Some(crowd) => run_crowd(harness, subject, (&processes, redis), &ports, crowd),
+        let done = match material.crowd {
+            Some(crowd) => {
+                let (names, secure) = (subject.asks_for_names(), subject.is_encrypted());
+                let browsers = page.filter(|_| matches!(subject, Subject::Web(_)));
+                let custom = Custom { names, secure, ours: subject.design().is_some(), browsers };
+                run_crowd(harness, custom, (&processes, redis), &ports, crowd)
+            }
             None => Ok(Figures::default()),
         };
         match &done {
@@ -89,23 +101,25 @@ fn measure(
 /// Starts the crowd, and waits for its figures.
 fn run_crowd(
     harness: &Harness,
-    subject: &Subject,
+    custom: Custom,
     (hubs, redis): (&[&Process], Option<&Redis>),
     ports: &[u16],
     crowd: Crowd,
 ) -> Result<Figures, Failure> {
-    let (names, secure, ours) =
-        (subject.asks_for_names(), subject.is_encrypted(), subject.design().is_some());
-    let custom = Custom { names, secure, ours };
     let command = crowd.command(ports, custom);
     // The crowd stays until its input ends, so that the hubs can be sampled while all clients are connected.
-    let Started { process: _process, keyboard: _input, screen, .. } = harness.start(command, None)?;
+    let Started { process: _process, mut keyboard, screen, .. } = harness.start(command, None)?;
+    let mut idle = Figures::default();
     for line in BufReader::new(screen).lines() {
         let line = line.context("cannot read the figures")?;
         harness.heartbeat.beat();
-        if !line.is_empty() {
+        if line == CONNECTED {
+            resources::sample_idle(hubs, &mut idle);
+            keyboard.write_all(b"\n").context("cannot tell the crowd to begin")?;
+        } else if !line.is_empty() {
             let figures = serde_json::from_str::<Result<Figures, String>>(&line);
             let mut figures = figures.context("cannot parse the figures")??;
+            figures.append(&mut idle);
             resources::sample(hubs, &mut figures);
             if let Some(redis) = redis {
                 redis.sample(&mut figures);
