@@ -1,7 +1,7 @@
 //! Redis is away, or does not take what it is given: members can do what needs no other hub, and nothing is lost.
 
-use super::talk::Talk;
 use super::faults::ALWAYS;
+use super::talk::Talk;
 use super::*;
 use std::io::Write;
 use std::net::TcpStream;
