@@ -57,7 +57,9 @@ impl Browser {
     /// Encodes lines, each as a message. Returns how many bytes of them.
     pub(crate) fn send(&self, lines: &[u8], frames: &mut Vec<u8>) -> usize {
         let whole = memchr::memrchr(b'\n', lines).map_or(0, |end| end + 1);
-        lines[..whole].split_inclusive(|byte| *byte == b'\n').for_each(|line| self.send_text(line, frames));
+        // The end of a message is the end of a line.
+        let texts = lines[..whole].split_inclusive(|byte| *byte == b'\n');
+        texts.for_each(|text| self.send_text(&text[..text.len() - 1], frames));
         whole
     }
 
@@ -115,11 +117,11 @@ mod tests {
     fn each_line_is_a_masked_message_and_frames_may_arrive_in_any_pieces() {
         let (mut frames, lines) = (Vec::new(), b"one\ntwo\nthr");
         assert_eq!(Browser::default().send(lines, &mut frames), 8);
-        assert_eq!((&frames[..2], frames.len()), (&[0x81, 0x84][..], 2 * (6 + 4)));
+        assert_eq!((&frames[..2], frames.len()), (&[0x81, 0x83][..], 2 * (6 + 3)));
         for size in 1..=frames.len() {
             let (mut browser, mut text) = (Browser::default(), Vec::new());
             frames.clone().chunks_mut(size).for_each(|piece| browser.receive(piece, &mut text));
-            assert_eq!(text, b"one\ntwo\n");
+            assert_eq!(text, b"onetwo");
         }
     }
 }
