@@ -7,14 +7,25 @@ mod tests;
 pub(super) use sealed::{Rest, Sealer};
 
 use crate::observe::{Decision, Goodbye, Observer, Place, Step};
-use crate::rules::hub::{Event, Queue};
+use crate::rules::hub::{Event, Hub, Queue};
 use crate::rules::messages::Counter;
+#[cfg(feature = "web")]
+use crate::rules::messages::Messages;
+use crate::rules::moment::Moment;
 use crate::rules::wire::GOODBYE;
 
-/// The hub is about to relay what this event brings in.
-pub(super) fn observe_relay(event: &Event, observer: &Observer) {
-    if let Some((typed, messages)) = event.relayed() {
+/// Lets the hub handle an event, which may bring in something to relay.
+pub(super) fn relay(hub: &mut Hub, event: Event, now: Moment, observer: &Observer) {
+    let relays = |(typed, messages)| {
         observer.emit(|| Step::Decides { decision: Decision::Relay, typed, messages });
+    };
+    if observer.watches() {
+        hub.relayed(&event).map(relays);
+    }
+    hub.handle(event, now);
+    #[cfg(feature = "web")]
+    if let Some(messages) = hub.take_relayed() {
+        relays((Messages::NONE, messages));
     }
 }
 

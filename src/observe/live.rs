@@ -110,7 +110,7 @@ impl Live {
             now: self.micros(Instant::now()),
             missed: self.missed.swap(0, Ordering::Relaxed),
             threads: records.iter().map(|record| (record.thread, record.name)).collect(),
-            clients: clients.map(|(id, Streams { sent, received })| (id, sent.0, received.0)).collect(),
+            clients: clients.map(|(id, Streams { sent, received, .. })| (id, sent.0, received.0)).collect(),
         };
         // Fails unless it was full.
         let _ = self.state.compare_exchange(FULL, OPEN, Ordering::Relaxed, Ordering::Relaxed);
@@ -201,7 +201,10 @@ mod tests {
 
     /// The first line, and the others without their times and threads.
     fn taken(live: &Live) -> (Value, Vec<Value>) {
-        let text = live.take("threads", [(2, Streams { sent: Stream(8), received: Stream(7) })].into_iter());
+        let text = live.take(
+            "threads",
+            [(2, Streams { sent: Stream(8), received: Stream(7), ..Streams::default() })].into_iter(),
+        );
         let mut lines = text
             .split_inclusive(|byte| *byte == b'\n')
             .map(|line| serde_json::from_slice::<Value>(line).unwrap());

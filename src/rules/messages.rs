@@ -25,6 +25,8 @@ pub struct Streams {
     pub sent: Stream,
     /// From the peer to us.
     pub received: Stream,
+    /// What is received is in frames, whose messages only the rules find: each read counts as one.
+    pub in_frames: bool,
 }
 
 impl Stream {
@@ -46,7 +48,14 @@ impl Streams {
     /// The streams of a connection.
     #[must_use]
     pub fn of(local: SocketAddr, peer: SocketAddr) -> Self {
-        Self { sent: Stream::between(local, peer), received: Stream::between(peer, local) }
+        let (sent, received) = (Stream::between(local, peer), Stream::between(peer, local));
+        Self { sent, received, in_frames: false }
+    }
+
+    /// Numbers what is received.
+    #[must_use]
+    pub fn receiver(self) -> Counter {
+        Counter { in_frames: self.in_frames, ..Counter::new(self.received) }
     }
 }
 
@@ -68,13 +77,14 @@ pub struct Counter {
     stream: Stream,
     counted: u64,
     framed: bool,
+    in_frames: bool,
 }
 
 impl Counter {
     /// The first message will have the number 1.
     #[must_use]
     pub fn new(stream: Stream) -> Self {
-        Self { stream, counted: 0, framed: false }
+        Self { stream, ..Self::default() }
     }
 
     /// The stream.
@@ -99,6 +109,9 @@ impl Counter {
     /// Numbers the messages that end in what a read returned: each ends with a newline. Until the first newline, each read is a
     /// message, as in the tutorial's programs, unless it is the goodbye.
     pub fn read(&mut self, bytes: &[u8]) -> Messages {
+        if self.in_frames {
+            return self.next(1);
+        }
         let newlines = bytecount::count(bytes, b'\n') as u64;
         if newlines > 0 && !std::mem::replace(&mut self.framed, true) {
             self.counted = 0;

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
-/// What a page keeps for a reload, and what it shows.
+/// What somebody types while there is no connection.
 const UNSENT: &str = "a line that is not sent";
 
 /// Types a line that cannot be sent: it stays in the box.

@@ -122,7 +122,7 @@ fn a_page_of_another_site_cannot_join() {
     let other = Page::open(&format!("http://127.0.0.1:{port}/"));
     other.waits_for("it is refused", "document.title");
     assert_eq!(other.evaluate("document.title"), "refused");
-    // Nor can the hub's page be shown in a frame of another one.
+    // Not even for a moment: nobody else has ever been here.
     ann.says("/who");
     ann.waits_for("the list", &format!("{LINES}.some(line => line.includes('in lobby: '))"));
     assert!(

@@ -75,7 +75,7 @@ fn the_page_fits_on_every_screen_in_both_themes() {
     keeps_its_shape(&ann);
     ann.reloads();
     ann.is_called("ann");
-    // Each person of the history on a page of its own.
+    // And so does what asks who wants to come in.
     let door = Page::open(&format!("http://127.0.0.1:{}/", hub.web));
     door.waits_for("the page asks for the code", "document.activeElement?.id === 'ticket'");
     assert!(door.text("#door").contains("not encrypted"));

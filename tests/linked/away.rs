@@ -1,5 +1,6 @@
 //! Redis is away, or does not take what it is given: members can do what needs no other hub, and nothing is lost.
 
+use super::faults::ALWAYS;
 use super::talk::Talk;
 use super::*;
 use std::io::Write;
@@ -7,12 +8,9 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// Redis keeps what it has, so that killing it loses nothing.
-const KEEPS: [&str; 2] = ["--appendonly", "yes"];
-
 #[test]
 fn without_redis_members_are_told_once_and_can_list_ask_and_leave() {
-    let (mut redis, hubs) = three_hubs_with(&KEEPS, &[]);
+    let (mut redis, hubs) = three_hubs_with(&ALWAYS, &[]);
     let [mut ada, mut bob, mut carol] = three_members(&hubs);
     redis.kill();
     for client in [&mut ada, &mut bob, &mut carol] {
@@ -41,7 +39,7 @@ fn without_redis_members_are_told_once_and_can_list_ask_and_leave() {
 
 #[test]
 fn what_is_said_while_redis_is_away_comes_when_it_is_back_in_order_to_everybody() {
-    let (mut redis, hubs) = three_hubs_with(&KEEPS, &[]);
+    let (mut redis, hubs) = three_hubs_with(&ALWAYS, &[]);
     let mut talk = Talk::begins(&hubs);
     redis.kill();
     talk.goes_on(50);
@@ -84,7 +82,7 @@ fn hears_the_flood(client: &mut Client, lines: usize) {
 fn who_says_more_than_can_wait_is_not_read_and_loses_nothing() {
     /// More than the buffers of the system hold.
     const LINES: usize = 12_000;
-    let (mut redis, hubs) = three_hubs_with(&KEEPS, &["--outbox", "65536"]);
+    let (mut redis, hubs) = three_hubs_with(&ALWAYS, &["--outbox", "65536"]);
     let [mut ada, mut bob, mut carol] = three_members(&hubs);
     redis.kill();
     ada.hears_until_one(|line| line.starts_with(DOWN));

@@ -10,7 +10,7 @@ use std::time::Duration;
 const LOG: &str = "tc:{test}:log";
 
 /// Every write is on the disk before the hubs know of it.
-const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+pub(super) const ALWAYS: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 fn signal(redis: &Redis, signal: Signal) {
     kill_process(Pid::from_raw(redis.pid().cast_signed()).unwrap(), signal).unwrap();

@@ -81,7 +81,7 @@ impl Console {
             stop,
             to_main: to_main.clone(),
             place: Place::Keyboard,
-            stream: (!reads_keys).then_some(Stream::KEYBOARD),
+            counter: (!reads_keys).then(|| Counter::new(Stream::KEYBOARD)),
         };
         let stdin_reader = spawn(STDIN_READER, observer, move || {
             reader.run(keyboard, ConsoleEvent::Typed, ConsoleEvent::InputEnded);

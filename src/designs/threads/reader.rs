@@ -4,7 +4,7 @@ use super::event::{ProgramEvent, ToMain};
 use super::pool::Pool;
 use crate::observe::{For, Place, Step};
 use crate::rules::buffer::Buffer;
-use crate::rules::messages::{Counter, Stream};
+use crate::rules::messages::Counter;
 use crossbeam_channel::Receiver;
 use std::convert::Infallible;
 use std::io::{self, Read};
@@ -27,8 +27,8 @@ pub(super) struct Reader<E> {
     pub(super) stop: Receiver<Infallible>,
     pub(super) to_main: ToMain<E>,
     pub(super) place: Place,
-    /// The stream of its messages. None for keys, which are no messages yet.
-    pub(super) stream: Option<Stream>,
+    /// Numbers its messages. None for keys, which are no messages yet.
+    pub(super) counter: Option<Counter>,
 }
 
 impl<E: ProgramEvent> Reader<E> {
@@ -39,7 +39,7 @@ impl<E: ProgramEvent> Reader<E> {
         batch: impl Fn(Buffer) -> T,
         end: impl FnOnce(io::Result<()>) -> T,
     ) {
-        let mut counter = self.stream.map(Counter::new);
+        let mut counter = self.counter;
         let result = loop {
             let Some(mut buffer) = self.next_buffer() else { break Ok(()) };
             self.to_main.observer.emit(|| Step::Waits(For::Input(self.place)));

@@ -60,7 +60,7 @@ impl SocketThreads {
             stop,
             to_main: self.to_main.clone(),
             place: Place::Peer,
-            stream: Some(streams.received),
+            counter: Some(streams.receiver()),
         };
         self.reader.give((reader, Arc::clone(&connection)));
         self.writer.give(writer);

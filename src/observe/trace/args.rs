@@ -97,7 +97,11 @@ mod read {
                 "sends" => Step::Sends { event: self.what.into(), waiting },
                 "takes" => Step::Takes { event: self.what.into(), waiting, messages },
                 "begins" => {
-                    let streams = Streams { sent: Stream(self.sent), received: Stream(self.received) };
+                    let streams = Streams {
+                        sent: Stream(self.sent),
+                        received: Stream(self.received),
+                        ..Streams::default()
+                    };
                     Step::Begins { streams, local: self.local.parse().ok()?, peer: self.peer.parse().ok()? }
                 }
                 "decides" => Step::Decides { decision: Decision::named(what)?, typed, messages },

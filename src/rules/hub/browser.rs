@@ -182,6 +182,7 @@ impl Hub {
             self.handle_read_ended(id, Ok(()), now);
         }
         if !buffer.input().is_empty() {
+            self.browser_says(buffer.messages);
             self.add_to_inbox(id, buffer, now.instant);
         }
     }

@@ -1,13 +1,12 @@
 //! What goes into the [`Hub`](super::Hub) and what comes out of it.
 
-use super::id::{Id, OPERATOR};
+use super::id::Id;
 use super::refusal::Refusal;
 use crate::rules::buffer::Buffer;
 use crate::rules::event::PeerState;
 use crate::rules::exit::Exit;
 #[cfg(feature = "link")]
 use crate::rules::link;
-use crate::rules::messages::Messages;
 use crate::rules::notice::Notice;
 use crate::rules::record::What;
 #[cfg(feature = "secure")]
@@ -85,17 +84,6 @@ impl Event {
             Port::Chat => Self::Joined(id, peer),
             #[cfg(feature = "web")]
             Port::Web => Self::Visited(id, peer),
-        }
-    }
-
-    /// The messages that this event brings in to be relayed, for observers: those typed by the operator, and those of a
-    /// client.
-    #[must_use]
-    pub fn relayed(&self) -> Option<(Messages, Messages)> {
-        match self {
-            Self::Read(OPERATOR, buffer) => Some((buffer.messages, Messages::NONE)),
-            Self::Read(_, buffer) => Some((Messages::NONE, buffer.messages)),
-            _ => None,
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::rules::buffer::Buffer;
 use crate::rules::byte_order_mark;
 use crate::rules::errors;
 use crate::rules::exit::Exit;
+use crate::rules::messages::Messages;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::refused::RefusedCallers;
@@ -263,6 +264,19 @@ impl Hub {
     /// How many members are connected to this hub, with the operator.
     pub(super) fn here(&self) -> usize {
         self.members.len() - self.not_here
+    }
+
+    /// The messages that this event brings in to be relayed, for observers: those typed by the operator, and those of a
+    /// client. For a browser, [`take_relayed`](Self::take_relayed) tells.
+    #[must_use]
+    pub fn relayed(&self, event: &Event) -> Option<(Messages, Messages)> {
+        match event {
+            Event::Read(OPERATOR, buffer) => Some((buffer.messages, Messages::NONE)),
+            #[cfg(feature = "web")]
+            Event::Read(id, _) if self.is_browser(*id) || self.has_visitor(*id) => None,
+            Event::Read(_, buffer) => Some((Messages::NONE, buffer.messages)),
+            _ => None,
+        }
     }
 
     /// Takes in something that happened.

@@ -21,6 +21,7 @@ use super::post::{Kind, Memory};
 use super::refusal::Refusal;
 use super::state::Hub;
 use crate::rules::buffer::Buffer;
+use crate::rules::messages::Messages;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::secure::Peer;
@@ -86,6 +87,8 @@ pub(super) struct Web {
     epoch: String,
     visitors: HashMap<Id, Visitor>,
     by_address: HashMap<IpAddr, usize>,
+    /// What a browser has just sent.
+    relayed: Option<Messages>,
     /// When each visitor is disconnected.
     due: BTreeSet<(Instant, Id)>,
     /// How many visitors view the hub.
@@ -171,10 +174,35 @@ impl Hub {
     pub fn open_web(&mut self, settings: WebSettings) {
         let epoch = Ticket::generate().map(|random| random.reveal()[..8].to_owned()).unwrap_or_default();
         let (visitors, by_address, due) = (HashMap::new(), HashMap::new(), BTreeSet::new());
-        let (viewers, show_at, status) = (0, None, String::new());
-        self.web =
-            Some(Box::new(Web { settings, epoch, visitors, by_address, due, viewers, show_at, status }));
+        let (relayed, viewers, show_at, status) = (None, 0, None, String::new());
+        self.web = Some(Box::new(Web {
+            settings,
+            epoch,
+            visitors,
+            by_address,
+            relayed,
+            due,
+            viewers,
+            show_at,
+            status,
+        }));
         self.report_links();
+    }
+
+    pub(super) fn has_visitor(&self, id: Id) -> bool {
+        self.web.as_ref().is_some_and(|web| web.visitors.contains_key(&id))
+    }
+
+    /// What the event that was just handled brought in to be relayed from a browser, for observers.
+    pub fn take_relayed(&mut self) -> Option<Messages> {
+        self.web.as_mut()?.relayed.take()
+    }
+
+    /// A browser has sent these lines.
+    pub(super) fn browser_says(&mut self, messages: Messages) {
+        if let Some(web) = &mut self.web {
+            web.relayed = Some(messages).filter(|messages| *messages != Messages::NONE);
+        }
     }
 
     /// What tells one run of the hub from another.

@@ -14,7 +14,7 @@ use crate::observe::{Observer, Place, Step};
 use crate::platform;
 use crate::rules::buffer::Buffer;
 use crate::rules::event::PeerState;
-use crate::rules::hub::{Id, Outbox};
+use crate::rules::hub::{Id, Outbox, Port};
 use crate::rules::messages::Counter;
 #[cfg(feature = "web")]
 use crate::rules::messages::Streams;
@@ -102,7 +102,7 @@ impl Clients {
     }
 
     /// Adds a client. Returns the socket if the system cannot watch it.
-    pub(super) fn add(&mut self, id: Id, socket: TcpStream) -> Result<(), TcpStream> {
+    pub(super) fn add(&mut self, id: Id, socket: TcpStream, port: Port) -> Result<(), TcpStream> {
         let both = Interest::READABLE | Interest::WRITABLE;
         let register = |socket: &TcpStream| {
             // Nobody shares this socket.
@@ -113,7 +113,8 @@ impl Clients {
             return Err(socket);
         }
         let pool = Pool::growing(1, BUFFER_SIZE);
-        let streams = self.observer.begins(|| net::ends(&socket));
+        let mut streams = self.observer.begins(|| net::ends(&socket));
+        streams.in_frames = port != Port::Chat;
         let client = Client {
             socket,
             #[cfg(feature = "secure")]
@@ -123,7 +124,7 @@ impl Clients {
             is_closed: false,
             is_full: false,
             sent: Counter::new(streams.sent),
-            received: Counter::new(streams.received),
+            received: streams.receiver(),
         };
         self.clients.insert(id, client);
         Ok(())
@@ -168,7 +169,7 @@ impl Clients {
     #[cfg(feature = "web")]
     pub(super) fn streams(&self, id: Id) -> Option<Streams> {
         let client = self.clients.get(&id)?;
-        Some(Streams { sent: client.sent.stream(), received: client.received.stream() })
+        Some(Streams { sent: client.sent.stream(), received: client.received.stream(), ..Streams::default() })
     }
 
     /// Becomes readable when a client has become ready.

@@ -29,7 +29,7 @@ use crate::designs::clock::{Clock, utc_now};
 use crate::designs::environment::Environment;
 #[cfg(feature = "secure")]
 use crate::designs::environment::Remember;
-use crate::designs::hub::observe_relay;
+use crate::designs::hub::relay;
 use crate::designs::net;
 #[cfg(feature = "web")]
 use crate::observe::Live;
@@ -228,8 +228,7 @@ impl HubLoop {
     }
 
     fn pass_on(&mut self, event: rules::Event, now: Moment) {
-        observe_relay(&event, &self.console.observer);
-        self.hub.handle(event, now);
+        relay(&mut self.hub, event, now, &self.console.observer);
     }
 
     fn accept(&mut self, now: Moment) {
@@ -292,7 +291,7 @@ impl HubLoop {
         #[cfg(feature = "secure")]
         match self.hub.channel(peer, port, now.instant) {
             Ok(Some(channel)) => {
-                self.clients.add(id, socket)?;
+                self.clients.add(id, socket, port)?;
                 self.clients.encrypt(id, channel);
                 return Ok(rules::Event::Called(id, peer, port));
             }
@@ -301,7 +300,7 @@ impl HubLoop {
         }
         #[cfg(not(feature = "secure"))]
         let _ = now;
-        self.clients.add(id, socket)?;
+        self.clients.add(id, socket, port)?;
         Ok(rules::Event::arrived(id, peer, port))
     }
 

@@ -98,7 +98,7 @@ impl Client {
             stop,
             to_main: to_main.clone(),
             place: Place::Client,
-            stream: Some(streams.received),
+            counter: Some(streams.receiver()),
         };
         let builder = Builder::new().name(CLIENT_READER.to_owned()).stack_size(STACK);
         let reader = spawn_with(builder, &observer, move || run(reader))?;

@@ -31,7 +31,7 @@ use crate::designs::environment::Environment;
 use crate::designs::environment::Remember;
 #[cfg(feature = "secure")]
 use crate::designs::hub::Sealer;
-use crate::designs::hub::{observe_relay, observe_written};
+use crate::designs::hub::{observe_written, relay};
 use crate::designs::net;
 #[cfg(feature = "web")]
 use crate::observe::Live;
@@ -277,8 +277,7 @@ impl HubLoop {
     }
 
     fn pass_on(&mut self, event: rules::Event, now: Moment) {
-        observe_relay(&event, self.console.observer());
-        self.hub.handle(event, now);
+        relay(&mut self.hub, event, now, self.console.observer());
     }
 
     /// Starts a client for a caller, or tells the caller why not.
@@ -313,7 +312,8 @@ impl HubLoop {
         now: Moment,
     ) -> Result<rules::Event, Refusal> {
         platform::prepare_client(&connection.socket);
-        let streams = self.console.observer().begins(|| net::ends(&connection.socket));
+        let mut streams = self.console.observer().begins(|| net::ends(&connection.socket));
+        streams.in_frames = port != Port::Chat;
         #[cfg(feature = "secure")]
         if let Some(client) = self.start_encrypted(id, connection, (peer, port), streams, now.instant)? {
             self.clients.insert(id, client);

@@ -147,7 +147,7 @@ struct Client {
 /// What lines go through on their way to the hub and back.
 enum Layer {
     None,
-    Tls(Channel),
+    Tls(Box<Channel>),
     WebSocket(Browser),
 }
 
@@ -203,7 +203,7 @@ impl Clients {
                 let mut channel = caller.channel(None)?;
                 // The greeting of the hub, which may have come with it, has no line that counts.
                 open(&socket, &mut channel)?;
-                Layer::Tls(channel)
+                Layer::Tls(Box::new(channel))
             }
             None => Layer::None,
         };
