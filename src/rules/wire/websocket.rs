@@ -64,6 +64,8 @@ pub(in crate::rules) struct Incoming {
     question: Vec<u8>,
     /// The beginning of a character, which ends in the next piece of the message.
     character: Vec<u8>,
+    /// The message ends in a newline so far.
+    has_line_end: bool,
     has_ended: bool,
 }
 
@@ -107,7 +109,7 @@ impl Incoming {
         bytes: &mut Vec<u8>,
         filled: usize,
         extras: &mut Vec<Extra>,
-        stops_at_line: bool,
+        stops_at_end: bool,
     ) -> (usize, usize, Result<(), Close>) {
         let (mut from, mut to, mut end) = (0, 0, filled);
         while !self.has_ended {
@@ -129,7 +131,12 @@ impl Incoming {
                     bytes.copy_within(piece.clone(), to);
                     to += piece.len();
                 }
-                Ok(Piece::LineEnd) => {
+                Ok(Piece::End) if self.has_line_end => {
+                    if stops_at_end {
+                        break;
+                    }
+                }
+                Ok(Piece::End) => {
                     // The frame's head takes more bytes than the line end, unless it was in the read before.
                     if to == from {
                         bytes.insert(to, b'\n');
@@ -137,7 +144,7 @@ impl Incoming {
                     }
                     bytes[to] = b'\n';
                     to += 1;
-                    if stops_at_line {
+                    if stops_at_end {
                         break;
                     }
                 }
@@ -176,6 +183,9 @@ impl Incoming {
         match opcode {
             Opcode::Text => {
                 self.check_characters(payload)?;
+                if let Some(last) = payload.last() {
+                    self.has_line_end = *last == b'\n';
+                }
                 return Ok(Piece::Text);
             }
             Opcode::Binary => self.question.extend_from_slice(payload),
@@ -196,7 +206,7 @@ impl Incoming {
             opcode if opcode.is_data() && frame.fin => match self.message.take() {
                 Some((Opcode::Text, _)) if !self.character.is_empty() => return Err(Close::NotUtf8),
                 // The empty message is nothing.
-                Some((Opcode::Text, length)) if length > 0 => return Ok(Piece::LineEnd),
+                Some((Opcode::Text, length)) if length > 0 => return Ok(Piece::End),
                 Some((Opcode::Binary, _)) => extras.push(Extra::Question(std::mem::take(&mut self.question))),
                 _ => {}
             },
@@ -233,7 +243,8 @@ impl Incoming {
 enum Piece {
     Nothing,
     Text,
-    LineEnd,
+    /// A text is complete.
+    End,
 }
 
 /// Checks the payload of a Close frame (RFC 6455, sections 5.5.1 and 7.4).
@@ -335,6 +346,8 @@ mod tests {
 
     #[test]
     fn a_message_is_a_line_and_an_empty_one_is_nothing() {
+        let ended = [masked(0x01, b"a\nb"), masked(0x80, b"\n"), masked(0x81, b"c"), masked(0x81, b"\n")];
+        assert_eq!(lines(&ended).unwrap(), "a\nb\nc\n\n", "it may have its own end");
         assert_eq!(
             lines(&[masked(0x81, b"hi"), masked(0x81, b""), masked(0x81, b"88")]).unwrap(),
             "hi\n88\n"
@@ -421,16 +434,19 @@ mod tests {
 
     #[test]
     fn what_comes_behind_the_first_message_stays_as_it_is() {
-        let (hello, more) = (masked(0x81, b"threadchat 1\nticket x"), masked(0x81, b"hi"));
-        let stream = [masked(0x89, b""), hello, more.clone()].concat();
-        for read in [1, 2, 9, stream.len()] {
-            let (mut incoming, mut first, mut extras) = (Incoming::default(), Vec::new(), Vec::new());
-            let mut parts = stream.chunks(read);
-            let behind =
-                parts.find_map(|part| incoming.receive_first(part, &mut first, &mut extras).unwrap());
-            assert_eq!(first, b"threadchat 1\nticket x\n");
-            assert_eq!(extras, [Extra::Ping(Vec::new())]);
-            assert_eq!([behind.unwrap(), parts.flatten().copied().collect()].concat(), more);
+        for end in ["", "\n"] {
+            let hello = masked(0x81, format!("threadchat 1\nticket x{end}").as_bytes());
+            let more = masked(0x81, b"hi");
+            let stream = [masked(0x89, b""), hello, more.clone()].concat();
+            for read in [1, 2, 9, stream.len()] {
+                let (mut incoming, mut first, mut extras) = (Incoming::default(), Vec::new(), Vec::new());
+                let mut parts = stream.chunks(read);
+                let behind =
+                    parts.find_map(|part| incoming.receive_first(part, &mut first, &mut extras).unwrap());
+                assert_eq!(first, b"threadchat 1\nticket x\n");
+                assert_eq!(extras, [Extra::Ping(Vec::new())]);
+                assert_eq!([behind.unwrap(), parts.flatten().copied().collect()].concat(), more);
+            }
         }
     }
 
