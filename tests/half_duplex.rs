@@ -350,7 +350,7 @@ fn options_that_need_a_full_duplex_design_are_refused() {
 
 #[test]
 fn a_refused_connection_is_reported_with_what_to_try() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let free = free_port().to_string();
     let mut connect = Program::start(threadchat(&["connect", &free]));
     connect.exits(1);
     let stderr = connect.err.text();

@@ -99,7 +99,7 @@ fn a_code_from_standard_input_or_the_environment_is_used_or_explained() {
         assert!(said.contains("THREADCHAT_CODE: it has a word that is in no code"), "{said}");
     }
     // The right one is not asked for again: the call fails for another reason.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let closed = format!("127.0.0.1:{}", free_port());
     let mut command = user.command(&["connect", &closed]);
     command.env("THREADCHAT_CODE", "7-velvet-otter");
     let said = fails(command, "");
@@ -112,7 +112,7 @@ fn a_code_from_standard_input_or_the_environment_is_used_or_explained() {
 fn a_call_to_a_known_server_says_that_it_is_encrypted() {
     let user = User::new();
     let key = user.key();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = std::net::SocketAddr::from(([127, 0, 0, 1], free_port()));
     fs::write(user.file("known_hosts"), format!("\nserver {closed} {key}\n")).unwrap();
     let closed = closed.to_string();
     let known = format!("{closed} is known from line 2 of {}", user.file("known_hosts").display());

@@ -8,7 +8,6 @@ use common::redis::Redis;
 use common::*;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,11 +42,6 @@ fn lease(redis: &Redis, group: &str) -> u64 {
 
 fn lease_of(redis: &Redis, group: &str, id: &str) -> u64 {
     redis.command(&["PTTL", &format!("tc:{{{group}}}:hub:{id}")]).parse().unwrap()
-}
-
-/// A port on which nobody listens.
-fn free_port() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
 }
 
 fn signal(redis: &Redis, signal: Signal) {
@@ -199,7 +193,7 @@ fn a_hub_ends_soon_and_says_what_to_do_while_redis_is_not_there() {
 
 #[test]
 fn a_password_comes_from_the_url_a_file_or_the_environment() {
-    let port = free_port();
+    let port = free_port().to_string();
     let redis = Redis::start_with(&["--port", &port, "--requirepass", "p@ss word"]);
     let (in_url, without) = (format!("redis://:p%40ss%20word@127.0.0.1:{port}/test"), redis.url("test"));
     let right = file_with("p@ss word\r\nanother line\n");
@@ -243,7 +237,7 @@ fn file_with(content: &str) -> tempfile::NamedTempFile {
 /// A server that encrypts, and its port. Its certificate is one of an authority in a file.
 #[cfg(feature = "secure")]
 fn encrypting_redis() -> (Redis, String) {
-    let port = free_port();
+    let port = free_port().to_string();
     let tls::Files { certificate, key, .. } = tls::files();
     let options = [
         "--tls-port",
@@ -289,7 +283,7 @@ fn an_encrypted_link_is_not_made_to_somebody_else_and_no_password_is_sent() {
 #[cfg(feature = "secure")]
 #[test]
 fn a_server_that_does_not_encrypt_is_explained() {
-    let port = free_port();
+    let port = free_port().to_string();
     let _redis = Redis::start_with(&["--port", &port]);
     for design in DESIGNS {
         let hub = hub(design, &format!("rediss://:secret@127.0.0.1:{port}/test"), &[]);

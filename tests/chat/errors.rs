@@ -13,11 +13,6 @@ fn run(args: &[&str]) -> (i32, String) {
     (code, program.err.text())
 }
 
-/// A port on which nobody listens.
-fn free_port() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
-}
-
 #[test]
 fn a_port_in_use_is_reported_with_what_to_try() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -30,7 +25,7 @@ fn a_port_in_use_is_reported_with_what_to_try() {
 
 #[test]
 fn a_refused_connection_is_reported_with_what_to_try() {
-    let port = free_port();
+    let port = free_port().to_string();
     let (code, stderr) = run(&["connect", &port]);
     assert_eq!(code, 1);
     assert!(stderr.starts_with(&format!("threadchat: cannot connect to 127.0.0.1:{port}")), "{stderr}");

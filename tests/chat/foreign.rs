@@ -8,7 +8,6 @@ mod terminals;
 
 use crate::common::*;
 
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 const TUTORIAL_CLIENT: &str = "python3 tests/peers/tutorial_client.py PORT";
@@ -31,10 +30,6 @@ fn command(line: &str, port: u16) -> Command {
     let mut command = Command::new(words.next().unwrap());
     command.args(words);
     command
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Starts the command with this standard input.

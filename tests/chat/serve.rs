@@ -284,7 +284,7 @@ fn undelivered_lines_are_counted_and_not_passed_to_the_next_caller() {
 
 #[test]
 fn connect_with_wait_connects_when_a_listener_appears() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = free_port();
     let mut connect = Program::start(threadchat(&["connect", &free.to_string(), "--wait", "60"]));
     connect.err.wait_for("trying for 60 s");
     let mut serve = Program::start(threadchat(&["serve", "--once", &free.to_string()]));

@@ -36,7 +36,7 @@ fn a_signal_ends_a_serve_that_waits_for_a_call_and_one_in_a_conversation() {
 
 #[test]
 fn a_signal_ends_a_connect_that_is_still_trying() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = free_port();
     let mut connect = Program::start(threadchat(&["connect", &free.to_string(), "--wait", "60"]));
     connect.err.wait_for("trying for 60 s");
     connect.signal(Signal::INT);

@@ -251,7 +251,7 @@ fn errors_are_recorded_and_a_conversation_that_did_not_end_cleanly_is_marked() {
 #[test]
 fn a_call_that_fails_is_recorded_without_a_peer() {
     let (_directory, file) = new_file();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let args = ["connect", &port.to_string(), "--transcript", file.to_str().unwrap()];
     Program::start(threadchat(&args)).exits(1);
     let entries = entries(&file);

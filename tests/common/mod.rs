@@ -26,6 +26,7 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -64,6 +65,17 @@ pub fn is_encrypted() -> bool {
 /// who read the test.
 pub fn is_for_clear_text(_reason: &str) -> bool {
     is_encrypted()
+}
+
+/// A port on which nobody listens. The system gives none of these to a connection meanwhile, as it may those that it chooses itself;
+/// and each process of tests begins at another one.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let ports = || {
+        let place = std::process::id() as usize * 101 + NEXT.fetch_add(1, Ordering::Relaxed);
+        u16::try_from(22_000 + place % 10_000).unwrap()
+    };
+    std::iter::repeat_with(ports).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// The peer at the other end of a connection that was accepted: from now on this test speaks with it as if in clear text.

@@ -2,7 +2,6 @@
 //! `cargo test --tests -- --ignored foreign::`.
 
 use super::*;
-use std::net::TcpListener;
 use std::process::Stdio;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -33,10 +32,6 @@ fn calls_with_authority(files: &Files, port: u16) -> Command {
     let mut command = threadchat(&[&["connect", &address], &options[..]].concat());
     command.env("XDG_CONFIG_HOME", files.path("config"));
     command
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Our `serve`, and a program that calls it.

@@ -42,8 +42,11 @@ const MAX_OF_ADDRESS: usize = 32;
 /// How long the head of a request may take, and then the first message.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long a visitor may take to read the answer and to close.
-const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+/// How long a visitor may take to read the answer.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long it may take to close, once it has got everything.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The longest first message, in bytes.
 const MAX_HELLO: usize = 1024;
@@ -468,7 +471,7 @@ impl Hub {
     fn dismiss_visitor(&mut self, id: Id, answer: Vec<u8>, now: Instant) {
         self.post_to_visitor(id, answer);
         let Some(web) = &mut self.web else { return };
-        web.allow(id, now + LEAVE_WITHIN);
+        web.allow(id, now + READ_WITHIN);
         let stage =
             web.visitors.get_mut(&id).map(|visitor| std::mem::replace(&mut visitor.stage, Stage::Leaving));
         if let Some(stage) = stage {
@@ -492,7 +495,10 @@ impl Hub {
         visitor.outbox.advance(bytes);
         if visitor.outbox.pending() == 0 {
             match visitor.stage {
-                Stage::Leaving => self.actions.push_back(Action::HalfClose(id)),
+                Stage::Leaving => {
+                    web.allow(id, self.now + CLOSE_WITHIN);
+                    self.actions.push_back(Action::HalfClose(id));
+                }
                 Stage::Left => drop(self.end_visitor(id)),
                 _ => {}
             }
