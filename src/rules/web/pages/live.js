@@ -289,7 +289,7 @@ function build(layout) {
     const look = () => entry.message && choose(entry.message);
     entry.addEventListener("pointerenter", look);
     entry.addEventListener("focus", look);
-    entry.addEventListener("click", () => { pause(true); look(); });
+    entry.addEventListener("click", () => entry.message && goToWayOf(entry.message));
     return { entry, text };
   });
 }
@@ -631,6 +631,14 @@ function goTo(at) {
   set($("when"), { "aria-valuetext": $("shown").textContent });
 }
 
+// Stops at the moment of this message. Meanwhile the list may show others.
+function goToWayOf(message) {
+  const at = frames.findLastIndex(({ messages }) => messages.includes(message));
+  pause(true);
+  if (at >= 0) goTo(at);
+  choose(message);
+}
+
 // The next message of the frame that is shown, or the one before.
 function goToMessage(by) {
   const { messages } = shown;
@@ -682,10 +690,7 @@ picture.addEventListener("pointermove", event => {
 });
 picture.addEventListener("pointerleave", () => isPaused || choose(null));
 picture.addEventListener("click", event => {
-  if (event.target.closest(".entry") || !chosen) return;
-  const message = chosen;
-  pause(true);
-  choose(message);
+  if (chosen && !event.target.closest(".entry")) goToWayOf(chosen);
 });
 addEventListener("resize", () => shown && draw(shown));
 
