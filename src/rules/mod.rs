@@ -14,6 +14,7 @@
 //! - Bytes: [`wire`] (messages to bytes and back), [`buffer`] (what travels), [`messages`] (their numbers), [`sanitize`]
 //!   (made harmless for a terminal), [`byte_order_mark`] (skipped where a text begins).
 //! - Encrypted: `secure` (keys, codes, and the channel between two sides).
+//! - For browsers: `web` (requests, pages and links).
 //! - Words for people: [`notice`], `refused` (what is reported of callers who are turned away), [`record`] (for a
 //!   transcript), [`errors`] and [`failure`].
 #![deny(missing_docs)]
