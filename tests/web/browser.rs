@@ -30,11 +30,16 @@ impl Browser {
 
     #[track_caller]
     pub fn joins(hub: &Hub, name: &str) -> Self {
-        let mut browser = Self::calls(hub);
-        browser.says(&hello(hub, name));
-        assert_eq!(browser.hears_until("you ").split(' ').nth(2), Some(name));
-        browser.hears_until("past ");
-        browser
+        Self::calls(hub).enters(hub, name)
+    }
+
+    /// Becomes a member.
+    #[track_caller]
+    pub fn enters(mut self, hub: &Hub, name: &str) -> Self {
+        self.says(&hello(hub, name));
+        assert_eq!(self.hears_until("you ").split(' ').nth(2), Some(name));
+        self.hears_until("past ");
+        self
     }
 
     /// Sends a text message.

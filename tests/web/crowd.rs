@@ -22,8 +22,12 @@ fn visitors_who_say_nothing_do_not_keep_members_out() {
             "{answer}"
         );
     }
-    wait_until("there is a place", || Browser::calls_with(&hub, &[]).is_ok());
-    Browser::joins(&hub, "carl");
+    let mut carl = None;
+    wait_until("there is a place", || {
+        carl = Browser::calls_with(&hub, &[]).ok();
+        carl.is_some()
+    });
+    carl.unwrap().enters(&hub, "carl");
 }
 
 /// One address has places for some, and the others remain.
