@@ -3,6 +3,8 @@
 use super::*;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -25,27 +27,52 @@ impl Middle {
             let caller = accept(&self.listener);
             let caller = tls::encrypt(caller, files.server(true));
             let called = tls::encrypt(TcpStream::connect(("127.0.0.1", to)).unwrap(), files.client(true));
-            pass_on(&caller, &called);
+            pass_on(&caller, &called, &AtomicBool::default());
         });
     }
 
     /// Passes on the ciphertext. Returns both connections.
     fn relays(self, to: u16) -> thread::JoinHandle<[TcpStream; 2]> {
+        self.relays_until(to, Arc::default())
+    }
+
+    /// The same, which passes on nothing more when it is cut: not what one side says because the other is gone.
+    fn relays_until(self, to: u16, is_cut: Arc<AtomicBool>) -> thread::JoinHandle<[TcpStream; 2]> {
         thread::spawn(move || {
             let caller = accept(&self.listener);
             let called = TcpStream::connect(("127.0.0.1", to)).unwrap();
             let both = [caller.try_clone().unwrap(), called.try_clone().unwrap()];
-            thread::spawn(move || pass_on(&caller, &called));
+            thread::spawn(move || pass_on(&caller, &called, &is_cut));
             both
         })
     }
 }
 
-fn pass_on(one: &TcpStream, other: &TcpStream) {
+/// One direction of a line that may be cut.
+struct Wire<'a> {
+    to: &'a TcpStream,
+    is_cut: &'a AtomicBool,
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_cut.load(Ordering::SeqCst) {
+            Err(io::ErrorKind::BrokenPipe.into())
+        } else {
+            self.to.write(bytes)
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+fn pass_on(one: &TcpStream, other: &TcpStream, is_cut: &AtomicBool) {
     thread::scope(|scope| {
-        for (mut from, mut to) in [(one, other), (other, one)] {
+        for (mut from, to) in [(one, other), (other, one)] {
             scope.spawn(move || {
-                let _ = io::copy(&mut from, &mut to);
+                let _ = io::copy(&mut from, &mut Wire { to, is_cut });
                 let _ = to.shutdown(Shutdown::Write);
             });
         }
@@ -96,11 +123,13 @@ fn a_line_that_is_cut_is_an_error_at_both_ends_and_no_goodbye() {
         let (mut serve, port, code) = anna.serves(&["--once"]);
         let middle = Middle::new();
         let mut connect = ben.calls(middle.port, &code, &[]);
-        let relay = middle.relays(port);
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let relay = middle.relays_until(port, Arc::clone(&is_cut));
         connect.types("hello\n");
         serve.out.wait_for("hello");
         serve.types("hi\n");
         connect.out.wait_for("hi");
+        is_cut.store(true, Ordering::SeqCst);
         for stream in relay.join().unwrap() {
             if by_reset {
                 socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
