@@ -16,7 +16,7 @@ const TEXTS: &[&str] = &[
     "שלום abc مرحبا",
 ];
 
-/// A person reads these as they are; whoever would be deceived by them sees what they are.
+/// The page shows harmless texts unchanged, and makes characters visible that would deceive a reader.
 const MADE_VISIBLE: &[(&str, &str)] = &[
     ("abc\u{202e}txt.exe", "abc<U+202E>txt.exe"),
     ("\u{2066}isolated\u{2069}", "<U+2066>isolated<U+2069>"),
