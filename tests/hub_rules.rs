@@ -175,11 +175,15 @@ impl World {
     }
 
     fn connects_from(&mut self, address: &str) -> Result<Id, Refusal> {
+        self.calls_from(address, Port::Chat)
+    }
+
+    fn calls_from(&mut self, address: &str, called: Port) -> Result<Id, Refusal> {
         let port = 1000 + u16::try_from(self.clients.len()).unwrap();
         let peer = SocketAddr::new(address.parse().unwrap(), port);
-        let id = self.hub.admit(peer, Port::Chat)?;
+        let id = self.hub.admit(peer, called)?;
         self.clients.push(id);
-        self.handle(Event::Joined(id, peer));
+        self.handle(Event::arrived(id, peer, called));
         Ok(id)
     }
 

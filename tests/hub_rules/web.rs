@@ -1,7 +1,6 @@
 //! Browsers in a hub.
 
 use super::{World, settings};
-use std::net::SocketAddr;
 use std::time::Duration;
 use threadchat::rules::exit::Exit;
 use threadchat::rules::hub::{Action, Event, Id, OPERATOR, Port, Refusal, Settings, WebSettings};
@@ -54,12 +53,7 @@ fn text(payload: &str) -> Vec<u8> {
 impl World {
     /// Somebody calls the port for browsers.
     fn visits_from(&mut self, address: &str) -> Result<Id, Refusal> {
-        let port = 1000 + u16::try_from(self.clients.len()).unwrap();
-        let peer = SocketAddr::new(address.parse().unwrap(), port);
-        let id = self.hub.admit(peer, Port::Web)?;
-        self.clients.push(id);
-        self.handle(Event::Visited(id, peer));
-        Ok(id)
+        self.calls_from(address, Port::Web)
     }
 
     fn visits(&mut self) -> Id {
@@ -288,7 +282,7 @@ fn the_operator_sees_the_link_to_scan_and_a_new_one_is_kept() {
         _ => None,
     });
     let kept = kept.unwrap();
-    assert!(!kept.chat.is(&tickets.chat) && kept.live.is(&tickets.live));
+    assert!(kept.chat != tickets.chat && kept.live == tickets.live);
     let id = world.browses(&kept, "bob");
     assert!(world.last(id, "you").contains(" bob "));
 }

@@ -136,7 +136,7 @@ impl Hub {
 
     /// The connection of the browser with this token, if it is still there, makes room for another one of the same page.
     fn replace(&mut self, token: &Ticket, now: Moment) {
-        let is_it = |browser: &Browser| browser.token.is(token);
+        let is_it = |browser: &Browser| browser.token == *token;
         let mut members = self.members.iter().filter(|(_, member)| member.leaving.is_none());
         let found = members.find(|(_, member)| member.browser.as_ref().is_some_and(|browser| is_it(browser)));
         if let Some(id) = found.map(|(id, _)| *id) {
@@ -277,7 +277,7 @@ impl Hub {
         }
     }
 
-    /// So many lines of a member are on the way to the log of linked hubs.
+    /// The hub sends `lines` lines of a member to the log of linked hubs.
     #[cfg(feature = "link")]
     pub(super) fn lines_wait(&mut self, id: Id, lines: usize) {
         if let Some(browser) = self.members.get_mut(&id).and_then(|member| member.browser.as_mut()) {
@@ -285,7 +285,7 @@ impl Hub {
         }
     }
 
-    /// So many lines of a member have come back from there.
+    /// `lines` lines of a member have come back from there.
     #[cfg(feature = "link")]
     pub(super) fn lines_are_back(&mut self, id: Id, lines: usize, now: Instant) {
         if let Some(browser) = self.members.get_mut(&id).and_then(|member| member.browser.as_mut()) {
@@ -324,7 +324,7 @@ impl Hub {
 }
 
 impl Browser {
-    /// The last thing that a browser gets, whoever says goodbye.
+    /// The Close frame: the hub sends it to every browser that leaves.
     pub(super) fn goodbye(&self) -> Vec<u8> {
         websocket::close(self.close.0, &self.close.1)
     }

@@ -13,7 +13,6 @@
 //!
 //! Until its channel is open, a caller has no name, gets no greeting, and nobody is told of it.
 
-use super::admission::address_key;
 #[cfg(doc)]
 use super::event::Event;
 use super::event::{Action, Port};
@@ -21,24 +20,16 @@ use super::id::{Id, OPERATOR};
 use super::refusal::Refusal;
 use super::state::Hub;
 use super::tries::Tries;
+use super::waiting::Waiting;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::secure::{Channel, ChannelError, Code, Demand, How, Peer, Security, WORDS_FOR_A_HUB};
 use crate::rules::transport::OPEN_WITHIN;
 use crate::rules::wire::Foreign;
 use ring::rand::SystemRandom;
-use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How many callers may be on their way in, beyond which the newest is refused. A handshake takes two round trips and a
-/// millisecond of the processor, so that a thousand members a second still come in from around the world; and those who come in
-/// and say nothing take no more than some 8 MiB.
-pub(super) const MAX_CALLERS: usize = 256;
-
-/// How many from one address. It takes eight addresses to keep others out.
-const MAX_OF_ADDRESS: usize = 32;
 
 /// How long a caller whose channel did not open may take to close, before that makes the system drop what it was told.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -63,18 +54,13 @@ pub(super) struct Encryption {
     /// How many codes there have been.
     codes: usize,
     tries: Tries,
-    callers: HashMap<Id, Caller>,
-    by_address: HashMap<IpAddr, usize>,
-    /// When each caller is disconnected.
-    due: BTreeSet<(Instant, Id)>,
+    pub(super) callers: Waiting<Caller>,
 }
 
 /// Somebody whose channel is not open.
 #[derive(Debug)]
-struct Caller {
-    peer: SocketAddr,
+pub(super) struct Caller {
     port: Port,
-    until: Instant,
     /// Which code it was to have.
     code: usize,
     /// Its channel will not open.
@@ -82,41 +68,6 @@ struct Caller {
 }
 
 impl Encryption {
-    pub(super) fn callers(&self) -> usize {
-        self.callers.len()
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.due.first().map(|(due, _)| *due)
-    }
-
-    /// Whether there is a place for another caller from there.
-    pub(super) fn check_places(&self, address: IpAddr) -> Result<(), Refusal> {
-        let of_address = self.by_address.get(&address_key(address)).copied().unwrap_or(0);
-        let is_free = self.callers.len() < MAX_CALLERS && of_address < MAX_OF_ADDRESS;
-        if is_free { Ok(()) } else { Err(Refusal::TooManyCallers) }
-    }
-
-    fn add(&mut self, id: Id, peer: SocketAddr, port: Port, now: Instant) {
-        let until = now + OPEN_WITHIN;
-        *self.by_address.entry(address_key(peer.ip())).or_default() += 1;
-        self.due.insert((until, id));
-        self.callers.insert(id, Caller { peer, port, until, code: self.codes, has_failed: false });
-    }
-
-    fn take(&mut self, id: Id) -> Option<Caller> {
-        let caller = self.callers.remove(&id)?;
-        self.due.remove(&(caller.until, id));
-        let key = address_key(caller.peer.ip());
-        if let Some(count) = self.by_address.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_address.remove(&key);
-            }
-        }
-        Some(caller)
-    }
-
     fn notice(&self) -> Notice {
         Notice::HubEncrypted { code: self.security.code() }
     }
@@ -125,14 +76,8 @@ impl Encryption {
 impl Hub {
     /// Callers must encrypt. Call it before the first one is admitted.
     pub fn encrypt(&mut self, security: Security) {
-        let encryption = Encryption {
-            security,
-            codes: 1,
-            tries: Tries::default(),
-            callers: HashMap::new(),
-            by_address: HashMap::new(),
-            due: BTreeSet::new(),
-        };
+        let encryption =
+            Encryption { security, codes: 1, tries: Tries::default(), callers: Waiting::default() };
         self.actions.push_back(Action::Report(encryption.notice()));
         self.encryption = Some(encryption);
     }
@@ -162,7 +107,8 @@ impl Hub {
 
     pub(super) fn handle_called(&mut self, id: Id, peer: SocketAddr, port: Port, now: Instant) {
         if let Some(encryption) = &mut self.encryption {
-            encryption.add(id, peer, port, now);
+            let caller = Caller { port, code: encryption.codes, has_failed: false };
+            encryption.callers.add(id, peer, now + OPEN_WITHIN, caller);
         }
     }
 
@@ -170,37 +116,35 @@ impl Hub {
     pub(super) fn handle_opened(&mut self, id: Id, other: Peer, now: Moment) {
         let connections = self.connections();
         let Some(encryption) = &mut self.encryption else { return };
-        let Some(caller) = encryption.take(id) else { return };
+        let Some((peer, caller)) = encryption.callers.take(id) else { return };
         #[cfg(feature = "web")]
         if caller.port.is_web() {
-            return self.handle_visited(id, caller.peer, Some(Arc::new(other)), now.instant);
+            return self.handle_visited(id, peer, Some(Arc::new(other)), now.instant);
         }
         let is_done = |id| self.members.get(&id).is_some_and(super::member::Member::is_done);
         let admitted = match other.how == How::Code && caller.code != encryption.codes {
             true => Err(Refusal::OldCode),
-            false => self.admission.admit(caller.peer.ip(), connections - 1, is_done),
+            false => self.admission.admit(peer.ip(), connections - 1, is_done),
         };
         match admitted {
             Ok(to_close) => {
-                self.actions.extend(encryption.security.met(&other, caller.peer).map(Action::Remember));
+                self.actions.extend(encryption.security.met(&other, peer).map(Action::Remember));
                 to_close.into_iter().for_each(|id| self.disconnect(id, now.instant));
-                self.join(id, caller.peer, Some(Arc::new(other)), now);
+                self.join(id, peer, Some(Arc::new(other)), now);
             }
-            Err(refusal) => self.turn_away(id, caller.peer, refusal, now),
+            Err(refusal) => self.turn_away(id, peer, refusal, now),
         }
     }
 
     /// The channel of a caller will not open. The design has told the caller why.
     pub(super) fn handle_not_opened(&mut self, id: Id, error: ChannelError, now: Instant) {
         let Some(encryption) = &mut self.encryption else { return };
-        let Some(caller) = encryption.callers.get_mut(&id).filter(|caller| !caller.has_failed) else {
+        let Some(peer) = encryption.callers.peer(id) else { return };
+        let has_failed = |caller: &mut Caller| std::mem::replace(&mut caller.has_failed, true);
+        if encryption.callers.get_mut(id).is_none_or(has_failed) {
             return;
-        };
-        caller.has_failed = true;
-        let until = caller.until.min(now + CLOSE_WITHIN);
-        encryption.due.remove(&(std::mem::replace(&mut caller.until, until), id));
-        encryption.due.insert((until, id));
-        let peer = caller.peer;
+        }
+        encryption.callers.hurry(id, now + CLOSE_WITHIN);
         if error.spends_code() && encryption.tries.was_wrong(peer.ip(), now) {
             self.actions.push_back(Action::Report(Notice::CodesNotAccepted));
         }
@@ -216,7 +160,8 @@ impl Hub {
 
     /// Nothing more comes from a caller. Returns whether it is one whose channel is not open.
     pub(super) fn end_caller(&mut self, id: Id) -> bool {
-        let was_caller = self.encryption.as_mut().and_then(|encryption| encryption.take(id)).is_some();
+        let was_caller =
+            self.encryption.as_mut().and_then(|encryption| encryption.callers.take(id)).is_some();
         if was_caller {
             self.actions.push_back(Action::Disconnect(id));
         }
@@ -226,10 +171,10 @@ impl Hub {
     /// Disconnects the callers whose time is up.
     pub(super) fn end_late_callers(&mut self, now: Instant) {
         while let Some(encryption) = &mut self.encryption
-            && let Some((_, id)) = encryption.due.first().copied().filter(|(due, _)| *due <= now)
+            && let Some(id) = encryption.callers.next_late(now)
         {
-            if let Some(caller) = encryption.take(id).filter(|caller| !caller.has_failed) {
-                let late = Notice::NotAdmitted { peer: caller.peer, refusal: Refusal::Late };
+            if let Some((peer, _)) = encryption.callers.take(id).filter(|(_, caller)| !caller.has_failed) {
+                let late = Notice::NotAdmitted { peer, refusal: Refusal::Late };
                 self.actions.extend(self.refused.refused(late, now).map(Action::Report));
             }
             self.actions.push_back(Action::Disconnect(id));
@@ -239,9 +184,8 @@ impl Hub {
     /// Disconnects all callers: nobody joins any more.
     pub(super) fn end_callers(&mut self) {
         if let Some(encryption) = &mut self.encryption {
-            self.actions.extend(encryption.callers.drain().map(|(id, _)| Action::Disconnect(id)));
-            encryption.due.clear();
-            encryption.by_address.clear();
+            let callers = std::mem::take(&mut encryption.callers);
+            self.actions.extend(callers.ids().map(Action::Disconnect));
         }
     }
 
@@ -279,10 +223,11 @@ impl Hub {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::rules::hub::waiting::{MAX_OF_ADDRESS, MAX_WAITING};
     use crate::rules::hub::{AdmissionPolicy, Event, Settings};
     use crate::rules::secure::{Identity, Known, Trust};
     use crate::rules::wire::Stamp;
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
     use std::time::SystemTime;
 
     struct World {
@@ -415,7 +360,7 @@ mod tests {
             world.calls(address(0)).unwrap();
         }
         assert_eq!(world.calls(address(0)), Err(Refusal::TooManyCallers));
-        for caller in MAX_OF_ADDRESS..MAX_CALLERS {
+        for caller in MAX_OF_ADDRESS..MAX_WAITING {
             world.calls(address(u32::try_from(caller).unwrap())).unwrap();
         }
         assert_eq!(world.calls(address(9999)), Err(Refusal::TooManyCallers));
@@ -423,7 +368,7 @@ mod tests {
         assert_eq!(world.does(), "");
         world.now += OPEN_WITHIN;
         let done = world.does();
-        assert_eq!(done.matches("Disconnect").count(), MAX_CALLERS);
+        assert_eq!(done.matches("Disconnect").count(), MAX_WAITING);
         assert_eq!(done.matches("did not show in time").count(), 1, "one notice, the others are counted");
         let id = world.calls(address(0)).unwrap();
         world.opens(id, How::Code);
@@ -443,7 +388,7 @@ mod tests {
         let id = world.calls(address(1)).unwrap();
         world.handle(Event::ReadEnded(id, Ok(())));
         assert_eq!(world.does(), format!("Disconnect({id:?})\n"));
-        assert!(world.hub.encryption.as_ref().unwrap().by_address.is_empty());
+        assert!(world.hub.encryption.as_ref().unwrap().callers.by_address.is_empty());
     }
 
     #[test]
@@ -484,7 +429,7 @@ mod tests {
         world.now += Duration::from_secs(1);
         world.does();
         assert!(world.sent(id).contains("welcome"));
-        assert_eq!(world.hub.encryption.as_ref().unwrap().callers(), 0);
+        assert_eq!(world.hub.encryption.as_ref().unwrap().callers.len(), 0);
     }
 
     #[test]

@@ -56,6 +56,8 @@ mod tries;
 mod trim;
 mod turns;
 mod volume;
+#[cfg(any(feature = "secure", feature = "web"))]
+mod waiting;
 #[cfg(feature = "web")]
 mod web;
 

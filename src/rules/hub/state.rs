@@ -204,7 +204,7 @@ impl Hub {
         #[cfg(feature = "secure")]
         if let Some(encryption) = &self.encryption {
             self.admission.check_caller(peer.ip(), self.connections())?;
-            encryption.check_places(peer.ip())?;
+            encryption.callers.check_places(peer.ip())?;
             return Ok(self.next_id());
         }
         let is_done = |id| self.members.get(&id).is_some_and(Member::is_done);
@@ -253,11 +253,11 @@ impl Hub {
     /// How many connections there are.
     pub(super) fn connections(&self) -> usize {
         #[cfg(feature = "secure")]
-        let callers = self.encryption.as_ref().map_or(0, Encryption::callers);
+        let callers = self.encryption.as_ref().map_or(0, |encryption| encryption.callers.len());
         #[cfg(not(feature = "secure"))]
         let callers = 0;
         #[cfg(feature = "web")]
-        let callers = callers + self.web.as_ref().map_or(0, |web| web.visitors());
+        let callers = callers + self.web.as_ref().map_or(0, |web| web.visitors.len());
         self.here() + callers
     }
 
@@ -349,7 +349,8 @@ impl Hub {
         let due = [self.presences.due_at(), self.outboxes.check_at, self.refused.poll_timeout(), link];
         let due = due.into_iter().flatten().chain(timer).chain(summary);
         #[cfg(feature = "secure")]
-        let due = due.chain(self.encryption.as_ref().and_then(Encryption::poll_timeout));
+        let due =
+            due.chain(self.encryption.as_ref().and_then(|encryption| encryption.callers.poll_timeout()));
         #[cfg(feature = "web")]
         let due = due.chain(self.web.as_ref().and_then(|web| web.poll_timeout()));
         due.min()

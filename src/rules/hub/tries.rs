@@ -18,7 +18,7 @@ const PERIOD: Duration = Duration::from_secs(60);
 ///
 /// A code of three words has 33 bits, so each try finds it once in 13 billion codes. At 60 a minute a guesser who has any number
 /// of addresses finds one in 460,000 in a day of 8 hours. Those whose handshakes are under way when the limit is
-/// reached have their try, too: with all [places](super::encryption::MAX_CALLERS) taken, one in 87,000.
+/// reached have their try, too: with all [places](super::waiting::MAX_WAITING) taken, one in 87,000.
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     /// When the period began: with its first wrong code.

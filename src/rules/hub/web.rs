@@ -11,7 +11,6 @@
 //!
 //! Until then a visitor has no name, nobody is told of it, and it has some seconds.
 
-use super::admission::address_key;
 use super::browser::{Close, Hello};
 use super::event::{Action, Port};
 use super::id::{Id, OPERATOR};
@@ -20,6 +19,7 @@ use super::outbox::Outbox;
 use super::post::{Kind, Memory};
 use super::refusal::Refusal;
 use super::state::Hub;
+use super::waiting::Waiting;
 use crate::rules::buffer::Buffer;
 use crate::rules::messages::Messages;
 use crate::rules::moment::Moment;
@@ -27,17 +27,9 @@ use crate::rules::notice::Notice;
 use crate::rules::secure::Peer;
 use crate::rules::web::{self, Links, MAX_HEAD, Request, Ticket, Tickets};
 use crate::rules::wire::websocket::{self, Extra, Incoming};
-use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How many visitors there may be at once, and [how many](MAX_OF_ADDRESS) from one address, beyond which the newest is
-/// refused: as many as there may be callers of an encrypted hub who have not shown yet who they are.
-const MAX_VISITORS: usize = 256;
-
-/// See [`MAX_VISITORS`].
-const MAX_OF_ADDRESS: usize = 32;
 
 /// How long the head of a request may take, and then the first message.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
@@ -88,15 +80,10 @@ pub(super) struct Web {
     settings: WebSettings,
     /// Tells a page whether the hub has begun anew.
     epoch: String,
-    visitors: HashMap<Id, Visitor>,
-    by_address: HashMap<IpAddr, usize>,
+    pub(super) visitors: Waiting<Visitor>,
     /// What a browser has just sent.
     relayed: Option<Messages>,
-    /// When each visitor is disconnected.
-    due: BTreeSet<(Instant, Id)>,
-    /// How many visitors view the hub.
-    viewers: usize,
-    /// When they get the next picture.
+    /// When those who view the hub get the next picture. None if nobody does.
     show_at: Option<Instant>,
     /// What it says of the members.
     status: String,
@@ -104,12 +91,10 @@ pub(super) struct Web {
 
 /// A connection that is not a member's.
 #[derive(Debug)]
-struct Visitor {
-    peer: SocketAddr,
+pub(super) struct Visitor {
     secured: Option<Arc<Peer>>,
     outbox: Outbox,
     stage: Stage,
-    until: Instant,
 }
 
 #[derive(Debug)]
@@ -132,68 +117,32 @@ impl Web {
         self.settings.port
     }
 
-    pub(super) fn visitors(&self) -> usize {
-        self.visitors.len()
-    }
-
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.due.first().map(|(due, _)| *due).into_iter().chain(self.show_at).min()
+        self.visitors.poll_timeout().into_iter().chain(self.show_at).min()
     }
 
     pub(super) fn outbox(&mut self, id: Id) -> Option<&mut Outbox> {
-        self.visitors.get_mut(&id).map(|visitor| &mut visitor.outbox)
+        self.visitors.get_mut(id).map(|visitor| &mut visitor.outbox)
     }
 
-    fn check_places(&self, address: IpAddr) -> Result<(), Refusal> {
-        let of_address = self.by_address.get(&address_key(address)).copied().unwrap_or(0);
-        let is_free = self.visitors.len() < MAX_VISITORS && of_address < MAX_OF_ADDRESS;
-        if is_free { Ok(()) } else { Err(Refusal::TooManyCallers) }
-    }
-
-    fn take(&mut self, id: Id) -> Option<Visitor> {
-        let visitor = self.visitors.remove(&id)?;
-        self.due.remove(&(visitor.until, id));
-        let key = address_key(visitor.peer.ip());
-        if let Some(count) = self.by_address.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_address.remove(&key);
-            }
-        }
-        Some(visitor)
-    }
-
-    /// Gives a visitor this time from now on.
-    fn allow(&mut self, id: Id, until: Instant) {
-        if let Some(visitor) = self.visitors.get_mut(&id) {
-            self.due.remove(&(std::mem::replace(&mut visitor.until, until), id));
-            self.due.insert((until, id));
-        }
+    /// How many visitors view the hub.
+    fn viewers(&mut self) -> usize {
+        self.visitors.iter_mut().filter(|(_, visitor)| matches!(visitor.stage, Stage::Viewing(..))).count()
     }
 }
 
 impl Hub {
-    /// Browsers may come in, too. Call it before the first one is admitted. `is_encrypted` if they use https.
+    /// Browsers may come in, too. Call it before the first one is admitted, and after [`encrypt`](Self::encrypt), if that is called.
     pub fn open_web(&mut self, settings: WebSettings) {
         let epoch = Ticket::generate().map(|random| random.reveal()[..8].to_owned()).unwrap_or_default();
-        let (visitors, by_address, due) = (HashMap::new(), HashMap::new(), BTreeSet::new());
-        let (relayed, viewers, show_at, status) = (None, 0, None, String::new());
-        self.web = Some(Box::new(Web {
-            settings,
-            epoch,
-            visitors,
-            by_address,
-            relayed,
-            due,
-            viewers,
-            show_at,
-            status,
-        }));
-        self.report_links();
+        let (visitors, relayed, show_at, status) = (Waiting::default(), None, None, String::new());
+        self.web = Some(Box::new(Web { settings, epoch, visitors, relayed, show_at, status }));
+        let links = self.links();
+        self.actions.extend(links.map(|links| Action::Report(Notice::Web(links))));
     }
 
     pub(super) fn has_visitor(&self, id: Id) -> bool {
-        self.web.as_ref().is_some_and(|web| web.visitors.contains_key(&id))
+        self.web.as_ref().is_some_and(|web| web.visitors.peer(id).is_some())
     }
 
     /// What the event that was just handled brought in to be relayed from a browser, for observers.
@@ -211,12 +160,6 @@ impl Hub {
     /// What tells one run of the hub from another.
     pub(super) fn epoch(&self) -> Option<&str> {
         self.web.as_ref().map(|web| &*web.epoch)
-    }
-
-    fn report_links(&mut self) {
-        if let Some(links) = self.links() {
-            self.actions.push_back(Action::Report(Notice::Web(links)));
-        }
     }
 
     fn links(&self) -> Option<Links> {
@@ -240,13 +183,11 @@ impl Hub {
                     web.settings.tickets.chat = new;
                     let tickets = web.settings.tickets.clone();
                     self.actions.push_back(Action::KeepTickets(tickets));
+                    self.reply(OPERATOR, "the old link is void; those who are here stay", now);
                 }
                 None => return self.reply(OPERATOR, "the system gives no random bytes: the link stays", now),
             },
             _ => return self.reply(OPERATOR, "usage: /link, or /link new", now),
-        }
-        if what == "new" {
-            self.reply(OPERATOR, "the old link is void; those who are here stay", now);
         }
         let link = self.links();
         self.actions.extend(link.map(|links| Action::Report(Notice::Link(links))));
@@ -255,7 +196,7 @@ impl Hub {
     /// Whether a visitor may come.
     pub(super) fn admit_visitor(&mut self, peer: SocketAddr) -> Result<(), Refusal> {
         self.admission.check_caller(peer.ip(), self.connections())?;
-        self.web.as_ref().map_or(Err(Refusal::NotAllowed), |web| web.check_places(peer.ip()))
+        self.web.as_ref().map_or(Err(Refusal::NotAllowed), |web| web.visitors.check_places(peer.ip()))
     }
 
     /// A visitor has come, and what it sends is plaintext.
@@ -267,17 +208,14 @@ impl Hub {
         now: Instant,
     ) {
         let Some(web) = &mut self.web else { return };
-        let until = now + ASK_WITHIN;
-        *web.by_address.entry(address_key(peer.ip())).or_default() += 1;
-        web.due.insert((until, id));
         let (outbox, stage) = (Outbox::for_browser(), Stage::Asking(Vec::new()));
-        web.visitors.insert(id, Visitor { peer, secured, outbox, stage, until });
+        web.visitors.add(id, peer, now + ASK_WITHIN, Visitor { secured, outbox, stage });
     }
 
     /// A visitor has sent this.
     pub(super) fn hear_visitor(&mut self, id: Id, read: &[u8], now: Moment) {
         let Some(web) = &mut self.web else { return };
-        let Some(visitor) = web.visitors.get_mut(&id) else { return };
+        let Some(visitor) = web.visitors.get_mut(id) else { return };
         match &mut visitor.stage {
             Stage::Leaving | Stage::Left => {}
             Stage::Viewing(incoming, _) => {
@@ -295,7 +233,7 @@ impl Hub {
                     }
                     Ok(Some((Request::Socket { key }, length))) => {
                         visitor.stage = Stage::Opening(Box::default(), Vec::new());
-                        web.allow(id, now.instant + ASK_WITHIN);
+                        web.visitors.allow(id, Some(now.instant + ASK_WITHIN));
                         self.post_to_visitor(id, web::socket(&key));
                         // A client may not wait for the answer.
                         self.hear_visitor(id, &read[length - before..], now);
@@ -361,10 +299,9 @@ impl Hub {
     fn let_in(&mut self, id: Id, now: Moment) {
         let connections = self.connections();
         let Some(web) = &mut self.web else { return };
-        let Some(Visitor { peer, stage: Stage::Opening(_, text), .. }) = web.visitors.get_mut(&id) else {
-            return;
-        };
-        let (text, peer) = (std::mem::take(text), *peer);
+        let Some(peer) = web.visitors.peer(id) else { return };
+        let Some(Visitor { stage: Stage::Opening(_, text), .. }) = web.visitors.get_mut(id) else { return };
+        let text = std::mem::take(text);
         let hello = Hello::parse(str::from_utf8(&text).unwrap_or_default());
         let ticket = match hello.page {
             CHAT => &web.settings.tickets.chat,
@@ -374,7 +311,7 @@ impl Hub {
                 return self.close_visitor(id, Close::OtherVersion, reason, now.instant);
             }
         };
-        if !hello.ticket.as_ref().is_some_and(|shown| shown.is(ticket)) {
+        if !hello.ticket.as_ref().is_some_and(|shown| shown == ticket) {
             return self.close_visitor(id, Close::WrongTicket, "the link is not valid", now.instant);
         }
         if hello.page == LIVE {
@@ -388,8 +325,8 @@ impl Hub {
                     return self.close_visitor(id, Close::TryAgainLater, &why, now.instant);
                 };
                 to_close.into_iter().for_each(|id| self.disconnect(id, now.instant));
-                let visitor = self.web.as_mut().and_then(|web| web.take(id));
-                if let Some(Visitor { secured, outbox, stage: Stage::Opening(incoming, _), .. }) = visitor {
+                let visitor = self.web.as_mut().and_then(|web| web.visitors.take(id));
+                if let Some((_, Visitor { secured, outbox, stage: Stage::Opening(incoming, _) })) = visitor {
                     self.join_browser(id, peer, (secured, outbox, *incoming), token, &hello, now);
                 }
             }
@@ -400,29 +337,24 @@ impl Hub {
     /// A visitor views the hub from now on.
     fn let_view(&mut self, id: Id, now: Instant) {
         let Some(web) = &mut self.web else { return };
-        if web.viewers == MAX_VIEWERS {
+        if web.viewers() == MAX_VIEWERS {
             return self.close_visitor(id, Close::TryAgainLater, "there are enough projectors", now);
         }
-        let Some(visitor) = web.visitors.get_mut(&id) else { return };
+        let Some(visitor) = web.visitors.get_mut(id) else { return };
         if let Stage::Opening(incoming, _) = std::mem::replace(&mut visitor.stage, Stage::Leaving) {
             visitor.stage = Stage::Viewing(incoming, 0);
         }
-        web.due.remove(&(visitor.until, id));
-        web.viewers += 1;
-        if web.viewers == 1 {
-            web.show_at = Some(now);
-            self.actions.push_back(Action::Watch(true));
-        }
+        web.visitors.allow(id, None);
+        self.watch_if_viewed(now);
     }
 
-    /// A visitor views the hub no more, if it did.
-    fn stops_viewing(&mut self, stage: &Stage) {
-        if let Some(web) = self.web.as_mut().filter(|_| matches!(stage, Stage::Viewing(..))) {
-            web.viewers -= 1;
-            if web.viewers == 0 {
-                web.show_at = None;
-                self.actions.push_back(Action::Watch(false));
-            }
+    /// Lets the steps be recorded from the first viewer on, and after the last one no more.
+    fn watch_if_viewed(&mut self, now: Instant) {
+        let Some(web) = &mut self.web else { return };
+        let is_viewed = web.viewers() > 0;
+        if web.show_at.is_some() != is_viewed {
+            web.show_at = is_viewed.then_some(now);
+            self.actions.push_back(Action::Watch(is_viewed));
         }
     }
 
@@ -444,15 +376,15 @@ impl Hub {
     pub(super) fn show_steps(&mut self, steps: &[u8]) {
         let Some(web) = &mut self.web else { return };
         let (mut shown, mut gone) = (Vec::new(), Vec::new());
-        for (id, visitor) in &mut web.visitors {
+        for (id, visitor) in web.visitors.iter_mut() {
             let Stage::Viewing(_, missed) = &mut visitor.stage else { continue };
             if visitor.outbox.pending() > 0 {
                 *missed += 1;
-                gone.extend((*missed > MAX_MISSED).then_some(*id));
+                gone.extend((*missed > MAX_MISSED).then_some(id));
                 continue;
             }
             let words = format!("live {} ", std::mem::take(missed));
-            shown.push((*id, websocket::text(&words, &[web.status.as_bytes(), steps].concat())));
+            shown.push((id, websocket::text(&words, &[web.status.as_bytes(), steps].concat())));
         }
         for (id, picture) in shown {
             self.post_to_visitor(id, picture);
@@ -471,12 +403,11 @@ impl Hub {
     fn dismiss_visitor(&mut self, id: Id, answer: Vec<u8>, now: Instant) {
         self.post_to_visitor(id, answer);
         let Some(web) = &mut self.web else { return };
-        web.allow(id, now + READ_WITHIN);
-        let stage =
-            web.visitors.get_mut(&id).map(|visitor| std::mem::replace(&mut visitor.stage, Stage::Leaving));
-        if let Some(stage) = stage {
-            self.stops_viewing(&stage);
+        web.visitors.allow(id, Some(now + READ_WITHIN));
+        if let Some(visitor) = web.visitors.get_mut(id) {
+            visitor.stage = Stage::Leaving;
         }
+        self.watch_if_viewed(now);
     }
 
     fn post_to_visitor(&mut self, id: Id, bytes: Vec<u8>) {
@@ -491,12 +422,12 @@ impl Hub {
     /// Something of a visitor's outbox has been written.
     pub(super) fn wrote_to_visitor(&mut self, id: Id, bytes: usize) {
         let Some(web) = &mut self.web else { return };
-        let Some(visitor) = web.visitors.get_mut(&id) else { return };
+        let Some(visitor) = web.visitors.get_mut(id) else { return };
         visitor.outbox.advance(bytes);
         if visitor.outbox.pending() == 0 {
             match visitor.stage {
                 Stage::Leaving => {
-                    web.allow(id, self.now + CLOSE_WITHIN);
+                    web.visitors.allow(id, Some(self.now + CLOSE_WITHIN));
                     self.actions.push_back(Action::HalfClose(id));
                 }
                 Stage::Left => drop(self.end_visitor(id)),
@@ -507,7 +438,7 @@ impl Hub {
 
     /// Nothing more comes from a visitor. It still gets the answer that it waits for. Returns whether it is one.
     pub(super) fn visitor_has_ended(&mut self, id: Id) -> bool {
-        match self.web.as_mut().and_then(|web| web.visitors.get_mut(&id)) {
+        match self.web.as_mut().and_then(|web| web.visitors.get_mut(id)) {
             Some(visitor) if matches!(visitor.stage, Stage::Leaving) && visitor.outbox.pending() > 0 => {
                 visitor.stage = Stage::Left;
                 true
@@ -518,8 +449,10 @@ impl Hub {
 
     /// Disconnects a visitor: nothing more can be written to it, or its time is up. Returns whether it is one.
     pub(super) fn end_visitor(&mut self, id: Id) -> bool {
-        let Some(visitor) = self.web.as_mut().and_then(|web| web.take(id)) else { return false };
-        self.stops_viewing(&visitor.stage);
+        if self.web.as_mut().and_then(|web| web.visitors.take(id)).is_none() {
+            return false;
+        }
+        self.watch_if_viewed(self.now);
         self.actions.push_back(Action::Disconnect(id));
         true
     }
@@ -527,9 +460,9 @@ impl Hub {
     /// Tells visitors that their time is up, and disconnects those who were told.
     pub(super) fn end_late_visitors(&mut self, now: Instant) {
         while let Some(web) = &mut self.web
-            && let Some((_, id)) = web.due.first().copied().filter(|(due, _)| *due <= now)
+            && let Some(id) = web.visitors.next_late(now)
         {
-            match web.visitors.get(&id).map(|visitor| &visitor.stage) {
+            match web.visitors.get_mut(id).map(|visitor| &visitor.stage) {
                 Some(Stage::Asking(_)) => self.dismiss_visitor(id, web::bad(web::Bad::Slow), now),
                 Some(Stage::Opening(..)) => {
                     self.close_visitor(id, Close::Policy, "the first message did not come in time", now);
@@ -541,7 +474,7 @@ impl Hub {
 
     /// Disconnects all visitors: nobody joins any more.
     pub(super) fn end_visitors(&mut self) {
-        let visitors = self.web.iter().flat_map(|web| web.visitors.keys()).copied();
+        let visitors = self.web.iter().flat_map(|web| web.visitors.ids());
         for id in visitors.collect::<Vec<_>>() {
             self.end_visitor(id);
         }
