@@ -8,7 +8,9 @@
 //! - a private message reaches somebody of that name, once, and nobody else;
 //! - no two members have names that look alike at the same moment, and nothing is shown under another name than its author's.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use threadchat::rules::hub::Name;
 
 /// How long a stamp is, with the space behind it.
@@ -92,7 +94,7 @@ struct Sent {
     /// To one member: its name, and the text.
     private: Vec<(String, String)>,
     /// Whom it ignored, at times.
-    ignored: BTreeSet<String>,
+    ignored: BTreeSet<Arc<str>>,
 }
 
 impl Sent {
@@ -140,15 +142,15 @@ struct History<'a> {
     /// Where in the transcript each text was said.
     texts: HashMap<&'a str, usize>,
     /// Where in the transcript something was said in each room.
-    rooms: BTreeMap<String, Vec<usize>>,
+    rooms: HashMap<Arc<str>, Vec<usize>>,
     /// The names that each client had.
-    names: HashMap<usize, BTreeSet<String>>,
+    names: HashMap<usize, BTreeSet<Arc<str>>>,
 }
 
 impl<'a> History<'a> {
     fn of(transcript: &'a [Entry]) -> Result<Self, String> {
         let mut history =
-            Self { transcript, texts: HashMap::new(), rooms: BTreeMap::new(), names: HashMap::new() };
+            Self { transcript, texts: HashMap::new(), rooms: HashMap::new(), names: HashMap::new() };
         for (at, entry) in transcript.iter().enumerate() {
             if let Some(who) = entry.who {
                 let names = history.names.entry(who).or_default();
@@ -333,7 +335,8 @@ fn check_names(transcript: &[Entry]) -> Result<(), String> {
                 continue;
             }
         };
-        let Ok(name) = Name::parse(name).or_else(|_| Name::parse(&format!("x{name}"))) else { continue };
+        // The operator's is no name that others may have.
+        let Some(name) = parse(name) else { continue };
         if let Some((other, same)) =
             present.iter().find(|(who, other)| **who != entry.who && other.looks_like(&name))
         {
@@ -349,7 +352,20 @@ fn check_names(transcript: &[Entry]) -> Result<(), String> {
     Ok(())
 }
 
+thread_local! {
+    /// What the names mean that have been seen: there are few, and finding it out takes long.
+    static NAMES: RefCell<HashMap<String, Option<Name>>> = RefCell::default();
+}
+
+/// None if the hub would not take it.
+fn parse(name: &str) -> Option<Name> {
+    NAMES.with_borrow_mut(|names| match names.get(name) {
+        Some(known) => known.clone(),
+        None => names.entry(name.to_owned()).or_insert_with(|| Name::parse(name).ok()).clone(),
+    })
+}
+
 /// Names are compared like this.
-fn key(name: &str) -> String {
-    Name::parse(name).map_or_else(|_| name.to_lowercase(), |name| name.key().to_string())
+fn key(name: &str) -> Arc<str> {
+    parse(name).map_or_else(|| name.into(), |name| Arc::clone(name.key()))
 }

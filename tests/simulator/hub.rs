@@ -115,6 +115,7 @@ struct World {
     hub: Hub,
     began: Instant,
     now: Instant,
+    stamp: Stamp,
     rng: Rng,
     clients: Vec<Client>,
     by_id: HashMap<Id, usize>,
@@ -141,6 +142,7 @@ impl World {
             hub,
             began: now,
             now,
+            stamp: Stamp::at(OffsetDateTime::UNIX_EPOCH),
             rng: Rng::with_seed(plan.seed),
             clients: Vec::new(),
             by_id: HashMap::new(),
@@ -188,7 +190,7 @@ impl World {
     }
 
     fn moment(&self) -> Moment {
-        Moment { instant: self.now, stamp: Stamp::at(OffsetDateTime::UNIX_EPOCH) }
+        Moment { instant: self.now, stamp: self.stamp }
     }
 
     fn tell(&mut self, what: &str) {
