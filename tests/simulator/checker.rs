@@ -43,6 +43,8 @@ pub struct Connection {
     pub sent: Vec<u8>,
     /// Every byte that it received.
     pub received: Vec<u8>,
+    /// It gets back what it says, as browsers do.
+    pub hears_itself: bool,
     /// The hub has had the time to execute everything that it sent.
     pub was_heard: bool,
     /// It has read everything that the hub had for it.
@@ -75,7 +77,7 @@ pub fn check(transcript: &[Entry], connections: &[Connection]) -> Result<Checked
             Heard::of(connection, &history).map_err(|error| format!("client {who} received {error}"))?;
         checked.received += heard.said.len();
         history
-            .check_heard(who, &heard.said, connection.has_heard, &sent[who])
+            .check_heard(who, &heard.said, connection, &sent[who])
             .map_err(|error| format!("client {who} {error}"))?;
         checked.received += heard.private.len();
         history
@@ -178,7 +180,13 @@ impl<'a> History<'a> {
     }
 
     /// What a client received of its rooms: the places in the transcript.
-    fn check_heard(&self, who: usize, heard: &[usize], has_heard: bool, sent: &Sent) -> Result<(), String> {
+    fn check_heard(
+        &self,
+        who: usize,
+        heard: &[usize],
+        connection: &Connection,
+        sent: &Sent,
+    ) -> Result<(), String> {
         let mut heard = heard.iter().copied().peekable();
         let mut came: Option<usize> = None;
         let own = self.transcript.iter().enumerate().filter(|(_, entry)| entry.who == Some(who));
@@ -195,7 +203,7 @@ impl<'a> History<'a> {
             })
             .collect::<Vec<_>>();
         ends.extend(came.map(|came| (came, self.transcript.len(), true)));
-        let is_whole = has_heard && ends.last().is_none_or(|(.., is_whole)| *is_whole);
+        let is_whole = connection.has_heard && ends.last().is_none_or(|(.., is_whole)| *is_whole);
         for (came, left, _) in ends {
             let none = Vec::new();
             let room = self.rooms.get(&key(&self.transcript[came].room)).unwrap_or(&none);
@@ -206,17 +214,19 @@ impl<'a> History<'a> {
                 .and_then(|at| room.binary_search(at).ok())
                 .map_or(first, |begin| begin.min(first));
             for at in room[begin..].iter().copied().take_while(|at| *at < left) {
-                if heard.next_if_eq(&at).is_some() {
-                    continue;
-                }
                 let author = self.transcript[at].who;
                 let is_own = author == Some(who);
+                let is_echo = is_own && at > came && !connection.hears_itself;
+                if is_echo || heard.next_if_eq(&at).is_some() {
+                    continue;
+                }
                 let may_be_ignored = || {
                     author.is_some_and(|author| {
                         self.names.get(&author).is_some_and(|names| !names.is_disjoint(&sent.ignored))
                     })
                 };
-                if is_own || may_be_ignored() {
+                // Before it came, it is in the history, if at all.
+                if is_own && at < came || may_be_ignored() {
                     continue;
                 }
                 return match heard.peek() {

@@ -1,5 +1,6 @@
 //! One hub, its clients, and the time: everything that a [`Plan`] says happens, without threads, sockets or waiting.
 
+use super::browser::{self, Page};
 use super::checker::{self, Checked, Connection, Entry, What};
 use super::plan::{Deed, ENOUGH, NAMES, Plan, ROOMS, SLOTS, Step};
 use super::{Tried, memory};
@@ -49,6 +50,24 @@ pub fn run(plan: &Plan, tell: Option<&mut Vec<String>>) -> Result<Tried, String>
     result
 }
 
+/// Lets browsers in, if there are any. Returns the ticket.
+#[cfg(feature = "web")]
+fn open_web(plan: &Plan, hub: &mut Hub) -> String {
+    use threadchat::rules::hub::WebSettings;
+    use threadchat::rules::web::Tickets;
+    let Some(tickets) = Tickets::generate().filter(|_| plan.browsers.contains(&true)) else {
+        return String::new();
+    };
+    let ticket = tickets.chat.reveal().to_owned();
+    hub.open_web(WebSettings { names: Vec::new(), tickets, hosts: Vec::new(), port: 21568 });
+    ticket
+}
+
+#[cfg(not(feature = "web"))]
+fn open_web(_plan: &Plan, _hub: &mut Hub) -> String {
+    String::new()
+}
+
 /// The buffers of a client's reader that are not in use.
 #[derive(Debug)]
 struct Reader(AtomicUsize);
@@ -70,6 +89,10 @@ struct Client {
     name: String,
     reader: Arc<Reader>,
     connection: Connection,
+    /// What it sends, if that is not what it says: for a browser.
+    wire: Option<Vec<u8>>,
+    /// Its page, if it is a browser.
+    page: Option<Page>,
     /// How many bytes of what it sent the hub has read.
     read: usize,
     /// It has ended its half, and whether properly.
@@ -95,9 +118,23 @@ struct Client {
 
 impl Client {
     fn sends(&mut self, bytes: &[u8]) {
-        if self.ended.is_none() {
-            self.connection.sent.extend_from_slice(bytes);
+        if self.ended.is_some() {
+            return;
         }
+        self.connection.sent.extend_from_slice(bytes);
+        if let Some(wire) = &mut self.wire {
+            let lines = String::from_utf8_lossy(bytes);
+            match lines.lines().count() {
+                // In one message.
+                1..6 => wire.extend(browser::message(&lines)),
+                _ => lines.lines().for_each(|line| wire.extend(browser::message(line))),
+            }
+        }
+    }
+
+    /// What it sends to the hub, byte for byte.
+    fn wire(&self) -> &[u8] {
+        self.wire.as_ref().unwrap_or(&self.connection.sent)
     }
 
     /// A text that nobody else says.
@@ -106,13 +143,22 @@ impl Client {
         format!("c{index} {} {}", self.said, "x".repeat(bytes))
     }
 
+    /// The hub has executed everything that it sent.
     fn is_idle(&self) -> bool {
-        self.read == self.connection.sent.len() && self.reader.0.load(Ordering::Relaxed) == BUFFERS
+        let is_told = |page: &Page| {
+            let sent = self.connection.sent.iter().filter(|byte| **byte == b'\n').count();
+            page.done == sent || self.left.is_some() || self.ended.is_some()
+        };
+        self.read == self.wire().len()
+            && self.reader.0.load(Ordering::Relaxed) == BUFFERS
+            && self.page.as_ref().is_none_or(is_told)
     }
 }
 
 struct World {
     hub: Hub,
+    /// For browsers.
+    ticket: String,
     began: Instant,
     now: Instant,
     stamp: Stamp,
@@ -137,9 +183,11 @@ struct World {
 impl World {
     fn new(plan: &Plan, is_telling: bool) -> Self {
         let now = Instant::now();
-        let (hub, held) = memory::held_by(|| Hub::new(plan.settings.clone(), false, now));
+        let (mut hub, held) = memory::held_by(|| Hub::new(plan.settings.clone(), false, now));
+        let ticket = open_web(plan, &mut hub);
         Self {
             hub,
+            ticket,
             began: now,
             now,
             stamp: Stamp::at(OffsetDateTime::UNIX_EPOCH),
@@ -172,12 +220,17 @@ impl World {
         self.everybody_leaves()?;
         for client in &mut self.clients {
             let left = client.left.as_deref().unwrap_or("");
-            let is_cut = ["was kicked", "was disconnected", "vanished", "was banned", "lost", "was replaced"]
-                .iter()
-                .any(|cut| left.starts_with(cut));
-            client.connection.was_heard = client.is_idle() && !is_cut;
+            let is_sent_away =
+                ["was kicked", "was disconnected", "vanished"].iter().any(|how| left.starts_with(how));
+            let was_member = client.page.as_ref().is_none_or(|page| !page.name.is_empty());
+            client.connection.was_heard = client.is_idle() && !is_sent_away && was_member;
             client.connection.has_heard =
-                client.half_closed && client.taken.is_empty() && !client.write_failed && !is_cut;
+                client.half_closed && client.taken.is_empty() && !client.write_failed;
+        }
+        for client in &mut self.clients {
+            if let Some(page) = client.page.take() {
+                client.connection.received = page.lines;
+            }
         }
         for index in 0..self.clients.len() {
             let Connection { sent, received, .. } = &self.clients[index].connection;
@@ -257,7 +310,7 @@ impl World {
                 let text = client.text(index, 10);
                 client.sends(&line(format!("/me {text}")));
             }
-            Deed::Begin(bytes) if client.connection.sent.contains(&b'\n') => {
+            Deed::Begin(bytes) if client.wire.is_none() && client.connection.sent.contains(&b'\n') => {
                 let text = client.text(index, *bytes);
                 client.sends(text.as_bytes());
                 client.begun = client.ended.is_none();
@@ -277,6 +330,9 @@ impl World {
                 client.sends(&line(format!("/reply {text}")));
             }
             Deed::Ignore(_) => {
+                if let Some(page) = &mut client.page {
+                    page.ignores = true;
+                }
                 let whom = other.as_deref().unwrap_or("nobody");
                 client.sends(&line(format!("/ignore {whom}")));
             }
@@ -321,18 +377,28 @@ impl World {
         let index = self.clients.len();
         let address = if plan.is_calm && slot < 2 { slot as u8 } else { plan.addresses[slot] };
         let peer = SocketAddr::from(([10, 0, 0, address], 1000 + index as u16));
-        let (admitted, held) = memory::held_by(|| self.hub.admit(peer, Port::Chat));
+        let is_browser = plan.browsers[slot];
+        #[cfg(feature = "web")]
+        let port = if is_browser { Port::Web } else { Port::Chat };
+        #[cfg(not(feature = "web"))]
+        let port = Port::Chat;
+        let (admitted, held) = memory::held_by(|| self.hub.admit(peer, port));
         self.held += held;
         let Ok(id) = admitted else {
             self.act();
             return self.tell("is refused");
         };
+        let before = self.slots[slot].and_then(|before| self.clients[before].page.as_ref());
+        let wire = is_browser.then(|| Page::hello(&self.ticket, before));
+        let page = is_browser.then(|| Page::after(before));
         self.clients.push(Client {
             id,
             since: self.now,
             name: "nobody".to_owned(),
             reader: Arc::new(Reader(AtomicUsize::new(BUFFERS))),
-            connection: Connection::default(),
+            connection: Connection { hears_itself: is_browser, ..Connection::default() },
+            wire,
+            page,
             read: 0,
             ended: None,
             end_is_told: false,
@@ -352,7 +418,7 @@ impl World {
         });
         self.by_id.insert(id, index);
         self.slots[slot] = Some(index);
-        self.handle(Event::arrived(id, peer, Port::Chat));
+        self.handle(Event::arrived(id, peer, port));
     }
 
     fn handle(&mut self, event: Event) {
@@ -461,7 +527,7 @@ impl World {
             let mut moved = false;
             for index in 0..self.clients.len() {
                 moved |= self.gives(index);
-                moved |= self.takes(index);
+                moved |= self.takes(index)?;
             }
             moved |= self.shows_operator();
             if !moved {
@@ -477,12 +543,12 @@ impl World {
             return false;
         }
         let id = client.id;
-        let waiting = client.connection.sent.len() - client.read;
+        let waiting = client.wire().len() - client.read;
         if waiting > 0 && client.reader.0.load(Ordering::Relaxed) > 0 {
             let most = waiting.min(BUFFER);
             let length = if self.rng.u8(..) < 40 { self.rng.usize(1..=most) } else { most };
             let (event, held) = memory::held_by(|| {
-                let bytes = &client.connection.sent[client.read..][..length];
+                let bytes = &client.wire()[client.read..][..length];
                 client.reader.0.fetch_sub(1, Ordering::Relaxed);
                 Event::Read(id, Buffer::with_input(bytes).lend(Arc::clone(&client.reader) as _))
             });
@@ -502,7 +568,7 @@ impl World {
         false
     }
 
-    fn takes(&mut self, index: usize) -> bool {
+    fn takes(&mut self, index: usize) -> Result<bool, String> {
         let client = &mut self.clients[index];
         let id = client.id;
         let mut moved = false;
@@ -529,6 +595,10 @@ impl World {
             let bytes = client.taken.len().min(most);
             client.credit -= client.credit.min(bytes);
             client.connection.received.extend(client.taken.drain(..bytes));
+            if let Some(page) = &mut client.page {
+                page.read(&client.connection.received)
+                    .map_err(|error| format!("client {index} received {error}"))?;
+            }
             moved = true;
         }
         if std::mem::take(&mut client.half_close_is_due) {
@@ -543,7 +613,7 @@ impl World {
             client.ended = Some(true);
             moved = true;
         }
-        moved
+        Ok(moved)
     }
 
     fn shows_operator(&mut self) -> bool {

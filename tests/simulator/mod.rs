@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each program uses its part")]
 
+mod browser;
 mod checker;
 mod hub;
 mod memory;

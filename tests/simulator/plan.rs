@@ -29,6 +29,8 @@ pub struct Plan {
     pub system_buffer: usize,
     /// The address of each slot, as its last number.
     pub addresses: [u8; SLOTS],
+    /// Which slots are browsers, if any.
+    pub browsers: [bool; SLOTS],
     /// The first two clients read everything, say little, and have addresses of their own: nobody may hold them up.
     pub is_calm: bool,
     pub steps: Vec<Step>,
@@ -110,6 +112,8 @@ impl Plan {
         let some = rng.u8(1..=6);
         let mut addresses = [0; SLOTS];
         addresses.iter_mut().for_each(|address| *address = 10 + rng.u8(..some));
+        let has_web = cfg!(feature = "web") && rng.u8(..) < 100;
+        let browsers = std::array::from_fn(|_| has_web && rng.bool());
         let slots = rng.usize(3..=SLOTS);
         // Each history has its own habits, so that rare things come together often enough.
         let weights: [u32; 20] = std::array::from_fn(|_| *pick(&mut rng, &[0, 1, 1, 3]));
@@ -127,6 +131,7 @@ impl Plan {
             settings,
             system_buffer: *pick(&mut rng, &[1_000, 16_000, 64_000]),
             addresses,
+            browsers,
             is_calm,
             steps,
             seed: rng.u64(..),
@@ -158,7 +163,11 @@ fn deed(rng: &mut Rng, weights: &[u32; 20], slots: usize) -> Deed {
         3 => Deed::Name(rng.usize(..NAMES.len())),
         4 => Deed::Room(rng.usize(..ROOMS.len())),
         5 => Deed::Part,
-        6 => Deed::Write(rng.usize(..slots), rng.usize(1..50), rng.usize(10..800)),
+        6 => {
+            // Many write to the same one.
+            let to = if rng.bool() { 2 } else { rng.usize(..slots) };
+            Deed::Write(to, *pick(rng, &[1, 1, 30, 300]), rng.usize(10..800))
+        }
         7 => Deed::Reply,
         8 => Deed::Ignore(rng.usize(..slots)),
         9 => Deed::Ask(rng.usize(..QUESTIONS.len()), *pick(rng, &[1, 1, 5, 500])),
