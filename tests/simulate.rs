@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 fn trials() -> Vec<Trial> {
     let seconds = std::env::var("THREADCHAT_SIMULATE").ok().and_then(|seconds| seconds.parse().ok());
     let time = seconds.map_or(TIME, Duration::from_secs) / Kind::ALL.len() as u32;
-    let kinds = Kind::ALL.into_iter();
+    let kinds = Kind::ALL.iter().copied();
     let random = kinds.clone().map(|kind| {
         Trial::test(format!("whatever_happens_no_promise_of_{kind}_is_broken"), move || {
             let tried = simulator::run_for(kind, fastrand::u64(..), time)?;

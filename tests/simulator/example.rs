@@ -31,7 +31,8 @@ fn main() -> ExitCode {
         return report(simulator::run(seed));
     }
     let kinds: Vec<Kind> = Kind::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|kind| options.kind.as_ref().is_none_or(|name| *name == kind.to_string()))
         .collect();
     let time = Duration::from_secs_f64(options.minutes * 60.0) / kinds.len().max(1) as u32;

@@ -217,7 +217,7 @@ impl World {
         }
         self.tell("the faults end");
         self.end_faults()?;
-        self.everybody_leaves()?;
+        self.everybody_leaves(plan)?;
         for client in &mut self.clients {
             let left = client.left.as_deref().unwrap_or("");
             let is_sent_away =
@@ -737,16 +737,20 @@ impl World {
     }
 
     /// Everybody says goodbye, the operator ends the hub, and nothing is left.
-    fn everybody_leaves(&mut self) -> Result<(), String> {
+    fn everybody_leaves(&mut self, plan: &Plan) -> Result<(), String> {
         self.is_calm = false;
-        for client in self.clients.iter_mut().filter(|client| !client.is_gone) {
-            client.sends(b"88\n");
+        self.all_say_88()?;
+        // Their names are free.
+        self.comes(SLOTS - 1, plan);
+        for name in ["bob", "Straße", "zoë", "ann", "eve", "mallory"] {
+            let index = self.clients.len() - 1;
+            self.clients[index].sends(format!("/name {name}\n").as_bytes());
+            self.passes(Duration::from_secs(1))?;
+            if self.clients[index].name != name {
+                return Err(format!("nobody has the name {name}, but it is not free"));
+            }
         }
-        self.settle()?;
-        self.passes(Duration::from_secs(15))?;
-        if let Some(client) = self.clients.iter().find(|client| !client.is_gone) {
-            return Err(format!("{} is still connected 15 s after 88", client.name));
-        }
+        self.all_say_88()?;
         let held = self.held;
         if held > FOR_ITSELF as isize {
             return Err(format!("the hub holds {held} bytes when everybody has left"));
@@ -757,5 +761,17 @@ impl World {
             Some(Exit::Success) => Ok(()),
             exit => Err(format!("the hub does not end, {exit:?}")),
         }
+    }
+
+    fn all_say_88(&mut self) -> Result<(), String> {
+        for client in self.clients.iter_mut().filter(|client| !client.is_gone) {
+            client.sends(b"88\n");
+        }
+        self.settle()?;
+        self.passes(Duration::from_secs(15))?;
+        if let Some(client) = self.clients.iter().find(|client| !client.is_gone) {
+            return Err(format!("{} is still connected 15 s after 88", client.name));
+        }
+        Ok(())
     }
 }

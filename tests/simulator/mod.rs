@@ -1,11 +1,13 @@
 //! Histories that nobody thought of: a seed makes clients, time and faults, and a checker knows what must hold.
 //!
 //! The rules run as they are, in simulated time: no thread, no socket. [`Kind`] says what is simulated; `plan.rs` what may happen
-//! to a hub, `hub.rs` how it happens, and `checker.rs` what must hold whatever happened. `memory.rs` counts.
+//! to a hub, `hub.rs` how it happens, and `checker.rs` what must hold whatever happened; `browser.rs` is the page in a browser, and `memory.rs` counts.
+//! `chat.rs` is all of that for two people.
 
 #![allow(dead_code, unreachable_pub, reason = "each program uses its part")]
 
 mod browser;
+mod chat;
 mod checker;
 mod hub;
 mod memory;
@@ -22,16 +24,19 @@ use std::time::{Duration, Instant};
 pub enum Kind {
     /// A hub and its clients.
     Hub,
+    /// Two people.
+    Chat,
 }
 
 impl Kind {
-    pub const ALL: [Self; 1] = [Self::Hub];
+    pub const ALL: &[Self] = &[Self::Hub, Self::Chat];
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Hub => "hub",
+            Self::Chat => "chat",
         })
     }
 }
@@ -55,7 +60,7 @@ impl FromStr for Seed {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parse = || {
             let (name, number) = text.split_once('-')?;
-            let kind = Kind::ALL.into_iter().find(|kind| kind.to_string() == name)?;
+            let kind = Kind::ALL.iter().copied().find(|kind| kind.to_string() == name)?;
             Some(Self { kind, number: u64::from_str_radix(number, 16).ok()? })
         };
         parse().ok_or("it is not like hub-00000000000000ff")
@@ -110,24 +115,82 @@ pub fn run_for(kind: Kind, first: u64, time: Duration) -> Result<Tried, String> 
 /// # Errors
 /// A promise was broken: how, and what happened, in words, without what does not matter.
 pub fn run(seed: Seed) -> Result<Tried, String> {
-    let plan = Plan::of(seed.number);
-    attempt(&plan, None).map_err(|error| {
-        let (plan, error) = shrink(plan, error);
-        let mut told = Vec::new();
-        let _ = attempt(&plan, Some(&mut told));
-        format!("{seed}: {error}\n{:?}\n{}", plan.settings, told.join("\n"))
-    })
+    match seed.kind {
+        Kind::Hub => run_story(seed, Plan::of(seed.number)),
+        Kind::Chat => run_story(seed, chat::Plan::of(seed.number)),
+    }
 }
 
 /// What happens in the history of this seed, whether or not a promise is broken.
 pub fn tell(seed: Seed) -> Vec<String> {
     let mut told = Vec::new();
-    let _ = attempt(&Plan::of(seed.number), Some(&mut told));
+    let _ = match seed.kind {
+        Kind::Hub => attempt(&Plan::of(seed.number), Some(&mut told)),
+        Kind::Chat => attempt(&chat::Plan::of(seed.number), Some(&mut told)),
+    };
     told
 }
 
-fn attempt(plan: &Plan, tell: Option<&mut Vec<String>>) -> Result<Tried, String> {
-    catch_unwind(AssertUnwindSafe(|| hub::run(plan, tell))).unwrap_or_else(|panic| {
+/// What a seed has chosen to happen.
+trait Story: Clone {
+    type Step: Clone;
+
+    /// Lets it happen.
+    ///
+    /// # Errors
+    /// A promise was broken: which one, in words.
+    fn happens(&self, tell: Option<&mut Vec<String>>) -> Result<Tried, String>;
+
+    /// Any of these may be left out.
+    fn steps(&mut self) -> &mut Vec<Self::Step>;
+
+    /// What holds from the beginning to the end.
+    fn settings(&self) -> String;
+}
+
+impl Story for Plan {
+    type Step = plan::Step;
+
+    fn happens(&self, tell: Option<&mut Vec<String>>) -> Result<Tried, String> {
+        hub::run(self, tell)
+    }
+
+    fn steps(&mut self) -> &mut Vec<Self::Step> {
+        &mut self.steps
+    }
+
+    fn settings(&self) -> String {
+        format!("{:?}", self.settings)
+    }
+}
+
+impl Story for chat::Plan {
+    type Step = chat::Step;
+
+    fn happens(&self, tell: Option<&mut Vec<String>>) -> Result<Tried, String> {
+        chat::run(self, tell)
+    }
+
+    fn steps(&mut self) -> &mut Vec<Self::Step> {
+        &mut self.steps
+    }
+
+    fn settings(&self) -> String {
+        format!("latency {:?}, {} bytes on the way at most", self.latency, self.window)
+    }
+}
+
+fn run_story(seed: Seed, story: impl Story) -> Result<Tried, String> {
+    attempt(&story, None).map_err(|error| {
+        let (story, error) = shrink(story, error);
+        let mut told = Vec::new();
+        let _ = attempt(&story, Some(&mut told));
+        format!("{seed}: {error}\n{}\n{}", story.settings(), told.join("\n"))
+    })
+}
+
+fn attempt(story: &impl Story, tell: Option<&mut Vec<String>>) -> Result<Tried, String> {
+    catch_unwind(AssertUnwindSafe(|| story.happens(tell))).unwrap_or_else(|panic| {
         let text =
             panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
         Err(text.unwrap_or("a panic").to_owned())
@@ -135,19 +198,20 @@ fn attempt(plan: &Plan, tell: Option<&mut Vec<String>>) -> Result<Tried, String>
 }
 
 /// Takes out steps as long as a promise is still broken.
-fn shrink(mut plan: Plan, mut error: String) -> (Plan, String) {
-    let mut size = plan.steps.len() / 2;
+fn shrink<S: Story>(mut story: S, mut error: String) -> (S, String) {
+    let mut size = story.steps().len() / 2;
     while size > 0 {
         let mut at = 0;
-        while at < plan.steps.len() {
-            let mut shorter = plan.clone();
-            shorter.steps.drain(at..(at + size).min(plan.steps.len()));
+        while at < story.steps().len() {
+            let mut shorter = story.clone();
+            let end = (at + size).min(story.steps().len());
+            shorter.steps().drain(at..end);
             match attempt(&shorter, None) {
-                Err(still) => (plan, error) = (shorter, still),
+                Err(still) => (story, error) = (shorter, still),
                 Ok(_) => at += size,
             }
         }
         size /= 2;
     }
-    (plan, error)
+    (story, error)
 }

@@ -116,7 +116,7 @@ impl Plan {
         let browsers = std::array::from_fn(|_| has_web && rng.bool());
         let slots = rng.usize(3..=SLOTS);
         // Each history has its own habits, so that rare things come together often enough.
-        let weights: [u32; 20] = std::array::from_fn(|_| *pick(&mut rng, &[0, 1, 1, 3]));
+        let weights: [u32; 20] = std::array::from_fn(|_| *pick(&mut rng, &[0, 0, 0, 1, 1, 8]));
         let patience = *pick(&mut rng, &[1, 50, 500, 3000, 10_000]);
         let count = *pick(&mut rng, &[10, 30, 60, 100]);
         let mut steps: Vec<_> =
