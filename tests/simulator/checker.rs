@@ -77,7 +77,7 @@ pub fn check(transcript: &[Entry], connections: &[Connection]) -> Result<Checked
             Heard::of(connection, &history).map_err(|error| format!("client {who} received {error}"))?;
         checked.received += heard.said.len();
         history
-            .check_heard(who, &heard.said, connection, &sent[who])
+            .check_heard(who, &heard, connection, &sent[who])
             .map_err(|error| format!("client {who} {error}"))?;
         checked.received += heard.private.len();
         history
@@ -104,6 +104,10 @@ impl Sent {
         let mut sent = Self::default();
         let text = String::from_utf8_lossy(&connection.sent);
         for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+            // Empty lines cannot be told from each other.
+            if line.is_empty() {
+                continue;
+            }
             let mut words = line.splitn(3, ' ');
             match (words.next().unwrap_or_default(), words.next(), words.next()) {
                 ("88", None, _) | ("/quit", None, _) => break,
@@ -161,7 +165,9 @@ impl<'a> History<'a> {
                     names.insert(key(new));
                 }
             }
-            if let What::Said(text) = &entry.what {
+            if let What::Said(text) = &entry.what
+                && !text.is_empty()
+            {
                 if history.texts.insert(text, at).is_some() {
                     return Err(format!("{text:?} is in the transcript twice"));
                 }
@@ -173,7 +179,7 @@ impl<'a> History<'a> {
 
     fn said_by(&self, who: usize) -> Vec<&'a str> {
         let text = |entry: &'a Entry| match &entry.what {
-            What::Said(text) if entry.who == Some(who) => Some(&**text),
+            What::Said(text) if entry.who == Some(who) && !text.is_empty() => Some(&**text),
             _ => None,
         };
         self.transcript.iter().filter_map(text).collect()
@@ -183,11 +189,13 @@ impl<'a> History<'a> {
     fn check_heard(
         &self,
         who: usize,
-        heard: &[usize],
+        received: &Heard,
         connection: &Connection,
         sent: &Sent,
     ) -> Result<(), String> {
-        let mut heard = heard.iter().copied().peekable();
+        let mut heard = received.said.iter().copied().peekable();
+        let mut news = received.news.iter().peekable();
+        let (mut count, mut ignored) = (0, BTreeSet::new());
         let mut came: Option<usize> = None;
         let own = self.transcript.iter().enumerate().filter(|(_, entry)| entry.who == Some(who));
         let mut ends = own
@@ -205,6 +213,7 @@ impl<'a> History<'a> {
         ends.extend(came.map(|came| (came, self.transcript.len(), true)));
         let is_whole = connection.has_heard && ends.last().is_none_or(|(.., is_whole)| *is_whole);
         for (came, left, _) in ends {
+            let mut known: HashMap<&str, Option<usize>> = HashMap::new();
             let none = Vec::new();
             let room = self.rooms.get(&key(&self.transcript[came].room)).unwrap_or(&none);
             let first = room.partition_point(|at| *at < came);
@@ -217,7 +226,30 @@ impl<'a> History<'a> {
                 let author = self.transcript[at].who;
                 let is_own = author == Some(who);
                 let is_echo = is_own && at > came && !connection.hears_itself;
-                if is_echo || heard.next_if_eq(&at).is_some() {
+                if is_echo {
+                    continue;
+                }
+                if heard.next_if_eq(&at).is_some() {
+                    // Nobody passes for somebody else: it knows of every change of a name before anything is said under it.
+                    while let Some((_, news)) = news.next_if(|(before, _)| *before <= count) {
+                        match news.strip_prefix("hub: ") {
+                            None => named(news).for_each(|name| {
+                                known.remove(name);
+                            }),
+                            Some(answer) => self.note_ignored(answer, &mut ignored),
+                        }
+                    }
+                    count += 1;
+                    if ignored.contains(&author) {
+                        return Err(format!("received {:?} of somebody whom it ignores", self.text(at)));
+                    }
+                    let name = &*self.transcript[at].name;
+                    if at > came && known.insert(name, author).is_some_and(|known| known != author) {
+                        return Err(format!(
+                            "was not told that {name} is somebody else when it read {:?}",
+                            self.text(at)
+                        ));
+                    }
                     continue;
                 }
                 let may_be_ignored = || {
@@ -243,6 +275,25 @@ impl<'a> History<'a> {
         match heard.next() {
             Some(at) => Err(format!("received {:?} twice, too late, or where it was not", self.text(at))),
             None => Ok(()),
+        }
+    }
+
+    /// Whom a client ignores from this answer on, if the name has always been that of one client, which had no other.
+    fn note_ignored(&self, answer: &str, ignored: &mut BTreeSet<Option<usize>>) {
+        let (name, is_ignored) =
+            match (answer.strip_prefix("you now ignore "), answer.strip_prefix("you no longer ignore ")) {
+                (Some(name), _) => (key(name), true),
+                (_, Some(name)) => (key(name), false),
+                _ => return,
+            };
+        let mut owners = self.names.iter().filter(|(_, names)| names.contains(&name));
+        if let (Some((owner, names)), None) = (owners.next(), owners.next())
+            && names.len() == 1
+        {
+            match is_ignored {
+                true => ignored.insert(Some(*owner)),
+                false => ignored.remove(&Some(*owner)),
+            };
         }
     }
 
@@ -283,6 +334,8 @@ impl<'a> History<'a> {
 struct Heard {
     /// Of its rooms: the places in the transcript.
     said: Vec<usize>,
+    /// What the hub told it, and before how many of these.
+    news: Vec<(usize, String)>,
     /// For itself: the name of who wrote it, and the text.
     private: Vec<(String, String)>,
 }
@@ -305,6 +358,9 @@ impl Heard {
                 .ok_or_else(|| format!("{line:?} without a stamp"))?;
             let (said, acted) = said.strip_prefix("* ").map_or((said, false), |said| (said, true));
             if let Some((name, text)) = said.strip_prefix('<').and_then(|said| said.split_once("> ")) {
+                if text.is_empty() {
+                    continue;
+                }
                 let at = *history.texts.get(text).ok_or_else(|| format!("{text:?}, which nobody said"))?;
                 let author = &history.transcript[at].name;
                 if author != name {
@@ -316,10 +372,18 @@ impl Heard {
                     said.strip_prefix('[').and_then(|said| said.split_once(" -> you] "))
             {
                 heard.private.push((name.to_owned(), text.to_owned()));
+            } else if acted {
+                heard.news.push((heard.said.len(), said.to_owned()));
             }
         }
         Ok(heard)
     }
+}
+
+/// Whose names an announcement is about: `bob joined`, `bob left`, `bob is now ann, eve is now bob`.
+fn named(news: &str) -> impl Iterator<Item = &str> {
+    let parts = news.split(", ").flat_map(|part| part.split(" is now "));
+    parts.map(|part| part.split(' ').next().unwrap_or_default())
 }
 
 /// Nobody has a name that looks like that of somebody else who is there.

@@ -315,6 +315,9 @@ impl World {
                 client.sends(text.as_bytes());
                 client.begun = client.ended.is_none();
             }
+            // The empty message of a browser is nothing.
+            Deed::Newlines(_) if client.page.is_some() => {}
+            Deed::Newlines(lines) => client.sends(&vec![b'\n'; *lines]),
             Deed::Name(name) => client.sends(&line(format!("/name {}", NAMES[*name]))),
             Deed::Room(room) => client.sends(&line(format!("/join {}", ROOMS[*room]))),
             Deed::Part => client.sends(b"/part\n"),

@@ -11,8 +11,10 @@ use threadchat::rules::hub::{AdmissionPolicy, Settings};
 pub const SLOTS: usize = 8;
 
 /// Names, of which some are the same to the hub, and some are refused.
-pub const NAMES: [&str; 12] =
-    ["bob", "BOB", "b0b", "ВОВ", "Straße", "STRASSE", "zoë", "ann", "eve", "user1", "hub", "mallory"];
+pub const NAMES: [&str; 14] = [
+    "bob", "BOB", "b0b", "ВОВ", "bоb", "hubः", "Straße", "STRASSE", "zoë", "ann", "eve", "user1", "hub",
+    "mallory",
+];
 
 pub const ROOMS: [&str; 4] = ["lobby", "tea", "Tea", "chess"];
 
@@ -52,6 +54,8 @@ pub enum Deed {
     /// So many lines, with about that many bytes each.
     Say(usize, usize),
     Act,
+    /// So many empty lines, which are longer when they are sent.
+    Newlines(usize),
     /// A part of a line. The rest comes with what is said next.
     Begin(usize),
     Name(usize),
@@ -158,6 +162,7 @@ fn deed(rng: &mut Rng, weights: &[u32; 20], slots: usize) -> Deed {
     };
     match kind {
         0 => Deed::Say(rng.usize(1..200), rng.usize(10..800)),
+        1 if rng.bool() => Deed::Newlines(*pick(rng, &[1, 100, 2_000])),
         1 => Deed::Act,
         2 => Deed::Begin(rng.usize(1..30)),
         3 => Deed::Name(rng.usize(..NAMES.len())),
@@ -189,6 +194,7 @@ impl fmt::Display for Deed {
             Self::Come => f.write_str("comes"),
             Self::Say(lines, bytes) => write!(f, "says {lines} lines of {bytes} bytes"),
             Self::Act => f.write_str("does something"),
+            Self::Newlines(lines) => write!(f, "says {lines} empty lines"),
             Self::Begin(bytes) => write!(f, "sends {bytes} bytes of a line"),
             Self::Name(name) => write!(f, "wants to be {}", NAMES[*name]),
             Self::Room(room) => write!(f, "goes to {}", ROOMS[*room]),
