@@ -6,7 +6,7 @@ mod typed;
 
 pub mod clock;
 pub(crate) mod connect;
-pub(crate) mod environment;
+pub mod environment;
 pub(crate) mod half_duplex;
 #[cfg(feature = "hub")]
 mod hub;

@@ -1,5 +1,6 @@
 //! The listeners, and the callers who are turned away because others talk.
 
+use super::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, after, bounded, select_biased};
 use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::thread::{Thread, spawn};
 use crate::observe::{For, Observer, Step};
@@ -9,7 +10,6 @@ use crate::rules::endpoint::{CALLERS, CLOSE_WITHIN};
 use crate::rules::farewell::{Farewell, Next};
 use crate::rules::notice::AcceptFailures;
 use crate::rules::wire::GOODBYE;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, after, bounded, select_biased};
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -1,12 +1,12 @@
 //! The connector: looks up a name and calls, both of which can take long.
 
+use super::channel::{Receiver, Sender, TryRecvError, bounded};
 use super::event::{ConsoleEvent, Event, ToMain};
 use super::thread::spawn;
 use crate::designs::connect::{Calls, Progress, look_up};
 use crate::observe::{For, Step};
 use crate::rules::calling::{Call, Calling};
 use crate::rules::failure::Failure;
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpStream};

@@ -1,6 +1,7 @@
 //! The user's side: the keyboard, the screen and the signals, for as long as the program runs.
 
 use super::callers::Caller;
+use super::channel::{Receiver, Sender, at, bounded, never, select_biased};
 use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::pool::Pool;
 use super::reader::{BUFFERS, READ_SIZE, Reader};
@@ -17,7 +18,6 @@ use crate::rules::errors;
 use crate::rules::messages::{Counter, Stream};
 use crate::rules::notice::Notice;
 use crate::terminal::Terminal;
-use crossbeam_channel::{Receiver, Sender, at, bounded, never, select_biased};
 use std::convert::Infallible;
 use std::io;
 use std::time::{Duration, Instant};

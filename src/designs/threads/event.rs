@@ -4,6 +4,7 @@
 //! share.
 
 use super::callers::Caller;
+use super::channel::Sender;
 use crate::observe::{Observer, Step};
 use crate::platform::{Caught, TerminalChange};
 use crate::rules::buffer::Buffer;
@@ -12,7 +13,6 @@ use crate::rules::failure::Failure;
 use crate::rules::messages::Messages;
 use crate::rules::notice::Notice;
 use crate::rules::signal::Signal;
-use crossbeam_channel::Sender;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;

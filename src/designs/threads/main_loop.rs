@@ -1,6 +1,7 @@
 //! Main: one loop that takes an event, asks the rules what it means, and hands the outcome to the writers.
 
 use super::callers::{Caller, Callers};
+use super::channel::{Receiver, at, bounded, never, select_biased};
 use super::connector::Connector;
 use super::console::Console;
 use super::event::{ConsoleEvent, Event, ProgramEvent, ToMain};
@@ -23,7 +24,6 @@ use crate::rules::messages::Messages;
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
 use crate::rules::settings::Settings;
-use crossbeam_channel::{Receiver, at, bounded, never, select_biased};
 use std::io;
 use std::mem::replace;
 use std::net::{SocketAddr, TcpListener};

@@ -18,11 +18,12 @@
 //! 6. `transcript.rs`: a third way out.
 //! 7. `callers.rs` and `connector.rs`: how two people come together.
 //! 8. `hub/`: many people. The same picture with a reader for each client, and the rules of [`hub`](crate::rules::hub).
-//! 9. `thread.rs`: how threads start and end.
+//! 9. `thread.rs`: how threads start and end. `channel.rs`: the channels, which a model checker replaces.
 //!
 //! Memory does not grow: the readers own the [buffers](crate::rules::buffer) in which everything travels.
 
 mod callers;
+mod channel;
 mod connector;
 mod console;
 mod event;
@@ -35,6 +36,8 @@ mod queue;
 mod reader;
 mod screen;
 mod session;
+#[cfg(all(shuttle, test))]
+mod shuttle_tests;
 mod spin;
 mod thread;
 mod transcript;

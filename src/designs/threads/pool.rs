@@ -1,7 +1,7 @@
 //! The buffers of one reader, which waits when all of them are in use.
 
+use super::channel::{Receiver, Sender, bounded, select};
 use crate::rules::buffer::{Buffer, Home};
-use crossbeam_channel::{Receiver, Sender, bounded, select};
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::sync::Arc;

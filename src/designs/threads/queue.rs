@@ -3,17 +3,17 @@
 //! The items travel over an unbounded channel. What bounds them is [`Producer::has_capacity`], which main asks before
 //! it takes on more work: main must not block, so it cannot wait in a full channel.
 
+use super::channel::{Receiver, Sender, unbounded};
 use crate::observe::{For, Observer, Step};
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use sync::{Arc, AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-/// What [`Load`] is built on. Tests put their own types in its place, as a model checker can.
+/// What [`Load`] is built on. A model checker puts its own types in its place.
 mod sync {
-    #[cfg(test)]
-    pub(super) use super::tests::hesitant::{AtomicBool, AtomicUsize};
+    #[cfg(shuttle)]
+    pub(super) use shuttle::sync::atomic::{AtomicBool, AtomicUsize};
     pub(super) use std::sync::Arc;
     pub(super) use std::sync::atomic::Ordering;
-    #[cfg(not(test))]
+    #[cfg(not(shuttle))]
     pub(super) use std::sync::atomic::{AtomicBool, AtomicUsize};
 }
 
@@ -34,8 +34,8 @@ struct Load {
 
 impl Load {
     fn new(limit: Limit) -> Self {
-        let (items, bytes) = (AtomicUsize::default(), AtomicUsize::default());
-        Self { limit, items, bytes, wake_wanted: AtomicBool::default() }
+        let (items, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { limit, items, bytes, wake_wanted: AtomicBool::new(false) }
     }
 
     fn add(&self, bytes: usize) {
@@ -139,39 +139,10 @@ impl<T> Consumer<T> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::super::channel::bounded;
     use super::*;
-    use crossbeam_channel::bounded;
     use std::thread;
     use std::time::Duration;
-
-    /// Atomics that sometimes hesitate before an access, so that two threads get in between far more often.
-    pub(super) mod hesitant {
-        use crate::observe::current_thread;
-        use std::cell::Cell;
-        use std::ops::Deref;
-        use std::sync::atomic;
-        use std::thread::yield_now;
-
-        #[derive(Default)]
-        pub(in super::super) struct Hesitant<A>(A);
-
-        pub(in super::super) type AtomicBool = Hesitant<atomic::AtomicBool>;
-        pub(in super::super) type AtomicUsize = Hesitant<atomic::AtomicUsize>;
-
-        impl<A> Deref for Hesitant<A> {
-            type Target = A;
-
-            fn deref(&self) -> &A {
-                thread_local!(static STATE: Cell<u32> = Cell::new(current_thread()));
-                let random = STATE.get().wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                STATE.set(random);
-                if random >> 29 == 0 {
-                    (0..20).for_each(|_| yield_now());
-                }
-                &self.0
-            }
-        }
-    }
 
     const ROUNDS: usize = 5_000;
 

@@ -1,11 +1,11 @@
 //! The stdin-reader and the socket-reader: they block on input and do nothing else.
 
+use super::channel::Receiver;
 use super::event::{ProgramEvent, ToMain};
 use super::pool::Pool;
 use crate::observe::{For, Place, Step};
 use crate::rules::buffer::Buffer;
 use crate::rules::messages::Counter;
-use crossbeam_channel::Receiver;
 use std::convert::Infallible;
 use std::io::{self, Read};
 

@@ -1,5 +1,6 @@
 //! One conversation, and the two threads that serve every conversation: the socket-reader and the socket-writer.
 
+use super::channel::{Sender, bounded};
 use super::event::{Event, ToMain};
 use super::outbox::{Outbox, Writer};
 use super::pool::Pool;
@@ -13,7 +14,6 @@ use crate::platform::{self, Connection};
 use crate::rules::action::Outgoing;
 use crate::rules::event::{PeerState, Status};
 use crate::rules::messages::{Messages, Streams};
-use crossbeam_channel::{Sender, bounded};
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpStream};

@@ -1,9 +1,12 @@
 //! Threads that have a name, are observed, and can be waited for with a limit.
 
+use super::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use crate::observe::{For, Observer, Step};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+#[cfg(shuttle)]
+use shuttle::thread::{Builder, JoinHandle};
 use std::convert::Infallible;
 use std::io;
+#[cfg(not(shuttle))]
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! One client: a reader, and a writer if the client is ever behind.
 
+use super::super::channel::{Receiver, Sender, bounded};
 use super::event::Event;
 #[cfg(feature = "secure")]
 use crate::designs::hub::Rest;
@@ -13,7 +14,6 @@ use crate::observe::{For, Observer, Place, Step};
 use crate::platform::{self, Connection};
 use crate::rules::hub::{Id, Queue};
 use crate::rules::messages::{Counter, Streams};
-use crossbeam_channel::{Receiver, Sender, bounded};
 use std::convert::Infallible;
 use std::io::{self, IoSlice, Read, Write};
 use std::ops::RangeInclusive;

@@ -6,13 +6,13 @@
 //!
 //! The log-writer also reads what Redis answers to it, and the log-reader also writes what it asks for.
 
+use super::super::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 use super::event::Event;
 use crate::designs::link::{Line, Link};
 use crate::designs::threads::event::ToMain;
 use crate::designs::threads::thread::{Thread, spawn};
 use crate::observe::{For, Step};
 use crate::rules::link::{Appender, Follower, Order};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 use socket2::Socket;
 use std::io;
 use std::net::Shutdown;

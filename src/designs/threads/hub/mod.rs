@@ -19,6 +19,7 @@ mod log;
 mod secure;
 
 use super::callers::{Caller, Callers};
+use super::channel::{Receiver, bounded};
 use super::console::Console;
 use super::event::{ConsoleEvent, ProgramEvent, ToMain};
 use super::thread::Thread;
@@ -45,7 +46,6 @@ use crate::rules::notice::Notice;
 use crate::rules::record::Entry;
 use crate::rules::secure::Security;
 use client::{Client, Lent, SLICES};
-use crossbeam_channel::{Receiver, bounded};
 use event::Event;
 #[cfg(feature = "link")]
 use log::Log;
