@@ -282,17 +282,26 @@ impl Drop for Buffer {
 /// How many writes are remembered: more large ones than the system can hold, and more small ones than a person types meanwhile.
 const MAX_LAST_WRITES: usize = 1024;
 
-/// The last buffers that were written: how many bytes each had, and how many messages ended in it.
+/// The last that was written: how many bytes each write had, and how many messages ended in it.
 #[derive(Debug, Default)]
 pub struct LastWrites(VecDeque<(usize, usize)>);
 
 impl LastWrites {
     /// All of this buffer has been written.
     pub fn add(&mut self, buffer: &Buffer) {
+        self.push(buffer.wire().len(), buffer.messages.count as usize);
+    }
+
+    /// Our goodbye has been written, or the end of our half, which counts as one byte in what is unconfirmed.
+    pub fn add_goodbye(&mut self, bytes: usize, is_end: bool) {
+        self.push(bytes + usize::from(is_end), 0);
+    }
+
+    fn push(&mut self, bytes: usize, messages: usize) {
         if self.0.len() == MAX_LAST_WRITES {
             self.0.pop_front();
         }
-        self.0.push_back((buffer.wire().len(), buffer.messages.count as usize));
+        self.0.push_back((bytes, messages));
     }
 
     /// How many messages the last `bytes` bytes that were written belong to. Within one buffer this is an estimate by their share.

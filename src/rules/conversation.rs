@@ -616,6 +616,8 @@ impl Conversation {
         }
         let is_expected = goodbye || self.sending.goodbye() || self.is_disconnected() || !self.is_believed();
         match result {
+            // Where we have said goodbye and they have not, what their system had not confirmed before is lost.
+            Err(_) if self.sending.goodbye() && !goodbye && self.is_believed() => self.disconnect(actions),
             _ if is_expected => {}
             Err(error) => self.broke(error),
             Ok(()) if self.settings.on_eof == OnEof::Bye => {

@@ -542,6 +542,20 @@ mod conversation {
     }
 
     #[test]
+    fn what_the_peer_has_not_confirmed_when_it_resets_the_connection_after_our_goodbye_was_not_delivered() {
+        for (unconfirmed, exit) in [(2, Exit::Failed), (0, Exit::Success)] {
+            let mut side = Side::connected(settings());
+            side.types("one\ntwo\n88\n");
+            side.delivers();
+            side.unconfirmed = unconfirmed;
+            side.handle(Event::ReceivedAll(Err(io::ErrorKind::ConnectionReset.into())));
+            let done = side.does();
+            let told = done.contains(&"threadchat: 2 lines were not delivered".to_owned());
+            assert_eq!((told, side.exit), (unconfirmed > 0, Some(exit)), "{done:?}");
+        }
+    }
+
+    #[test]
     fn what_a_terminal_shows_altered_is_kept_as_it_came_for_a_transcript_only() {
         for transcribed in [false, true] {
             let mut side = Side::connected(Settings { to_terminal: true, transcribed, ..settings() });

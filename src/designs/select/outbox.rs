@@ -29,7 +29,6 @@ pub(super) struct Outbox {
     last_written: usize,
     /// How many bytes the socket has taken since the beginning.
     written: u64,
-    last: LastWrites,
 }
 
 /// The state of the outbox after a flush.
@@ -68,11 +67,12 @@ impl Outbox {
         self.until.is_none() && !self.queue.is_empty()
     }
 
-    /// Writes what the socket takes, and records it.
+    /// Writes what the socket takes, and records it. `last` is what was written before.
     pub(super) fn flush(
         &mut self,
         mut socket: &TcpStream,
         now: Instant,
+        last: &mut LastWrites,
         transcript: &mut Transcript,
         observer: &Observer,
     ) -> io::Result<Flushed> {
@@ -84,6 +84,7 @@ impl Outbox {
             let bytes = match self.queue.front_mut() {
                 None => return Ok(Flushed::Empty),
                 Some(Outgoing::HalfClose { bytes }) if self.last_written == bytes.len() => {
+                    last.add_goodbye(bytes.len(), true);
                     return Ok(self.end(socket));
                 }
                 Some(Outgoing::Goodbye { pause, .. }) if pause.is_some() => {
@@ -114,11 +115,12 @@ impl Outbox {
                     let messages = if is_done { buffer.messages } else { Messages::NONE };
                     observer.emit(|| Step::Wrote { to: Place::Peer, bytes: written, messages });
                     if is_done {
-                        self.written_all(transcript);
+                        self.written_all(last, transcript);
                     }
                 }
                 Some(Outgoing::Goodbye { is_last, .. }) if is_all => {
                     let is_last = *is_last;
+                    last.add_goodbye(self.last_written + written, is_last);
                     observer.emit(|| Step::Goodbye(Goodbye::Written));
                     transcript.record(What::Goodbye(Direction::Sent));
                     if is_last {
@@ -133,9 +135,9 @@ impl Outbox {
         }
     }
 
-    fn written_all(&mut self, transcript: &mut Transcript) {
+    fn written_all(&mut self, last: &mut LastWrites, transcript: &mut Transcript) {
         if let Some(Outgoing::Messages(buffer)) = self.queue.pop_front() {
-            self.last.add(&buffer);
+            last.add(&buffer);
             transcript.record(What::Sent(buffer));
         }
     }
@@ -156,11 +158,6 @@ impl Outbox {
             transcript.record(What::Sent(buffer));
         }
         Delivery { complete: false, undelivered }
-    }
-
-    /// How many messages the last `bytes` bytes that the socket took belong to.
-    pub(super) fn messages_in_last(&self, bytes: usize) -> usize {
-        self.last.messages_in(bytes)
     }
 
     /// How many bytes the socket has taken since the beginning.

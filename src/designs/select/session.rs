@@ -8,6 +8,7 @@ use crate::designs::net;
 use crate::observe::{Observer, Place, Step};
 use crate::platform;
 use crate::rules::action::Outgoing;
+use crate::rules::buffer::LastWrites;
 use crate::rules::event::{Delivery, Event, PeerState, Status};
 use crate::rules::messages::{Counter, Messages, Streams};
 use std::io::{self, Read};
@@ -26,6 +27,8 @@ pub(super) struct Session {
     is_full: bool,
     /// How many bytes were written.
     written: u64,
+    /// The last of them.
+    last: LastWrites,
     streams: Streams,
     /// Numbers what is received.
     received: Counter,
@@ -46,6 +49,7 @@ impl Session {
             outbox: Some(Outbox::default()),
             is_full: false,
             written: 0,
+            last: LastWrites::default(),
             streams,
             received: Counter::new(streams.received),
             observer,
@@ -101,7 +105,7 @@ impl Session {
     pub(super) fn flush(&mut self, now: Instant, transcript: &mut Transcript) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(outbox) = self.outbox.as_mut().filter(|_| !self.is_full) {
-            let flushed = outbox.flush(&self.socket, now, transcript, &self.observer);
+            let flushed = outbox.flush(&self.socket, now, &mut self.last, transcript, &self.observer);
             self.written = outbox.written();
             match flushed {
                 Ok(Flushed::Empty) => break,
@@ -149,8 +153,7 @@ impl Session {
 
     /// Ends both halves by force. What that led to, in order.
     pub(super) fn disconnect(&mut self, transcript: &mut Transcript) -> Vec<Event> {
-        let last = |outbox: &Outbox| outbox.messages_in_last(self.peer_state().unconfirmed);
-        let unconfirmed = self.outbox.as_ref().map_or(0, last);
+        let unconfirmed = self.last.messages_in(self.peer_state().unconfirmed);
         // Fails only if the peer has gone.
         let _ = self.socket.shutdown(Shutdown::Both);
         let mut events = vec![Event::Disconnected { unconfirmed }];

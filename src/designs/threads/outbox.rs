@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::iter::from_fn;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -33,25 +33,35 @@ const CHUNK: usize = 64 * 1024;
 pub(super) struct Outbox {
     connection: Arc<Connection>,
     queue: Producer<Outgoing>,
-    written: Arc<Written>,
+    pub(super) written: Arc<Written>,
     observer: Observer,
     recorder: Option<Recorder>,
 }
 
 /// What the socket has taken since the beginning.
 #[derive(Default)]
-struct Written {
+pub(super) struct Written {
     bytes: AtomicU64,
     last: Mutex<LastWrites>,
 }
 
 impl Written {
-    fn add_bytes(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// How many bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
-    fn add(&self, buffer: &Buffer) {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).add(buffer);
+    /// How many messages the last `bytes` bytes belong to.
+    pub(super) fn messages_in_last(&self, bytes: usize) -> usize {
+        self.last().messages_in(bytes)
+    }
+
+    fn last(&self) -> MutexGuard<'_, LastWrites> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add_bytes(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 
@@ -113,7 +123,7 @@ impl Outbox {
         let messages = if is_all { buffer.messages } else { Messages::NONE };
         self.observer.emit(|| Step::Wrote { to: Place::Peer, bytes: written, messages });
         if is_all {
-            self.written.add(buffer);
+            self.written.last().add(buffer);
         }
         is_all
     }
@@ -121,16 +131,6 @@ impl Outbox {
     /// Whether more messages may be pushed. If not, a `Capacity` event follows when they may.
     pub(super) fn has_capacity(&self) -> bool {
         self.recorder.as_ref().is_none_or(Recorder::has_capacity) && self.queue.has_capacity()
-    }
-
-    /// How many messages the last `bytes` bytes that the socket took belong to.
-    pub(super) fn messages_in_last(&self, bytes: usize) -> usize {
-        self.written.last.lock().unwrap_or_else(PoisonError::into_inner).messages_in(bytes)
-    }
-
-    /// How many bytes the socket has taken since the beginning.
-    pub(super) fn written(&self) -> u64 {
-        self.written.bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -166,6 +166,7 @@ impl Writer {
             Outgoing::Goodbye { bytes, pause, is_last } => {
                 thread::sleep(pause.unwrap_or_default());
                 self.write_all(&bytes, &mut 0).map_err(|error| (error, 0))?;
+                self.written.last().add_goodbye(bytes.len(), is_last);
                 self.to_main.observer.emit(|| Step::Goodbye(Goodbye::Written));
                 if let Some(recorder) = &self.recorder {
                     recorder.goodbye(Direction::Sent);
@@ -177,7 +178,10 @@ impl Writer {
                     return Ok(false);
                 }
             }
-            Outgoing::HalfClose { bytes } => self.write_all(&bytes, &mut 0).map_err(|error| (error, 0))?,
+            Outgoing::HalfClose { bytes } => {
+                self.write_all(&bytes, &mut 0).map_err(|error| (error, 0))?;
+                self.written.last().add_goodbye(bytes.len(), true);
+            }
         }
         // Fails only if the peer has gone, which the reader notices.
         let _ = self.connection.socket.shutdown(Shutdown::Write);
@@ -190,7 +194,7 @@ impl Writer {
         if result.is_ok() {
             let messages = buffer.messages;
             self.to_main.observer.emit(|| Step::Wrote { to: Place::Peer, bytes, messages });
-            self.written.add(&buffer);
+            self.written.last().add(&buffer);
         }
         let result = result.map_err(|error| (error, buffer.messages_after(written)));
         buffer.written = written;

@@ -2,7 +2,7 @@
 
 use super::channel::{Sender, bounded};
 use super::event::{Event, ToMain};
-use super::outbox::{Outbox, Writer};
+use super::outbox::{Outbox, Writer, Written};
 use super::pool::Pool;
 use super::reader::{BUFFERS, READ_SIZE, Reader};
 use super::screen::Screen;
@@ -64,7 +64,8 @@ impl SocketThreads {
         };
         self.reader.give((reader, Arc::clone(&connection)));
         self.writer.give(writer);
-        Session { connection, outbox: Some(outbox), running: Some(running), written: 0, streams, observer }
+        let written = Arc::clone(&outbox.written);
+        Session { connection, outbox: Some(outbox), running: Some(running), written, streams, observer }
     }
 
     /// Ends them. No session is left.
@@ -81,8 +82,7 @@ pub(super) struct Session {
     outbox: Option<Outbox>,
     /// Dropped, it wakes the reader from waiting for a buffer.
     running: Option<Sender<Infallible>>,
-    /// How many bytes were written, as of the last look.
-    written: u64,
+    written: Arc<Written>,
     streams: Streams,
     observer: Observer,
 }
@@ -104,23 +104,17 @@ impl Session {
 
     /// Nothing more can be written.
     pub(super) fn end_outbox(&mut self) {
-        self.written = self.written();
         self.outbox = None;
     }
 
     /// What is known about the session now.
-    pub(super) fn status(&mut self, screen: &Screen, is_quiet: bool) -> Status {
-        self.written = self.written();
+    pub(super) fn status(&self, screen: &Screen, is_quiet: bool) -> Status {
         Status {
-            written: self.written,
+            written: self.written.bytes(),
             peer: self.peer_state(),
             output_is_behind: screen.is_behind(),
             is_quiet,
         }
-    }
-
-    fn written(&self) -> u64 {
-        self.outbox.as_ref().map_or(self.written, Outbox::written)
     }
 
     fn peer_state(&self) -> PeerState {
@@ -130,9 +124,9 @@ impl Session {
     /// Ends both halves by force. Returns how many messages were written that the peer's system has not confirmed.
     pub(super) fn disconnect(&mut self) -> usize {
         self.running = None;
-        let unconfirmed =
-            self.outbox.take().map(|outbox| outbox.messages_in_last(self.peer_state().unconfirmed));
+        self.outbox = None;
+        let unconfirmed = self.written.messages_in_last(self.peer_state().unconfirmed);
         self.connection.hang_up();
-        unconfirmed.unwrap_or(0)
+        unconfirmed
     }
 }
