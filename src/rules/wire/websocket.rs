@@ -198,6 +198,8 @@ impl Incoming {
     fn end(&mut self, frame: &FrameInfo, extras: &mut Vec<Extra>) -> Result<Piece, Close> {
         match frame.opcode {
             Opcode::Ping => extras.push(Extra::Ping(std::mem::take(&mut self.control))),
+            // Nobody asked for it.
+            Opcode::Pong => self.control.clear(),
             Opcode::ConnectionClose => {
                 check_close(&self.control)?;
                 extras.push(Extra::Close);
@@ -365,6 +367,16 @@ mod tests {
         ];
         assert_eq!(lines(&frames).unwrap(), "ab\n");
         assert_eq!(extras(&frames), [Extra::Ping(b"ping".to_vec())]);
+    }
+
+    #[test]
+    fn of_a_pong_nothing_is_kept() {
+        let (mut incoming, mut extras) = (Incoming::default(), Vec::new());
+        let mut stream = [masked(0x8a, b"pong").repeat(1000), masked(0x89, b"ping")].concat();
+        let length = stream.len();
+        assert_eq!(incoming.receive(&mut stream, length, &mut extras), (0, Ok(())));
+        assert_eq!(extras, [Extra::Ping(b"ping".to_vec())]);
+        assert!(incoming.control.capacity() < 1000);
     }
 
     #[test]
