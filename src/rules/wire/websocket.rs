@@ -292,7 +292,6 @@ fn frame(opcode: Opcode, payload: &[&[u8]]) -> Vec<u8> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use proptest::prelude::*;
 
     const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -478,33 +477,5 @@ mod tests {
         let cut = close(Close::SentAway, &"ä".repeat(99));
         assert_eq!((cut[1], cut.len()), (124, 126));
         assert_eq!(text("", &[b'x'; 300])[..4], [0x81, 126, 1, 44]);
-    }
-
-    proptest! {
-        #[test]
-        fn no_stream_does_harm(stream in prop::collection::vec(any::<u8>(), 0..200), read in 1usize..99) {
-            let mut incoming = Incoming::default();
-            for part in stream.chunks(read) {
-                let mut bytes = part.to_vec();
-                let (length, result) = incoming.receive(&mut bytes, part.len(), &mut Vec::new());
-                prop_assert!(length <= bytes.len());
-                if result.is_err() {
-                    break;
-                }
-            }
-        }
-
-        #[test]
-        fn texts_arrive_however_they_are_cut(
-            texts in prop::collection::vec("[^\\n]{1,40}", 1..5), cut in 0usize..9, read in 1usize..99
-        ) {
-            let mut stream = Vec::new();
-            for text in &texts {
-                let (before, after) = text.as_bytes().split_at(cut.min(text.len()));
-                stream.extend([masked(0x01, before), masked(0x80, after)].concat());
-            }
-            let all = texts.iter().map(|text| format!("{text}\n")).collect::<String>();
-            prop_assert_eq!(receive(&stream, read), (all, Vec::new(), Ok(())));
-        }
     }
 }
