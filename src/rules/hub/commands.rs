@@ -275,7 +275,7 @@ impl Hub {
     pub(super) fn open_room(&mut self, name: Name) -> &mut Room {
         self.rooms.entry(Arc::clone(name.key())).or_insert_with(|| {
             self.room_looks.insert(&name, name.shown());
-            Room::new(name, self.settings.history)
+            Room::new(name, self.settings.history, self.first_line)
         })
     }
 
@@ -298,6 +298,7 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&member.room) else { return };
         room.leave(id, member.seat);
         if room.len() == 0 && &*member.room != LOBBY {
+            self.first_line = self.first_line.max(room.history.next());
             self.room_looks.remove(&room.name, room.name.shown());
             self.rooms.remove(&member.room);
         }

@@ -12,7 +12,9 @@ const MAX_BYTES: usize = 32 * 1024;
 #[derive(Debug)]
 pub(super) struct History {
     max_lines: usize,
-    /// The number of the line that comes next. The first has 1.
+    /// The number of the line that came first, or will.
+    first: NonZeroU64,
+    /// The number of the line that comes next.
     next: NonZeroU64,
     /// Each with its author.
     lines: VecDeque<(Option<Id>, Box<[u8]>)>,
@@ -20,8 +22,9 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn new(max_lines: usize) -> Self {
-        Self { max_lines, next: NonZeroU64::MIN, lines: VecDeque::new(), bytes: 0 }
+    /// The first line will have the number `first`.
+    pub(super) fn new(max_lines: usize, first: NonZeroU64) -> Self {
+        Self { max_lines, first, next: first, lines: VecDeque::new(), bytes: 0 }
     }
 
     /// The number that the next line gets.
@@ -70,7 +73,7 @@ impl History {
     }
 
     /// Those after the line with this number, each behind its own number and that of its author (0 if that is not known); and how
-    /// many lines after it are not kept any more.
+    /// many lines of this room after it are not kept any more.
     #[cfg(feature = "web")]
     pub(super) fn numbered(&self, ignored: &HashSet<Id>, after: u64) -> (u64, Vec<u8>) {
         let first = self.next.get() - self.lines.len() as u64;
@@ -83,7 +86,7 @@ impl History {
                 numbered.extend_from_slice(line);
             }
         }
-        (first.saturating_sub(after + 1), numbered)
+        (first.saturating_sub((after + 1).max(self.first.get())), numbered)
     }
 }
 
@@ -98,7 +101,7 @@ mod tests {
     #[cfg(feature = "web")]
     #[test]
     fn who_comes_back_gets_what_was_missed_and_learns_how_much_is_lost() {
-        let mut history = History::new(3);
+        let mut history = History::new(3, NonZeroU64::MIN);
         let ignored = HashSet::new();
         assert_eq!((history.next().get(), history.numbered(&ignored, 0)), (1, (0, Vec::new())));
         for lines in ["1\n", "2\n3\n", "4\n5\n"] {
@@ -110,28 +113,38 @@ mod tests {
         assert_eq!(numbered(2), (0, b"3 0 3\n4 0 4\n5 0 5\n".to_vec()));
         assert_eq!(numbered(0), (2, b"3 0 3\n4 0 4\n5 0 5\n".to_vec()));
         assert_eq!(numbered(5), (0, Vec::new()));
-        let mut none = History::new(0);
+        let mut none = History::new(0, NonZeroU64::MIN);
         none.add(&Post::for_test("1\n2\n"));
         assert_eq!(none.numbered(&ignored, 1), (1, Vec::new()), "the second line");
     }
 
+    #[cfg(feature = "web")]
+    #[test]
+    fn a_room_that_begins_anew_counts_on_and_has_lost_nothing_of_the_one_before() {
+        let mut history = History::new(3, NonZeroU64::MIN.saturating_add(6));
+        let ignored = HashSet::new();
+        assert_eq!(history.numbered(&ignored, 4), (0, Vec::new()));
+        history.add(&Post::for_test("1\n2\n"));
+        assert_eq!(history.numbered(&ignored, 4), (0, b"7 0 1\n8 0 2\n".to_vec()));
+    }
+
     #[test]
     fn history_has_the_last_lines() {
-        let mut history = History::new(3);
+        let mut history = History::new(3, NonZeroU64::MIN);
         for lines in ["1\n", "2\n3\n", "4\n"] {
             history.add(&Post::for_test(lines));
         }
         assert_eq!(history.lines(&HashSet::new()), b"2\n3\n4\n");
         history.add(&Post::for_test("5\n6\n7\n8\n"));
         assert_eq!(history.lines(&HashSet::new()), b"6\n7\n8\n");
-        let mut none = History::new(0);
+        let mut none = History::new(0, NonZeroU64::MIN);
         none.add(&Post::for_test("1\n"));
         assert_eq!(none.lines(&HashSet::new()), b"");
     }
 
     #[test]
     fn history_is_bounded_in_bytes() {
-        let mut history = History::new(1000);
+        let mut history = History::new(1000, NonZeroU64::MIN);
         let line = format!("{}\n", "x".repeat(999));
         for _ in 0..100 {
             history.add(&Post::for_test(&line));

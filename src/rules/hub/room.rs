@@ -5,6 +5,7 @@ use super::history::History;
 use super::id::Id;
 use super::name::Name;
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 /// The room that everybody joins first.
 pub(super) const LOBBY: &str = "lobby";
@@ -21,8 +22,8 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(name: Name, max_history: usize) -> Self {
-        let (history, announcements) = (History::new(max_history), Announcements::default());
+    pub(super) fn new(name: Name, max_history: usize, first_line: NonZeroU64) -> Self {
+        let (history, announcements) = (History::new(max_history, first_line), Announcements::default());
         Self { name, members: BTreeMap::new(), elsewhere: BTreeMap::new(), history, announcements }
     }
 

@@ -38,6 +38,7 @@ use memchr::memrchr;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,6 +89,8 @@ pub struct Hub {
     pub(super) rooms: BTreeMap<Arc<str>, Room>,
     /// With the names as they are shown.
     pub(super) room_looks: Looks<Arc<str>>,
+    /// The number of the first line in a room that begins: none that a room of this name has had before.
+    pub(super) first_line: NonZeroU64,
     /// When rooms get a summary of announcements.
     pub(super) summarizing: BTreeSet<(Instant, Arc<str>)>,
     pub(super) outboxes: Outboxes,
@@ -123,7 +126,7 @@ impl Hub {
     /// A hub without members except the operator, if there is one.
     #[must_use]
     pub fn new(settings: Settings, keyboard_is_terminal: bool, now: Instant) -> Self {
-        let lobby = Name::of(LOBBY.to_owned());
+        let (lobby, first_line) = (Name::of(LOBBY.to_owned()), NonZeroU64::MIN);
         let mut room_looks = Looks::default();
         room_looks.insert(&lobby, lobby.shown());
         let mut hub = Self {
@@ -140,8 +143,12 @@ impl Hub {
             names: HashMap::new(),
             looks: Looks::default(),
             last_user: 0,
-            rooms: BTreeMap::from([(Arc::clone(lobby.key()), Room::new(lobby, settings.history))]),
+            rooms: BTreeMap::from([(
+                Arc::clone(lobby.key()),
+                Room::new(lobby, settings.history, first_line),
+            )]),
             room_looks,
+            first_line,
             summarizing: BTreeSet::new(),
             outboxes: Outboxes::new(settings.outbox, settings.max_line, settings.stall),
             turns: Turns::default(),

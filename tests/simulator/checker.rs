@@ -1,0 +1,381 @@
+//! Whether what the clients of a hub received fits what they said, by the transcript of the hub.
+//!
+//! Every text that is said is said once in a history, so that it can be recognized wherever it is seen. The transcript is
+//! the order of a room. Then:
+//!
+//! - what the transcript has of a client is what it sent, in that order, and nothing of it twice or left out;
+//! - what a client received of a room, from its coming to its leaving, is what the transcript has, in that order, without gaps;
+//! - a private message reaches somebody of that name, once, and nobody else;
+//! - no two members have names that look alike at the same moment, and nothing is shown under another name than its author's.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use threadchat::rules::hub::Name;
+
+/// How long a stamp is, with the space behind it.
+const STAMP_LEN: usize = 27;
+
+/// A line of the transcript.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The connection, by its number. None: the operator.
+    pub who: Option<usize>,
+    pub name: String,
+    pub room: String,
+    pub what: What,
+}
+
+#[derive(Debug, Clone)]
+pub enum What {
+    Joined,
+    /// And how, as the others read it.
+    Left(String),
+    /// The name is the old one, and this the new one.
+    Renamed(String),
+    Said(String),
+}
+
+/// What one client did.
+#[derive(Debug, Default)]
+pub struct Connection {
+    /// Every byte that it sent.
+    pub sent: Vec<u8>,
+    /// Every byte that it received.
+    pub received: Vec<u8>,
+    /// It gets back what it says, as browsers do.
+    pub hears_itself: bool,
+    /// The hub has had the time to execute everything that it sent.
+    pub was_heard: bool,
+    /// It has read everything that the hub had for it.
+    pub has_heard: bool,
+}
+
+/// What was checked.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Checked {
+    pub said: usize,
+    pub received: usize,
+}
+
+/// Why members leave without getting everything.
+const CUT: [&str; 5] =
+    ["was disconnected", "vanished", "lost the connection", "left without 88", "was banned"];
+
+/// # Errors
+/// What does not fit, in words.
+pub fn check(transcript: &[Entry], connections: &[Connection]) -> Result<Checked, String> {
+    let mut checked = Checked::default();
+    let history = History::of(transcript)?;
+    let sent: Vec<Sent> = connections.iter().map(Sent::of).collect();
+    for (who, connection) in connections.iter().enumerate() {
+        let said = history.said_by(who);
+        checked.said += said.len();
+        check_said(&said, &sent[who].said, connection.was_heard)
+            .map_err(|error| format!("client {who}: {error}"))?;
+        let heard =
+            Heard::of(connection, &history).map_err(|error| format!("client {who} received {error}"))?;
+        checked.received += heard.said.len();
+        history
+            .check_heard(who, &heard.said, connection, &sent[who])
+            .map_err(|error| format!("client {who} {error}"))?;
+        checked.received += heard.private.len();
+        history
+            .check_private(who, &heard.private, &sent)
+            .map_err(|error| format!("client {who} received {error}"))?;
+    }
+    check_names(transcript)?;
+    Ok(checked)
+}
+
+/// What one client sent, in order.
+#[derive(Debug, Default)]
+struct Sent {
+    /// To the room.
+    said: Vec<String>,
+    /// To one member: its name, and the text.
+    private: Vec<(String, String)>,
+    /// Whom it ignored, at times.
+    ignored: BTreeSet<Arc<str>>,
+}
+
+impl Sent {
+    fn of(connection: &Connection) -> Self {
+        let mut sent = Self::default();
+        let text = String::from_utf8_lossy(&connection.sent);
+        for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+            let mut words = line.splitn(3, ' ');
+            match (words.next().unwrap_or_default(), words.next(), words.next()) {
+                ("88", None, _) | ("/quit", None, _) => break,
+                ("/quit", ..) => {
+                    sent.said.push(line["/quit ".len()..].to_owned());
+                    break;
+                }
+                ("/me", Some(_), _) => sent.said.push(line["/me ".len()..].to_owned()),
+                ("/msg", Some(name), Some(text)) => sent.private.push((name.to_owned(), text.to_owned())),
+                ("/reply", Some(_), _) => {
+                    sent.private.push((String::new(), line["/reply ".len()..].to_owned()));
+                }
+                ("/ignore", Some(name), _) => drop(sent.ignored.insert(key(name))),
+                (command, ..) if command.starts_with('/') => {}
+                _ => sent.said.push(line.to_owned()),
+            }
+        }
+        sent
+    }
+}
+
+fn check_said(said: &[&str], sent: &[String], was_heard: bool) -> Result<(), String> {
+    for (n, text) in said.iter().enumerate() {
+        match sent.get(n) {
+            Some(expected) if expected == text => {}
+            expected => return Err(format!("said {expected:?}, and the transcript has {text:?}")),
+        }
+    }
+    match sent.get(said.len()).filter(|_| was_heard) {
+        Some(lost) => Err(format!("said {lost:?}, and the transcript ends before")),
+        None => Ok(()),
+    }
+}
+
+/// The transcript, to look things up in.
+struct History<'a> {
+    transcript: &'a [Entry],
+    /// Where in the transcript each text was said.
+    texts: HashMap<&'a str, usize>,
+    /// Where in the transcript something was said in each room.
+    rooms: HashMap<Arc<str>, Vec<usize>>,
+    /// The names that each client had.
+    names: HashMap<usize, BTreeSet<Arc<str>>>,
+}
+
+impl<'a> History<'a> {
+    fn of(transcript: &'a [Entry]) -> Result<Self, String> {
+        let mut history =
+            Self { transcript, texts: HashMap::new(), rooms: HashMap::new(), names: HashMap::new() };
+        for (at, entry) in transcript.iter().enumerate() {
+            if let Some(who) = entry.who {
+                let names = history.names.entry(who).or_default();
+                names.insert(key(&entry.name));
+                if let What::Renamed(new) = &entry.what {
+                    names.insert(key(new));
+                }
+            }
+            if let What::Said(text) = &entry.what {
+                if history.texts.insert(text, at).is_some() {
+                    return Err(format!("{text:?} is in the transcript twice"));
+                }
+                history.rooms.entry(key(&entry.room)).or_default().push(at);
+            }
+        }
+        Ok(history)
+    }
+
+    fn said_by(&self, who: usize) -> Vec<&'a str> {
+        let text = |entry: &'a Entry| match &entry.what {
+            What::Said(text) if entry.who == Some(who) => Some(&**text),
+            _ => None,
+        };
+        self.transcript.iter().filter_map(text).collect()
+    }
+
+    /// What a client received of its rooms: the places in the transcript.
+    fn check_heard(
+        &self,
+        who: usize,
+        heard: &[usize],
+        connection: &Connection,
+        sent: &Sent,
+    ) -> Result<(), String> {
+        let mut heard = heard.iter().copied().peekable();
+        let mut came: Option<usize> = None;
+        let own = self.transcript.iter().enumerate().filter(|(_, entry)| entry.who == Some(who));
+        let mut ends = own
+            .filter_map(|(at, entry)| match &entry.what {
+                What::Joined => {
+                    came = Some(at);
+                    None
+                }
+                What::Left(how) => {
+                    came.take().map(|came| (came, at, !CUT.iter().any(|cut| how.starts_with(cut))))
+                }
+                _ => None,
+            })
+            .collect::<Vec<_>>();
+        ends.extend(came.map(|came| (came, self.transcript.len(), true)));
+        let is_whole = connection.has_heard && ends.last().is_none_or(|(.., is_whole)| *is_whole);
+        for (came, left, _) in ends {
+            let none = Vec::new();
+            let room = self.rooms.get(&key(&self.transcript[came].room)).unwrap_or(&none);
+            let first = room.partition_point(|at| *at < came);
+            // The history begins before it came.
+            let begin = heard
+                .peek()
+                .and_then(|at| room.binary_search(at).ok())
+                .map_or(first, |begin| begin.min(first));
+            for at in room[begin..].iter().copied().take_while(|at| *at < left) {
+                let author = self.transcript[at].who;
+                let is_own = author == Some(who);
+                let is_echo = is_own && at > came && !connection.hears_itself;
+                if is_echo || heard.next_if_eq(&at).is_some() {
+                    continue;
+                }
+                let may_be_ignored = || {
+                    author.is_some_and(|author| {
+                        self.names.get(&author).is_some_and(|names| !names.is_disjoint(&sent.ignored))
+                    })
+                };
+                // Before it came, it is in the history, if at all.
+                if is_own && at < came || may_be_ignored() {
+                    continue;
+                }
+                return match heard.peek() {
+                    // From there on it received nothing.
+                    None if !is_whole => Ok(()),
+                    next => Err(format!(
+                        "did not receive {:?} but {:?}",
+                        self.text(at),
+                        next.map(|at| self.text(*at))
+                    )),
+                };
+            }
+        }
+        match heard.next() {
+            Some(at) => Err(format!("received {:?} twice, too late, or where it was not", self.text(at))),
+            None => Ok(()),
+        }
+    }
+
+    fn text(&self, at: usize) -> &str {
+        match &self.transcript[at].what {
+            What::Said(text) => text,
+            _ => "",
+        }
+    }
+
+    /// Private messages that a client received: who sent each, and its text.
+    fn check_private(&self, who: usize, private: &[(String, String)], sent: &[Sent]) -> Result<(), String> {
+        let mut last: HashMap<usize, usize> = HashMap::new();
+        for (name, text) in private {
+            let found = sent.iter().enumerate().find_map(|(by, sent)| {
+                let at = sent.private.iter().position(|(_, sent)| sent == text)?;
+                Some((by, at, &sent.private[at].0))
+            });
+            let Some((by, at, to)) = found else { return Err(format!("{text:?}, which nobody wrote")) };
+            if last.insert(by, at).is_some_and(|last| last >= at) {
+                return Err(format!("{text:?} twice or too late"));
+            }
+            let has_had =
+                |who: usize, name: &str| self.names.get(&who).is_some_and(|names| names.contains(&key(name)));
+            if !has_had(by, name) {
+                return Err(format!("{text:?} as if {name} had written it"));
+            }
+            if !to.is_empty() && !has_had(who, to) {
+                return Err(format!("{text:?}, which is for {to}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What one client received.
+#[derive(Debug, Default)]
+struct Heard {
+    /// Of its rooms: the places in the transcript.
+    said: Vec<usize>,
+    /// For itself: the name of who wrote it, and the text.
+    private: Vec<(String, String)>,
+}
+
+impl Heard {
+    fn of(connection: &Connection, history: &History<'_>) -> Result<Self, String> {
+        let mut heard = Self::default();
+        let whole =
+            connection.received.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+        for line in whole {
+            let line = std::str::from_utf8(line)
+                .map_err(|_| "bytes that are no UTF-8")?
+                .trim_end_matches(['\r', '\n']);
+            if line == "88" || line.is_empty() {
+                continue;
+            }
+            let said = line
+                .get(STAMP_LEN..)
+                .filter(|_| line.starts_with('['))
+                .ok_or_else(|| format!("{line:?} without a stamp"))?;
+            let (said, acted) = said.strip_prefix("* ").map_or((said, false), |said| (said, true));
+            if let Some((name, text)) = said.strip_prefix('<').and_then(|said| said.split_once("> ")) {
+                let at = *history.texts.get(text).ok_or_else(|| format!("{text:?}, which nobody said"))?;
+                let author = &history.transcript[at].name;
+                if author != name {
+                    return Err(format!("{text:?} of {author} under the name {name}"));
+                }
+                heard.said.push(at);
+            } else if !acted
+                && let Some((name, text)) =
+                    said.strip_prefix('[').and_then(|said| said.split_once(" -> you] "))
+            {
+                heard.private.push((name.to_owned(), text.to_owned()));
+            }
+        }
+        Ok(heard)
+    }
+}
+
+/// Nobody has a name that looks like that of somebody else who is there.
+fn check_names(transcript: &[Entry]) -> Result<(), String> {
+    let mut present: BTreeMap<Option<usize>, Name> = BTreeMap::new();
+    for entry in transcript {
+        let name = match &entry.what {
+            What::Joined => &entry.name,
+            What::Renamed(new) => new,
+            What::Left(_) => {
+                present.remove(&entry.who);
+                continue;
+            }
+            What::Said(_) => {
+                let known = present.get(&entry.who).filter(|_| entry.who.is_some());
+                if known.is_some_and(|known| **known.shown() != *entry.name) {
+                    return Err(format!(
+                        "{} says something as {}",
+                        known.map_or("", |name| name.shown()),
+                        entry.name
+                    ));
+                }
+                continue;
+            }
+        };
+        // The operator's is no name that others may have.
+        let Some(name) = parse(name) else { continue };
+        if let Some((other, same)) =
+            present.iter().find(|(who, other)| **who != entry.who && other.looks_like(&name))
+        {
+            return Err(format!(
+                "{:?} and {other:?} are {} and {} at the same time",
+                entry.who,
+                name.shown(),
+                same.shown()
+            ));
+        }
+        present.insert(entry.who, name);
+    }
+    Ok(())
+}
+
+thread_local! {
+    /// What the names mean that have been seen: there are few, and finding it out takes long.
+    static NAMES: RefCell<HashMap<String, Option<Name>>> = RefCell::default();
+}
+
+/// None if the hub would not take it.
+fn parse(name: &str) -> Option<Name> {
+    NAMES.with_borrow_mut(|names| match names.get(name) {
+        Some(known) => known.clone(),
+        None => names.entry(name.to_owned()).or_insert_with(|| Name::parse(name).ok()).clone(),
+    })
+}
+
+/// Names are compared like this.
+fn key(name: &str) -> Arc<str> {
+    parse(name).map_or_else(|| name.into(), |name| Arc::clone(name.key()))
+}
