@@ -124,9 +124,9 @@ fn any_bytes_are_the_same_messages_however_they_arrive() {
         }
         // Without a beginning, what comes is typed by our own user; or else by somebody who may be anything.
         let decoder = || match (first, is_caller) {
-            (b"", false) => Decoder::for_keyboard(max),
             #[cfg(feature = "web")]
             (b"", true) => Decoder::for_browser(max),
+            (b"", _) => Decoder::for_keyboard(max),
             (_, true) => Decoder::for_caller(max),
             _ => Decoder::new(max),
         };
