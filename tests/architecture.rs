@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 6] =
 
 /// The crates that rules may use: none of them does I/O or looks at a clock (those of `secure`
 /// ask the system for random bytes).
-const PURE: [&str; 23] = [
+const PURE: [&str; 24] = [
     "base64",
     "bytecount",
     "caseless",
@@ -35,6 +35,7 @@ const PURE: [&str; 23] = [
     "zeroize",
     // In tests.
     "proptest",
+    "tungstenite",
     "crate",
 ];
 

@@ -502,3 +502,39 @@ fn the_page_shows_charts_and_explains_them() {
     assert!(at("How many times as fast as") < at("<svg") && at("<svg") < at("<details>"), "{shown}");
     assert_eq!(shown.matches("<details>").count(), 3 + 1, "{shown}");
 }
+
+/// The names and the commands of other hubs come from the command line, and what these say from themselves.
+#[cfg(all(unix, feature = "hub", feature = "web"))]
+#[test]
+#[ignore = "needs chromium"]
+fn markup_in_the_name_of_another_hub_is_shown_as_text() {
+    use chromium::Page;
+
+    // A name has no equals sign.
+    let markup = "\"'></td></title></style></svg>]]>--><!--<script>owned()</script><iframe>\u{2028}";
+    let good = format!("{markup}={} hub {{addr}} --no-operator", env!("CARGO_BIN_EXE_threadchat"));
+    let bad = format!("bad {markup}=/nowhere/{markup} {{addr}}");
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let args = [
+        "compare",
+        "--quick",
+        "--work",
+        "hub",
+        "--rounds",
+        "2",
+        "--hub-clients",
+        "3",
+        "--designs",
+        "threads",
+    ];
+    let more = ["--hub-peer", &good, "--hub-peer", &bad, "--html", page.to_str().unwrap()];
+    let output = threadchat(&[&args[..], &more].concat()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let home = format!("file://{}", page.display());
+    let page = Page::open(&home);
+    let shown = page.text("body");
+    assert!(shown.contains(markup) && shown.contains(&format!("bad {markup}")), "{shown}");
+    assert_eq!(page.evaluate("document.querySelectorAll('script').length"), 0);
+    page.is_unharmed(&home);
+}

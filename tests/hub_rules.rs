@@ -8,6 +8,9 @@
 mod arrival;
 #[path = "hub_rules/bounds.rs"]
 mod bounds;
+#[cfg(feature = "web")]
+#[path = "hub_rules/hostile.rs"]
+mod hostile;
 #[path = "hub_rules/irc.rs"]
 mod irc;
 #[path = "hub_rules/leaving.rs"]
@@ -21,6 +24,9 @@ mod rooms;
 mod said;
 #[path = "hub_rules/slow.rs"]
 mod slow;
+#[cfg(feature = "web")]
+#[path = "../src/rules/hostile/spell.rs"]
+mod spell;
 #[path = "hub_rules/takeover.rs"]
 mod takeover;
 #[cfg(feature = "web")]

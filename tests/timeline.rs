@@ -283,3 +283,42 @@ fn the_script_of_the_page_selects_steps_and_messages() {
     let (_, chosen) = show("#message=2&helpers=1&zoom=2");
     assert!(chosen.contains("timeline chosen") && chosen.contains(" lit\""));
 }
+
+/// Each text of the trace, and the name of its file, is markup.
+#[cfg(all(unix, feature = "web"))]
+#[test]
+#[ignore = "needs chromium"]
+fn markup_in_a_trace_is_shown_as_text() {
+    use chromium::{MARKUP, Page};
+    use serde_json::{Value, json};
+
+    let files = TempDir::new().unwrap();
+    let trace = files.path().join("\"'><img src=x onerror=owned()><script>owned()<!--]]>.json");
+    let step = |name: &str, tid: u32, ts: u32, args: Value| json!({ "name": name, "ph": "X", "pid": 1, "tid": tid, "ts": ts, "dur": 1, "args": args });
+    let events = [
+        json!({ "name": "threadchat", "ph": "M", "pid": 1, "args": { "format": 1, "command": MARKUP, "design": MARKUP } }),
+        json!({ "name": "thread_name", "ph": "M", "pid": 1, "tid": 1, "args": { "name": MARKUP } }),
+        step("sends", 1, 1, json!({ "what": MARKUP, "waiting": 1 })),
+        step("takes", 2, 3, json!({ "what": MARKUP, "waiting": 0 })),
+        step("tells", 2, 5, json!({ "text": MARKUP })),
+        step(MARKUP, 2, 7, json!({ "what": MARKUP, "text": MARKUP, "peer": MARKUP })),
+    ];
+    let lines: Vec<String> = events.iter().map(Value::to_string).collect();
+    fs::write(&trace, format!("[\n{}\n", lines.join(",\n"))).unwrap();
+    let page = files.path().join("page.html");
+    let drawn = timeline(&[&trace], &["-o", page.to_str().unwrap()]);
+    assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
+    let home = format!("file://{}", page.display());
+    let page = Page::open(&home);
+    page.waits_for("the script of the page runs", "document.documentElement.dataset.ready !== undefined");
+    let mut shown = String::new();
+    for _ in 0..4 {
+        page.clicks("#forth");
+        shown += &page.text("#details");
+    }
+    assert!(shown.contains(MARKUP), "{shown}");
+    assert!(page.text("#names").contains("</script></title>"), "{}", page.text("#names"));
+    // For print, the page puts copies of the drawing into itself.
+    page.evaluate("dispatchEvent(new Event('beforeprint'))");
+    page.is_unharmed(&home);
+}

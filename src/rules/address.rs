@@ -112,7 +112,9 @@ impl FromStr for Address {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tcp") => {
                 parse(&rest.replacen("%25", "%", 1))
             }
-            Some((scheme, rest)) => Err(format!("threadchat does not speak {scheme}; {}", example(rest))),
+            Some((scheme, rest)) => {
+                Err(format!("threadchat does not speak {}; {}", scheme.escape_debug(), example(rest)))
+            }
             None => parse(text),
         }
     }

@@ -34,6 +34,8 @@ pub mod event;
 pub mod exit;
 pub mod failure;
 pub(crate) mod farewell;
+#[cfg(test)]
+pub(crate) mod hostile;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod input;

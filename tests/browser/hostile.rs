@@ -1,6 +1,7 @@
 //! What somebody sends who wants to do harm is text, and pages of others stay outside.
 
 use super::*;
+use crate::common::chromium::MARKUP;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
@@ -56,6 +57,105 @@ fn hostile_texts_are_shown_as_text() {
     let isolated = "[...document.querySelectorAll('#log bdi')].every(part => getComputedStyle(part).unicodeBidi.includes('isolate'))";
     assert_eq!(ann.evaluate(isolated), true);
     ann.has_no_errors();
+}
+
+/// A hub could be another program, or broken: a page believes none of its words to be markup.
+const LYING_HUB: &str = "window.WebSocket = class {
+    constructor() { window.hub = this; this.readyState = 1; setTimeout(() => this.onopen?.()); }
+    send() {}
+    close() {}
+}";
+
+/// Opens a page whose hub says only what the test says.
+fn lied_to(link: &str) -> Page {
+    let page = Page::open("about:blank");
+    page.runs_first(LYING_HUB);
+    page.goes_to(link);
+    page.waits_for("the page is loaded", "document.readyState === 'complete'");
+    page
+}
+
+/// The hub says this.
+fn hears(page: &Page, message: &str) {
+    page.evaluate(&format!("hub.onmessage({{ data: {} }})", json!(message)));
+}
+
+#[test]
+#[ignore = "needs chromium"]
+fn markup_in_whatever_the_hub_says_is_shown_as_text() {
+    let hub = Hub::start(&[]);
+    let word = MARKUP.replace(' ', "/");
+    let page = lied_to(&hub.link());
+    page.waits_for("the page asks for a name", "document.activeElement === document.querySelector('#name')");
+    page.types("ann");
+    page.presses("Enter");
+    page.waits_for("it calls the hub", "window.hub?.onmessage");
+    let stamp = "[Mon Nov  9 06:18:34 2026]";
+    hears(&page, &format!("you 1 {word} {word} {word} 1 {word} "));
+    hears(&page, &format!("past 3 0 2 {stamp} <{word}> {MARKUP}\n"));
+    for said in [format!("<{word}> {MARKUP}"), format!("* <{word}> {MARKUP}"), MARKUP.to_owned()] {
+        hears(&page, &format!("said 1 2 {stamp} {said}\n"));
+    }
+    hears(&page, &format!("told {stamp} [{word} -> you] {MARKUP}\n"));
+    hears(&page, &format!("hub {stamp} * hub: {MARKUP}\n"));
+    hears(&page, &format!("news {stamp} * {word} joined\n{stamp} * {word} is now {MARKUP}\n"));
+    hears(&page, &format!("who {word} {word}\n{MARKUP}\n"));
+    hears(&page, &format!("rooms 2 {word} {word}\n"));
+    hears(&page, &format!("{word} {MARKUP}"));
+    hears(&page, &format!("you 1 {word} {word}2 {word} 1 {word} "));
+    let shown = page.text("body");
+    assert!(shown.matches("</script></title>").count() > 12, "{shown}");
+    assert_eq!(page.text("#me"), word);
+    page.is_unharmed(&format!("http://127.0.0.1:{}/", hub.web));
+}
+
+#[test]
+#[ignore = "needs chromium"]
+fn markup_in_a_picture_of_the_hub_is_shown_as_text() {
+    let hub = Hub::start(&[]);
+    let link = format!("http://127.0.0.1:{}/live#{}", hub.web, hub.live);
+    let page = lied_to(&link);
+    page.waits_for("it calls the hub", "window.hub?.onmessage");
+    let word = MARKUP.replace(' ', "/");
+    for now in [1_000_000, 1_100_000, 1_200_000, 1_300_000] {
+        let head = json!({ "design": MARKUP, "now": now, "missed": 0, "threads": { "1": "main", "2": MARKUP }, "clients": [[2, 7, 8]] });
+        let steps = [
+            json!([now - 900, 100, 2, MARKUP, "read", "client", 6, 8, 1, 1]),
+            json!([now - 700, 100, 1, MARKUP, MARKUP, MARKUP, 1, 0, 0, 0]),
+            json!([now - 500, 100, 1, "takes", "takes", MARKUP, 0, 8, 1, 1]),
+            json!([now - 300, null, 2, "tells", "tells", MARKUP, 0, 0, 0, 0]),
+        ];
+        let steps = steps.map(|step| step.to_string()).join("\n");
+        hears(
+            &page,
+            &format!("live 0 members 1 1 1 1 10\nmember 2 9 9 full - {word} {word}\n{head}\n{steps}\n"),
+        );
+    }
+    page.waits_for("the picture is drawn", "document.querySelector('#rows text')");
+    page.waits_for(
+        "its name is in it",
+        "document.querySelector('#picture').textContent.includes('</script></title>')",
+    );
+    page.is_unharmed(&format!("http://127.0.0.1:{}/", hub.web));
+}
+
+/// The ticket is what stands behind the `#`, whatever that is.
+#[test]
+#[ignore = "needs chromium"]
+fn markup_in_the_link_is_refused_as_a_ticket() {
+    let hub = Hub::start(&[]);
+    for path in ["", "live"] {
+        let home = format!("http://127.0.0.1:{}/", hub.web);
+        let page = Page::open(&format!("{home}{path}#{}", MARKUP.replace(' ', "%20")));
+        if path.is_empty() {
+            page.waits_for("the page asks for a name", "document.querySelector('#name')");
+            page.evaluate("document.querySelector('#name').focus()");
+            page.types("ann");
+            page.presses("Enter");
+        }
+        page.waits_for("it says so", "/link|ticket/.test(document.body.innerText)");
+        page.is_unharmed(&home);
+    }
 }
 
 #[test]

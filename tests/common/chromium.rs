@@ -15,6 +15,11 @@ use tungstenite::{Message, WebSocket};
 /// How long anything in a page may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// Markup that would end whatever it is put into, and then show itself: its scripts fail, and what it loads is elsewhere.
+pub const MARKUP: &str = "\"'></script></title></style></textarea></noscript></td></text></svg>]]>--><!--\
+    <script>owned()</script><img src=http://127.0.0.1:9/ onerror=owned()><svg onload=owned()><iframe src=javascript:owned()>\
+    \u{2028}${owned()}";
+
 /// A running Chromium, without windows. All tests that run at a time share it; the last one ends it.
 pub struct Chromium {
     /// Behind a lock only because its input may not be shared between threads.
@@ -39,6 +44,8 @@ struct Socket {
     commands: u64,
     /// What went wrong in the page: exceptions, and what its Content-Security-Policy forbade.
     errors: Vec<String>,
+    /// What the page has asked for.
+    requests: Vec<String>,
 }
 
 impl Chromium {
@@ -252,6 +259,22 @@ impl Page {
         std::fs::write(file, png).unwrap();
     }
 
+    /// Runs a script in each page from now on, before those of the page.
+    #[track_caller]
+    pub fn runs_first(&self, script: &str) {
+        self.command("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script }));
+    }
+
+    /// Fails if any of the [`MARKUP`] became more than text: an element, a script that ran, or a request for what is not at `home`.
+    #[track_caller]
+    pub fn is_unharmed(&self, home: &str) {
+        let elements = "document.querySelectorAll('img, iframe, [onload], [onerror]').length";
+        assert_eq!(self.evaluate(elements), 0);
+        self.has_no_errors();
+        let requests = &self.socket.borrow().requests;
+        assert!(!requests.is_empty() && requests.iter().all(|url| url.starts_with(home)), "{requests:?}");
+    }
+
     /// Fails if there was an exception in the page, or if its Content-Security-Policy forbade something.
     #[track_caller]
     pub fn has_no_errors(&self) {
@@ -278,7 +301,7 @@ impl Socket {
         let stream = TcpStream::connect(chromium.address.split('/').next().unwrap()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (socket, _) = tungstenite::client(format!("ws://{}", chromium.address), stream).unwrap();
-        Self { socket, session: None, commands: 0, errors: Vec::new() }
+        Self { socket, session: None, commands: 0, errors: Vec::new(), requests: Vec::new() }
     }
 
     #[track_caller]
@@ -315,6 +338,10 @@ impl Socket {
             Some("Runtime.exceptionThrown") => self.errors.push(parameters["exceptionDetails"].to_string()),
             Some("Log.entryAdded") if parameters["entry"]["source"] == "security" => {
                 self.errors.push(parameters["entry"]["text"].to_string());
+            }
+            Some("Page.javascriptDialogOpening") => self.errors.push(parameters["message"].to_string()),
+            Some("Network.requestWillBeSent") => {
+                self.requests.push(parameters["request"]["url"].as_str().unwrap().to_owned());
             }
             _ => {}
         }

@@ -7,7 +7,7 @@ use threadchat::rules::hub::{Action, Event, Id, OPERATOR, Port, Refusal, Setting
 use threadchat::rules::signal::Signal;
 use threadchat::rules::web::{Ticket, Tickets};
 
-const REQUEST: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+pub(super) const REQUEST: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 const SIGTERM: Signal = Signal { name: "SIGTERM", number: 15 };
@@ -35,7 +35,7 @@ pub(super) fn open(world: &mut World) -> Tickets {
 }
 
 /// A frame of a browser.
-fn frame(kind: u8, payload: &str) -> Vec<u8> {
+pub(super) fn frame(kind: u8, payload: &str) -> Vec<u8> {
     let mask = [1, 2, 3, 4];
     let masked = payload.bytes().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
     let length = u16::try_from(payload.len()).unwrap();
@@ -46,7 +46,7 @@ fn frame(kind: u8, payload: &str) -> Vec<u8> {
     head.into_iter().chain(mask).chain(masked).collect()
 }
 
-fn text(payload: &str) -> Vec<u8> {
+pub(super) fn text(payload: &str) -> Vec<u8> {
     frame(1, payload)
 }
 
@@ -56,7 +56,7 @@ impl World {
         self.calls_from(address, Port::Web)
     }
 
-    fn visits(&mut self) -> Id {
+    pub(super) fn visits(&mut self) -> Id {
         self.visits_from("127.0.0.1").unwrap()
     }
 

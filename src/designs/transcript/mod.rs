@@ -3,6 +3,8 @@
 //! `docs/transcript.md` describes the format of the file that `--transcript FILE` writes.
 
 mod file;
+#[cfg(test)]
+mod hostile;
 mod json;
 
 pub(crate) use file::WholeLines;

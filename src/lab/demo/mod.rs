@@ -26,6 +26,8 @@
 mod diagram;
 mod event;
 mod front_end;
+#[cfg(test)]
+mod hostile;
 mod keys;
 mod log;
 mod main_loop;

@@ -18,7 +18,7 @@ use std::fs;
 const DEFAULT: &str = include_str!("default.script");
 
 /// In bytes: a line must fit into the pipe of any system.
-const MAX_LINE: usize = 1000;
+pub(super) const MAX_LINE: usize = 1000;
 
 /// The lines that have not been typed yet.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl Script {
         Self::parse(&String::from_utf8_lossy(byte_order_mark::strip(&text)))
     }
 
-    fn parse(text: &str) -> Result<Self, Failure> {
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
         let mut scenes: Vec<Each<Vec<String>>> = vec![Each::default()];
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim_end();

@@ -19,6 +19,8 @@ mod channel;
 mod clock;
 mod draw;
 mod flows;
+#[cfg(test)]
+mod hostile;
 mod layout;
 mod model;
 mod overlap;

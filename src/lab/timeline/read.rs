@@ -97,7 +97,7 @@ fn letter(number: usize) -> String {
 }
 
 /// Reads a file.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     path: &'a Path,
     limit: usize,
     slices: usize,
@@ -112,7 +112,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(path: &'a Path, limit: usize) -> Self {
+    pub(super) fn new(path: &'a Path, limit: usize) -> Self {
         Self {
             path,
             limit,
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read(mut self, mut file: impl BufRead) -> Result<(Vec<Endpoint>, Option<Cut>), Failure> {
+    pub(super) fn read(mut self, mut file: impl BufRead) -> Result<(Vec<Endpoint>, Option<Cut>), Failure> {
         let (mut number, mut line) = (0_u64, Vec::new());
         // A line that is no event is an error, unless it is the last: a crashed program leaves half a line.
         let mut doubt = None;

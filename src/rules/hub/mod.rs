@@ -29,6 +29,8 @@ mod encryption;
 mod event;
 mod format;
 mod history;
+#[cfg(test)]
+mod hostile;
 mod id;
 mod inbox;
 mod leaving;

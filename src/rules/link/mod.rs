@@ -21,6 +21,8 @@ mod entry;
 mod error;
 mod event;
 mod follower;
+#[cfg(test)]
+mod hostile;
 mod id;
 mod machine;
 #[cfg(test)]

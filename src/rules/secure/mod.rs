@@ -13,6 +13,8 @@
 mod channel;
 mod code;
 mod error;
+#[cfg(test)]
+mod hostile;
 mod identity;
 mod known;
 mod proof;

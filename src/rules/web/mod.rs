@@ -9,6 +9,8 @@
 //! `docs/web.md` describes what is said through the WebSocket, and [`crate::rules::wire::websocket`] takes it apart.
 
 mod answer;
+#[cfg(test)]
+mod hostile;
 mod link;
 mod pages;
 mod request;

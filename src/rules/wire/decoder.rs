@@ -5,7 +5,7 @@ use super::framer::{Frame, Framer};
 use super::protocol::{GOODBYE, QUIET_TIME};
 use super::stamp::{STAMP_LEN, Stamp};
 use super::telnet::{Edit, IAC, Telnet};
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memmem};
 use std::time::Instant;
 
 /// What a peer sent.
@@ -192,6 +192,12 @@ impl Decoder {
             *bytes = &bytes[lines.len()..];
             self.last_arrival = Some(now);
             self.shown.judge(&Frame { text: lines, starts_line: true, ends_line: true }, true);
+            // The first line may be the only one without a stamp.
+            if self.shown.peer == Peer::Unknown
+                && memmem::find_iter(lines, b"\n[").any(|at| Stamp::parse(&lines[at + 1..]).is_some())
+            {
+                self.shown.peer = Peer::Program;
+            }
         }
         lines
     }
@@ -497,6 +503,16 @@ mod tests {
         assert_eq!(decoder.quiet(), Some(Heard::Goodbye));
         assert_eq!(decoder.quiet(), None);
         assert_eq!(decoder.quiet_at(), None);
+    }
+
+    #[test]
+    fn a_stamp_in_any_line_of_a_read_shows_that_a_program_sends_them() {
+        let (mut decoder, now) = (Decoder::new(99), Instant::now());
+        let mut bytes = &b"hello\n[Mon Nov  9 06:18:34 2026] hello\n"[..];
+        assert_eq!(decoder.next_lines(&mut bytes, now).len(), 39);
+        // That would be telnet if a person could send it.
+        let mut bytes = &b"\xff\xfb\x1f\n"[..];
+        assert_eq!(decoder.next(&mut bytes, now), Some(Heard::Text(b"\xff\xfb\x1f")));
     }
 
     #[test]

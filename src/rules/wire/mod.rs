@@ -8,6 +8,8 @@ mod decoder;
 mod encoder;
 mod foreign;
 mod framer;
+#[cfg(test)]
+mod hostile;
 mod protocol;
 mod stamp;
 mod telnet;

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
+mod hostile;
+
 static ALICE: LazyLock<Identity> = LazyLock::new(|| Identity::generate().unwrap().0);
 static BOB: LazyLock<Identity> = LazyLock::new(|| Identity::generate().unwrap().0);
 static MALLORY: LazyLock<Identity> = LazyLock::new(|| Identity::generate().unwrap().0);
@@ -262,21 +264,6 @@ proptest! {
             rest = later;
         }
         prop_assert!(called.error.is_none() && called.plaintext == lines);
-    }
-
-    #[test]
-    fn no_bytes_are_too_strange(mut bytes in proptest::collection::vec(any::<u8>(), 1..400), looks_like_tls: bool, is_open: bool) {
-        if looks_like_tls {
-            let length = bytes.len() as u16;
-            bytes.splice(0..0, [22, 3, 1].into_iter().chain(length.to_be_bytes()));
-        }
-        let mut sides = if is_open { open() } else { (Side::caller(known(&BOB)), Side::called(known(&ALICE))) };
-        for side in [&mut sides.0, &mut sides.1] {
-            side.feed(&bytes);
-            side.output();
-            side.feed(&bytes);
-            prop_assert!(side.plaintext.is_empty() && !side.is_closed);
-        }
     }
 }
 
