@@ -37,7 +37,7 @@ pub enum What {
 }
 
 /// What one client did.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Connection {
     /// Every byte that it sent.
     pub sent: Vec<u8>,
@@ -145,8 +145,8 @@ fn check_said(said: &[&str], sent: &[String], was_heard: bool) -> Result<(), Str
 /// The transcript, to look things up in.
 struct History<'a> {
     transcript: &'a [Entry],
-    /// Where in the transcript each text was said.
-    texts: HashMap<&'a str, usize>,
+    /// Where in the transcript each text was said, under which name: a program that calls again repeats some under another.
+    texts: HashMap<(&'a str, &'a str), usize>,
     /// Where in the transcript something was said in each room.
     rooms: HashMap<Arc<str>, Vec<usize>>,
     /// The names that each client had.
@@ -168,7 +168,7 @@ impl<'a> History<'a> {
             if let What::Said(text) = &entry.what
                 && !text.is_empty()
             {
-                if history.texts.insert(text, at).is_some() {
+                if history.texts.insert((&entry.name, text), at).is_some() {
                     return Err(format!("{text:?} is in the transcript twice"));
                 }
                 history.rooms.entry(key(&entry.room)).or_default().push(at);
@@ -329,6 +329,17 @@ impl<'a> History<'a> {
     }
 }
 
+/// What follows the stamp.
+fn message_in(line: &str) -> Option<&str> {
+    line.get(STAMP_LEN..).filter(|_| line.starts_with('['))
+}
+
+/// The name and the text, if this line says that somebody says it, or does it.
+pub fn said_in(line: &str) -> Option<(&str, &str)> {
+    let message = message_in(line)?;
+    message.strip_prefix("* ").unwrap_or(message).strip_prefix('<')?.split_once("> ")
+}
+
 /// What one client received.
 #[derive(Debug, Default)]
 struct Heard {
@@ -352,28 +363,22 @@ impl Heard {
             if line == "88" || line.is_empty() {
                 continue;
             }
-            let said = line
-                .get(STAMP_LEN..)
-                .filter(|_| line.starts_with('['))
-                .ok_or_else(|| format!("{line:?} without a stamp"))?;
-            let (said, acted) = said.strip_prefix("* ").map_or((said, false), |said| (said, true));
-            if let Some((name, text)) = said.strip_prefix('<').and_then(|said| said.split_once("> ")) {
+            let message = message_in(line).ok_or_else(|| format!("{line:?} without a stamp"))?;
+            if let Some((name, text)) = said_in(line) {
                 if text.is_empty() {
                     continue;
                 }
-                let at = *history.texts.get(text).ok_or_else(|| format!("{text:?}, which nobody said"))?;
-                let author = &history.transcript[at].name;
-                if author != name {
-                    return Err(format!("{text:?} of {author} under the name {name}"));
-                }
-                heard.said.push(at);
-            } else if !acted
-                && let Some((name, text)) =
-                    said.strip_prefix('[').and_then(|said| said.split_once(" -> you] "))
+                let at = history
+                    .texts
+                    .get(&(name, text))
+                    .ok_or_else(|| format!("{text:?} of {name}, which nobody said under this name"))?;
+                heard.said.push(*at);
+            } else if let Some(news) = message.strip_prefix("* ") {
+                heard.news.push((heard.said.len(), news.to_owned()));
+            } else if let Some((name, text)) =
+                message.strip_prefix('[').and_then(|said| said.split_once(" -> you] "))
             {
                 heard.private.push((name.to_owned(), text.to_owned()));
-            } else if acted {
-                heard.news.push((heard.said.len(), said.to_owned()));
             }
         }
         Ok(heard)

@@ -42,7 +42,7 @@ fn any_trace_is_drawn_without_its_markup_or_refused_with_a_reason() {
                 return;
             }
         };
-        assert!(endpoints.iter().flat_map(|endpoint| endpoint.slices()).count() <= limit);
+        assert!(endpoints.iter().flat_map(super::model::Endpoint::slices).count() <= limit);
         for track in endpoints.iter().flat_map(|endpoint| &endpoint.tracks) {
             assert!(track.slices.iter().all(|slice| slice.from <= slice.until));
             assert!(track.slices.is_sorted_by(|one, next| one.until <= next.from));

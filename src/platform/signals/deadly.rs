@@ -6,8 +6,8 @@ use std::mem;
 use std::ptr;
 use std::sync::OnceLock;
 
-/// The signals that can be caught and end a process by default, except for those that are requests to end
-/// ([`Signals`](super::Signals)) and SIGPIPE, which Rust programs ignore. Real-time signals come on top where they are
+/// The signals that can be caught and end a process by default, except for those that [`Signals`](super::Signals) catches and
+/// SIGPIPE, which Rust programs ignore. Real-time signals come on top where they are
 /// [deadly](real_time).
 const DEADLY: &[libc::c_int] = &[
     libc::SIGQUIT,
@@ -21,7 +21,6 @@ const DEADLY: &[libc::c_int] = &[
     libc::SIGUSR2,
     libc::SIGALRM,
     libc::SIGXCPU,
-    libc::SIGXFSZ,
     libc::SIGVTALRM,
     libc::SIGPROF,
     libc::SIGSYS,

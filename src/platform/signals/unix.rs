@@ -7,13 +7,16 @@ use std::io::{self, Read};
 #[cfg(poll)]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 /// The signals that end the program, except those that were ignored when it started, as `nohup` does.
 pub struct Signals(Option<SignalDelivery<UnixStream, SignalOnly>>);
 
 impl Signals {
-    /// Catches the signals: from here on they do not end the program by themselves.
+    /// Catches the signals: from here on they do not end the program by themselves. Nor does SIGXFSZ, so that writing to a file
+    /// that may not grow any more (`ulimit -f`) fails and is reported.
     pub fn catch() -> io::Result<Self> {
+        signal_hook::flag::register(libc::SIGXFSZ, Arc::default())?;
         let wanted = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
         let caught = wanted.into_iter().filter(|signal| !is_ignored(*signal));
         let (read, write) = UnixStream::pair()?;

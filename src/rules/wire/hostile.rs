@@ -194,9 +194,9 @@ fn frames(mut input: &[u8]) -> Vec<u8> {
         let size = u8::try_from(payload.len()).unwrap();
         stream.push(first);
         if size < 126 {
-            stream.push(bit | size)
+            stream.push(bit | size);
         } else {
-            stream.extend([bit | 126, 0, size])
+            stream.extend([bit | 126, 0, size]);
         }
         if bit != 0 {
             stream.extend(mask);
