@@ -15,6 +15,11 @@ mod driver;
 mod faults;
 #[path = "link_log/measure.rs"]
 mod measure;
+#[path = "simulator/redis.rs"]
+#[allow(dead_code, reason = "the simulator uses the rest")]
+mod model;
+#[path = "link_log/model.rs"]
+mod played;
 #[path = "common/redis.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod redis;

@@ -10,6 +10,7 @@
 //!
 //! takes 600 s for each kind of hub, in runs of 30 s, and prints the figures. `THREADCHAT_FAULTS_SEED` is the first seed.
 
+#[allow(dead_code, reason = "linked hubs are only simulated")]
 #[path = "../simulator/checker.rs"]
 mod checker;
 mod clients;

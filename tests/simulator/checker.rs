@@ -9,7 +9,8 @@
 //! - no two members have names that look alike at the same moment, and nothing is shown under another name than its author's.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use threadchat::rules::hub::Name;
 
@@ -88,6 +89,60 @@ pub fn check(transcript: &[Entry], connections: &[Connection]) -> Result<Checked
     Ok(checked)
 }
 
+/// One of several hubs that are linked.
+#[derive(Debug, Default)]
+pub struct Linked {
+    pub transcript: Vec<Entry>,
+    /// The numbers of its clients.
+    pub clients: Range<usize>,
+    /// What was said before it came, and what it could not read in time.
+    pub not_seen: HashSet<String>,
+    /// Something was lost, and its clients were told so.
+    pub has_lost: bool,
+}
+
+/// The same for linked hubs: each has a transcript of its own, and whoever calls another hub may write, too.
+///
+/// # Errors
+/// What does not fit, in words.
+pub fn check_linked(hubs: Vec<Linked>, connections: &[Connection]) -> Result<Checked, String> {
+    let mut checked = Checked::default();
+    let sent: Vec<Sent> = connections.iter().map(Sent::of).collect();
+    let mut names: HashMap<usize, BTreeSet<Arc<str>>> = HashMap::new();
+    for hub in &hubs {
+        for (who, own) in History::of(&hub.transcript)?.names {
+            names.entry(who).or_default().extend(own);
+        }
+    }
+    for Linked { transcript, clients, not_seen, has_lost } in hubs {
+        let mut history = History::of(&transcript)?;
+        (history.not_seen, history.has_gaps) = (not_seen, has_lost);
+        history.names.clone_from(&names);
+        for who in clients {
+            let connection = &connections[who];
+            let said = history.said_by(who);
+            checked.said += said.len();
+            let mut expected = sent[who].said.clone();
+            if has_lost {
+                let is_known: HashSet<_> = said.iter().copied().collect();
+                expected.retain(|text| is_known.contains(&**text));
+            }
+            check_said(&said, &expected, connection.was_heard)
+                .map_err(|error| format!("client {who}: {error}"))?;
+            let heard =
+                Heard::of(connection, &history).map_err(|error| format!("client {who} received {error}"))?;
+            checked.received += heard.said.len() + heard.private.len();
+            history
+                .check_heard(who, &heard, connection, &sent[who])
+                .map_err(|error| format!("client {who} {error}"))?;
+            history
+                .check_private(who, &heard.private, &sent)
+                .map_err(|error| format!("client {who} received {error}"))?;
+        }
+    }
+    Ok(checked)
+}
+
 /// What one client sent, in order.
 #[derive(Debug, Default)]
 struct Sent {
@@ -151,12 +206,22 @@ struct History<'a> {
     rooms: HashMap<Arc<str>, Vec<usize>>,
     /// The names that each client had.
     names: HashMap<usize, BTreeSet<Arc<str>>>,
+    /// What may be in the history of a room although it is not in the transcript.
+    not_seen: HashSet<String>,
+    /// Something may be missing in the history of a room.
+    has_gaps: bool,
 }
 
 impl<'a> History<'a> {
     fn of(transcript: &'a [Entry]) -> Result<Self, String> {
-        let mut history =
-            Self { transcript, texts: HashMap::new(), rooms: HashMap::new(), names: HashMap::new() };
+        let mut history = Self {
+            transcript,
+            texts: HashMap::new(),
+            rooms: HashMap::new(),
+            names: HashMap::new(),
+            not_seen: HashSet::new(),
+            has_gaps: false,
+        };
         for (at, entry) in transcript.iter().enumerate() {
             if let Some(who) = entry.who {
                 let names = history.names.entry(who).or_default();
@@ -258,7 +323,7 @@ impl<'a> History<'a> {
                     })
                 };
                 // Before it came, it is in the history, if at all.
-                if is_own && at < came || may_be_ignored() {
+                if is_own && at < came || may_be_ignored() || at < came && self.has_gaps {
                     continue;
                 }
                 return match heard.peek() {
@@ -365,7 +430,7 @@ impl Heard {
             }
             let message = message_in(line).ok_or_else(|| format!("{line:?} without a stamp"))?;
             if let Some((name, text)) = said_in(line) {
-                if text.is_empty() {
+                if text.is_empty() || history.not_seen.contains(text) {
                     continue;
                 }
                 let at = history

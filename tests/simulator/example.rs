@@ -1,7 +1,7 @@
 //! Histories that nobody thought of, for as long as you like, on all processors:
 //! `cargo run --release --example simulate -- --minutes 60`.
 
-#![allow(clippy::print_stdout, clippy::panic)]
+#![allow(clippy::print_stdout, clippy::panic, clippy::unwrap_used)]
 
 #[path = "mod.rs"]
 mod simulator;

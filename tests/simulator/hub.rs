@@ -1,5 +1,9 @@
 //! One hub, its clients, and the time: everything that a [`Plan`] says happens, without threads, sockets or waiting.
 
+#[cfg(feature = "link")]
+#[path = "linked.rs"]
+pub mod linked;
+
 use super::browser::{self, Page};
 use super::checker::{self, Checked, Connection, Entry, What};
 use super::plan::{Deed, ENOUGH, NAMES, Plan, ROOMS, SLOTS, Step};
@@ -18,6 +22,7 @@ use threadchat::rules::event::PeerState;
 use threadchat::rules::exit::Exit;
 use threadchat::rules::hub::{Action, Event, Hub, Id, OPERATOR, Port};
 use threadchat::rules::moment::Moment;
+use threadchat::rules::notice::Notice;
 use threadchat::rules::record;
 use threadchat::rules::settings::PROBE_TIME;
 use threadchat::rules::wire::Stamp;
@@ -42,7 +47,7 @@ const FOR_ITSELF: usize = 512 * 1024;
 /// # Errors
 /// A promise was broken: which one, in words.
 pub fn run(plan: &Plan, tell: Option<&mut Vec<String>>) -> Result<Tried, String> {
-    let mut world = World::new(plan, tell.is_some());
+    let mut world = World::new(plan, Instant::now(), tell.is_some());
     let result = world.run(plan);
     if let Some(tell) = tell {
         tell.append(&mut world.told);
@@ -143,6 +148,20 @@ impl Client {
         format!("c{index} {} {}", self.said, "x".repeat(bytes))
     }
 
+    /// What it did in all.
+    fn finish(&mut self) -> Connection {
+        let left = self.left.as_deref().unwrap_or("");
+        let is_sent_away =
+            ["was kicked", "was disconnected", "vanished"].iter().any(|how| left.starts_with(how));
+        let was_member = self.page.as_ref().is_none_or(|page| !page.name.is_empty());
+        self.connection.was_heard = self.is_idle() && !is_sent_away && was_member;
+        self.connection.has_heard = self.half_closed && self.taken.is_empty() && !self.write_failed;
+        if let Some(page) = self.page.take() {
+            self.connection.received = page.lines;
+        }
+        std::mem::take(&mut self.connection)
+    }
+
     /// The hub has executed everything that it sent.
     fn is_idle(&self) -> bool {
         let is_told = |page: &Page| {
@@ -157,6 +176,15 @@ impl Client {
 
 struct World {
     hub: Hub,
+    /// The number of the first client.
+    first: usize,
+    /// What the hub wants to be done with the log that hubs share.
+    #[cfg(feature = "link")]
+    orders: Vec<threadchat::rules::link::Order>,
+    /// What the hub may hold for that.
+    for_log: usize,
+    /// What it has told its members about lines that are missing.
+    missing: Vec<String>,
     /// For browsers.
     ticket: String,
     began: Instant,
@@ -181,12 +209,16 @@ struct World {
 }
 
 impl World {
-    fn new(plan: &Plan, is_telling: bool) -> Self {
-        let now = Instant::now();
+    fn new(plan: &Plan, now: Instant, is_telling: bool) -> Self {
         let (mut hub, held) = memory::held_by(|| Hub::new(plan.settings.clone(), false, now));
         let ticket = open_web(plan, &mut hub);
         Self {
             hub,
+            first: 0,
+            #[cfg(feature = "link")]
+            orders: Vec::new(),
+            for_log: 0,
+            missing: Vec::new(),
             ticket,
             began: now,
             now,
@@ -218,26 +250,10 @@ impl World {
         self.tell("the faults end");
         self.end_faults()?;
         self.everybody_leaves(plan)?;
-        for client in &mut self.clients {
-            let left = client.left.as_deref().unwrap_or("");
-            let is_sent_away =
-                ["was kicked", "was disconnected", "vanished"].iter().any(|how| left.starts_with(how));
-            let was_member = client.page.as_ref().is_none_or(|page| !page.name.is_empty());
-            client.connection.was_heard = client.is_idle() && !is_sent_away && was_member;
-            client.connection.has_heard =
-                client.half_closed && client.taken.is_empty() && !client.write_failed;
-        }
-        for client in &mut self.clients {
-            if let Some(page) = client.page.take() {
-                client.connection.received = page.lines;
-            }
-        }
-        for index in 0..self.clients.len() {
-            let Connection { sent, received, .. } = &self.clients[index].connection;
+        let connections: Vec<_> = self.clients.iter_mut().map(Client::finish).collect();
+        for (index, Connection { sent, received, .. }) in connections.iter().enumerate() {
             self.tell(&format!("c{index} sent {} bytes and received {}", sent.len(), received.len()));
         }
-        let connections: Vec<_> =
-            self.clients.iter_mut().map(|client| std::mem::take(&mut client.connection)).collect();
         let Checked { said, received } = checker::check(&self.transcript, &connections)?;
         Ok(Tried { histories: 1, said, received, time: Duration::ZERO })
     }
@@ -258,9 +274,9 @@ impl World {
 
     fn does(&mut self, Step { slot, deed, .. }: &Step, plan: &Plan) {
         if self.is_telling {
-            let who = self
-                .client(*slot)
-                .map_or("nobody".to_owned(), |client| format!("c{client} ({})", self.clients[client].name));
+            let who = self.client(*slot).map_or("nobody".to_owned(), |client| {
+                format!("c{} ({})", self.first + client, self.clients[client].name)
+            });
             self.tell(&format!("slot {slot}, {who}, {deed}"));
         }
         match deed {
@@ -293,6 +309,7 @@ impl World {
             _ => None,
         };
         let client = &mut self.clients[index];
+        let index = self.first + index;
         let line = |text: String| format!("{text}\n").into_bytes();
         let begun = std::mem::take(&mut client.begun);
         if begun && !matches!(deed, Deed::Say(..)) {
@@ -379,7 +396,7 @@ impl World {
     fn comes(&mut self, slot: usize, plan: &Plan) {
         let index = self.clients.len();
         let address = if plan.is_calm && slot < 2 { slot as u8 } else { plan.addresses[slot] };
-        let peer = SocketAddr::from(([10, 0, 0, address], 1000 + index as u16));
+        let peer = SocketAddr::from(([10, 0, 0, address], (1000 + self.first + index) as u16));
         let is_browser = plan.browsers[slot];
         #[cfg(feature = "web")]
         let port = if is_browser { Port::Web } else { Port::Chat };
@@ -479,6 +496,9 @@ impl World {
                 self.held += held;
             }
             Action::Record { peer, what } => self.record(*peer, what),
+            #[cfg(feature = "link")]
+            Action::Log(order) => self.orders.push(order.clone()),
+            Action::Report(Notice::LinesMissing(text)) => self.missing.push(text.clone()),
             Action::End(exit) => self.exit = Some(*exit),
             _ => {}
         }
@@ -495,7 +515,7 @@ impl World {
             record::What::Left { name, room, why } => {
                 enter(name, room, What::Left(why.clone()));
                 if let Some(who) = who.filter(|_| why != "changed rooms") {
-                    self.clients[who].left = Some(why.clone());
+                    self.clients[who - self.first].left = Some(why.clone());
                 }
             }
             record::What::Renamed { old, new } => enter(old, "", What::Renamed(new.to_string())),
@@ -520,7 +540,7 @@ impl World {
             _ => return,
         };
         if let Some(who) = who {
-            self.clients[who].name = new.to_string();
+            self.clients[who - self.first].name = new.to_string();
         }
     }
 
@@ -638,16 +658,21 @@ impl World {
             self.now = due.min(tick).min(until);
             if self.now >= tick {
                 tick += TICK;
-                for client in &mut self.clients {
-                    let most = client.pace.saturating_mul(2);
-                    let part = if client.pace == usize::MAX { 0 } else { client.pace / 10 };
-                    client.credit = (client.credit + part).min(most);
-                }
+                self.give_credit();
             }
             self.act();
             self.settle()?;
         }
         Ok(())
+    }
+
+    /// Another [`TICK`] has passed for those who do not read everything at once.
+    fn give_credit(&mut self) {
+        for client in &mut self.clients {
+            let most = client.pace.saturating_mul(2);
+            let part = if client.pace == usize::MAX { 0 } else { client.pace / 10 };
+            client.credit = (client.credit + part).min(most);
+        }
     }
 
     /// What must hold at every moment.
@@ -663,7 +688,7 @@ impl World {
             self.check_calm()?;
         }
         let open = self.clients.iter().filter(|client| !client.is_gone).count() + 1;
-        let bound = FOR_ITSELF + open * (FOR_EACH + self.outbox + BEYOND_OUTBOX);
+        let bound = FOR_ITSELF + self.for_log + open * (FOR_EACH + self.outbox + BEYOND_OUTBOX);
         if self.held > bound as isize {
             return Err(format!("the hub holds {} bytes for {open} connections", self.held));
         }
@@ -688,15 +713,7 @@ impl World {
 
     /// Everybody reads and is there again, and nothing fails: then everything must arrive.
     fn end_faults(&mut self) -> Result<(), String> {
-        self.transcript_is_behind = false;
-        self.handle(Event::TranscriptBehind(false));
-        for client in &mut self.clients {
-            client.pace = usize::MAX;
-            client.vanished = None;
-            if std::mem::take(&mut client.begun) {
-                client.sends(b"\n");
-            }
-        }
+        self.heal();
         self.settle()?;
         let limit = self.now + self.patience();
         while !self.clients.iter().all(|client| client.is_gone || client.is_idle()) {
@@ -716,6 +733,18 @@ impl World {
             self.passes(Duration::from_secs(1))?;
         }
         self.passes(Duration::from_secs(2))
+    }
+
+    fn heal(&mut self) {
+        self.transcript_is_behind = false;
+        self.handle(Event::TranscriptBehind(false));
+        for client in &mut self.clients {
+            client.pace = usize::MAX;
+            client.vanished = None;
+            if std::mem::take(&mut client.begun) {
+                client.sends(b"\n");
+            }
+        }
     }
 
     /// How long what was sent may take: commands that are limited take three seconds each.

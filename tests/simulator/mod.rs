@@ -3,6 +3,7 @@
 //! The rules run as they are, in simulated time: no thread, no socket. [`Kind`] says what is simulated; `plan.rs` what may happen
 //! to a hub, `hub.rs` how it happens, and `checker.rs` what must hold whatever happened; `browser.rs` is the page in a browser, and `memory.rs` counts.
 //! `chat.rs` is all of that for two people.
+//! `linked.rs` lets several hubs share a log, and `redis.rs` is the server that has it.
 
 #![allow(dead_code, unreachable_pub, reason = "each program uses its part")]
 
@@ -12,7 +13,11 @@ mod checker;
 mod hub;
 mod memory;
 mod plan;
+#[cfg(feature = "link")]
+mod redis;
 
+#[cfg(feature = "link")]
+use hub::linked;
 use plan::Plan;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,10 +31,18 @@ pub enum Kind {
     Hub,
     /// Two people.
     Chat,
+    /// Several hubs, their clients and the log that they share.
+    #[cfg(feature = "link")]
+    Linked,
 }
 
 impl Kind {
-    pub const ALL: &[Self] = &[Self::Hub, Self::Chat];
+    pub const ALL: &[Self] = &[
+        Self::Hub,
+        Self::Chat,
+        #[cfg(feature = "link")]
+        Self::Linked,
+    ];
 }
 
 impl fmt::Display for Kind {
@@ -37,6 +50,8 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Hub => "hub",
             Self::Chat => "chat",
+            #[cfg(feature = "link")]
+            Self::Linked => "linked",
         })
     }
 }
@@ -118,6 +133,8 @@ pub fn run(seed: Seed) -> Result<Tried, String> {
     match seed.kind {
         Kind::Hub => run_story(seed, Plan::of(seed.number)),
         Kind::Chat => run_story(seed, chat::Plan::of(seed.number)),
+        #[cfg(feature = "link")]
+        Kind::Linked => run_story(seed, linked::Plan::of(seed.number)),
     }
 }
 
@@ -127,6 +144,8 @@ pub fn tell(seed: Seed) -> Vec<String> {
     let _ = match seed.kind {
         Kind::Hub => attempt(&Plan::of(seed.number), Some(&mut told)),
         Kind::Chat => attempt(&chat::Plan::of(seed.number), Some(&mut told)),
+        #[cfg(feature = "link")]
+        Kind::Linked => attempt(&linked::Plan::of(seed.number), Some(&mut told)),
     };
     told
 }
@@ -177,6 +196,24 @@ impl Story for chat::Plan {
 
     fn settings(&self) -> String {
         format!("latency {:?}, {} bytes on the way at most", self.latency, self.window)
+    }
+}
+
+#[cfg(feature = "link")]
+impl Story for linked::Plan {
+    type Step = linked::Step;
+
+    fn happens(&self, tell: Option<&mut Vec<String>>) -> Result<Tried, String> {
+        linked::run(self, tell)
+    }
+
+    fn steps(&mut self) -> &mut Vec<Self::Step> {
+        &mut self.steps
+    }
+
+    fn settings(&self) -> String {
+        let hubs = self.hubs.iter().map(|hub| format!("{:?}\n", hub.settings)).collect::<String>();
+        format!("{hubs}the slowest hub may be {:?} bytes behind", self.limit)
     }
 }
 

@@ -414,11 +414,10 @@ impl Outboxes {
 
     /// Lets those go on whose private messages wait for this member.
     pub(super) fn resume_senders(&mut self, member: &mut Member, id: Id, now: Instant) {
-        if !member.senders.is_empty() {
-            self.resumed.append(&mut member.senders);
-            if !member.is_full {
-                self.end_holding(member, id, now);
-            }
+        self.resumed.append(&mut member.senders);
+        // In a linked hub nobody is in that list: the log waits.
+        if !member.is_full {
+            self.end_holding(member, id, now);
         }
     }
 
