@@ -486,11 +486,12 @@ impl Program {
         std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
     }
 
-    /// The number of bytes it has read so far, from any source.
+    /// The numbers of bytes it has read and written so far. Sockets do not count.
     #[cfg(target_os = "linux")]
-    fn bytes_read(&self) -> u64 {
+    fn bytes_moved(&self) -> [u64; 2] {
         let io = std::fs::read_to_string(format!("/proc/{}/io", self.id())).unwrap();
-        io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+        let number = |name| io.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap();
+        ["rchar: ", "wchar: "].map(number)
     }
 
     /// Waits until it has read something, and then nothing for a while although all its threads slept. Nothing outside shows that
@@ -498,12 +499,12 @@ impl Program {
     #[cfg(target_os = "linux")]
     #[track_caller]
     pub fn wait_until_it_stops_reading(&self) {
-        let mut last = (self.bytes_read(), Instant::now());
+        let mut last = (self.bytes_moved(), Instant::now());
         wait_until("it reads no more", || {
-            let now = self.bytes_read();
-            // Some 10 kB are itself, its libraries and certificates. Before it reads more, it may be that it waits for the
-            // handshake of an encrypted connection.
-            if now < 12_288 || now != last.0 || !self.sleeps() {
+            let now = self.bytes_moved();
+            // Some 10 kB are itself, its libraries and certificates. Before it reads more, or shows what it has received, it
+            // may be that it waits for the handshake of an encrypted connection.
+            if now.iter().all(|bytes| *bytes < 12_288) || now != last.0 || !self.sleeps() {
                 last = (now, Instant::now());
             }
             last.1.elapsed() > Duration::from_millis(500)

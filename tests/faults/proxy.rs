@@ -78,8 +78,8 @@ pub struct Record {
     /// What the hub takes for the address of the client.
     pub address: SocketAddr,
     pub since: Instant,
-    /// The client's system may have been told that something arrived which was still here for a while.
-    pub held_back: bool,
+    /// For each way: the sender's system may have been told that something arrived which was still here for a while.
+    pub held_back: [bool; 2],
 }
 
 /// It ends when it is dropped.
@@ -180,13 +180,13 @@ impl Worker {
             Command::Close { door } => self.doors.retain(|this| this.number != door),
             Command::Pass { slot, way, manner } => {
                 self.manners[slot][way] = manner;
-                if way == UP && manner != Manner::AtOnce {
-                    self.holds_back(slot);
+                if manner != Manner::AtOnce {
+                    self.holds_back(slot, way);
                 }
             }
             Command::Reset { slot } => self.of(slot, |line| line.is_broken = true),
             Command::HalfClose { slot, way } => {
-                self.holds_back(slot);
+                self.holds_back(slot, way);
                 self.of(slot, |line| line.ways[way].has_ended = true);
             }
             Command::Lose { slot, way } => self.lose[slot][way] = true,
@@ -197,10 +197,10 @@ impl Worker {
         self.lines.iter_mut().filter(|line| line.slot == slot).for_each(does);
     }
 
-    fn holds_back(&mut self, slot: usize) {
+    fn holds_back(&mut self, slot: usize, way: usize) {
         let mut records = self.records.lock().unwrap();
         for line in self.lines.iter().filter(|line| line.slot == slot) {
-            records[line.record].held_back = true;
+            records[line.record].held_back[way] = true;
         }
     }
 
@@ -210,7 +210,7 @@ impl Worker {
                 // A caller of a hub that is not there is disconnected.
                 let Ok(hub) = call(door.slot, door.to) else { continue };
                 let address = hub.local_addr().unwrap();
-                let held_back = self.manners[door.slot][UP] != Manner::AtOnce;
+                let held_back = self.manners[door.slot].map(|manner| manner != Manner::AtOnce);
                 let mut records = self.records.lock().unwrap();
                 let record = records.len();
                 records.push(Record { door: door.number, address, since: Instant::now(), held_back });

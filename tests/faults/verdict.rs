@@ -3,7 +3,7 @@
 use super::checker::{self, Connection, Entry, What, said_in};
 use super::clients::{Kind, Talk};
 use super::hubs::Life;
-use super::proxy::Record;
+use super::proxy::{DOWN, Record, UP};
 use super::run::Figures;
 use super::subject::Subject;
 use serde_json::Value;
@@ -12,6 +12,9 @@ use std::ops::Range;
 
 /// What a hub says first over each connection. The name follows.
 const WELCOME: &str = "] * hub: welcome to lobby, ";
+
+/// What a hub says when it gives a member another name: if it was not linked yet, another hub may have given the first one.
+const RENAMED: &str = "] * hub: you are now ";
 
 /// How a member leaves with whom the hub has lost patience. What it has sent and the hub has not read is lost.
 const GIVEN_UP: &str = "was disconnected";
@@ -122,8 +125,10 @@ fn leave(lines: &mut [Line<'_>], transcripts: &[Vec<Entry>], lives: &[Life], is_
             && !lives[line.life].is_cut_short
             && transcripts[line.life].iter().any(left)
         {
-            // Linked hubs record that somebody has left when that has come back from the log, with what was said meanwhile.
-            (line.connection.was_heard, line.connection.has_heard) = (true, !is_linked);
+            line.connection.was_heard = true;
+            // A program that has said goodbye waits two seconds at most for what is on its way. And linked hubs record that somebody
+            // has left when that has come back from the log, with what was said meanwhile.
+            line.connection.has_heard = !line.record.held_back[DOWN] && !is_linked;
         }
     }
 }
@@ -160,10 +165,11 @@ fn split_received(
 ) -> Result<(), String> {
     let mut rest = range;
     for part in parts(talk) {
-        let Some(name) = name_in(part) else { continue };
+        let names: Vec<_> = [WELCOME, RENAMED].iter().flat_map(|what| names_behind(what, part)).collect();
+        let Some(name) = names.first() else { continue };
         let is_it = |who: &usize| {
             let joined = |entry: &Entry| {
-                entry.who == Some(*who) && entry.name == name && matches!(entry.what, What::Joined)
+                entry.who == Some(*who) && matches!(entry.what, What::Joined) && names.contains(&&*entry.name)
             };
             talk.kind != Kind::Persistent || transcripts[lines[*who].life].iter().any(joined)
         };
@@ -201,10 +207,11 @@ fn parts(talk: &Talk) -> Vec<&[u8]> {
     begins.windows(2).map(part).collect()
 }
 
-fn name_in(part: &[u8]) -> Option<&str> {
-    let at = memchr::memmem::find(part, WELCOME.as_bytes())? + WELCOME.len();
-    let length = memchr::memchr(b';', &part[at..])?;
-    str::from_utf8(&part[at..at + length]).ok()
+fn names_behind<'a>(what: &str, part: &'a [u8]) -> impl Iterator<Item = &'a str> {
+    memchr::memmem::find_iter(part, what.as_bytes()).filter_map(move |at| {
+        let rest = &part[at + what.len()..];
+        str::from_utf8(&rest[..memchr::memchr2(b';', b'\n', rest)?]).ok()
+    })
 }
 
 /// The names and texts that somebody has heard.
@@ -262,9 +269,12 @@ fn complete(life: usize, transcript: &mut Vec<Entry>, lines: &mut [Line<'_>]) ->
 /// Whose line it is that a hub has recorded of the member of another: what is said has the number of the door, and a program
 /// that calls again has a name of its own over each connection.
 fn name_authors(transcripts: &mut [Vec<Entry>], lives: &[Life], lines: &[Line<'_>]) {
-    let joined = transcripts.iter().flatten().filter(|entry| matches!(entry.what, What::Joined));
-    let joined: HashSet<(String, usize)> =
-        joined.filter_map(|entry| Some((entry.name.clone(), entry.who?))).collect();
+    let name = |entry: &Entry| match &entry.what {
+        What::Joined => Some((entry.name.clone(), entry.who?)),
+        What::Renamed(new) => Some((new.clone(), entry.who?)),
+        _ => None,
+    };
+    let names: HashSet<(String, usize)> = transcripts.iter().flatten().filter_map(name).collect();
     let mut doors: HashMap<String, Vec<usize>> = HashMap::new();
     for (who, line) in lines.iter().enumerate() {
         doors.entry(line.talk.door.to_string()).or_default().push(who);
@@ -274,7 +284,7 @@ fn name_authors(transcripts: &mut [Vec<Entry>], lives: &[Life], lines: &[Line<'_
             let What::Said(text) = &entry.what else { continue };
             let lines = text.split_once('.').and_then(|(door, _)| doors.get(door));
             entry.who = lines.into_iter().flatten().copied().find(|who| {
-                lines.is_some_and(|lines| lines.len() == 1) || joined.contains(&(entry.name.clone(), *who))
+                lines.is_some_and(|lines| lines.len() == 1) || names.contains(&(entry.name.clone(), *who))
             });
         }
     }
@@ -336,7 +346,8 @@ fn divide_sent<'t>(
         let gave_up = |entry: &Entry| {
             entry.who == Some(who) && matches!(&entry.what, What::Left(how) if how.starts_with(GIVEN_UP))
         };
-        may_be_lost |= line.record.held_back || lives[line.life].is_cut_short || of(line).iter().any(gave_up);
+        may_be_lost |=
+            line.record.held_back[UP] || lives[line.life].is_cut_short || of(line).iter().any(gave_up);
     }
     Ok([repeated, taken_along])
 }

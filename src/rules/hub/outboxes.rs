@@ -132,9 +132,13 @@ impl Outboxes {
             member.progress_at = now;
         }
         let is_said = post.kind == Kind::Said;
+        // A member of linked hubs who leaves is in the room until all of them know, but has heard its last line.
+        if member.leaving.is_some() && post.kind != Kind::Answer {
+            return;
+        }
         member.outbox.push(post);
         self.write(member, id);
-        if is_said && member.leaving.is_none() {
+        if is_said {
             self.fill(member, id, now);
         }
     }
