@@ -48,6 +48,7 @@ enum Transcript {
     File(PathBuf),
     /// It takes what the test reads of it.
     Pipe {
+        path: PathBuf,
         pipe: File,
         read: Vec<u8>,
         is_slow: bool,
@@ -164,11 +165,11 @@ impl Transcript {
         assert!(Command::new("mkfifo").args(["-m", "666"]).arg(path).status().unwrap().success());
         let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
         let pipe = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
-        Self::Pipe { pipe: pipe.into(), read: Vec::new(), is_slow: false }
+        Self::Pipe { path: path.to_owned(), pipe: pipe.into(), read: Vec::new(), is_slow: false }
     }
 
     fn moves(&mut self) {
-        let Self::Pipe { pipe, read, is_slow } = self else { return };
+        let Self::Pipe { pipe, read, is_slow, .. } = self else { return };
         let mut bytes = [0; 64 * 1024];
         let length = if *is_slow { 64 } else { bytes.len() };
         while let Ok(count @ 1..) = pipe.read(&mut bytes[..length]) {
@@ -187,7 +188,12 @@ impl Transcript {
         self.moves();
         match self {
             Self::File(path) => std::fs::read(path).unwrap(),
-            Self::Pipe { read, .. } => read,
+            Self::Pipe { path, read, .. } => {
+                // For those who want to know what went wrong.
+                std::fs::remove_file(&path).unwrap();
+                std::fs::write(path, &read).unwrap();
+                read
+            }
         }
     }
 }
