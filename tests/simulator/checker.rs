@@ -309,7 +309,12 @@ impl<'a> History<'a> {
                         return Err(format!("received {:?} of somebody whom it ignores", self.text(at)));
                     }
                     let name = &*self.transcript[at].name;
-                    if at > came && known.insert(name, author).is_some_and(|known| known != author) {
+                    // Whose an unreadable line is, that came from another hub, nobody knows.
+                    let is_known = author.is_some() || name.starts_with('@');
+                    if at > came
+                        && is_known
+                        && known.insert(name, author).is_some_and(|known| known != author)
+                    {
                         return Err(format!(
                             "was not told that {name} is somebody else when it read {:?}",
                             self.text(at)
