@@ -293,12 +293,14 @@ struct Way {
     has_ended: bool,
     /// The receiver knows.
     is_closed: bool,
+    /// A newline has passed. What comes before it in pieces may be the messages of a program without framing.
+    is_framed: bool,
 }
 
 impl Way {
     fn new() -> Self {
         let due = Instant::now();
-        Self { bytes: VecDeque::new(), due, has_ended: false, is_closed: false }
+        Self { bytes: VecDeque::new(), due, has_ended: false, is_closed: false, is_framed: false }
     }
 
     fn is_read(&self, manner: Manner) -> bool {
@@ -337,13 +339,14 @@ impl Way {
         }
         while self.is_written(manner, now) {
             let length = match manner {
+                _ if !self.is_framed => self.bytes.len(),
                 Manner::OneByOne => 1,
                 Manner::Delayed => rng.usize(1..=self.bytes.len()),
                 _ => self.bytes.len(),
             };
             let (first, _) = self.bytes.as_slices();
             match to.write(&first[..length.min(first.len())]) {
-                Ok(written) => drop(self.bytes.drain(..written)),
+                Ok(written) => self.is_framed |= self.bytes.drain(..written).any(|byte| byte == b'\n'),
                 Err(error) if is_later(&error) => return Ok(()),
                 Err(error) => return Err(error),
             }

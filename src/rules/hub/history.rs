@@ -13,6 +13,7 @@ const MAX_BYTES: usize = 32 * 1024;
 pub(super) struct History {
     max_lines: usize,
     /// The number of the line that came first, or will.
+    #[cfg(feature = "web")]
     first: NonZeroU64,
     /// The number of the line that comes next.
     next: NonZeroU64,
@@ -24,7 +25,14 @@ pub(super) struct History {
 impl History {
     /// The first line will have the number `first`.
     pub(super) fn new(max_lines: usize, first: NonZeroU64) -> Self {
-        Self { max_lines, first, next: first, lines: VecDeque::new(), bytes: 0 }
+        Self {
+            max_lines,
+            #[cfg(feature = "web")]
+            first,
+            next: first,
+            lines: VecDeque::new(),
+            bytes: 0,
+        }
     }
 
     /// The number that the next line gets.
