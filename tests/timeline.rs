@@ -298,6 +298,8 @@ fn markup_in_a_trace_is_shown_as_text() {
     let events = [
         json!({ "name": "threadchat", "ph": "M", "pid": 1, "args": { "format": 1, "command": MARKUP, "design": MARKUP } }),
         json!({ "name": "thread_name", "ph": "M", "pid": 1, "tid": 1, "args": { "name": MARKUP } }),
+        // The steps of main are shown one by one.
+        json!({ "name": "thread_name", "ph": "M", "pid": 1, "tid": 2, "args": { "name": "main" } }),
         step("sends", 1, 1, json!({ "what": MARKUP, "waiting": 1 })),
         step("takes", 2, 3, json!({ "what": MARKUP, "waiting": 0 })),
         step("tells", 2, 5, json!({ "text": MARKUP })),

@@ -132,10 +132,7 @@ fn markup_in_a_picture_of_the_hub_is_shown_as_text() {
         );
     }
     page.waits_for("the picture is drawn", "document.querySelector('#rows text')");
-    page.waits_for(
-        "its name is in it",
-        "document.querySelector('#picture').textContent.includes('</script></title>')",
-    );
+    page.waits_for("the design is named", "document.body.textContent.includes('</script></title>')");
     page.is_unharmed(&format!("http://127.0.0.1:{}/", hub.web));
 }
 
