@@ -116,7 +116,7 @@ pub fn check_linked(hubs: Vec<Linked>, connections: &[Connection]) -> Result<Che
     }
     for Linked { transcript, clients, not_seen, has_lost } in hubs {
         let mut history = History::of(&transcript)?;
-        (history.not_seen, history.has_gaps) = (not_seen, has_lost);
+        (history.not_seen, history.has_gaps, history.is_linked) = (not_seen, has_lost, true);
         history.names.clone_from(&names);
         for who in clients {
             let connection = &connections[who];
@@ -210,6 +210,7 @@ struct History<'a> {
     not_seen: HashSet<String>,
     /// Something may be missing in the history of a room.
     has_gaps: bool,
+    is_linked: bool,
 }
 
 impl<'a> History<'a> {
@@ -221,6 +222,7 @@ impl<'a> History<'a> {
             names: HashMap::new(),
             not_seen: HashSet::new(),
             has_gaps: false,
+            is_linked: false,
         };
         for (at, entry) in transcript.iter().enumerate() {
             if let Some(who) = entry.who {
@@ -276,7 +278,11 @@ impl<'a> History<'a> {
             })
             .collect::<Vec<_>>();
         ends.extend(came.map(|came| (came, self.transcript.len(), true)));
-        let is_whole = connection.has_heard && ends.last().is_none_or(|(.., is_whole)| *is_whole);
+        // Who leaves a linked hub gets nothing of what is said until the others know.
+        let is_whole = connection.has_heard
+            && ends.last().is_none_or(|(_, left, is_whole)| {
+                *is_whole && (*left == self.transcript.len() || !self.is_linked)
+            });
         for (came, left, _) in ends {
             let mut known: HashMap<&str, Option<usize>> = HashMap::new();
             let none = Vec::new();
