@@ -70,22 +70,29 @@ pub fn judge(
     for (life, transcript) in transcripts.iter().enumerate() {
         let is_order = life == 0 && subject.is_linked();
         let connection = |line: &Line<'_>| match &line.connection {
-            connection if line.life == life => connection.clone(),
+            // What is not recorded may have been said all the same.
+            connection if line.life == life => Connection {
+                was_heard: connection.was_heard && !lives[life].is_cut_short,
+                ..connection.clone()
+            },
             Connection { sent, was_heard, .. } if is_order => {
                 Connection { sent: sent.clone(), was_heard: *was_heard, ..Connection::default() }
             }
             _ => Connection::default(),
         };
         let connections: Vec<_> = lines.iter().map(connection).collect();
-        let checked = checker::check(transcript, &connections).map_err(|error| {
-            let who =
-                lines.iter().enumerate().map(|(who, line)| format!("client {who}: {}", line.record.address));
-            format!(
-                "hub {} in its life {life}: {error}\n{}",
-                lives[life].place,
-                who.collect::<Vec<_>>().join("\n")
-            )
-        })?;
+        let checked =
+            checker::check(transcript, &connections, !lives[life].is_cut_short).map_err(|error| {
+                let who = lines
+                    .iter()
+                    .enumerate()
+                    .map(|(who, line)| format!("client {who}: {}", line.record.address));
+                format!(
+                    "hub {} in its life {life}: {error}\n{}",
+                    lives[life].place,
+                    who.collect::<Vec<_>>().join("\n")
+                )
+            })?;
         figures.received += checked.received;
         if is_order || !subject.is_linked() {
             figures.said += checked.said;
