@@ -42,7 +42,7 @@ pub(crate) struct Run {
     pub(crate) check: Box<dyn FnOnce(Vec<Ended>)>,
 }
 
-/// What a person does: says so many lines, and leaves after so many of each other person.
+/// What a person does: says `says` lines, and leaves after hearing a number of lines of each other person.
 #[derive(Clone, Copy)]
 struct Part {
     says: usize,
@@ -67,7 +67,7 @@ impl Part {
         Self { hears: ALL, ..self }
     }
 
-    /// Plays it, against others who say so many lines each.
+    /// A person plays this part; each of the others says the given number of lines.
     fn play(self, desk: &Desk, name: &str, others: impl IntoIterator<Item = (&'static str, usize)>) {
         for number in 1..=self.says {
             desk.types(&format!("{name}-{number}\n"));

@@ -1,4 +1,4 @@
-//! A real endpoint in this process, with a keyboard and a screen of its own, and whoever sits there.
+//! A real endpoint in this process, its keyboard and screen, and the person who uses them.
 
 use crate::gate::Gate;
 use crate::random::Random;
@@ -249,7 +249,7 @@ impl Desk {
         let _ = self.keyboard.shutdown(Shutdown::Write);
     }
 
-    /// Waits until each of these people has said so many lines, or the program has ended.
+    /// Waits until the screen shows the given number of lines of each of these people, or the program has ended.
     pub(crate) fn waits_for(&self, people: impl IntoIterator<Item = (&'static str, usize)>) {
         for (name, lines) in people {
             self.screen.wait_until(|all| said(all).filter(|said| said.starts_with(name)).count() >= lines);

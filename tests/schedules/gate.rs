@@ -21,7 +21,7 @@ use threadchat::observe::{Observe, Observer, Step};
 /// How many steps most runs take: change points are among them.
 const STEPS: u64 = 200;
 
-/// At most so many change points.
+/// The most change points of a run.
 const CHANGES: u64 = 8;
 
 /// For how long all may wait. No wait of the program that ends by itself is so long in these runs.

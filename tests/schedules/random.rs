@@ -20,7 +20,7 @@ impl Random {
         self.next() % limit
     }
 
-    /// True once in so many times.
+    /// Returns true once in the given number of calls, on average.
     pub(crate) fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }

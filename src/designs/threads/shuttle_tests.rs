@@ -148,7 +148,7 @@ mod descriptors {
     }
 }
 
-/// A person types, the peer speaks, and main leaves after so many events. Whatever is left then, the threads end, and what main
+/// A person types, the peer speaks, and main leaves after `events_to_take` events. Whatever is left then, the threads end, and what main
 /// has shown is on the screen.
 fn leave_after(events_to_take: usize) {
     let (types, typed) = unbounded::<&[u8]>();
