@@ -1,17 +1,16 @@
 //! Two people, the line between them, and the time.
 
 use super::Tried;
+use super::reader::Reader;
 use fastrand::Rng;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use threadchat::rules::action::{Action, Outgoing};
-use threadchat::rules::buffer::{Buffer, Home};
+use threadchat::rules::buffer::Buffer;
 use threadchat::rules::endpoint::Endpoint;
 use threadchat::rules::event::{Capacity, ConnectionId, Delivery, Event, PeerState, Status};
 use threadchat::rules::exit::Exit;
@@ -20,9 +19,6 @@ use threadchat::rules::settings::{Caller, OnEof, PATIENCE, PROBE_TIME, Settings}
 use threadchat::rules::signal::Signal;
 use threadchat::rules::wire::{Stamp, Wire};
 use time::OffsetDateTime;
-
-/// How many buffers each reader has.
-const BUFFERS: usize = 2;
 
 /// With this many bytes unwritten the outbox has no capacity.
 const OUTBOX: usize = 4096;
@@ -133,32 +129,6 @@ pub fn run(plan: &Plan, tell: Option<&mut Vec<String>>) -> Result<Tried, String>
         tell.append(&mut pair.told);
     }
     result
-}
-
-#[derive(Debug)]
-struct Reader(AtomicUsize);
-
-impl Reader {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicUsize::new(BUFFERS)))
-    }
-
-    /// A buffer with this in it. None if all are in use.
-    fn read(self: &Arc<Self>, bytes: &[u8]) -> Option<Buffer> {
-        let free = self.0.load(Ordering::Relaxed).checked_sub(1)?;
-        self.0.store(free, Ordering::Relaxed);
-        Some(Buffer::with_input(bytes).lend(Arc::clone(self) as _))
-    }
-}
-
-impl Home for Reader {
-    fn sizes(&self) -> RangeInclusive<usize> {
-        0..=0
-    }
-
-    fn take_back(&self, _buffer: Buffer) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// What waits in an outbox.

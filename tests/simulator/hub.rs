@@ -7,17 +7,17 @@ pub mod linked;
 use super::browser::{self, Page};
 use super::checker::{self, Checked, Connection, Entry, What};
 use super::plan::{Deed, ENOUGH, NAMES, Plan, ROOMS, SLOTS, Step};
+use super::reader::{BUFFERS, Reader};
 use super::{Tried, memory};
 use fastrand::Rng;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use threadchat::rules::buffer::{Buffer, Home};
+use threadchat::rules::buffer::Buffer;
 use threadchat::rules::event::PeerState;
 use threadchat::rules::exit::Exit;
 use threadchat::rules::hub::{Action, Event, Hub, Id, OPERATOR, Port};
@@ -31,8 +31,7 @@ use time::OffsetDateTime;
 /// How often clients read that do not read everything at once.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How many buffers the reader of a client has, and how large they are.
-const BUFFERS: usize = 2;
+/// How large a buffer is.
 const BUFFER: usize = 64 * 1024;
 
 /// What the hub may hold for each connection, beside the outbox (`docs/hub.md`, Memory).
@@ -71,20 +70,6 @@ fn open_web(plan: &Plan, hub: &mut Hub) -> String {
 #[cfg(not(feature = "web"))]
 fn open_web(_plan: &Plan, _hub: &mut Hub) -> String {
     String::new()
-}
-
-/// The buffers of a client's reader that are not in use.
-#[derive(Debug)]
-struct Reader(AtomicUsize);
-
-impl Home for Reader {
-    fn sizes(&self) -> RangeInclusive<usize> {
-        0..=0
-    }
-
-    fn take_back(&self, _buffer: Buffer) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// What one client did and got, and what is on its way.
@@ -415,7 +400,7 @@ impl World {
             id,
             since: self.now,
             name: "nobody".to_owned(),
-            reader: Arc::new(Reader(AtomicUsize::new(BUFFERS))),
+            reader: Reader::new(),
             connection: Connection { hears_itself: is_browser, ..Connection::default() },
             wire,
             page,

@@ -13,6 +13,7 @@ mod checker;
 mod hub;
 mod memory;
 mod plan;
+mod reader;
 #[cfg(feature = "link")]
 mod redis;
 
