@@ -387,8 +387,7 @@ impl World {
         let port = if is_browser { Port::Web } else { Port::Chat };
         #[cfg(not(feature = "web"))]
         let port = Port::Chat;
-        let (admitted, held) = memory::held_by(|| self.hub.admit(peer, port));
-        self.held += held;
+        let admitted = self.asks(|hub| hub.admit(peer, port));
         let Ok(id) = admitted else {
             self.act();
             return self.tell("is refused");
@@ -426,10 +425,16 @@ impl World {
         self.handle(Event::arrived(id, peer, port));
     }
 
+    /// Calls the hub, and counts the memory that it takes or gives back.
+    fn asks<T>(&mut self, work: impl FnOnce(&mut Hub) -> T) -> T {
+        let (result, held) = memory::held_by(|| work(&mut self.hub));
+        self.held += held;
+        result
+    }
+
     fn handle(&mut self, event: Event) {
         let moment = self.moment();
-        let ((), held) = memory::held_by(|| self.hub.handle(event, moment));
-        self.held += held;
+        self.asks(|hub| hub.handle(event, moment));
         self.act();
     }
 
@@ -437,15 +442,12 @@ impl World {
     fn act(&mut self) {
         loop {
             let moment = self.moment();
-            let ((), held) = memory::held_by(|| self.hub.handle_timeout(moment));
-            self.held += held;
+            self.asks(|hub| hub.handle_timeout(moment));
             loop {
-                let (action, held) = memory::held_by(|| self.hub.poll_action());
-                self.held += held;
+                let action = self.asks(Hub::poll_action);
                 let Some(action) = action else { break };
                 self.perform(&action);
-                let ((), held) = memory::held_by(|| drop(action));
-                self.held += held;
+                self.asks(|_| drop(action));
             }
             if self.hub.poll_timeout().is_none_or(|due| due > self.now) {
                 return;
@@ -477,8 +479,7 @@ impl World {
                 let confirmed = client.written - unconfirmed as u64;
                 let event = Event::PeerState(*id, Some(PeerState { confirmed, unconfirmed, silent }));
                 let moment = self.moment();
-                let ((), held) = memory::held_by(|| self.hub.handle(event, moment));
-                self.held += held;
+                self.asks(|hub| hub.handle(event, moment));
             }
             Action::Record { peer, what } => self.record(*peer, what),
             #[cfg(feature = "link")]
