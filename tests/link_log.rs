@@ -27,7 +27,7 @@ mod redis;
 use driver::{Linked, until};
 use redis::Redis;
 use std::time::{Duration, Instant};
-use threadchat::rules::link::{Batch, Claim, Event, Operation};
+use threadchat::rules::link::{Batch, Claim, Event, HISTORY, Operation};
 
 /// A batch whose data is its own name, so that a test sees where it went.
 fn batch(data: &str, operations: Vec<Operation>) -> Batch {
@@ -176,7 +176,7 @@ fn a_newcomer_is_told_the_state_of_the_chat() {
             Operation::Record(7, b"in the garden".to_vec()),
             Operation::History(b"lobby".to_vec(), lines(&["1", "2"])),
             Operation::History(b"garden".to_vec(), lines(&["g"])),
-            Operation::History(b"lobby".to_vec(), lines(&["3", "4"])),
+            Operation::History(b"lobby".to_vec(), lines(&["3"; HISTORY - 1])),
             Operation::Ban(b"192.0.2.1".to_vec()),
         ],
     ));
@@ -184,11 +184,8 @@ fn a_newcomer_is_told_the_state_of_the_chat() {
     let west = Linked::joins(&redis, 2);
     let mut state = west.registered.clone().unwrap();
     state.histories.sort();
-    // The hubs keep three lines of each room.
-    assert_eq!(
-        state.histories,
-        [(b"garden".to_vec(), lines(&["g"])), (b"lobby".to_vec(), lines(&["2", "3", "4"]))]
-    );
+    let lobby = [&["2"][..], &["3"; HISTORY - 1]].concat();
+    assert_eq!(state.histories, [(b"garden".to_vec(), lines(&["g"])), (b"lobby".to_vec(), lines(&lobby))]);
     assert_eq!(state.bans, [b"192.0.2.1"]);
     let hub = state.hubs.iter().find(|hub| hub.id == east.id()).unwrap();
     assert_eq!(

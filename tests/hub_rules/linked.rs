@@ -57,7 +57,7 @@ impl Hubs {
         let mut world = World::new(settings);
         world.hub.link(name);
         self.worlds.push(world);
-        let id = HubId::from(1000 * self.worlds.len() as u128);
+        let id = HubId::from((self.worlds.len() as u128) << 64);
         let (name, orders) = (name.to_owned(), VecDeque::new());
         self.links.push(Link { name, id, read: 0, orders, is_stopped: false });
         let hub = self.worlds.len() - 1;
@@ -211,7 +211,7 @@ impl Hubs {
         while self.read(hub) {}
         let previous = self.links[hub].id;
         self.tells(hub, LinkEvent::Hindered(LinkError::Fenced));
-        self.links[hub].id = HubId::from(1000 * (hub as u128 + 1) + self.entries.len() as u128);
+        self.links[hub].id = HubId::from(((hub as u128 + 1) << 64) + self.entries.len() as u128);
         // What waits comes behind what the hub says first.
         self.register(hub, Some(previous));
         let mut orders = std::mem::take(&mut self.worlds[hub].orders);

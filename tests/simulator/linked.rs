@@ -445,7 +445,7 @@ impl Node {
                 if lines.is_none() && !has_lost {
                     return Err("lines are said to be missing, and Redis has lost nothing".to_owned());
                 }
-                self.has_lost = true;
+                (self.has_lost, self.is_unsure) = (true, true);
                 self.told_missing += lines.unwrap_or_default();
                 self.may_skip |= lines.is_none();
                 return Ok(());
@@ -474,6 +474,8 @@ impl Node {
         if skipped > told && !may_skip || skipped != told && !has_lost {
             return Err(format!("{skipped} lines are left out before the entry {id}, and {told} were told"));
         }
+        // Somebody may have left, or have another name.
+        self.is_unsure |= found > next;
         let (entry, is_lost) = &all[found];
         self.must_tell_loss |= *is_lost && entry.lines > 0;
         self.passed.insert((entry.hub.clone(), entry.seq.clone()));
@@ -489,10 +491,8 @@ impl Node {
         has_lost: bool,
     ) -> Result<(), String> {
         for text in self.world.missing.drain(..) {
-            if text.contains("may be missing") {
-                self.must_tell_loss = false;
-                self.has_lost = true;
-            }
+            self.must_tell_loss &= !text.contains("may be missing");
+            self.has_lost = true;
         }
         let may_miss = has_lost || self.has_lost;
         for Entry { name, room, what, .. } in &self.world.transcript[self.looked_at..] {
@@ -744,8 +744,9 @@ impl<'a> Hubs<'a> {
                     node.follower.breaks(&mut self.server, false);
                 }
                 self.server.orphans.clear();
-                if *keeps != Keeps::All && self.server.redis.loses(*keeps == Keeps::Nothing) {
-                    self.loses();
+                if *keeps != Keeps::All {
+                    let lost = self.server.redis.loses(*keeps == Keeps::Nothing);
+                    self.loses(&lost);
                 }
                 self.server.redis.forgets_scripts();
                 (self.server.away, self.server.stopped) = (after(*ms), None);
@@ -814,13 +815,13 @@ impl<'a> Hubs<'a> {
         }
     }
 
-    /// Redis has lost entries.
-    fn loses(&mut self) {
-        self.has_lost = true;
+    /// Redis has lost these entries.
+    fn loses(&mut self, lost: &[usize]) {
+        self.has_lost |= !lost.is_empty();
+        let all = &self.server.redis.all;
         for node in self.nodes.iter_mut().flatten() {
             let got = node.first..node.next.unwrap_or(node.first);
-            let got = &self.server.redis.all[got];
-            node.must_tell_loss |= got.iter().any(|(entry, is_lost)| *is_lost && entry.lines > 0);
+            node.must_tell_loss |= lost.iter().any(|at| got.contains(at) && all[*at].0.lines > 0);
         }
     }
 
@@ -974,6 +975,8 @@ impl<'a> Hubs<'a> {
 
     /// Everything works again: then everything must arrive.
     fn end_faults(&mut self) -> Result<(), String> {
+        // No server that lost entries comes back in the same millisecond, and gives others their ids.
+        self.passes(Duration::from_millis(1))?;
         let server = &mut self.server;
         (server.away, server.stopped, server.refuses, server.redis.refuses) = (None, None, None, None);
         let now = server.now;

@@ -173,14 +173,12 @@ impl Redis {
         self.saved = self.data.clone();
     }
 
-    /// It starts again, with nothing or what it has saved. Returns whether something was lost.
-    pub fn loses(&mut self, everything: bool) -> bool {
+    /// It starts again, with nothing or what it has saved. Returns which entries it has lost now.
+    pub fn loses(&mut self, everything: bool) -> Vec<usize> {
         self.data = if everything { Data::default() } else { self.saved.clone() };
         self.save();
-        let lost = &mut self.all[self.data.end..];
-        let has_lost = lost.iter().any(|(_, is_lost)| !is_lost);
-        lost.iter_mut().for_each(|(_, is_lost)| *is_lost = true);
-        has_lost
+        let entries = self.all.iter_mut().enumerate().skip(self.data.end);
+        entries.filter_map(|(at, (_, is_lost))| (!std::mem::replace(is_lost, true)).then_some(at)).collect()
     }
 
     pub fn forgets_scripts(&mut self) {
@@ -391,7 +389,7 @@ impl Redis {
                         kept.clear();
                     }
                     kept.extend(next.list());
-                    let surplus = kept.len().saturating_sub(history.max(1) as usize);
+                    let surplus = kept.len().saturating_sub(history as usize);
                     kept.drain(..surplus);
                     *until = now + DAY;
                 }
@@ -458,8 +456,10 @@ impl Redis {
             let known = self.hub(old).map(|hub| hub.seq);
             let gone = || self.gone(old, now).and_then(|seq| std::str::from_utf8(seq).ok()?.parse().ok());
             accepted = accepted.max(known.or_else(gone).unwrap_or(0));
-            self.remove(old, false, now);
         }
+        let ids = self.data.hubs.iter().map(|hub| hub.id.clone());
+        let earlier: Vec<_> = ids.filter(|other| other != id && other[..24] == id[..24]).collect();
+        earlier.iter().for_each(|earlier| self.remove(earlier, false, now));
         let (last, total) = (self.data.id.unwrap_or_default(), self.data.bytes);
         if self.hub(id).is_none() {
             let id = id.to_vec();

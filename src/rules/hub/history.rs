@@ -56,6 +56,11 @@ impl History {
         }
     }
 
+    #[cfg(feature = "link")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// Has these lines instead. Whose they are is not known.
     #[cfg(feature = "link")]
     pub(super) fn replace(&mut self, lines: Vec<Vec<u8>>) {

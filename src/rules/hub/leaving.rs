@@ -13,6 +13,7 @@ use crate::rules::exit::Exit;
 use crate::rules::moment::Moment;
 use crate::rules::record::What;
 use crate::rules::wire::{PAUSE, REPEAT_AFTER};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -99,11 +100,24 @@ impl Hub {
     /// Whether it leaves when all linked hubs know, and not before.
     fn leaves_by_log(&self, id: Id) -> bool {
         #[cfg(feature = "link")]
-        return self.members.get(&id).is_some_and(|member| member.is_listed && member.link.leaves);
+        return self.members.get(&id).is_some_and(|member| {
+            member.is_listed && (member.link.leaves.is_some() || self.is_taking_leave())
+        });
         #[cfg(not(feature = "link"))]
         {
             let _ = id;
             false
+        }
+    }
+
+    /// Whether the room was told that it joined: linked hubs tell it when the log has that.
+    fn has_joined(&self, id: Id) -> bool {
+        #[cfg(feature = "link")]
+        return !self.is_linked() || self.members.get(&id).is_some_and(|member| member.link.is_public);
+        #[cfg(not(feature = "link"))]
+        {
+            let _ = id;
+            true
         }
     }
 
@@ -223,8 +237,9 @@ impl Hub {
         let is_present =
             |id: &Id, member: &Member| *id != OPERATOR && member.is_here && member.leaving.is_none();
         let present = self.members.iter().filter(|(id, member)| is_present(id, member));
-        for id in present.map(|(id, _)| *id).collect::<Vec<_>>() {
-            if !self.forget_arrival(id) {
+        // The first to come is the first to leave.
+        for id in present.map(|(id, _)| *id).collect::<BTreeSet<_>>() {
+            if !self.forget_arrival(id) && self.has_joined(id) {
                 self.record(id, |name, room| What::Left { name, room, why: "the hub ended".into() });
             }
             self.close_with(id, Close::GoingAway, "the hub ends");

@@ -32,7 +32,7 @@ use super::turns::add_waiting;
 use super::{parse_net, room::LOBBY};
 use crate::rules::exit::Exit;
 use crate::rules::link::{
-    self, Batch, Claim, Event, HubId, LEASE, LinkError, NUMBERS, Operation, Order, Registered, Side,
+    self, Batch, Claim, Event, HISTORY, HubId, LEASE, LinkError, NUMBERS, Operation, Order, Registered, Side,
 };
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
@@ -66,6 +66,8 @@ pub(super) struct Linked {
     hubs: HashMap<HubId, Arc<str>>,
     /// The members of other hubs, by their hubs and their numbers there.
     elsewhere: HashMap<(HubId, u64), Id>,
+    /// Who was there when Redis or their hub was lost, by the start of that hub. If they come back, whoever ignored them still does.
+    lost: HashMap<(u128, u64), Id>,
     /// What was read from the log and has not been done.
     entries: VecDeque<(Event, Stamp)>,
     /// How far the first of these has been done.
@@ -82,8 +84,6 @@ pub(super) struct Linked {
     waiting: Vec<Id>,
     /// For names that no other hub gives.
     numbers: Range<u64>,
-    /// The first number that it got under its present id. No other hub has got that.
-    first_number: u64,
     has_asked_for_numbers: bool,
     is_writing: bool,
     is_reading: bool,
@@ -115,11 +115,11 @@ pub(super) struct MemberLink {
     /// For a member of another hub.
     pub(super) home: Option<Home>,
     /// The members of this hub were told that it is somebody.
-    is_public: bool,
+    pub(super) is_public: bool,
     /// So were the other hubs, since this one has its present id.
     is_known: bool,
-    /// It leaves when that comes back from the log.
-    pub(super) leaves: bool,
+    /// It leaves, like this, when that comes back from the log.
+    pub(super) leaves: Option<String>,
     /// How many new names and rooms it waits for.
     asked: usize,
 }
@@ -142,6 +142,17 @@ impl Linked {
         self.leave_by.is_some()
     }
 
+    /// The members of other hubs that are there no longer as they were. Some may come back.
+    fn lose(&mut self, is_lost: impl Fn(&(HubId, u64)) -> bool) -> Vec<Id> {
+        let lost = self.elsewhere.iter().filter(|(address, _)| is_lost(address));
+        let capacity = MAX_ELSEWHERE.saturating_sub(self.lost.len());
+        let starts = lost.clone().map(|((hub, number), id)| ((hub.start(), *number), *id));
+        self.lost.extend(starts.take(capacity));
+        let mut lost: Vec<Id> = lost.map(|(_, id)| *id).collect();
+        lost.sort_unstable();
+        lost
+    }
+
     /// Adds what a member does to what goes to the log.
     fn write(&mut self, logged: &Logged<'_>) {
         if !self.has_left {
@@ -158,6 +169,7 @@ impl Hub {
             hub: None,
             hubs: HashMap::new(),
             elsewhere: HashMap::new(),
+            lost: HashMap::new(),
             entries: VecDeque::new(),
             done: Done::default(),
             batch: Batch::default(),
@@ -166,7 +178,6 @@ impl Hub {
             has_unlogged_lines: false,
             waiting: Vec::new(),
             numbers: 0..0,
-            first_number: 0,
             has_asked_for_numbers: false,
             is_writing: false,
             is_reading: false,
@@ -381,6 +392,8 @@ impl Hub {
             (Verb::Joins, Some(id)) if is_own => self.apply_own_joining(id, logged.text, is_refused, now)?,
             // It is known already.
             (Verb::Joins, Some(_)) => {}
+            // It has left meanwhile.
+            (Verb::Joins, None) if is_own => {}
             (Verb::Joins, None) => {
                 let id = self.meet(hub, logged.member, logged.text, is_refused, now)?;
                 self.apply(id, Deed::Joins, now);
@@ -390,7 +403,10 @@ impl Hub {
                     self.reply(to, &short(logged.text), now);
                 }
             }
-            // It has left, or this hub came later.
+            // The entry in which it joined was thrown away.
+            (Verb::Says | Verb::Emotes, None) if !is_own => {
+                self.apply_missing(Some(bytecount::count(logged.text, b'\n') as u64), now);
+            }
             (_, None) => {}
             (Verb::Says, Some(id)) => self.apply_lines(id, Form::Text, logged.text, now),
             (Verb::Emotes, Some(id)) => self.apply_lines(id, Form::Emote, logged.text, now),
@@ -496,8 +512,10 @@ impl Hub {
         if linked.elsewhere.len() >= MAX_ELSEWHERE {
             return None;
         }
+        let lost = self.linked.as_mut()?.lost.remove(&(hub.start(), number));
+        lost.into_iter().for_each(|id| self.forget(id));
         self.settle(&name, now);
-        let id = self.next_id();
+        let id = lost.unwrap_or_else(|| self.next_id());
         self.names.insert(Arc::clone(name.key()), id);
         self.looks.insert(&name, &id);
         let mut member = Member::new(name, None, LOBBY.into(), 0, Inbox::new(Decoder::new(0)), now.instant);
@@ -607,7 +625,6 @@ impl Hub {
     fn apply_registered(&mut self, registered: Registered, now: Moment) {
         let (Some(hub), Some(linked)) = (registered.hub, &mut self.linked) else { return };
         let is_new = linked.hub.replace(hub) != Some(hub);
-        linked.first_number = registered.first_number;
         linked.numbers = registered.first_number..registered.first_number.saturating_add(NUMBERS);
         (linked.has_asked_for_numbers, linked.is_fenced) = (false, false);
         linked.hubs.clear();
@@ -615,8 +632,7 @@ impl Hub {
         let numbers =
             others.iter().flat_map(|other| other.members.iter().map(|(number, _)| (other.id, *number)));
         let present: HashSet<(HubId, u64)> = numbers.collect();
-        let gone = linked.elsewhere.iter().filter(|(address, _)| !present.contains(address));
-        for id in gone.map(|(_, id)| *id).collect::<Vec<_>>() {
+        for id in linked.lose(|address| !present.contains(address)) {
             self.forget(id);
         }
         let mut is_nonsense = false;
@@ -628,7 +644,9 @@ impl Hub {
         }
         for (room, lines) in registered.histories {
             let lines = lines.iter().filter_map(|line| self.harmless(line)).collect();
-            if let Some(room) = std::str::from_utf8(&room).ok().and_then(|room| self.rooms.get_mut(room)) {
+            let room = std::str::from_utf8(&room).ok().and_then(|room| self.rooms.get_mut(room));
+            // What this hub has shown is no worse.
+            if let Some(room) = room.filter(|room| room.history.is_empty()) {
                 room.history.replace(lines);
             }
         }
@@ -669,8 +687,8 @@ impl Hub {
         self.outboxes.resumed.append(&mut linked.waiting);
         // Redis may have lost that they left.
         for id in own {
-            if self.members.get(&id).is_some_and(|member| member.link.leaves) {
-                self.does(id, Deed::Leaves("left".to_owned()), now);
+            if let Some(how) = self.members.get(&id).and_then(|member| member.link.leaves.clone()) {
+                self.does(id, Deed::Leaves(how), now);
             }
         }
     }
@@ -685,8 +703,11 @@ impl Hub {
             }
             return;
         }
+        let members = linked.lose(|(home, _)| *home == hub);
+        if left {
+            linked.lost.retain(|(start, _), _| *start != hub.start());
+        }
         let name = linked.hubs.remove(&hub).unwrap_or_else(|| "of unknown name".into());
-        let members = linked.elsewhere.iter().filter(|((home, _), _)| *home == hub).map(|(_, id)| *id);
         let mut rooms: BTreeMap<Arc<str>, Vec<Id>> = BTreeMap::new();
         for id in members {
             if let Some(member) = self.members.get(&id) {
@@ -716,6 +737,9 @@ impl Hub {
 
     /// The log has lost lines.
     fn apply_missing(&mut self, lines: Option<u64>, now: Moment) {
+        if let (Some(linked), None) = (&mut self.linked, lines) {
+            linked.lose(|_| true);
+        }
         let text = match lines {
             Some(1) => "one line is missing here: this hub could not read it in time".to_owned(),
             Some(lines) => format!("{lines} lines are missing here: this hub could not read them in time"),
@@ -811,10 +835,11 @@ impl Hub {
             _ => Vec::new(),
         };
         let (Some(member), Some(linked)) = (self.members.get_mut(&id), &mut self.linked) else { return };
-        // No other hub gives this name, and nobody may ask for it.
+        // No other hub gives this name, even if Redis forgets which numbers it gave, and nobody may ask for it.
+        let tag = linked.hub.map_or(0, HubId::tag);
         let otherwise = match id {
-            OPERATOR => format!("@{OPERATORS_NAME}/{}-{}", linked.name, linked.first_number),
-            _ => own_name(linked.first_number, id),
+            OPERATOR => format!("@{OPERATORS_NAME}/{}-{tag}", linked.name),
+            _ => own_name(tag, id),
         };
         let (mut operation, mut bans) = (None, None);
         let (verb, text) = match deed {
@@ -845,7 +870,7 @@ impl Hub {
                 linked.batch.lines += bytecount::count(&texts, b'\n') as u64;
                 let lines = linked.histories.entry(Arc::clone(&member.room)).or_default();
                 lines.extend(history);
-                lines.drain(..lines.len().saturating_sub(self.settings.history));
+                lines.drain(..lines.len().saturating_sub(self.settings.history.max(HISTORY)));
                 (if form == Form::Emote { Verb::Emotes } else { Verb::Says }, texts)
             }
             Deed::Tells(_, text) => {
@@ -853,7 +878,7 @@ impl Hub {
                 (Verb::Tells, text.to_vec())
             }
             Deed::Leaves(how) => {
-                member.link.leaves = true;
+                member.link.leaves = Some(how.clone());
                 operation = Some(Operation::Forget(number));
                 (Verb::Leaves, how.into_bytes())
             }
@@ -874,7 +899,8 @@ impl Hub {
 
     /// The last lines of what a member says, as a room's history has them.
     fn last_lines(&self, id: Id, form: Form, texts: &[u8], now: Moment) -> Vec<Vec<u8>> {
-        let texts: Vec<_> = texts.rsplit(|byte| *byte == b'\n').skip(1).take(self.settings.history).collect();
+        let count = self.settings.history.max(HISTORY);
+        let texts: Vec<_> = texts.rsplit(|byte| *byte == b'\n').skip(1).take(count).collect();
         let format = |text: &&[u8]| {
             let mut line = Vec::new();
             self.format_line(id, form, text, &mut line, now);
@@ -949,13 +975,14 @@ impl Hub {
     /// A name for a new client that no other hub gives, with its number if it is one that was got for this. None before this hub
     /// is registered: then any will do, and may have to be replaced.
     pub(super) fn linked_newcomers_name(&mut self, id: Id) -> Option<(String, Option<u64>)> {
-        let linked = self.linked.as_mut().filter(|linked| linked.hub.is_some())?;
+        let linked = self.linked.as_mut()?;
+        let tag = linked.hub?.tag();
         let number = linked.numbers.next();
         let is_short = linked.numbers.end - linked.numbers.start < MIN_NUMBERS;
         if is_short && !std::mem::replace(&mut linked.has_asked_for_numbers, true) {
             self.actions.push_back(Action::Log(Order::AskForNumbers));
         }
-        let Some(number) = number else { return Some((own_name(linked.first_number, id), None)) };
+        let Some(number) = number else { return Some((own_name(tag, id), None)) };
         self.last_user = number;
         Some((format!("user{number}"), Some(number)))
     }
@@ -1005,9 +1032,9 @@ impl Hub {
 const DOWN: &str =
     "the link to the other hubs is down: what anybody says waits until it is back; /who, /help and 88 work";
 
-/// A name that only the hub with this first number can give, for as many members as it has.
-fn own_name(first_number: u64, id: Id) -> String {
-    format!("user{first_number}-{}", id.0)
+/// A name that only the hub with this tag can give, for as many members as it has.
+fn own_name(tag: u32, id: Id) -> String {
+    format!("user{tag}-{}", id.0)
 }
 
 /// The name of the operator of a hub.

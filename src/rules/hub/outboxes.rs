@@ -117,8 +117,12 @@ impl Outboxes {
         }
     }
 
-    /// Puts a post into the outbox of a member, with line ends as this member expects them.
+    /// Puts a post into the outbox of a member, with line ends as this member expects them. Behind the hub's 88 there is nothing:
+    /// who leaves linked hubs is a member until all of them know.
     pub(super) fn post(&mut self, member: &mut Member, id: Id, post: &Arc<Post>, now: Instant) {
+        if member.leaving.is_some() {
+            return;
+        }
         self.post_exactly(member, id, post.encoded(member.outbox.encoding()), now);
     }
 
@@ -132,10 +136,6 @@ impl Outboxes {
             member.progress_at = now;
         }
         let is_said = post.kind == Kind::Said;
-        // A member of linked hubs who leaves is in the room until all of them know, but has heard its last line.
-        if member.leaving.is_some() && post.kind != Kind::Answer {
-            return;
-        }
         member.outbox.push(post);
         self.write(member, id);
         if is_said {

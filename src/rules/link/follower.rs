@@ -41,17 +41,6 @@ enum Asked {
     Entries(EntryId),
 }
 
-/// Why to ask for the state again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Want {
-    /// It is known.
-    Nothing,
-    /// Entries are missing: something of the state may be, too.
-    State,
-    /// This hub is not registered, or what the server knows of it is too old: it needs a new id.
-    NewId,
-}
-
 /// The machine that reads the log. It registers this hub, keeps its lease, and removes hubs whose leases have run out.
 ///
 /// The owner calls it as it calls the [`Appender`](super::Appender). Whoever cannot take more events for a while lets it
@@ -63,13 +52,16 @@ pub struct Follower {
     /// The first id of this hub. Later ones are counted from here.
     first_id: HubId,
     hub: Option<HubId>,
-    want: Want,
+    /// It is not registered, or what it knows of the others has gaps: it registers under a new id.
+    needs_id: bool,
     /// A name for the data of the server, which changes when it loses them. None until this hub is registered.
     epoch: Option<Vec<u8>>,
     /// The last entry that made sense. None if the log is another one than before: its next entry is the first.
     position: Option<Position>,
     /// The last entry, so that XREAD goes on behind it.
     cursor: EntryId,
+    /// The end of the log, as the server said when this hub reported last.
+    end: Option<Position>,
     /// The state, and the place in the log up to which entries are passed on before it.
     registered: Option<(Position, Box<Registered>)>,
     /// The last sequence number of each hub, so that what was accepted twice is shown once.
@@ -81,8 +73,10 @@ pub struct Follower {
     told_nonsense: bool,
     /// The appender has taken leave for this hub: nothing is asked any more.
     has_left: bool,
-    /// Since when the owner takes no entries.
-    resting_since: Option<Instant>,
+    /// The owner takes no entries.
+    rests: bool,
+    /// It rests, and the server is told until then that this hub lives.
+    reports_until: Option<Instant>,
 }
 
 impl Machine for Follower {
@@ -125,16 +119,15 @@ impl Machine for Follower {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let is_idle = self.connection.is_open() && !self.connection.is_asked() && !self.has_left;
-        let rests = self.resting_since.filter(|_| is_idle).zip(self.reported_at);
-        let report_at =
-            rests.map(|(since, at)| (since, at + REPORT)).filter(|(since, at)| *at < *since + LEASE);
-        let report_at = report_at.map(|(_, at)| at);
+        let reports = self.reports_until.filter(|_| is_idle).zip(self.reported_at);
+        let report_at = reports.map(|(until, at)| until.min(at + REPORT));
         self.connection.poll_timeout().into_iter().chain(report_at).min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         self.connection.handle_timeout(now);
-        if self.resting_since.is_some() {
+        self.reports_until = self.reports_until.filter(|until| now < *until);
+        if self.reports_until.is_some() {
             self.ask(now);
         }
     }
@@ -149,10 +142,11 @@ impl Follower {
             settings,
             first_id: HubId(random),
             hub: None,
-            want: Want::NewId,
+            needs_id: true,
             epoch: None,
             position: None,
             cursor: EntryId::default(),
+            end: None,
             registered: None,
             seqs: HashMap::new(),
             own_seq: 0,
@@ -160,16 +154,19 @@ impl Follower {
             reported_bytes: 0,
             told_nonsense: false,
             has_left: false,
-            resting_since: None,
+            rests: false,
+            reports_until: None,
         }
     }
 
     /// Reads no entries while `rests`, and only tells the server that this hub lives; for as long as a lease, because the other
     /// hubs wait meanwhile. What was asked for still comes.
     pub fn rest(&mut self, rests: bool, now: Instant) {
-        if rests {
-            self.resting_since.get_or_insert(now);
-        } else if self.resting_since.take().is_some() {
+        let rested = std::mem::replace(&mut self.rests, rests);
+        if rests && !rested {
+            self.reports_until = Some(now + LEASE);
+        } else if rested && !rests {
+            self.reports_until = None;
             self.ask(now);
         }
     }
@@ -185,28 +182,24 @@ impl Follower {
         if !self.connection.is_open() || self.connection.is_asked() || self.has_left {
             return;
         }
-        match (self.hub, self.want) {
-            (Some(hub), Want::Nothing) => {
+        match self.hub.filter(|_| !self.needs_id) {
+            Some(hub) => {
                 let is_new = self.reported_at.is_none();
-                if self.resting_since.is_none_or(|since| now < since + LEASE) {
+                if !self.rests || self.reports_until.is_some_and(|until| now < until) {
                     self.report_if_due(hub, now);
                 }
                 // After the first report on a connection, the entries may have to be read from elsewhere.
-                if !is_new && self.resting_since.is_none() {
+                if !is_new && !self.rests {
                     self.ask_for_entries(now);
                 }
             }
-            (_, want) => self.register(want, now),
+            None => self.register(now),
         }
     }
 
-    fn register(&mut self, want: Want, now: Instant) {
+    fn register(&mut self, now: Instant) {
         let old = self.hub.unwrap_or(self.first_id);
-        let hub = match (self.hub, want) {
-            (Some(hub), Want::State) => hub,
-            (Some(hub), _) => next(hub),
-            (None, _) => self.first_id,
-        };
+        let hub = self.hub.map_or(self.first_id, next);
         let (bytes, at) = match self.position {
             Some(position) => (position.bytes, self.cursor.to_string()),
             None => (0, String::new()),
@@ -281,13 +274,12 @@ impl Follower {
             // A hub that starts has missed nothing.
             self.position = Some(end);
             self.cursor = end.id;
-        } else if !self.compare(&epoch, end) && self.hub == Some(hub) {
-            // It only wanted the state, and has lost its members with the log.
-            return Some(());
+        } else {
+            self.compare(&epoch, end);
         }
         self.epoch = Some(epoch);
         self.hub = Some(hub);
-        self.want = Want::Nothing;
+        self.needs_id = false;
         self.registered = Some((end, Box::new(registered)));
         if self.cursor >= end.id {
             self.reaches_state();
@@ -298,7 +290,9 @@ impl Follower {
     /// Takes the answer to `read`.
     fn reported(&mut self, answer: Answer) -> Option<()> {
         let [is_registered, epoch, id, lines, bytes_read] = array(answer)?;
-        let is_same = self.compare(&bytes(epoch)?, position(id, &lines, &bytes_read)?);
+        let end = position(id, &lines, &bytes_read)?;
+        let is_same = self.compare(&bytes(epoch)?, end);
+        self.end = Some(end).filter(|_| is_same);
         self.connection.works();
         match number(&is_registered)? {
             0 if is_same => self.fenced(),
@@ -329,13 +323,12 @@ impl Follower {
         self.cursor = cursor;
         self.reported_bytes = 0;
         self.registered = None;
-        self.want = Want::NewId;
+        self.needs_id = true;
         self.connection.tell(Event::Missing { lines: None });
     }
 
     fn fenced(&mut self) {
-        if self.want != Want::NewId {
-            self.want = Want::NewId;
+        if !std::mem::replace(&mut self.needs_id, true) {
             self.connection.tell(Event::Hindered(LinkError::Fenced));
         }
     }
@@ -347,8 +340,13 @@ impl Follower {
         if behind != self.cursor {
             return Some(());
         }
+        let end = self.end.take().filter(|end| end.id > self.cursor);
         if entries.is_empty() && self.registered.is_some() {
             self.reaches_state();
+        } else if let Some(end) = end.filter(|_| entries.is_empty()) {
+            // There were entries, and they were trimmed, all of them.
+            self.misses(end.lines, end.bytes);
+            (self.position, self.cursor) = (Some(end), end.id);
         }
         for (id, entry) in entries {
             // XREAD never goes back.
@@ -371,10 +369,8 @@ impl Follower {
 
     /// Takes the next entry.
     fn take(&mut self, entry: Entry) {
-        if let Some(position) = self.position
-            && position.id != entry.before
-        {
-            self.misses(position, &entry);
+        if self.position.is_some_and(|position| position.id != entry.before) {
+            self.misses(entry.lines_before, entry.position.bytes);
         }
         self.position = Some(entry.position);
         let Entry { hub, lines, content, position: Position { id, .. }, .. } = entry;
@@ -396,22 +392,20 @@ impl Follower {
         }
     }
 
-    /// Between the last entry and this one, entries are missing.
-    fn misses(&mut self, position: Position, entry: &Entry) {
-        if entry.position.bytes > position.bytes && entry.lines_before >= position.lines {
+    /// Entries are missing: up to a place in the log that has so many lines in front of it, and is behind so many bytes.
+    fn misses(&mut self, lines: u64, bytes: u64) {
+        let Some(position) = self.position else { return };
+        if bytes > position.bytes && lines >= position.lines {
             // They were trimmed, and what they said about members is unknown.
-            let lines = entry.lines_before - position.lines;
+            let lines = lines - position.lines;
             if lines > 0 {
                 self.connection.tell(Event::Missing { lines: Some(lines) });
-            }
-            if self.want == Want::Nothing && self.registered.is_none() {
-                self.want = Want::State;
             }
         } else {
             // The log was cut back, and others have gone on with it.
             self.connection.tell(Event::Missing { lines: None });
-            self.want = Want::NewId;
         }
+        self.needs_id |= self.registered.is_none();
     }
 
     /// Whether this batch of this hub was not passed on before.

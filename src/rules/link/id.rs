@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::codec::parse;
 
-/// A hub, from its start until it stops or is taken for dead. It is never used again.
+/// A hub, from its start until it stops or is taken for dead. It is never used again: a hub that registers again has the next one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HubId(pub(super) u128);
 
@@ -14,6 +14,16 @@ impl HubId {
         let text =
             std::str::from_utf8(text).ok().filter(|text| text.len() == 32 && !text.starts_with('+'))?;
         u128::from_str_radix(text, 16).ok().map(Self)
+    }
+
+    /// What all ids of one start of a hub have in common: 96 random bits.
+    pub(in crate::rules) fn start(self) -> u128 {
+        self.0 >> 32
+    }
+
+    /// A number for names that no other hub gives.
+    pub(in crate::rules) fn tag(self) -> u32 {
+        (self.0 >> 64) as u32
     }
 }
 

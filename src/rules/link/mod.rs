@@ -48,6 +48,10 @@ pub const LEASE: Duration = Duration::from_secs(10);
 /// How many numbers a hub gets at once, for names such as `user17` that no other hub gives.
 pub const NUMBERS: u64 = 64;
 
+/// How many lines of a room a hub keeps for hubs that start, at least. If one kept none, its lines would be missing between those
+/// of the others.
+pub const HISTORY: usize = 20;
+
 /// What the user of a linked hub can choose, beside the URL.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {

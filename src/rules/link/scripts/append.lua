@@ -68,7 +68,7 @@ while at <= #ARGV do
     redis.call('SADD', ROOMS, room)
     -- A history of another type is not kept, and stops nobody.
     for _, line in ipairs(next_list()) do redis.pcall('RPUSH', key, line) end
-    redis.pcall('LTRIM', key, -math.max(history, 1), -1)
+    redis.pcall('LTRIM', key, -history, -1)
     redis.call('EXPIRE', key, 86400)
   elseif what == 'ban' then
     redis.call('SADD', BANS, next_argument())

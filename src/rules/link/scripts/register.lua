@@ -1,10 +1,10 @@
 -- A hub joins: the state of the chat and the position in the log belong to the same moment.
--- ARGV: hub, the id it had before (or the same: it only wants the state), its last sequence number that was shown, an epoch if
+-- ARGV: hub, the id it had before (or the same: it starts), its last sequence number that was shown, an epoch if
 -- there is none, bytes read, id of the last entry read (empty: the end), length of a lease in ms, how many numbers for names,
 -- how many bytes of histories at most, and the name of the hub.
 local hub, old = ARGV[1], ARGV[2]
 
--- It was removed while it asked for the state.
+-- Another hub had this id.
 if old == hub and redis.call('EXISTS', base .. 'gone:' .. hub) == 1 then return 'FENCED' end
 
 -- The first write is one that a server out of memory refuses.
@@ -14,7 +14,10 @@ local accepted = tonumber(ARGV[3])
 if old ~= hub then
   local seq = redis.call('HGET', STATE, 'seq:' .. old) or redis.call('GET', base .. 'gone:' .. old) or 0
   accepted = math.max(accepted, tonumber(seq) or 0)
-  if is_registered(old) then remove(old, 'gone') end
+end
+-- Nothing is left of what it was before, also if the server has lost that it was removed. 24 digits are those of its start.
+for _, other in ipairs(redis.call('HKEYS', HUBS)) do
+  if other ~= hub and other:sub(1, 24) == hub:sub(1, 24) then remove(other, 'gone') end
 end
 local last = redis.call('HMGET', STATE, 'id', 'lines', 'bytes')
 local id, bytes = last[1] or '0-0', last[3] or '0'
