@@ -1,7 +1,7 @@
 //! `threadchat completions` and `threadchat man`.
 
-use super::{Cli, EXAMPLES, EXIT_CODES, INTRODUCTION, PROTECTION};
-use clap::CommandFactory;
+use super::{Cli, EXAMPLES, EXIT_CODES, INTRODUCTION, PROTECTION, SETTINGS};
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use std::io::{self, Write};
@@ -43,7 +43,7 @@ fn write_manual(page: &mut Vec<u8>) -> io::Result<()> {
             writeln!(page, ".SS NOTES\n.nf\n{notes}\n.fi")?;
         }
     }
-    for (title, text) in [("EXAMPLES", EXAMPLES), ("EXIT STATUS", EXIT_CODES)] {
+    for (title, text) in [("EXAMPLES", EXAMPLES), ("SETTINGS", SETTINGS), ("EXIT STATUS", EXIT_CODES)] {
         writeln!(page, ".SH \"{title}\"\n.nf\n{text}\n.fi")?;
     }
     Ok(())

@@ -42,7 +42,6 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 
 /// Reads a file, but no more than `max` bytes and one, which says that it is longer. Fails for a named pipe that nobody has
 /// written to.
-#[cfg(any(feature = "hub", feature = "secure", line_editor))]
 pub(crate) fn read_at_most(max: usize, path: &Path) -> io::Result<Vec<u8>> {
     let file = open_without_waiting(File::options().read(true), path)?;
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(max);

@@ -30,11 +30,9 @@ pub(crate) use connection::Connection;
 pub(crate) use files::create_private_folder;
 #[cfg(feature = "lab")]
 pub(crate) use files::is_same_file;
-#[cfg(any(feature = "hub", feature = "secure", line_editor))]
-pub(crate) use files::read_at_most;
 #[cfg(feature = "web")]
 pub(crate) use files::replace_private;
-pub(crate) use files::{append_to_private, is_named_pipe};
+pub(crate) use files::{append_to_private, is_named_pipe, read_at_most};
 #[cfg(feature = "secure")]
 pub(crate) use files::{create_once, is_open_to_others};
 pub use files::{create_private, print};
