@@ -69,7 +69,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         #[cfg(feature = "secure")]
         Command::Key(key) => print(format!("{}\n", key.fingerprint()?).as_bytes()).map(|()| Exit::Success),
         Command::Completions { shell } => print(&completions(shell)).map(|()| Exit::Success),
-        Command::Man => print(&manual()).map(|()| Exit::Success),
+        Command::Man { command } => print(&manual(command.as_deref())).map(|()| Exit::Success),
     }
 }
 

@@ -160,6 +160,16 @@ fn the_man_page_has_every_option_of_every_command() {
     }
 }
 
+#[test]
+fn every_command_has_a_man_page_of_its_own() {
+    let page = stdout_of(&["man", "serve"]);
+    assert!(page.contains(".TH threadchat-serve 1"), "{page}");
+    for part in ["on\\-eof", ".SH NOTES", "threadchat(1)"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("threadchat connect --name"), "{page}");
+}
+
 #[cfg(feature = "hub")]
 #[test]
 fn the_help_of_hub_has_examples_and_the_commands_of_the_operator() {

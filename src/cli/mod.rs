@@ -131,7 +131,11 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
     /// Write the manual page to standard output
-    Man,
+    Man {
+        /// The page of this command only, as threadchat-COMMAND(1)
+        #[arg(value_parser = pages::command)]
+        command: Option<String>,
+    },
 }
 
 impl Cli {
