@@ -10,7 +10,7 @@ use threadchat::designs::{Design, Task};
 use threadchat::lab::{compare, demo, timeline};
 use threadchat::observe::Observer;
 use threadchat::observe::trace::{About, Trace};
-use threadchat::platform::{Patient, Signals, create_private, lower_thread_priority, print};
+use threadchat::platform::{Patient, Signals, create_private, lower_thread_priority, print, report_ready};
 use threadchat::rules::errors::hint;
 use threadchat::rules::exit::Exit;
 use threadchat::rules::failure::Failure;
@@ -50,6 +50,9 @@ fn run(command: Command) -> Result<Exit, Failure> {
         }
         #[cfg(feature = "hub")]
         Command::Hub(hub) => {
+            if hub.check {
+                return print(hub.check_files()?.as_bytes()).map(|()| Exit::Success);
+            }
             let secured = hub.secured()?;
             endpoint("hub", &hub.common, !hub.no_operator, secured, || hub.task())
         }
@@ -83,7 +86,7 @@ fn endpoint(
 ) -> Result<Exit, Failure> {
     let about = About { command, design: common.design.name() };
     let start =
-        |path| Trace::start(path, &about, |path| create_private(path).map(Patient), lower_thread_priority);
+        |path| Trace::start(path, about, |path| create_private(path).map(Patient), lower_thread_priority);
     let trace = common.trace.as_deref().map(start).transpose()?;
     let observer = trace.iter().fold(Observer::default(), |observer, trace| observer.and(trace.observer()));
     let run = || {
@@ -91,8 +94,13 @@ fn endpoint(
         // A design that takes turns cannot wait for signals as well.
         let signals = if common.design == Design::HalfDuplex { Signals::none() } else { signals()? };
         let keyboard = has_keyboard.then(io::stdin);
-        let environment =
+        let mut environment =
             common.environment(keyboard, &io::stdout(), io::stderr(), signals, observer, secured)?;
+        environment.reopen_trace = trace.as_ref().map(|trace| Box::new(trace.reopener()) as _);
+        // Callers wait in the system's queue from here on.
+        if command != "connect" {
+            report_ready();
+        }
         common.design.run(task, environment)
     };
     let outcome = run();

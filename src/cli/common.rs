@@ -154,6 +154,7 @@ impl Common {
             notices: None,
             screen: Box::new(Patient(io::stdout())),
             transcript: self.transcript()?,
+            reopen_trace: None,
             security,
             remember,
             verbosity: self.verbosity(),

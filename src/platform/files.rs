@@ -32,6 +32,17 @@ pub(crate) fn append_to_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Whether a file can be written. One that is missing is created for that, and removed again; a named pipe is not opened.
+#[cfg(feature = "hub")]
+pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
+    if is_named_pipe(path) {
+        return Ok(());
+    }
+    let is_new = !path.exists();
+    private().append(true).open(path)?;
+    if is_new { std::fs::remove_file(path) } else { Ok(()) }
+}
+
 /// Creates a file for private data, or empties the one that is there.
 ///
 /// # Errors

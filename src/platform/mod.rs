@@ -13,6 +13,8 @@ mod listener;
 #[cfg(nonblocking_send)]
 mod out;
 mod process;
+#[cfg_attr(not(service_manager), path = "no_service.rs")]
+mod service;
 mod signals;
 mod sockets;
 mod streams;
@@ -26,6 +28,8 @@ pub(crate) use authorities::system_authority;
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
 pub(crate) use connection::Connection;
+#[cfg(feature = "hub")]
+pub(crate) use files::check_writable;
 #[cfg(any(feature = "lab", feature = "secure", feature = "web"))]
 pub(crate) use files::create_private_folder;
 #[cfg(feature = "lab")]
@@ -50,6 +54,9 @@ pub use process::lower_thread_priority;
 pub use process::raise_descriptor_limit;
 #[cfg(feature = "hub")]
 pub(crate) use process::trim_memory;
+#[cfg(feature = "hub")]
+pub(crate) use service::passed_listeners;
+pub use service::report_ready;
 #[cfg(all(signals, unix))]
 pub use signals::restore_before_deadly_signals;
 pub use signals::{Caught, Signals, TerminalChange, stop};
