@@ -1,6 +1,8 @@
 //! For platforms without a manager of services that passes sockets.
 
+#[cfg(feature = "hub")]
 use crate::rules::failure::Failure;
+#[cfg(any(feature = "hub", shutdown_wakes_accept))]
 use std::net::TcpListener;
 
 /// None were passed.
