@@ -49,10 +49,9 @@ fn run(command: Command) -> Result<Exit, Failure> {
             })
         }
         #[cfg(feature = "hub")]
+        Command::Hub(hub) if hub.check => print(hub.check_files()?.as_bytes()).map(|()| Exit::Success),
+        #[cfg(feature = "hub")]
         Command::Hub(hub) => {
-            if hub.check {
-                return print(hub.check_files()?.as_bytes()).map(|()| Exit::Success);
-            }
             let secured = hub.secured()?;
             endpoint("hub", &hub.common, !hub.no_operator, secured, || hub.task())
         }
@@ -97,10 +96,7 @@ fn endpoint(
         let mut environment =
             common.environment(keyboard, &io::stdout(), io::stderr(), signals, observer, secured)?;
         environment.reopen_trace = trace.as_ref().map(|trace| Box::new(trace.reopener()) as _);
-        // Callers wait in the system's queue from here on.
-        if command != "connect" {
-            report_ready();
-        }
+        report_ready();
         common.design.run(task, environment)
     };
     let outcome = run();
