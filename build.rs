@@ -64,6 +64,8 @@ fn detect_platform() {
         ("tcp_info", os(&["linux"]) && is_one_of("CARGO_CFG_TARGET_ENV", &["gnu"]) && !portable),
         // Shutting a listening socket down wakes the thread that accepts callers.
         ("shutdown_wakes_accept", os(&["linux", "android"]) && !portable),
+        // A manager of services may pass sockets, and wants to know when callers are accepted.
+        ("service_manager", os(&["linux"]) && is_set("CARGO_FEATURE_HUB") && !portable),
         // Nothing wakes a thread that is blocked in reading or writing, so it polls whether it is to end.
         ("polling_io", portable || !(shutdown_wakes || windows)),
         ("signals", (unix || windows) && !portable),

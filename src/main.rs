@@ -10,7 +10,7 @@ use threadchat::designs::{Design, Task};
 use threadchat::lab::{compare, demo, timeline};
 use threadchat::observe::Observer;
 use threadchat::observe::trace::{About, Trace};
-use threadchat::platform::{Patient, Signals, create_private, lower_thread_priority, print};
+use threadchat::platform::{Patient, Signals, create_private, lower_thread_priority, print, report_ready};
 use threadchat::rules::errors::hint;
 use threadchat::rules::exit::Exit;
 use threadchat::rules::failure::Failure;
@@ -49,6 +49,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
             })
         }
         #[cfg(feature = "hub")]
+        Command::Hub(hub) if hub.check => print(hub.check_files()?.as_bytes()).map(|()| Exit::Success),
+        #[cfg(feature = "hub")]
         Command::Hub(hub) => {
             let secured = hub.secured()?;
             endpoint("hub", &hub.common, !hub.no_operator, secured, || hub.task())
@@ -69,7 +71,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         #[cfg(feature = "secure")]
         Command::Key(key) => print(format!("{}\n", key.fingerprint()?).as_bytes()).map(|()| Exit::Success),
         Command::Completions { shell } => print(&completions(shell)).map(|()| Exit::Success),
-        Command::Man => print(&manual()).map(|()| Exit::Success),
+        Command::Man { command } => print(&manual(command.as_deref())).map(|()| Exit::Success),
     }
 }
 
@@ -83,7 +85,7 @@ fn endpoint(
 ) -> Result<Exit, Failure> {
     let about = About { command, design: common.design.name() };
     let start =
-        |path| Trace::start(path, &about, |path| create_private(path).map(Patient), lower_thread_priority);
+        |path| Trace::start(path, about, |path| create_private(path).map(Patient), lower_thread_priority);
     let trace = common.trace.as_deref().map(start).transpose()?;
     let observer = trace.iter().fold(Observer::default(), |observer, trace| observer.and(trace.observer()));
     let run = || {
@@ -91,8 +93,11 @@ fn endpoint(
         // A design that takes turns cannot wait for signals as well.
         let signals = if common.design == Design::HalfDuplex { Signals::none() } else { signals()? };
         let keyboard = has_keyboard.then(io::stdin);
-        let environment =
+        let mut environment =
             common.environment(keyboard, &io::stdout(), io::stderr(), signals, observer, secured)?;
+        environment.reopen_trace = trace.as_ref().map(|trace| Box::new(trace.reopener()) as _);
+        // Callers, if there are to be any, wait in the system's queue from here on.
+        report_ready();
         common.design.run(task, environment)
     };
     let outcome = run();

@@ -3,9 +3,16 @@
 
 use std::process::Command;
 
+/// Without the settings of the person who runs the tests.
+fn program() -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_threadchat"));
+    program.env("THREADCHAT_CONFIG", "");
+    program
+}
+
 /// Standard output of a run that succeeds.
 fn stdout_of(args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_threadchat")).args(args).output().unwrap();
+    let output = program().args(args).output().unwrap();
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -85,7 +92,7 @@ fn a_wrong_command_line_is_explained_and_exits_with_2() {
         (&["serve", "--design", "select"], "select cannot be used here"),
         (&[], "Usage: threadchat"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_threadchat")).args(args).output().unwrap();
+        let output = program().args(args).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
         assert!(stderr.contains(expected), "{args:?}: {stderr}");
@@ -153,6 +160,16 @@ fn the_man_page_has_every_option_of_every_command() {
     }
 }
 
+#[test]
+fn every_command_has_a_man_page_of_its_own() {
+    let page = stdout_of(&["man", "serve"]);
+    assert!(page.contains(".TH threadchat-serve 1"), "{page}");
+    for part in ["on\\-eof", ".SH NOTES", "threadchat(1)"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("threadchat connect --name"), "{page}");
+}
+
 #[cfg(feature = "hub")]
 #[test]
 fn the_help_of_hub_has_examples_and_the_commands_of_the_operator() {
@@ -183,8 +200,7 @@ fn only_designs_that_have_a_hub_are_offered_for_one() {
     let completions = stdout_of(&["completions", "bash"]);
     let offers = completions.matches("compgen -W \"threads select half-duplex\"").count();
     assert!(offers > 1 && completions.matches("compgen -W \"threads select\"").count() > 0, "{completions}");
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_threadchat")).args(["hub", "--design", "half-duplex"]).output();
+    let output = program().args(["hub", "--design", "half-duplex"]).output();
     let output = output.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && said.contains("a hub cannot be half-duplex"), "{said}");

@@ -236,7 +236,7 @@ fn heard_from(design: &str, shell: &str, closes: bool, give: impl FnOnce(&mut Co
         let script = format!("exec \"$0\" connect {port} --design {design} {shell}");
         let mut command = Command::new("sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_threadchat")]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.envs(NO_SETTINGS).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         give(&mut command);
         Program::spawn(command)
     });

@@ -28,6 +28,11 @@ use std::path::PathBuf;
 /// The options of every command that runs an endpoint.
 #[derive(Debug, Args)]
 pub struct Common {
+    /// Take no settings from a file
+    #[arg(long)]
+    #[allow(dead_code, reason = "whoever reads the file asks the parser")]
+    no_config: bool,
+
     /// How to wait for the keyboard and the other side
     #[arg(long, value_name = "DESIGN", value_enum, default_value_t, help_heading = CONVERSATION)]
     pub design: Design,
@@ -149,6 +154,7 @@ impl Common {
             notices: None,
             screen: Box::new(Patient(io::stdout())),
             transcript: self.transcript()?,
+            reopen_trace: None,
             security,
             remember,
             verbosity: self.verbosity(),

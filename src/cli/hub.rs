@@ -7,8 +7,9 @@ use super::secure::{Secure, WORDS_FOR_A_HUB};
 use super::web::WebArgs;
 use super::{Common, Secured, values};
 use crate::designs::{Design, NO_HUB_IN_TURNS, Task};
+use crate::platform::{check_writable, passed_listeners};
 use crate::rules::address::Address;
-use crate::rules::failure::Failure;
+use crate::rules::failure::{Context, Failure};
 use crate::rules::hub::{AdmissionPolicy, DEFAULT_OUTBOX, Settings, parse_net};
 use crate::rules::wire::DEFAULT_MAX_LINE;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -54,6 +55,10 @@ pub struct Hub {
     /// Run as a service: read no keyboard, and do not show the chat
     #[arg(long, help_heading = ROOMS)]
     pub no_operator: bool,
+
+    /// Check the options and the files, say where the hub would listen, and end
+    #[arg(long, help_heading = ROOMS)]
+    pub check: bool,
 
     /// Number of recent messages to send to a newcomer
     #[arg(long, value_name = "N", default_value_t = 20, help_heading = ROOMS)]
@@ -150,12 +155,8 @@ impl Hub {
         self.secure.called(WORDS_FOR_A_HUB)
     }
 
-    /// Starts to listen.
-    ///
-    /// # Errors
-    /// The message of the day or the link to other hubs cannot be used, or the address cannot be found or listened on.
-    pub fn task(&self) -> Result<Task, Failure> {
-        let settings = Settings {
+    fn settings(&self) -> Settings {
+        Settings {
             operator: !self.no_operator,
             max_line: self.max_line,
             history: self.history,
@@ -171,9 +172,41 @@ impl Hub {
                 max_descriptors: None,
             },
             transcribed: self.common.transcript.is_some(),
-        };
+        }
+    }
+
+    /// Checks everything that [`task`](Self::task) and the environment need, but does not listen. Returns what the hub would do.
+    ///
+    /// # Errors
+    /// As [`task`](Self::task), or a file cannot be used.
+    pub fn check_files(&self) -> Result<String, Failure> {
+        let secured = self.secured()?;
         let address = self.address()?;
-        let task = Task::hub(&address, self.motd.as_deref(), settings)?;
+        let at = Task::check_hub(&address, self.motd.as_deref(), self.settings())?;
+        #[cfg(feature = "web")]
+        self.web.check_files(&address)?;
+        #[cfg(feature = "link")]
+        self.link.link(self.history)?;
+        for (name, file) in [("transcript", &self.common.transcript), ("trace", &self.common.trace)] {
+            let Some(path) = file else { continue };
+            check_writable(path).context(format_args!("cannot write the {name} {}", path.display()))?;
+        }
+        let at = at.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        let encrypted = if secured.is_some() { ", encrypted" } else { "" };
+        Ok(format!("the options and the files are good: the hub would listen on {at}{encrypted}\n"))
+    }
+
+    /// Starts to listen, or takes the sockets that were passed to this process.
+    ///
+    /// # Errors
+    /// The message of the day or the link to other hubs cannot be used, or the address cannot be found or listened on.
+    pub fn task(&self) -> Result<Task, Failure> {
+        let passed = passed_listeners()?;
+        let address = match passed.first().and_then(|first| first.local_addr().ok()) {
+            Some(at) => at.into(),
+            None => self.address()?,
+        };
+        let task = Task::hub(&address, passed, self.motd.as_deref(), self.settings())?;
         #[cfg(feature = "web")]
         let task = match self.web.web(&address)? {
             Some(web) => task.with_browsers(web),

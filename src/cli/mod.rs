@@ -1,11 +1,12 @@
 //! The command line: a file for each command with its help, `common.rs` and `session.rs` for the options that commands
-//! share, `values.rs` for values, and `pages.rs` for the man page and completions.
+//! share, `config.rs` for the user's file of options, `values.rs` for values, and `pages.rs` for the man page and completions.
 
 #[cfg(feature = "secure")]
 mod code;
 mod common;
 #[cfg(feature = "lab")]
 mod compare;
+mod config;
 mod connect;
 #[cfg(feature = "lab")]
 mod demo;
@@ -41,6 +42,8 @@ use crate::designs::Design;
 use crate::platform::Patient;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Error, Parser, Subcommand};
+use config::Config;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
 
@@ -48,7 +51,7 @@ use std::io::{self, Write};
 #[derive(Debug, Parser)]
 #[command(version, after_help = format!(
     "{INTRODUCTION}\n{PROTECTION}\n`threadchat help COMMAND` shows the options of a command.\n\n\
-    Examples:\n{EXAMPLES}\n\nExit codes:\n{EXIT_CODES}"
+    Examples:\n{EXAMPLES}\n\nSettings:\n{SETTINGS}\n\nExit codes:\n{EXIT_CODES}"
 ))]
 pub struct Cli {
     /// What to do.
@@ -75,10 +78,14 @@ const EXAMPLES: &str = "  threadchat serve                         wait for a ca
   threadchat connect </dev/null >copy      only listen, and save the messages
   threadchat hub                           let many people chat, who all call here";
 
+const SETTINGS: &str = "  Options that serve, connect and hub always get may stand in a file, one a line, such as --timestamps=wire:
+  in threadchat/config where the platform keeps settings (on Linux ~/.config), or in the file that the variable
+  THREADCHAT_CONFIG names. Lines below [hub] are for hub alone, and so on. The command line wins.";
+
 const EXIT_CODES: &str =
     "  0      ended by 88, by the end of your input, or because nothing reads the output any more
   1      could not connect or listen, or the conversation did not end cleanly
-  2      the command line is wrong
+  2      the command line or a setting is wrong
   128+N  ended by signal N (130: Ctrl-C)";
 
 /// The headings under which the help lists options.
@@ -124,18 +131,29 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
     /// Write the manual page to standard output
-    Man,
+    Man {
+        /// The page of this command only, as threadchat-COMMAND(1)
+        #[arg(value_parser = pages::command)]
+        command: Option<String>,
+    },
 }
 
 impl Cli {
-    /// Reads the command line of this process.
+    /// Reads the command line of this process, and the user's settings for its command.
     ///
     /// # Errors
-    /// The command line is wrong, or asks for nothing but help.
+    /// The command line or the settings are wrong, or the command line asks for nothing but help.
     pub fn read() -> Result<Self, Error> {
-        let cli = Self::try_parse().map_err(|error| {
-            let words: Vec<_> =
-                std::env::args_os().skip(1).map(|word| word.to_string_lossy().into()).collect();
+        let words: Vec<_> = std::env::args_os().collect();
+        let Some(config) = Config::read(&words)? else { return Self::parse_words(&words) };
+        // What is wrong without the file, too, has nothing to do with it.
+        Self::parse_words(&config.words)
+            .or_else(|error| Self::parse_words(&words).and_then(|_| Err(config.explain(&error))))
+    }
+
+    fn parse_words(words: &[OsString]) -> Result<Self, Error> {
+        let cli = Self::try_parse_from(words).map_err(|error| {
+            let words: Vec<_> = words.iter().skip(1).map(|word| word.to_string_lossy().into()).collect();
             habits::explain(error, &words)
         })?;
         let Some((name, design)) = cli.command.design() else { return Ok(cli) };

@@ -35,6 +35,15 @@ pub(super) struct WebArgs {
     web_tickets: Option<PathBuf>,
 }
 
+/// Where browsers come, and how they join.
+pub(super) struct Checked {
+    address: Address,
+    /// Where the tickets are kept.
+    file: Option<PathBuf>,
+    /// Those that are in the file.
+    kept: Option<Tickets>,
+}
+
 /// Where browsers may come.
 #[derive(Debug, Clone)]
 enum At {
@@ -72,11 +81,11 @@ impl WebArgs {
         }
     }
 
-    /// Listens for browsers, if they may come. `hub` is where the hub listens.
+    /// What the options say, if browsers may come. `hub` is where the hub listens.
     ///
     /// # Errors
-    /// The address cannot be found or listened on, or the tickets cannot be read or made.
-    pub(super) fn web(&self, hub: &Address) -> Result<Option<Web>, Failure> {
+    /// The hub has this port, or the tickets cannot be read.
+    pub(super) fn check_files(&self, hub: &Address) -> Result<Option<Checked>, Failure> {
         let address = match &self.web {
             None => return Ok(None),
             Some(At::Port(port)) => hub.at_port(*port),
@@ -87,6 +96,15 @@ impl WebArgs {
         }
         let file = self.web_tickets.clone().or_else(|| folder().ok().map(|folder| folder.join("web")));
         let kept = file.as_deref().map(read).transpose()?.flatten();
+        Ok(Some(Checked { address, file, kept }))
+    }
+
+    /// Listens for browsers, if they may come. `hub` is where the hub listens.
+    ///
+    /// # Errors
+    /// The address cannot be found or listened on, or the tickets cannot be read or made.
+    pub(super) fn web(&self, hub: &Address) -> Result<Option<Web>, Failure> {
+        let Some(Checked { address, file, kept }) = self.check_files(hub)? else { return Ok(None) };
         let is_new = kept.is_none();
         let tickets = kept.or_else(Tickets::generate).ok_or("the system gives no random bytes for a link")?;
         let web = Web::listen(&address, self.web_name.clone(), tickets, file)?;

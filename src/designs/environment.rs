@@ -28,6 +28,8 @@ pub struct Environment {
     pub notices: Option<Box<dyn Output>>,
     /// Where to record what happens, if anywhere.
     pub transcript: Option<Sink>,
+    /// Goes on with the trace in the file that has its name then, if there is a trace.
+    pub reopen_trace: Option<Box<dyn Fn() + Send>>,
     /// How to encrypt. `None` to talk in clear text.
     pub security: Option<Security>,
     /// Appends to the file of known peers, if there is one.

@@ -11,6 +11,8 @@ use crate::rules::failure::Failure;
 use crate::rules::settings::Settings;
 #[cfg(feature = "hub")]
 use crate::rules::{byte_order_mark, failure::Context, hub};
+#[cfg(feature = "hub")]
+use std::net::SocketAddr;
 use std::net::TcpListener;
 #[cfg(feature = "hub")]
 use std::path::Path;
@@ -63,17 +65,21 @@ impl Task {
         Ok(Self::Serve { listeners, port_was_chosen: address.port() != 0, once, settings })
     }
 
-    /// Listens at every address of this host, for as many clients as the system allows; the lines of `motd` greet them.
+    /// Listens for as many clients as the system allows, at every address of this host or, if some were `passed`, at those
+    /// sockets. The lines of `motd` greet the clients.
     ///
     /// # Errors
     /// The message of the day cannot be read or is too long, there are too few descriptors, or the address cannot be found or
     /// listened on.
     #[cfg(feature = "hub")]
-    pub fn hub(address: &Address, motd: Option<&Path>, mut settings: hub::Settings) -> Result<Self, Failure> {
-        settings.motd = motd.map(read_motd).transpose()?.unwrap_or_default();
-        settings.admission.max_descriptors = crate::platform::raise_descriptor_limit();
-        settings.admission.check_descriptors()?;
-        let listeners = net::listen(address)?;
+    pub fn hub(
+        address: &Address,
+        passed: Vec<TcpListener>,
+        motd: Option<&Path>,
+        settings: hub::Settings,
+    ) -> Result<Self, Failure> {
+        let settings = prepare(motd, settings)?;
+        let listeners = if passed.is_empty() { net::listen(address)? } else { passed };
         listeners.iter().for_each(crate::platform::widen_backlog);
         Ok(Self::Hub {
             listeners,
@@ -83,6 +89,20 @@ impl Task {
             link: None,
             web: None,
         })
+    }
+
+    /// Whether there could be such a hub. Returns where it would listen.
+    ///
+    /// # Errors
+    /// As [`hub`](Self::hub), but it does not listen.
+    #[cfg(feature = "hub")]
+    pub fn check_hub(
+        address: &Address,
+        motd: Option<&Path>,
+        settings: hub::Settings,
+    ) -> Result<Vec<SocketAddr>, Failure> {
+        prepare(motd, settings)?;
+        net::resolve(address)
     }
 
     /// The same, which lets browsers in, too.
@@ -104,6 +124,15 @@ impl Task {
         }
         self
     }
+}
+
+/// Completes the settings of a hub with what the file and the system say.
+#[cfg(feature = "hub")]
+fn prepare(motd: Option<&Path>, mut settings: hub::Settings) -> Result<hub::Settings, Failure> {
+    settings.motd = motd.map(read_motd).transpose()?.unwrap_or_default();
+    settings.admission.max_descriptors = crate::platform::raise_descriptor_limit();
+    settings.admission.check_descriptors()?;
+    Ok(settings)
 }
 
 #[cfg(feature = "hub")]

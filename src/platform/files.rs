@@ -32,6 +32,17 @@ pub(crate) fn append_to_private(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Whether a file can be written. One that is missing is created for that, and removed again; a named pipe is not opened.
+#[cfg(feature = "hub")]
+pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
+    if is_named_pipe(path) {
+        return Ok(());
+    }
+    let is_new = !path.exists();
+    private().append(true).open(path)?;
+    if is_new { std::fs::remove_file(path) } else { Ok(()) }
+}
+
 /// Creates a file for private data, or empties the one that is there.
 ///
 /// # Errors
@@ -42,7 +53,6 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 
 /// Reads a file, but no more than `max` bytes and one, which says that it is longer. Fails for a named pipe that nobody has
 /// written to.
-#[cfg(any(feature = "hub", feature = "secure", line_editor))]
 pub(crate) fn read_at_most(max: usize, path: &Path) -> io::Result<Vec<u8>> {
     let file = open_without_waiting(File::options().read(true), path)?;
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(max);

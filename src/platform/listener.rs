@@ -5,10 +5,7 @@ use std::io;
 
 #[cfg(shutdown_wakes_accept)]
 use std::net::Shutdown;
-#[cfg(not(shutdown_wakes_accept))]
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-#[cfg(not(shutdown_wakes_accept))]
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// How many callers may wait to be accepted.
@@ -69,19 +66,16 @@ pub fn widen_backlog(listener: &TcpListener) {
 /// Wakes the thread that accepts callers at this address: it gets an error, or a caller.
 pub(crate) fn wake_listener(listener: &TcpListener, address: SocketAddr) {
     #[cfg(shutdown_wakes_accept)]
-    {
-        let _ = address;
+    if !super::service::is_passed(listener) {
         let _ = SockRef::from(listener).shutdown(Shutdown::Both);
+        return;
     }
-    // Elsewhere only a caller wakes it.
-    #[cfg(not(shutdown_wakes_accept))]
-    {
-        let _ = listener;
-        let ip = match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            ip => ip,
-        };
-        let _ = TcpStream::connect_timeout(&SocketAddr::new(ip, address.port()), Duration::from_millis(200));
-    }
+    // Elsewhere only a caller wakes it. Nor may a socket be shut down that another process has, too: it would listen no more.
+    let _ = listener;
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let _ = TcpStream::connect_timeout(&SocketAddr::new(ip, address.port()), Duration::from_millis(200));
 }

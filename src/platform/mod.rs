@@ -13,6 +13,8 @@ mod listener;
 #[cfg(nonblocking_send)]
 mod out;
 mod process;
+#[cfg_attr(not(service_manager), path = "no_service.rs")]
+mod service;
 mod signals;
 mod sockets;
 mod streams;
@@ -26,15 +28,15 @@ pub(crate) use authorities::system_authority;
 #[cfg(feature = "lab")]
 pub(crate) use children::*;
 pub(crate) use connection::Connection;
+#[cfg(feature = "hub")]
+pub(crate) use files::check_writable;
 #[cfg(any(feature = "lab", feature = "secure", feature = "web"))]
 pub(crate) use files::create_private_folder;
 #[cfg(feature = "lab")]
 pub(crate) use files::is_same_file;
-#[cfg(any(feature = "hub", feature = "secure", line_editor))]
-pub(crate) use files::read_at_most;
 #[cfg(feature = "web")]
 pub(crate) use files::replace_private;
-pub(crate) use files::{append_to_private, is_named_pipe};
+pub(crate) use files::{append_to_private, is_named_pipe, read_at_most};
 #[cfg(feature = "secure")]
 pub(crate) use files::{create_once, is_open_to_others};
 pub use files::{create_private, print};
@@ -52,6 +54,9 @@ pub use process::lower_thread_priority;
 pub use process::raise_descriptor_limit;
 #[cfg(feature = "hub")]
 pub(crate) use process::trim_memory;
+#[cfg(feature = "hub")]
+pub(crate) use service::passed_listeners;
+pub use service::report_ready;
 #[cfg(all(signals, unix))]
 pub use signals::restore_before_deadly_signals;
 pub use signals::{Caught, Signals, TerminalChange, stop};

@@ -102,6 +102,11 @@ pub enum Notice {
     CannotReadInput(io::Error),
     CannotWriteScreen(io::Error),
     CannotWriteTranscript(io::Error),
+    /// In a hub without an operator, SIGHUP asks for it.
+    #[cfg(feature = "hub")]
+    OpeningAgain,
+    #[cfg(feature = "hub")]
+    CannotReopenTranscript(Failure),
     CannotAccept(io::Error),
     CannotTurnAway(io::Error),
     #[cfg(feature = "hub")]
@@ -191,7 +196,7 @@ impl Notice {
             #[cfg(feature = "web")]
             Self::CannotKeepTickets(_) => Importance::Error,
             #[cfg(feature = "hub")]
-            Self::CodesNotAccepted => Importance::Error,
+            Self::CodesNotAccepted | Self::CannotReopenTranscript(_) => Importance::Error,
             #[cfg(feature = "link")]
             Self::LinkDown(_) | Self::LinkHindered(_) | Self::LinesMissing(_) | Self::NotLogged => {
                 Importance::Error
@@ -368,6 +373,10 @@ impl Notice {
             Self::CannotWriteTranscript(error) => {
                 write!(f, "cannot write the transcript: {error}; continuing without it")
             }
+            #[cfg(feature = "hub")]
+            Self::OpeningAgain => f.write_str("SIGHUP: opening the transcript and the trace again"),
+            #[cfg(feature = "hub")]
+            Self::CannotReopenTranscript(failure) => write!(f, "{failure}; until then the old one goes on"),
             Self::CannotAccept(error) => {
                 write!(f, "cannot accept a call: {error}; trying again{}", errors::hint(error))
             }

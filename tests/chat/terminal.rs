@@ -95,7 +95,7 @@ fn a_closed_terminal_ends_the_program() {
     let (terminal, pts) = pty_process::blocking::open().unwrap();
     let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat"));
     reset_ignored_signals();
-    let command = command.args(with_design(&["connect", &port, "--plain"]));
+    let command = command.args(with_design(&["connect", &port, "--plain"])).envs(NO_SETTINGS);
     let mut connect = command.spawn(pts).unwrap();
     let (mut socket, _) = listener.accept().unwrap();
     socket.write_all(b"hello\n").unwrap();

@@ -90,8 +90,10 @@ pub fn accepted(socket: TcpStream) -> TcpStream {
 /// With this variable, programs use a code that is none of the test's.
 pub const CODE_VARIABLE: &str = "THREADCHAT_CODE";
 
-/// Where programs look for the user's key and known peers, and find none: those of the person who runs the tests do not matter.
-pub const NO_SETTINGS: [(&str, &str); 2] = [
+/// Where programs look for the user's key, known peers and settings, and find none: those of the person who runs the tests do not
+/// matter.
+pub const NO_SETTINGS: [(&str, &str); 3] = [
+    ("THREADCHAT_CONFIG", ""),
     ("XDG_CONFIG_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-settings")),
     ("APPDATA", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-settings")),
 ];

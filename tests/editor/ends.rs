@@ -103,7 +103,7 @@ fn a_terminal_that_goes_away_ends_the_program_and_the_peer_is_told() {
     let address = listener.local_addr().unwrap().to_string();
     let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_threadchat"));
     reset_ignored_signals();
-    let command = command.args(with_design(&["connect", &address])).env("TERM", "xterm");
+    let command = command.args(with_design(&["connect", &address])).envs(NO_SETTINGS).env("TERM", "xterm");
     let mut connect = command.spawn(pts).unwrap();
     let (peer, _) = listener.accept().unwrap();
     peer.set_read_timeout(Some(LIMIT)).unwrap();

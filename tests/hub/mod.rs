@@ -27,6 +27,8 @@ mod rate;
 mod resources;
 mod rooms;
 #[cfg(all(unix, signals))]
+mod service;
+#[cfg(all(unix, signals))]
 mod signals;
 #[cfg(unix)]
 mod stalled;

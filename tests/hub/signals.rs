@@ -7,6 +7,10 @@ use rustix::process::Signal;
 fn a_signal_says_88_to_everybody_and_sets_the_exit_code() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
         for args in [&[][..], &["--no-operator"]] {
+            // To a service, this one only says to open its files again.
+            if signal == Signal::HUP && !args.is_empty() {
+                continue;
+            }
             let (mut hub, [mut bob, alice]) = hub_with(args, ["bob", "alice"]);
             bob.says("last words");
             bob.catches_up();

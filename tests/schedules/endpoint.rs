@@ -165,6 +165,7 @@ impl Endpoint {
             terminal: kind.at_terminal.then(|| Terminal::new(view(), None)),
             notices: (!kind.at_terminal).then(|| Box::new(notices) as _),
             transcript: sink,
+            reopen_trace: None,
             security: None,
             remember: None,
             verbosity: Verbosity::Normal,

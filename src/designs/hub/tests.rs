@@ -89,6 +89,7 @@ impl Hub {
             terminal: None,
             notices: Some(Box::new(notices)),
             transcript: None,
+            reopen_trace: None,
             security: Some(security),
             remember: Some(Box::new(move |line| {
                 to.add(line);
@@ -109,7 +110,7 @@ impl Hub {
             admission: AdmissionPolicy::default(),
             transcribed: false,
         };
-        let task = Task::hub(&"127.0.0.1:0".parse::<Address>().unwrap(), None, settings).unwrap();
+        let task = Task::hub(&"127.0.0.1:0".parse::<Address>().unwrap(), Vec::new(), None, settings).unwrap();
         let Task::Hub { listeners, .. } = &task else { unreachable!() };
         let address = listeners[0].local_addr().unwrap();
         let thread = thread::spawn(move || design.run(task, environment).unwrap());

@@ -33,7 +33,7 @@ struct TurnedAway {
 
 impl Callers {
     pub(super) fn new(listeners: Vec<TcpListener>) -> io::Result<Self> {
-        // No other process shares these sockets.
+        // No other process accepts callers at these sockets, even one that has passed them to this one.
         listeners.iter().try_for_each(|listener| listener.set_nonblocking(true))?;
         Ok(Self { listeners, failures: AcceptFailures::default(), retry_at: None, turned_away: Vec::new() })
     }

@@ -35,6 +35,8 @@ pub(super) struct Console {
     keyboard: Option<Box<dyn Input>>,
     typed: Pool,
     lines: Counter,
+    #[cfg(feature = "hub")]
+    reopen_trace: Option<Box<dyn Fn() + Send>>,
     signals: Signals,
     pub(super) observer: Observer,
 }
@@ -66,6 +68,8 @@ impl Console {
             keyboard: environment.keyboard.map(readable),
             typed: Pool::new(BUFFERS, READ_SIZE),
             lines: Counter::new(Stream::KEYBOARD),
+            #[cfg(feature = "hub")]
+            reopen_trace: environment.reopen_trace,
             signals: environment.signals,
         }
     }
@@ -108,6 +112,13 @@ impl Console {
                 Caught::Terminal(change) => typed::handle_change(self.screen.terminal().0, change),
             }
         }
+    }
+
+    /// Opens the transcript and the trace again.
+    #[cfg(feature = "hub")]
+    pub(super) fn reopen_files(&mut self) {
+        self.screen.transcript.reopen();
+        self.reopen_trace.iter().for_each(|reopen| reopen());
     }
 
     /// Reads once from the keyboard, which has become readable. Returns what follows.
@@ -156,8 +167,8 @@ impl Console {
                 self.screen.report(&Notice::CannotWriteScreen(error));
                 ending.fail();
             }
-            if let Err(error) = self.screen.transcript.flush(Instant::now()) {
-                self.screen.report(&Notice::CannotWriteTranscript(error));
+            if let Err(notice) = self.screen.transcript.flush(Instant::now()) {
+                self.screen.report(&notice);
             }
             let is_behind = self.screen.has_messages() || self.screen.transcript.is_behind();
             if !is_behind && !self.screen.has_notices() {

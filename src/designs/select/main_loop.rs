@@ -272,8 +272,8 @@ impl MainLoop {
         if let Err(error) = self.console.screen.flush() {
             self.endpoint.handle(Event::ScreenFailed(error), now);
         }
-        if let Err(error) = self.console.screen.transcript.flush(now) {
-            self.endpoint.handle(Event::Report(Notice::CannotWriteTranscript(error)), now);
+        if let Err(notice) = self.console.screen.transcript.flush(now) {
+            self.endpoint.handle(Event::Report(notice), now);
         }
     }
 

@@ -1,8 +1,12 @@
 //! The way to the transcript: what happened, in order, as far as it is not written.
 
 use crate::designs::clock::utc_now;
+#[cfg(feature = "hub")]
+use crate::designs::transcript;
 use crate::designs::transcript::{Format, Sink, Target};
 use crate::platform::Out;
+#[cfg(feature = "hub")]
+use crate::rules::failure::Failure;
 use crate::rules::notice::Notice;
 use crate::rules::record::{Entry, Journal, What};
 use rustix::fs::{Mode, OFlags};
@@ -10,7 +14,7 @@ use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// From how many unwritten bytes on nothing more is read or sent.
@@ -21,8 +25,13 @@ const CHECK_EVERY: Duration = Duration::from_millis(100);
 
 /// Records what happened, if there is a transcript.
 pub(super) struct Transcript {
-    format: Option<Box<dyn Format>>,
+    /// Its format and its name, if there is one.
+    #[cfg_attr(not(feature = "hub"), allow(dead_code, reason = "only a hub opens it again"))]
+    file: Option<(Box<dyn Format>, PathBuf)>,
     to: To,
+    /// The file is to be opened again when all lines are written.
+    #[cfg(feature = "hub")]
+    reopens: bool,
     /// Lines that are not written yet.
     lines: VecDeque<u8>,
     journal: Journal,
@@ -31,7 +40,6 @@ pub(super) struct Transcript {
 enum To {
     /// A named pipe that nobody reads, and when to check again.
     Unread {
-        pipe: Target,
         check_at: Option<Instant>,
     },
     Open {
@@ -44,14 +52,27 @@ enum To {
 
 impl Transcript {
     pub(super) fn new(sink: Option<Sink>) -> Self {
-        let (format, to) = match sink {
+        let (file, to) = match sink {
             None => (None, To::Nowhere),
-            Some(Sink { format, target: Target::Open(file) }) => {
-                (Some(format), To::Open { out: Out::new(Box::new(file)), is_full: false })
+            Some(Sink { format, target }) => {
+                let (path, to) = To::of(target);
+                (Some((format, path)), to)
             }
-            Some(Sink { format, target }) => (Some(format), To::Unread { pipe: target, check_at: None }),
         };
-        Self { format, to, lines: VecDeque::new(), journal: Journal::default() }
+        Self {
+            file,
+            to,
+            #[cfg(feature = "hub")]
+            reopens: false,
+            lines: VecDeque::new(),
+            journal: Journal::default(),
+        }
+    }
+
+    /// Somebody may have moved the file: what is recorded from here on goes to the one that has its name then.
+    #[cfg(feature = "hub")]
+    pub(super) fn reopen(&mut self) {
+        self.reopens = true;
     }
 
     /// Records what belongs into a transcript of what the user sees.
@@ -80,15 +101,15 @@ impl Transcript {
     }
 
     pub(super) fn record_entry(&mut self, entry: &Entry) {
-        if let Some(format) = &self.format {
+        if let Some((format, _)) = self.file.as_ref().filter(|_| self.is_kept()) {
             // Writing to memory does not fail.
             let _ = format.write(entry, &mut self.lines);
         }
     }
 
-    /// Whether there is a transcript.
+    /// Whether there is a transcript that can be written.
     pub(super) fn is_kept(&self) -> bool {
-        self.format.is_some()
+        !matches!(self.to, To::Nowhere)
     }
 
     /// Whether more may be read and sent: all of that is recorded.
@@ -119,19 +140,33 @@ impl Transcript {
     /// When to [flush](Self::flush) although nothing has become ready.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.to {
-            To::Unread { check_at, .. } => check_at.filter(|_| self.is_behind()),
+            To::Unread { check_at } => check_at.filter(|_| self.is_behind()),
             _ => None,
         }
     }
 
     /// Writes what is taken without blocking. After an error it records nothing more, so that the chat goes on.
-    pub(super) fn flush(&mut self, now: Instant) -> io::Result<()> {
+    pub(super) fn flush(&mut self, now: Instant) -> Result<(), Notice> {
         let result = self.write(now);
         if result.is_err() {
-            (self.format, self.to) = (None, To::Nowhere);
+            self.to = To::Nowhere;
             self.lines.clear();
         }
-        result
+        #[cfg(feature = "hub")]
+        if self.reopens && !self.is_behind() {
+            self.reopens = false;
+            self.go_on().map_err(Notice::CannotReopenTranscript)?;
+        }
+        result.map_err(Notice::CannotWriteTranscript)
+    }
+
+    /// Goes on in the file that has the name now. If that fails, the old one stays.
+    #[cfg(feature = "hub")]
+    fn go_on(&mut self) -> Result<(), Failure> {
+        if let Some((_, path)) = &self.file {
+            self.to = To::of(transcript::open(path)?).1;
+        }
+        Ok(())
     }
 
     fn write(&mut self, now: Instant) -> io::Result<()> {
@@ -145,14 +180,26 @@ impl Transcript {
                     Err(error) => return Err(error),
                 },
                 To::Unread { check_at: Some(check_at), .. } if now < *check_at => break,
-                To::Unread { pipe: Target::NotOpen(pipe), check_at } => match open_if_read(pipe)? {
-                    Some(out) => self.to = To::Open { out, is_full: false },
-                    None => *check_at = Some(now + CHECK_EVERY),
-                },
-                To::Unread { .. } => break,
+                To::Unread { check_at } => {
+                    let pipe = self.file.as_ref().map(|(_, path)| open_if_read(path));
+                    match pipe.transpose()?.flatten() {
+                        Some(out) => self.to = To::Open { out, is_full: false },
+                        None => *check_at = Some(now + CHECK_EVERY),
+                    }
+                }
             }
         }
         Ok(())
+    }
+}
+
+impl To {
+    fn of(target: Target) -> (PathBuf, Self) {
+        let (path, file) = target.into_parts();
+        match file {
+            Some(file) => (path, Self::Open { out: Out::new(Box::new(file)), is_full: false }),
+            None => (path, Self::Unread { check_at: None }),
+        }
     }
 }
 

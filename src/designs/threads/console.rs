@@ -35,6 +35,8 @@ pub(super) struct Console {
     keyboard_is_terminal: bool,
     /// Numbers the lines that are typed in the line editor.
     lines: Counter,
+    #[cfg(feature = "hub")]
+    reopen_trace: Option<Box<dyn Fn() + Send>>,
     signals: Thread,
     close_signals: Box<dyn FnOnce()>,
 }
@@ -94,6 +96,8 @@ impl Console {
             keyboard_ends: false,
             keyboard_is_terminal: environment.keyboard_is_terminal,
             lines: Counter::new(Stream::KEYBOARD),
+            #[cfg(feature = "hub")]
+            reopen_trace: environment.reopen_trace,
             signals,
             close_signals,
         };
@@ -114,6 +118,13 @@ impl Console {
     /// The terminal was resized, or the program stops or was continued.
     pub(super) fn terminal_changed(&mut self, change: TerminalChange) {
         typed::handle_change(self.screen.terminal().0, change);
+    }
+
+    /// Opens the transcript and the trace again.
+    #[cfg(feature = "hub")]
+    pub(super) fn reopen_files(&self) {
+        self.screen.reopen_transcript();
+        self.reopen_trace.iter().for_each(|reopen| reopen());
     }
 
     /// Ends the reading from the keyboard, where that is possible.

@@ -184,6 +184,12 @@ impl Screen {
         }
     }
 
+    /// Opens the transcript again, if there is one.
+    #[cfg(feature = "hub")]
+    pub(super) fn reopen_transcript(&self) {
+        self.transcript.iter().for_each(Transcript::reopen);
+    }
+
     /// Records a notice, and shows it if it is important enough.
     pub(super) fn report(&mut self, notice: &Notice) {
         verbose::observe_notice(notice, &self.observer);

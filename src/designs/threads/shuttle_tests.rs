@@ -206,6 +206,7 @@ fn environment(typed: Receiver<&'static [u8]>, shown: Shown, types: Sender<&'sta
         terminal: Some(Terminal::new(View::new(Timestamps::None, false, false), None)),
         notices: None,
         transcript: None,
+        reopen_trace: None,
         security: None,
         remember: None,
         verbosity: Verbosity::Normal,

@@ -37,6 +37,8 @@ pub(super) struct Recorder {
 
 enum Item {
     Entry(Box<Entry>),
+    #[cfg(feature = "hub")]
+    Reopen,
     End,
 }
 
@@ -78,6 +80,12 @@ impl Transcript {
 
     pub(super) fn record(&self, entry: Entry) {
         record(&self.queue, entry);
+    }
+
+    /// Somebody may have moved the file: what is recorded from here on goes to the one that has its name then.
+    #[cfg(feature = "hub")]
+    pub(super) fn reopen(&self) {
+        self.queue.try_push_uncounted(Item::Reopen, usize::MAX);
     }
 
     /// Whether there is capacity for entries that no buffer bounds: lines typed at a terminal, lines that grow when
@@ -150,7 +158,16 @@ impl<E: ProgramEvent> Writer<E> {
     /// Writes until the end. After an error it drops what it is given, so that the chat goes on.
     fn run(mut self) {
         let mut works = true;
-        while let Some(Item::Entry(entry)) = self.queue.next(&self.to_main.observer) {
+        while let Some(item) = self.queue.next(&self.to_main.observer) {
+            let entry = match item {
+                Item::Entry(entry) => entry,
+                #[cfg(feature = "hub")]
+                Item::Reopen => {
+                    works = self.reopen(works);
+                    continue;
+                }
+                Item::End => break,
+            };
             if works && let Err(error) = self.write(&entry) {
                 works = false;
                 self.to_main.send(ConsoleEvent::TranscriptFailed(error));
@@ -161,6 +178,22 @@ impl<E: ProgramEvent> Writer<E> {
         }
         // Fails only if main has gone.
         self.to_main.send(ConsoleEvent::TranscriptDone);
+    }
+
+    /// Goes on in the file that has the name now. Returns whether that, or else the old one, can be written.
+    #[cfg(feature = "hub")]
+    fn reopen(&mut self, mut works: bool) -> bool {
+        if works && let Err(error) = self.to.flush() {
+            works = false;
+            self.to_main.send(ConsoleEvent::TranscriptFailed(error));
+        }
+        match self.to.reopen() {
+            Ok(()) => true,
+            Err(failure) => {
+                self.to_main.send(ConsoleEvent::Report(Notice::CannotReopenTranscript(failure)));
+                works
+            }
+        }
     }
 
     /// Holds lines back only while more entries follow, so that the file is complete whenever nothing happens.

@@ -16,32 +16,50 @@ const CHUNK: usize = 64 * 1024;
 /// # Errors
 /// The file cannot be opened for appending.
 pub fn open(path: &Path) -> Result<Target, Failure> {
-    if platform::is_named_pipe(path) {
-        return Ok(Target::NotOpen(path.to_owned()));
+    let path = path.to_owned();
+    if platform::is_named_pipe(&path) {
+        return Ok(Target { path, file: None });
     }
-    let file = platform::append_to_private(path)
+    let file = platform::append_to_private(&path)
         .context(format_args!("cannot open the transcript {}", path.display()))
         .map_err(|failure| {
             failure.hint("; name a file to which you may append, in a directory that exists")
         })?;
-    Ok(Target::Open(file))
+    Ok(Target { path, file: Some(file) })
 }
 
 /// The file of a transcript.
 #[derive(Debug)]
-pub enum Target {
-    /// A named pipe, which is opened when there is something to write.
-    NotOpen(PathBuf),
-    /// An open file.
-    Open(File),
+pub struct Target {
+    path: PathBuf,
+    /// None if it is a named pipe, which is opened when there is something to write.
+    file: Option<File>,
+}
+
+impl Target {
+    /// Opens what has this name now, because somebody may have moved the file.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    #[cfg(feature = "hub")]
+    pub(crate) fn reopen(&mut self) -> Result<(), Failure> {
+        *self = open(&self.path)?;
+        Ok(())
+    }
+
+    /// Its name, and the file if it is open.
+    #[cfg(poll)]
+    pub(crate) fn into_parts(self) -> (PathBuf, Option<File>) {
+        (self.path, self.file)
+    }
 }
 
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            match self {
-                Self::Open(file) => return Patient(&*file).write(bytes),
-                Self::NotOpen(path) => *self = Self::Open(File::options().append(true).open(path)?),
+            match &self.file {
+                Some(file) => return Patient(file).write(bytes),
+                None => self.file = Some(File::options().append(true).open(&self.path)?),
             }
         }
     }
@@ -62,6 +80,16 @@ pub(crate) struct WholeLines<W> {
 impl<W> WholeLines<W> {
     pub(crate) fn new(to: W) -> Self {
         Self { to, lines: Vec::new() }
+    }
+}
+
+#[cfg(feature = "hub")]
+impl WholeLines<Target> {
+    /// See [`Target::reopen`]. What the old file did not take is lost with it.
+    pub(crate) fn reopen(&mut self) -> Result<(), Failure> {
+        self.to.reopen()?;
+        self.lines.clear();
+        Ok(())
     }
 }
 
@@ -101,7 +129,8 @@ mod tests {
             theirs.read_to_end(&mut read).unwrap();
             read
         });
-        let mut transcript = WholeLines::new(Target::Open(OwnedFd::from(ours).into()));
+        let target = Target { path: PathBuf::new(), file: Some(OwnedFd::from(ours).into()) };
+        let mut transcript = WholeLines::new(target);
         let line = [&[b'x'; 999][..], b"\n"].concat();
         for _ in 0..1000 {
             transcript.write_all(&line).unwrap();

@@ -161,6 +161,7 @@ impl Devices {
             terminal: Some(Terminal::new(View::new(Timestamps::None, false, false), None)),
             notices: None,
             transcript: None,
+            reopen_trace: None,
             security: None,
             remember: None,
             verbosity: Verbosity::Normal,

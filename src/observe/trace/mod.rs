@@ -55,26 +55,29 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Begins to record into this file, which `create` overwrites. The trace-writer calls `prepare` first.
+    /// Begins to record into this file, which `create` overwrites, again when it is [reopened](Self::reopener). The trace-writer calls `prepare` first.
     ///
     /// # Errors
     /// The file cannot be written or no thread be started, in a sentence for the user.
     pub fn start<W: Write + Send + 'static>(
         path: &Path,
-        about: &About,
-        create: impl FnOnce(&Path) -> io::Result<W>,
+        about: About,
+        create: impl Fn(&Path) -> io::Result<W> + Send + 'static,
         prepare: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Failure> {
         let cannot = |error| Failure::new(format_args!("cannot write the trace {}", path.display()), error);
         let created = create(path).map_err(cannot);
         let file = created.map_err(|failure| failure.hint(NAME_A_FILE))?;
-        let mut tracks = Tracks::new(file, Clock::start());
-        tracks.begin(about).and_then(|()| tracks.flush()).map_err(cannot)?;
+        let mut tracks = Tracks::new(file, Clock::start(), about);
+        tracks.begin().and_then(|()| tracks.flush()).map_err(cannot)?;
         let (steps, recorded) = unbounded();
         let (wake, woken) = bounded(1);
         let (running, ended) = bounded(0);
         let recorder = Arc::new(Recorder::new(steps, wake));
-        let writer = Writer { recorded, woken, tracks, recorder: Arc::clone(&recorder), _running: running };
+        let own = path.to_owned();
+        let create = Box::new(move || create(&own));
+        let writer =
+            Writer { recorded, woken, tracks, create, recorder: Arc::clone(&recorder), _running: running };
         let run = move || {
             prepare();
             writer.run()
@@ -87,6 +90,12 @@ impl Trace {
     #[must_use]
     pub fn observer(&self) -> Arc<dyn Observe> {
         Arc::clone(&self.recorder) as _
+    }
+
+    /// Ends the file, which somebody may have moved, and goes on in a new one of the same name.
+    pub fn reopener(&self) -> impl Fn() + Send + 'static {
+        let recorder = Arc::clone(&self.recorder);
+        move || recorder.reopen()
     }
 
     /// Ends the trace. Threads that still run are marked as left behind.
@@ -118,6 +127,7 @@ struct Writer<W> {
     recorded: Receiver<Record>,
     woken: Receiver<()>,
     tracks: Tracks<W>,
+    create: Box<dyn Fn() -> io::Result<W> + Send>,
     recorder: Arc<Recorder>,
     /// Dropped when the thread ends.
     _running: Sender<Infallible>,
@@ -129,6 +139,7 @@ impl<W: Write> Writer<W> {
         loop {
             let _ = self.woken.recv_timeout(rest);
             let is_last = self.recorder.has_ended();
+            let reopens = self.recorder.takes_reopening();
             let began = Instant::now();
             // Not more than there are now: others come meanwhile.
             for record in self.recorded.try_iter().take(CAPACITY) {
@@ -136,6 +147,9 @@ impl<W: Write> Writer<W> {
             }
             if is_last {
                 return self.tracks.end(self.recorder.lost());
+            }
+            if reopens {
+                self.tracks.go_on_in(&self.create, self.recorder.lost())?;
             }
             self.tracks.write_open(WRITE_EVERY)?;
             self.tracks.flush()?;

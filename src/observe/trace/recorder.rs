@@ -23,12 +23,19 @@ pub(super) struct Recorder {
     lost: AtomicU64,
     wake: Sender<()>,
     ends: AtomicBool,
+    reopens: AtomicBool,
 }
 
 impl Recorder {
     /// `wake` has a capacity of one.
     pub(super) fn new(steps: Sender<Record>, wake: Sender<()>) -> Self {
-        Self { steps, lost: AtomicU64::new(0), wake, ends: AtomicBool::new(false) }
+        Self {
+            steps,
+            lost: AtomicU64::new(0),
+            wake,
+            ends: AtomicBool::new(false),
+            reopens: AtomicBool::new(false),
+        }
     }
 
     /// Tells the trace-writer to write what has been recorded, and to end.
@@ -39,6 +46,17 @@ impl Recorder {
 
     pub(super) fn has_ended(&self) -> bool {
         self.ends.load(Ordering::SeqCst)
+    }
+
+    /// Tells the trace-writer to write what has been recorded, and to go on in the file that has the name then.
+    pub(super) fn reopen(&self) {
+        self.reopens.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Whether [`reopen`](Self::reopen) was called since this was last asked.
+    pub(super) fn takes_reopening(&self) -> bool {
+        self.reopens.swap(false, Ordering::SeqCst)
     }
 
     /// How many steps are missing.

@@ -38,7 +38,12 @@ pub(super) struct Tracks<W> {
     json: Json,
     clock: Clock,
     pid: u32,
+    about: About,
+    /// The names of the threads that run.
+    names: HashMap<u32, String>,
     tracks: HashMap<u32, Track>,
+    /// How many lost steps earlier files report.
+    lost_before: u64,
 }
 
 /// What a thread is doing.
@@ -60,14 +65,23 @@ enum Phase {
 }
 
 impl<W: Write> Tracks<W> {
-    pub(super) fn new(to: W, clock: Clock) -> Self {
-        Self { to, json: Json::default(), clock, pid: process::id(), tracks: HashMap::new() }
+    pub(super) fn new(to: W, clock: Clock, about: About) -> Self {
+        Self {
+            to,
+            json: Json::default(),
+            clock,
+            pid: process::id(),
+            about,
+            names: HashMap::new(),
+            tracks: HashMap::new(),
+            lost_before: 0,
+        }
     }
 
     /// Writes what the trace is about. If the program crashes, the list of events is never closed, which the format allows.
-    pub(super) fn begin(&mut self, about: &About) -> io::Result<()> {
+    pub(super) fn begin(&mut self) -> io::Result<()> {
         self.to.write_all(b"[\n")?;
-        let origin = self.clock.origin();
+        let (origin, about) = (self.clock.origin(), self.about.clone());
         self.write("threadchat", "M", 0, |json| {
             json.open(key!("args"))
                 .number(key!("format"), FORMAT)
@@ -83,12 +97,9 @@ impl<W: Write> Tracks<W> {
     pub(super) fn add(&mut self, record: Record) -> io::Result<()> {
         match record {
             Record::Name { thread, name } => {
-                self.name("thread_name", thread, &name)?;
-                self.write("thread_sort_index", "M", thread, |json| {
-                    json.open(key!("args"))
-                        .number(key!("sort_index"), thread::sort_index(&name) as u64)
-                        .close();
-                })
+                self.name_thread(thread, &name)?;
+                self.names.insert(thread, name);
+                Ok(())
             }
             Record::Step { thread, since, step } => {
                 let is_last = step == Step::Ends;
@@ -103,6 +114,7 @@ impl<W: Write> Tracks<W> {
                     self.tracks.insert(thread, next);
                 }
                 if is_last && let Some(last) = self.tracks.remove(&thread) {
+                    self.names.remove(&thread);
                     self.end_slice(thread, &last, since)?;
                 }
                 Ok(())
@@ -123,8 +135,34 @@ impl<W: Write> Tracks<W> {
         Ok(())
     }
 
-    /// Completes the file. `lost` steps were not recorded.
+    /// Completes the file, and continues in the next one, in which what each thread is doing begins anew. `lost` steps were not
+    /// recorded, in all files.
+    pub(super) fn go_on_in(&mut self, next: impl FnOnce() -> io::Result<W>, lost: u64) -> io::Result<()> {
+        let now = Instant::now();
+        let mut tracks = std::mem::take(&mut self.tracks);
+        for (thread, track) in &tracks {
+            self.end_slice(*thread, track, now)?;
+        }
+        self.end(lost)?;
+        self.lost_before = lost;
+        self.to = next()?;
+        self.begin()?;
+        for (thread, name) in std::mem::take(&mut self.names) {
+            self.name_thread(thread, &name)?;
+            self.names.insert(thread, name);
+        }
+        for (thread, track) in &mut tracks {
+            (track.since, track.is_begun) = (now, true);
+            // Without its flows, which the last file has.
+            self.slice_without_flows(*thread, track, None)?;
+        }
+        self.tracks = tracks;
+        Ok(())
+    }
+
+    /// Completes the file. `lost` steps were not recorded, in all files.
     pub(super) fn end(&mut self, lost: u64) -> io::Result<()> {
+        let lost = lost - self.lost_before;
         let now = Instant::now();
         let ts = self.clock.nanos(now);
         let mut left: Vec<_> = std::mem::take(&mut self.tracks).into_iter().collect();
@@ -167,6 +205,17 @@ impl<W: Write> Tracks<W> {
 
     /// A slice, whole or only its beginning, and the flows that touch it.
     fn slice(&mut self, thread: u32, track: &Track, until: Option<Instant>) -> io::Result<()> {
+        self.slice_without_flows(thread, track, until)?;
+        let ts = self.clock.nanos(track.since);
+        let leaves = self.clock.nanos(track.leaves);
+        for (phase, cat, messages) in flows(&track.step).into_iter().flatten() {
+            let ts = if cat == "wire" && matches!(phase, Phase::Start) { leaves } else { ts };
+            self.flow(phase, cat, messages, thread, ts)?;
+        }
+        Ok(())
+    }
+
+    fn slice_without_flows(&mut self, thread: u32, track: &Track, until: Option<Instant>) -> io::Result<()> {
         let ts = self.clock.nanos(track.since);
         let dur = until.map(|until| self.clock.nanos(until).saturating_sub(ts));
         self.write(track.step.name(), if dur.is_some() { "X" } else { "B" }, thread, |json| {
@@ -175,13 +224,7 @@ impl<W: Write> Tracks<W> {
                 json.micros(key!("dur"), dur);
             }
             args::write(&track.step, json);
-        })?;
-        let leaves = self.clock.nanos(track.leaves);
-        for (phase, cat, messages) in flows(&track.step).into_iter().flatten() {
-            let ts = if cat == "wire" && matches!(phase, Phase::Start) { leaves } else { ts };
-            self.flow(phase, cat, messages, thread, ts)?;
-        }
-        Ok(())
+        })
     }
 
     fn flow(
@@ -219,6 +262,13 @@ impl<W: Write> Tracks<W> {
             })?;
         }
         Ok(())
+    }
+
+    fn name_thread(&mut self, thread: u32, name: &str) -> io::Result<()> {
+        self.name("thread_name", thread, name)?;
+        self.write("thread_sort_index", "M", thread, |json| {
+            json.open(key!("args")).number(key!("sort_index"), thread::sort_index(name) as u64).close();
+        })
     }
 
     /// Names a thread, or the process.

@@ -112,6 +112,8 @@ pub enum Action {
     /// Keep these for the next run.
     #[cfg(feature = "web")]
     KeepTickets(Tickets),
+    /// Open the transcript and the trace again: somebody may have moved the files.
+    ReopenFiles,
     /// Many clients have left: return memory to the system.
     TrimMemory,
     /// Record this in the transcript, with the present time.

@@ -543,6 +543,10 @@ impl Hub {
 
     /// The first signal says goodbye to everybody; the second does not wait for that.
     fn handle_signal(&mut self, signal: Signal, now: Instant) {
+        if signal.reopens_files() && !self.settings.operator {
+            self.actions.extend([Action::Report(Notice::OpeningAgain), Action::ReopenFiles]);
+            return;
+        }
         match self.ending.replace(Exit::Signal(signal)) {
             None => self.begin_end(now),
             Some(_) => self.disconnect_all(now),

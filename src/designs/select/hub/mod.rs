@@ -362,6 +362,7 @@ impl HubLoop {
                         self.console.screen.report(&notice);
                     }
                 }
+                Action::ReopenFiles => self.console.reopen_files(),
                 Action::TrimMemory => platform::trim_memory(),
                 Action::Record { peer, what } => {
                     let time = utc_now();
@@ -415,8 +416,8 @@ impl HubLoop {
         if let Err(error) = screen.flush().and_then(|()| screen.draw()) {
             self.pass_on(rules::Event::ScreenFailed(error), now);
         }
-        if let Err(error) = self.console.screen.transcript.flush(now.instant) {
-            self.console.screen.report(&Notice::CannotWriteTranscript(error));
+        if let Err(notice) = self.console.screen.transcript.flush(now.instant) {
+            self.console.screen.report(&notice);
         }
     }
 

@@ -368,6 +368,7 @@ impl HubLoop {
                         self.console.screen.report(&notice);
                     }
                 }
+                Action::ReopenFiles => self.console.reopen_files(),
                 Action::TrimMemory => platform::trim_memory(),
                 Action::Record { peer, what } => {
                     let time = utc_now();

@@ -45,8 +45,8 @@ impl Harness {
         };
         let (program, args) = words.split_first().ok_or("the command is empty")?;
         let mut command = Command::new(program);
-        // A code or a known peer of the user must not make a subject encrypt, nor the subject add to what is known.
-        command.args(args).env_remove("THREADCHAT_CODE");
+        // A code or a known peer or the settings of the user must not make a subject encrypt, nor the subject add to what is known.
+        command.args(args).env_remove("THREADCHAT_CODE").env("THREADCHAT_CONFIG", "");
         command.env("XDG_CONFIG_HOME", subject::folder()).env("APPDATA", subject::folder());
         self.children.start(command)
     }
