@@ -55,8 +55,9 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
         picture::STYLE
     );
     let sentences: Vec<_> = summary::sentences(timeline).iter().map(|text| escaped(text)).collect();
+    // Below the drawing, so that both endpoints are in view on a small screen.
+    let summary = format!("<p id=\"summary\">{} {}</p>\n", sentences.join(" "), began(timeline));
     // Writing to memory does not fail.
-    let _ = writeln!(page, "<p id=\"summary\">{} {}</p>", sentences.join(" "), began(timeline));
     for note in &timeline.notes {
         let _ = writeln!(page, "<p class=\"note\">Note: {}.</p>", escaped(note));
     }
@@ -64,7 +65,7 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
     let _ = write!(
         page,
         "<figure id=\"figure\" tabindex=\"0\" aria-label=\"The timeline. All its messages are in the table below.\">\n\
-         <div class=\"bar\">{CONTROLS}</div>\n{}{}</figure>\n{}{READING}{KEYS}{}\
+         <div class=\"bar\">{CONTROLS}</div>\n{}{}</figure>\n{summary}{}{READING}{KEYS}{}\
          <noscript id=\"print\"><div class=\"printed\" aria-hidden=\"true\">\n{}</div></noscript>\n",
         map(drawing),
         figure(drawing),
