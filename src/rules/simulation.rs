@@ -1671,10 +1671,10 @@ mod reconnection {
         // After 1, 2 and 4 s, and at the end of the time.
         assert_eq!((calls, side.exit), (4, Some(Exit::Failed)));
         let mut side = turned_away(true);
-        side.passes(ms(9_999));
+        side.passes(ms(9_900));
         fails(&mut side, "nobody is there");
         assert_eq!(side.exit, None);
-        side.passes(ms(1));
+        side.passes(ms(100));
         fails(&mut side, "nobody is there");
         assert_eq!(side.exit, Some(Exit::Failed));
     }

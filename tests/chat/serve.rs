@@ -88,9 +88,9 @@ fn a_second_caller_hears_that_the_line_is_busy_and_the_conversation_only_sees_a_
 
 #[test]
 fn with_wait_a_caller_waits_until_the_line_is_free_and_loses_nothing() {
-    let (mut serve, port) = serve(&[]);
+    let (serve, port) = serve(&[]);
     let mut first = talking(&serve, port);
-    let mut second = connect(port, &["--wait", "60"]);
+    let mut second = Program::start(threadchat(&["connect", "--wait", "60", &port.to_string()]));
     second.types("one\ntwo\n");
     second.ends_input();
     second.err.wait_for("; calling again");
@@ -105,7 +105,7 @@ fn with_wait_a_caller_waits_until_the_line_is_free_and_loses_nothing() {
 fn a_caller_that_was_not_let_in_until_its_time_was_up_has_failed() {
     let (serve, port) = serve(&[]);
     let _first = talking(&serve, port);
-    let mut second = connect(port, &["--wait", "0.5"]);
+    let mut second = Program::start(threadchat(&["connect", "--wait", "0.5", &port.to_string()]));
     second.exits(1);
     assert!(second.err.text().contains("busy"), "{}", second.err.text());
 }
