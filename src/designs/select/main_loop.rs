@@ -246,7 +246,9 @@ impl MainLoop {
                     self.handle_all(events.unwrap_or_default(), now.instant);
                 }
                 Action::Close { cleanly } => {
-                    self.session.take().map(|session| session.close(cleanly));
+                    if let Some(session) = self.session.take() {
+                        session.close(cleanly);
+                    }
                     self.console.screen.transcript.closed(cleanly);
                 }
                 Action::Remember(text) => self.remember(&text),

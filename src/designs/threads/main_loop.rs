@@ -269,7 +269,9 @@ impl MainLoop {
                     self.endpoint.handle(event::Event::Disconnected { unconfirmed }, now.instant);
                 }
                 Action::Close { cleanly } => {
-                    self.session.take().map(|session| session.close(cleanly));
+                    if let Some(session) = self.session.take() {
+                        session.close(cleanly);
+                    }
                     self.console.screen.closed(cleanly);
                 }
                 Action::Remember(text) => self.remember(&text),
