@@ -186,6 +186,24 @@ fn a_trace_can_come_from_standard_input_beside_one_from_a_file() {
 }
 
 #[test]
+fn one_message_is_drawn_as_a_slide() {
+    let files = tempfile::tempdir().unwrap();
+    let [a, b] = record_traces(DESIGN, &files);
+    let slide = files.path().join("slide.svg");
+    let draw = |number| timeline(&[&a, &b], &["--svg", slide.to_str().unwrap(), "--message", number]);
+    assert!(draw("1").status.success());
+    assert!(fs::read_to_string(&slide).unwrap().contains("viewBox=\"0 0 1600 900\""));
+    for number in ["0", "999"] {
+        let output = draw(number);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !output.status.success() && said.contains(&format!("there is no message {number}")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn wrong_usage_is_an_error() {
     assert_eq!(timeline(&[Path::new("a.json")], &[]).status.code(), Some(2));
     assert_eq!(timeline(&[], &["-o", "-"]).status.code(), Some(2));

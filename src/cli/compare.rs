@@ -14,7 +14,7 @@ checked. The row `floor` is a baseline: a program that only moves the bytes.
 
 Examples:
   threadchat compare                            every design, every kind of work; takes a few minutes
-  threadchat compare --quick                    the same in less than 30 seconds
+  threadchat compare --quick                    the same in less than 30 seconds, with --peers in a minute
   threadchat compare --quick --html page.html   with charts and explanations
   threadchat compare --work latency --peers     one kind of work, also with ncat, nc and socat
   threadchat compare --work hub --hub-clients 100   a hub with 100 clients

@@ -23,6 +23,7 @@ Examples:
   threadchat connect --name ann          call a hub, and be ann there
   threadchat connect --reconnect host    call again whenever the connection breaks
   threadchat connect </dev/null >copy    only listen, and save the messages
+  threadchat connect --raw </dev/null >copy   get a file from serve --raw <file
 
 A connection breaks if it ends without 88. Then --reconnect calls again after 1, 2, 4, 8, 16 and from then on every
 30 seconds, until somebody answers. What is typed meanwhile is sent then, after what may not have arrived before; a line
@@ -41,7 +42,7 @@ pub struct Connect {
     #[arg(value_name = "PORT", value_parser = values::port)]
     port: Option<u16>,
 
-    /// Retry for SECONDS until somebody listens
+    /// Retry for SECONDS until somebody listens, and lets you in
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, allow_negative_numbers = true,
         help_heading = "Connecting")]
     wait: Option<Duration>,
@@ -92,6 +93,13 @@ impl Connect {
     pub(super) fn check(&self) -> Result<(), String> {
         self.address()?;
         match self.common.design {
+            _ if self.session.is_raw()
+                && (self.name.is_some() || self.reconnect == ReconnectValue::Always) =>
+            {
+                Err(
+                    "--raw cannot be used with --name or --reconnect: it sends one file, over one connection",
+                )?;
+            }
             Design::HalfDuplex if self.reconnect == ReconnectValue::Always => {
                 Err("--reconnect needs a full-duplex design, such as --design threads")?;
             }
@@ -116,12 +124,13 @@ impl Connect {
     /// # Errors
     /// There is no such address.
     pub fn task(&self, encrypted_only: EncryptedOnly, to_terminal: bool) -> Result<Task, Failure> {
+        let reconnect = if self.session.is_raw() { Reconnect::Never } else { self.reconnect.into() };
         Ok(Task::Connect {
             call: Call {
                 address: self.address()?,
                 timeout: self.timeout,
                 wait: self.wait,
-                caller: Caller { name: self.name.clone(), reconnect: self.reconnect.into() },
+                caller: Caller { name: self.name.clone(), reconnect },
                 encrypted_only,
             },
             settings: self.session.settings(&self.common, to_terminal),

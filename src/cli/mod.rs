@@ -74,7 +74,8 @@ const EXAMPLES: &str = "  threadchat serve                         wait for a ca
   threadchat connect                       call it from another terminal
   threadchat serve 0.0.0.0:9000            accept calls from other machines, on port 9000
   threadchat connect --wait 60 host:9000   call, and retry for up to a minute
-  threadchat serve --once <file            send the lines of a file to the first caller
+  threadchat serve --raw <file             send a file to the first caller
+  threadchat connect --raw </dev/null >copy   get it
   threadchat connect </dev/null >copy      only listen, and save the messages
   threadchat hub                           let many people chat, who all call here";
 
@@ -84,7 +85,7 @@ const SETTINGS: &str = "  Options that serve, connect and hub always get may sta
 
 const EXIT_CODES: &str =
     "  0      ended by 88, by the end of your input, or because nothing reads the output any more
-  1      could not connect or listen, or the conversation did not end cleanly
+  1      could not connect or listen, was not let in, or the conversation did not end cleanly
   2      the command line or a setting is wrong
   128+N  ended by signal N (130: Ctrl-C)";
 

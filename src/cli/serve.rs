@@ -18,6 +18,7 @@ Examples:
   threadchat serve                  callers from this machine, one after another
   threadchat serve --once 9000      one caller, on port 9000
   threadchat serve 0.0.0.0          callers from other machines, too
+  threadchat serve --raw <file      send a file to the first caller
 
 While you wait for a caller, lines you type are kept for the next one, and the line 88 ends the program. (With
 --design half-duplex only Ctrl-C does: that design does not read the keyboard while it waits.) With --literal, a line 88
@@ -79,6 +80,7 @@ impl Serve {
     /// # Errors
     /// The address cannot be found or listened on.
     pub fn task(&self, to_terminal: bool) -> Result<Task, Failure> {
-        Task::serve(&self.address()?, self.once, self.session.settings(&self.common, to_terminal))
+        let once = self.once || self.session.is_raw();
+        Task::serve(&self.address()?, once, self.session.settings(&self.common, to_terminal))
     }
 }

@@ -13,6 +13,11 @@ pub(super) struct Session {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t, help_heading = CONVERSATION)]
     on_eof: OnEofValue,
 
+    /// Send and receive bytes as they are, without timestamps or 88: a file. The other side needs --raw, too, or is a program such as
+    /// netcat. serve ends after it
+    #[arg(long, conflicts_with_all = ["literal", "wire", "on_eof", "transcript"], help_heading = CONVERSATION)]
+    raw: bool,
+
     /// Send lines of the input that are 88, too: only the end of the input is a goodbye
     #[arg(long, help_heading = CONVERSATION)]
     literal: bool,
@@ -51,11 +56,13 @@ impl Session {
     pub(super) fn settings(&self, common: &Common, to_terminal: bool) -> Settings {
         Settings {
             wire: match self.wire {
+                _ if self.raw => Wire::Raw,
                 WireValue::Lines => Wire::Lines,
                 WireValue::Unframed => Wire::Unframed,
             },
             max_line: self.max_line,
             on_eof: match self.on_eof {
+                _ if self.raw => OnEof::Wait,
                 OnEofValue::Bye => OnEof::Bye,
                 OnEofValue::Wait => OnEof::Wait,
             },
@@ -65,6 +72,11 @@ impl Session {
             probe_time: PROBE_TIME,
             patience: PATIENCE,
         }
+    }
+
+    /// Whether bytes are sent and received as they are.
+    pub(super) fn is_raw(&self) -> bool {
+        self.raw
     }
 
     /// Whether a conversation with these options can be encrypted.
@@ -84,6 +96,9 @@ impl Session {
             _ if self.literal && self.wire == WireValue::Unframed => Err(
                 "--literal needs --wire lines: a peer of the unframed wire could take a line that is 88 for the goodbye",
             ),
+            Design::HalfDuplex if self.raw => {
+                Err("--raw needs a full-duplex design, such as --design threads: bytes have no turns")
+            }
             Design::HalfDuplex if self.on_eof == OnEofValue::Wait => Err(
                 "--on-eof wait needs a full-duplex design, such as --design threads: a side whose input has ended cannot take its turn",
             ),

@@ -12,7 +12,8 @@ short by a crash is drawn as far as it goes.
 
 Examples:
   threadchat timeline a.json b.json -o page.html    a page for a browser, which needs no network
-  threadchat timeline a.json b.json --svg path.svg  a picture for slides
+  threadchat timeline a.json b.json --svg path.svg  a picture for print
+  threadchat timeline a.json b.json --svg one.svg --message 2   one message, for a slide
   threadchat timeline a.json -o - >page.html
   xz -dc b.json.xz | threadchat timeline a.json - -o page.html";
 
@@ -31,10 +32,14 @@ pub struct Timeline {
     /// Write only the drawing to FILE as SVG, or to standard output if FILE is -
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
     svg: Option<PathBuf>,
+
+    /// Draw in the SVG only the message in row N of the table, as a slide of 16:9
+    #[arg(long, value_name = "N", requires = "svg", help_heading = OUTPUT)]
+    message: Option<usize>,
 }
 
 impl From<Timeline> for Options {
-    fn from(Timeline { traces, output, svg }: Timeline) -> Self {
-        Self { traces, output, svg }
+    fn from(Timeline { traces, output, svg, message }: Timeline) -> Self {
+        Self { traces, output, svg, message }
     }
 }

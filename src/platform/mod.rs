@@ -60,7 +60,7 @@ pub use service::report_ready;
 #[cfg(all(signals, unix))]
 pub use signals::restore_before_deadly_signals;
 pub use signals::{Caught, Signals, TerminalChange, stop};
-pub(crate) use sockets::{connect, is_connected, prepare, try_write, write_first};
+pub(crate) use sockets::{connect, is_connected, prepare, reset_at_close, try_write, write_first};
 #[cfg(feature = "hub")]
 pub(crate) use sockets::{prepare_client, try_write_vectored};
 pub use streams::Patient;

@@ -98,6 +98,12 @@ const NO_SIGPIPE: i32 = 0;
 #[cfg(feature = "hub")]
 const SEND_BUFFER: usize = 128 * 1024;
 
+/// Whether the system resets the connection when it is closed, also because the process dies, so that the other side gets an error
+/// instead of the end of the stream. Where that cannot be set, the stream just ends.
+pub(crate) fn reset_at_close(socket: &TcpStream, resets: bool) {
+    let _ = socket2::SockRef::from(socket).set_linger(resets.then_some(Duration::ZERO));
+}
+
 /// [Prepares](prepare) the connection to a client of the hub, and makes the system report earlier what the client accepts: Linux
 /// accepts more when a third of its buffer is free, and that would grow to 4 MiB. A client that reads 64 KiB per second would
 /// look stalled for 20 s.

@@ -31,6 +31,9 @@ pub enum Action {
         id: ConnectionId,
         /// Who is at its other end.
         peer: SocketAddr,
+        /// Unless it ends cleanly, reset the connection when it is closed, so that the other side does not take that for the end of
+        /// a file.
+        resets: bool,
     },
     /// Hand something to the peer's outbox.
     Send {

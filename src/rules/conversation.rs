@@ -29,6 +29,7 @@ use super::sanitize::sanitize;
 use super::secure::{Channel, ChannelError, Peer};
 use super::settings::{OnEof, Settings};
 use super::transport::{ANSWER_WITHIN, BEGIN_WITHIN, OPEN_WITHIN, Opening, Transport};
+use super::turned_away::{Ends, FirstLine};
 use super::wire::{Decoder, Encoder, Foreign, GOODBYE, Heard, REPEAT_AFTER, Stamp};
 use std::collections::VecDeque;
 use std::io;
@@ -93,6 +94,12 @@ pub(super) struct Conversation {
     decoder: Decoder,
     sending: Sending,
     receiving: Receiving,
+    /// What a side that we called says first.
+    first_line: FirstLine,
+    /// What a raw side received.
+    ends: Ends,
+    /// They called us.
+    was_called: bool,
     /// When to believe in a caller that has sent nothing so far. None when we do.
     believe_at: Option<Instant>,
     /// The caller is no chat.
@@ -144,7 +151,15 @@ impl Sending {
 /// How their half ends before the stream does.
 enum Parting {
     Goodbye(Notice),
+    TurnedAway { reason: String },
     Foreign(Foreign),
+}
+
+impl From<Option<String>> for Parting {
+    /// They said `88`, perhaps because they do not let us in.
+    fn from(reason: Option<String>) -> Self {
+        reason.map_or(Self::Goodbye(Notice::TheySaidGoodbye), |reason| Self::TurnedAway { reason })
+    }
 }
 
 impl Conversation {
@@ -156,7 +171,9 @@ impl Conversation {
         only_listens: bool,
     ) -> Self {
         Self {
-            decoder: Decoder::for_caller(settings.max_line),
+            decoder: decoder(&settings, Decoder::for_caller),
+            first_line: FirstLine::Heard,
+            was_called: true,
             believe_at: Some(now + settings.probe_time),
             ..Self::new(peer, now, settings, only_listens)
         }
@@ -169,9 +186,12 @@ impl Conversation {
             settings,
             transport: Transport::Clear,
             encoder: Encoder::new(settings.wire),
-            decoder: Decoder::new(settings.max_line),
+            decoder: decoder(&settings, Decoder::new),
             sending: Sending::Open,
             receiving: Receiving::Open,
+            first_line: FirstLine::Expected,
+            ends: Ends::default(),
+            was_called: false,
             believe_at: None,
             foreign: None,
             opening: Opening::NotNeeded,
@@ -228,7 +248,11 @@ impl Conversation {
                         self.send(buffer, input, actions);
                         self.say_goodbye(Notice::YouSaidGoodbye, actions);
                     }
-                    Taken::End { spoke } => self.input_ended(spoke || input.is_terminal, actions),
+                    Taken::End { spoke } => {
+                        // A file may be empty. Who calls for one waits for it, lest the other side take the call for a probe.
+                        let is_file = self.settings.is_raw() && self.was_called;
+                        self.input_ended(spoke || input.is_terminal || is_file, actions);
+                    }
                     Taken::Nothing => return,
                 },
                 Sending::Leaving { goodbye } => {
@@ -453,12 +477,19 @@ impl Conversation {
         {
             self.reply.extend(reply);
         }
-        if self.decoder.is_genuine() && !matches!(parting, Some(Parting::Foreign(_))) {
+        let is_genuine = match self.settings.is_raw() {
+            true => self.received > 0,
+            false => self.decoder.is_genuine(),
+        };
+        if is_genuine && !matches!(parting, Some(Parting::Foreign(_))) {
             self.believe(actions);
         }
         self.show(buffer, actions);
         match parting {
             Some(Parting::Goodbye(notice)) => actions.push_back(Action::Report(notice)),
+            Some(Parting::TurnedAway { reason }) => {
+                self.trouble = Some(Notice::NotLetIn { peer: self.peer, reason });
+            }
             Some(Parting::Foreign(foreign)) => {
                 self.foreign = Some(foreign);
                 if self.sending == Sending::Open {
@@ -473,12 +504,20 @@ impl Conversation {
 
     /// Decodes what was read into the buffer, up to a goodbye.
     fn decode(&mut self, buffer: &mut Buffer, received_at: Instant) -> Option<Parting> {
+        let is_raw = self.settings.is_raw();
+        if is_raw {
+            self.ends.hear(buffer.input());
+            if !self.settings.to_terminal {
+                buffer.verbatim = 0..buffer.input().len();
+                return None;
+            }
+        }
         let (input, screen, raw) = buffer.input_and_output();
         let mut bytes = input;
         // Lines that are shown as they came. They need not be copied, unless something else comes after them.
         let mut verbatim = 0..0;
         let parting = loop {
-            if !self.settings.to_terminal {
+            if !self.settings.to_terminal && self.first_line.is_heard() {
                 let start = input.len() - bytes.len();
                 let lines = self.decoder.next_lines(&mut bytes, received_at);
                 if !lines.is_empty() {
@@ -486,14 +525,12 @@ impl Conversation {
                     verbatim = start..start + lines.len();
                 }
             }
-            match self.decoder.next(&mut bytes, received_at) {
+            match self.decoder.next(&mut bytes, received_at).map(|heard| heard.or_text(is_raw)) {
                 Some(Heard::Text(text)) => {
                     screen.extend_from_slice(&input[std::mem::take(&mut verbatim)]);
-                    append(text, self.settings, screen, raw);
+                    self.first_line.hear(text, |text| append(text, self.settings, screen, raw));
                 }
-                Some(Heard::Goodbye | Heard::LastWords(_)) => {
-                    break Some(Parting::Goodbye(Notice::TheySaidGoodbye));
-                }
+                Some(Heard::Goodbye | Heard::LastWords(_)) => break Some(self.first_line.end().into()),
                 Some(Heard::Foreign(foreign)) => break Some(Parting::Foreign(foreign)),
                 None => break None,
             }
@@ -505,15 +542,21 @@ impl Conversation {
     /// Decodes what has no newline: a message, because nothing follows or the stream has `ended`.
     fn decode_rest(&mut self, ended: bool, buffer: &mut Buffer) -> Option<Parting> {
         while let Some(heard) = if ended { self.decoder.end() } else { self.decoder.quiet() } {
+            let heard = heard.or_text(self.settings.is_raw());
+            let show = |text: &[u8]| append(text, self.settings, &mut buffer.output, &mut buffer.raw);
             match heard {
-                Heard::Text(text) => append(text, self.settings, &mut buffer.output, &mut buffer.raw),
-                Heard::Goodbye => return Some(Parting::Goodbye(Notice::TheySaidGoodbye)),
+                Heard::Text(text) => self.first_line.hear(text, show),
+                Heard::Goodbye => return Some(self.first_line.end().into()),
                 Heard::LastWords(text) => {
-                    append(text, self.settings, &mut buffer.output, &mut buffer.raw);
+                    self.first_line.hear(text, show);
                     return Some(Parting::Goodbye(Notice::TheirLastWords));
                 }
                 Heard::Foreign(foreign) => return Some(Parting::Foreign(foreign)),
             }
+        }
+        if ended {
+            let (output, raw) = (&mut buffer.output, &mut buffer.raw);
+            self.first_line.release(|text| append(text, self.settings, output, raw));
         }
         None
     }
@@ -615,6 +658,12 @@ impl Conversation {
             self.receiving = Receiving::Ended;
         }
         let is_expected = goodbye || self.sending.goodbye() || self.is_disconnected() || !self.is_believed();
+        if self.settings.is_raw() && self.ends.is_chat() {
+            let peer = self.peer;
+            let reason = self.ends.reason();
+            self.trouble =
+                Some(reason.map_or(Notice::NotRaw(peer), |reason| Notice::NotLetIn { peer, reason }));
+        }
         match result {
             // Where we have said goodbye and they have not, what their system had not confirmed before is lost.
             Err(_) if self.sending.goodbye() && !goodbye && self.is_believed() => self.disconnect(actions),
@@ -767,6 +816,14 @@ impl Conversation {
         })
     }
 
+    /// Why they did not let us in, if they did not.
+    pub(super) fn turned_away(&self) -> Option<&str> {
+        match &self.trouble {
+            Some(Notice::NotLetIn { reason, .. }) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// When it began.
     pub(super) fn began(&self) -> Instant {
         self.began
@@ -810,6 +867,10 @@ impl Conversation {
             Sending::Over { delivery, .. } => delivery,
             _ => Delivery { complete: false, undelivered: 0 },
         };
+        if is_clean && self.settings.is_raw() && !delivery.complete {
+            actions.push_back(Action::Report(Notice::NotAllDelivered));
+            return false;
+        }
         let messages = delivery.undelivered + self.disconnected.unwrap_or(0) + not_sent;
         if messages > 0 {
             actions.push_back(Action::Report(Notice::NotDelivered { messages }));
@@ -824,6 +885,14 @@ impl Conversation {
 
     fn broke(&mut self, error: io::Error) {
         self.trouble.get_or_insert(Notice::Broke { peer: self.peer, error });
+    }
+}
+
+/// What decodes what a peer sends. A raw side shows it at a terminal, whatever it is.
+fn decoder(settings: &Settings, new: impl FnOnce(usize) -> Decoder) -> Decoder {
+    match settings.is_raw() {
+        true => Decoder::for_keyboard(settings.max_line),
+        false => new(settings.max_line),
     }
 }
 

@@ -22,12 +22,13 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::input::{self, Input};
 use super::moment::Moment;
-use super::notice::{Notice, busy};
+use super::notice::Notice;
 use super::reconnection::Reconnection;
 use super::refused::RefusedCallers;
 use super::secure::{ChannelError, Security};
 use super::settings::{Caller, PATIENCE, Settings};
 use super::signal::Signal;
+use super::turned_away::busy;
 use super::wire::Stamp;
 use std::collections::VecDeque;
 use std::io;
@@ -129,7 +130,10 @@ impl Endpoint {
         Self {
             role,
             settings,
-            input: Input::new(keyboard_is_terminal, settings.max_line, settings.literal),
+            input: match settings.is_raw() {
+                true => Input::raw(keyboard_is_terminal),
+                false => Input::new(keyboard_is_terminal, settings.max_line, settings.literal),
+            },
             conversation: None,
             reconnection: Reconnection::new(Caller::default(), false),
             introduces: false,
@@ -144,6 +148,14 @@ impl Endpoint {
             capacity: Capacity::FREE,
             actions: VecDeque::new(),
         }
+    }
+
+    /// One that calls again until then if it is not let in: nobody has let it in yet. A raw one has passed on by then what it was
+    /// told.
+    #[must_use]
+    pub fn waiting(mut self, until: Option<Instant>) -> Self {
+        self.reconnection.wait_until = until.filter(|_| !self.settings.is_raw());
+        self
     }
 
     /// Encrypts all conversations, and admits whom `security` trusts.
@@ -201,7 +213,13 @@ impl Endpoint {
                     self.actions.extend(security.met(&peer, conversation.peer()).map(Action::Remember));
                 }
             }
-            Event::ReceivedAll(result) => conversation.received_all(result, &mut self.actions),
+            Event::ReceivedAll(result) => {
+                conversation.received_all(result, &mut self.actions);
+                if self.settings.is_raw() && self.input.is_terminal {
+                    // Nobody wants to type more.
+                    self.input.end();
+                }
+            }
             Event::WriteFailed(error) => conversation.write_failed(error),
             Event::GoodbyeWritten(written_at) => conversation.goodbye_written(written_at),
             Event::Delivered(delivery) => conversation.delivered(delivery),
@@ -348,6 +366,9 @@ impl Endpoint {
         if let Err(error) = result {
             self.report(Notice::CannotReadInput(error));
             self.input_failed = true;
+            if self.settings.is_raw() {
+                return self.abort(Exit::Failed);
+            }
         }
         self.input.end();
     }
@@ -362,7 +383,7 @@ impl Endpoint {
     }
 
     fn call_failed(&mut self, failure: Failure, now: Instant) {
-        if self.reconnection.is_lost() {
+        if self.reconnection.is_lost() && !self.reconnection.has_waited(now) {
             let notice = self.reconnection.call_failed(failure, now);
             self.actions.extend(notice.map(Action::Report));
         } else {
@@ -390,6 +411,9 @@ impl Endpoint {
     fn signalled(&mut self, signal: Signal, now: Instant) {
         let ending = self.ending.get_or_insert(Ending { exit: Exit::Signal(signal), by_force: None });
         let is_second = ending.signalled(signal, now);
+        if self.settings.is_raw() {
+            return self.abort(Exit::Signal(signal));
+        }
         if let Some(conversation) = &mut self.conversation {
             // A caller that has kept silent so far must not take the end for a crash.
             conversation.believe(&mut self.actions);
@@ -408,6 +432,9 @@ impl Endpoint {
         if !is_closed {
             self.report(Notice::CannotWriteScreen(error));
         }
+        if self.settings.is_raw() {
+            return self.abort(Exit::Failed);
+        }
         if let Some(conversation) = &mut self.conversation {
             let notice = (!is_closed).then_some(Notice::ScreenFailedGoodbye);
             conversation.believe(&mut self.actions);
@@ -417,6 +444,12 @@ impl Endpoint {
             }
         }
         self.end_with(if is_closed { Exit::Success } else { Exit::Failed });
+    }
+
+    /// Ends the program in the middle of a file, so that the other side does not take that for the end of the file.
+    fn abort(&mut self, exit: Exit) {
+        self.conversation = None;
+        self.end_with(exit);
     }
 
     fn report(&mut self, notice: Notice) {
@@ -521,6 +554,8 @@ impl Endpoint {
     fn start(&mut self, id: ConnectionId, peer: SocketAddr, now: Instant) {
         match self.reconnection.is_lost() {
             true => self.input.continue_conversation(),
+            // Each side of a raw conversation learns of the end of the other's input, even if there is nothing before it.
+            false if self.settings.is_raw() => {}
             false => self.input.begin_conversation(),
         }
         self.reconnection.connected();
@@ -547,7 +582,7 @@ impl Endpoint {
             None => conversation.believe_if_due(now, &mut self.actions),
         }
         self.conversation = Some(conversation);
-        self.actions.push_back(Action::Start { id, peer });
+        self.actions.push_back(Action::Start { id, peer, resets: self.settings.is_raw() });
     }
 
     /// The encrypted connection has not opened.
@@ -560,6 +595,8 @@ impl Endpoint {
                 security.spend_code();
                 self.renew_code_at = Some(now + CODE_PAUSE);
             }
+        } else if error.is_busy() && self.reconnection.waits(now) && self.ending.is_none() {
+            self.turned_away(conversation, error.to_string(), now);
         } else if self.has_opened
             && self.reconnection.is_wanted()
             && self.ending.is_none()
@@ -606,6 +643,12 @@ impl Endpoint {
         {
             return self.lose(&conversation, reason, now);
         }
+        if let Some(reason) = conversation.turned_away()
+            && self.reconnection.waits(now)
+            && self.ending.is_none()
+        {
+            return self.turned_away(&conversation, reason.to_owned(), now);
+        }
         let cleanly = conversation.conclude(self.reconnection.unconfirmed.waiting(), &mut self.actions);
         let once = self.has_one_conversation();
         let unsent = self.unsent(said_goodbye).filter(|_| once);
@@ -627,8 +670,18 @@ impl Endpoint {
     fn lose(&mut self, conversation: &Conversation, reason: String, now: Instant) {
         let at_terminal = self.input.is_terminal;
         self.report(Notice::Lost { peer: conversation.peer(), reason, at_terminal });
+        self.call_again(conversation, "connection lost, calling again", now);
+    }
+
+    /// The other side did not let us in, and may do so later.
+    fn turned_away(&mut self, conversation: &Conversation, reason: String, now: Instant) {
+        self.report(Notice::WaitsToBeLetIn { peer: conversation.peer(), reason });
+        self.call_again(conversation, "not let in, calling again", now);
+    }
+
+    fn call_again(&mut self, conversation: &Conversation, state: &str, now: Instant) {
         self.actions.push_back(Action::Close { cleanly: false });
-        self.actions.push_back(Action::Prompt("connection lost, calling again".to_owned()));
+        self.actions.push_back(Action::Prompt(state.to_owned()));
         self.reconnection.said_goodbye |= conversation.said_goodbye();
         self.reconnection.lose(now - conversation.began(), now);
     }

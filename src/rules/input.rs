@@ -23,6 +23,8 @@ pub struct Input {
     pub is_terminal: bool,
     /// No line is a goodbye.
     literal: bool,
+    /// What is typed is passed on as it is.
+    is_raw: bool,
     queue: VecDeque<Buffer>,
     /// How much of the first buffer in the queue has been taken.
     taken: usize,
@@ -70,6 +72,7 @@ impl Input {
         Self {
             is_terminal,
             literal,
+            is_raw: false,
             queue: VecDeque::new(),
             taken: 0,
             waiting: 0,
@@ -82,12 +85,18 @@ impl Input {
         }
     }
 
+    /// The bytes of the input as they are.
+    #[must_use]
+    pub fn raw(is_terminal: bool) -> Self {
+        Self { is_raw: true, ..Self::new(is_terminal, 0, true) }
+    }
+
     /// A read returned this. At a terminal it is copied, so that the buffer returns at once and typing is
     /// always read.
     pub fn push(&mut self, buffer: Buffer) {
         let is_beginning = !self.spoke && self.waiting() == 0 && self.queue.is_empty();
         self.waiting += buffer.input().len();
-        if is_beginning && !self.is_terminal {
+        if is_beginning && !self.is_terminal && !self.is_raw {
             self.taken = buffer.input().len() - byte_order_mark::strip(buffer.input()).len();
             self.waiting -= self.taken;
         }
@@ -109,6 +118,9 @@ impl Input {
     /// and including a line `88`.
     pub fn take(&mut self, encoder: &Encoder, stamp: &Stamp) -> Taken {
         let Some(mut front) = self.queue.pop_front() else { return self.take_end(encoder, stamp) };
+        if self.is_raw {
+            return Taken::Messages(self.take_bytes(front));
+        }
         let mut out = Buffer::default();
         out.swap_output(&mut front);
         out.messages = Messages::NONE;
@@ -131,6 +143,18 @@ impl Input {
             }
         }
         if goodbye { Taken::Goodbye(out) } else { Taken::Messages(out) }
+    }
+
+    /// Passes on what a read returned. For an observer, its lines are its messages.
+    fn take_bytes(&mut self, mut buffer: Buffer) -> Buffer {
+        let (input, output, _) = buffer.input_and_output();
+        output.extend_from_slice(input);
+        self.waiting -= output.len();
+        self.spoke |= !output.is_empty();
+        let lines = bytecount::count(output, b'\n') as u64;
+        self.lines += lines;
+        buffer.messages = Messages { count: lines, ..Messages::NONE };
+        buffer
     }
 
     /// Encodes the lines of a step, up to a goodbye. Returns how many of its bytes are left.

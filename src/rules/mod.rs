@@ -7,7 +7,8 @@
 //! - Before they meet: [`calling`] (whom to try and when).
 //! - Two people: [`endpoint`] (one side, from start to exit), [`conversation`] (from connection to goodbye), [`input`] (what
 //!   was typed and not yet sent), `reconnection` (calling again after a connection broke), `introduction` (who one is in a
-//!   hub), `unconfirmed` (what is sent again), `farewell` (what a caller hears while others talk).
+//!   hub), `unconfirmed` (what is sent again), `farewell` (how a caller is turned away), `turned_away` (how a caller
+//!   recognises that).
 //! - Many people: `hub`, and for both sides [`commands`] (what a typed line means) and [`said`] (what a received line says).
 //! - Several hubs as one: `link` (what they say to the Redis server that orders everything).
 //! - At a terminal: `line` (what is being typed, from keys to the row that shows it).
@@ -62,6 +63,7 @@ pub mod signal;
 #[cfg(test)]
 mod simulation;
 pub(crate) mod transport;
+pub(crate) mod turned_away;
 pub(crate) mod unconfirmed;
 #[cfg(feature = "web")]
 pub mod web;

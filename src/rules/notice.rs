@@ -9,7 +9,7 @@ use super::secure::{ChannelError, Code, Peer};
 use super::settings::Verbosity;
 #[cfg(feature = "web")]
 use super::web::Links;
-use super::wire::{DEFAULT_PORT, Foreign, Stamp};
+use super::wire::{DEFAULT_PORT, Foreign};
 use std::fmt::{self, Display};
 use std::io;
 use std::net::SocketAddr;
@@ -91,6 +91,20 @@ pub enum Notice {
         at_terminal: bool,
     },
     CallFailed(Failure),
+    /// We called, and were not let in.
+    NotLetIn {
+        peer: SocketAddr,
+        reason: String,
+    },
+    /// We receive bytes as they are, and got those of a chat.
+    NotRaw(SocketAddr),
+    /// Not all bytes were delivered as they are.
+    NotAllDelivered,
+    /// We were not let in, and call again.
+    WaitsToBeLetIn {
+        peer: SocketAddr,
+        reason: String,
+    },
     NotDelivered {
         messages: usize,
     },
@@ -210,6 +224,9 @@ impl Notice {
             | Self::Broke { .. }
             | Self::Vanished { .. }
             | Self::Lost { .. }
+            | Self::NotLetIn { .. }
+            | Self::NotRaw(_)
+            | Self::NotAllDelivered
             | Self::NotDelivered { .. }
             | Self::MayNotBeDelivered { .. }
             | Self::GoodbyeNotDelivered
@@ -351,6 +368,14 @@ impl Notice {
                 }
             }
             Self::CallFailed(failure) => write!(f, "{failure}; still calling"),
+            Self::NotLetIn { peer, reason } => write!(f, "{peer} did not let us in: {reason}"),
+            Self::NotRaw(peer) => {
+                write!(f, "{peer} does not use --raw: what came has its timestamps, and its 88 at the end")
+            }
+            Self::NotAllDelivered => f.write_str("not everything was delivered"),
+            Self::WaitsToBeLetIn { peer, reason } => {
+                write!(f, "{peer} did not let us in: {reason}; calling again")
+            }
             Self::NotDelivered { messages } => {
                 let lines = if *messages == 1 { "line was" } else { "lines were" };
                 write!(f, "{messages} {lines} not delivered")
@@ -509,12 +534,6 @@ impl AcceptFailures {
         let last = self.last.replace(now);
         last.is_none_or(|last| last + Self::FORGET_AFTER <= now).then_some(Notice::CannotAccept(error))
     }
-}
-
-/// The line for a caller while others talk.
-pub(crate) fn busy(stamp: &Stamp) -> Vec<u8> {
-    const BUSY: &[u8] = b"the line is busy: others are talking here; please call again later\n";
-    [stamp.as_bytes(), BUSY].concat()
 }
 
 #[cfg(test)]

@@ -22,6 +22,10 @@ const MUST_HOLD: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Reconnection {
     when: Reconnect,
+    /// Until when to call again if we are not let in. None once the other side has said something else.
+    pub(super) wait_until: Option<Instant>,
+    /// The connection was lost before.
+    has_called_again: bool,
     pub(super) introduction: Introduction,
     pub(super) unconfirmed: Unconfirmed,
     /// Only while the connection is lost.
@@ -52,6 +56,8 @@ impl Reconnection {
         };
         Self {
             when,
+            wait_until: None,
+            has_called_again: false,
             introduction: Introduction::new(caller.name),
             unconfirmed: Unconfirmed::default(),
             lost: None,
@@ -63,9 +69,32 @@ impl Reconnection {
     /// Whether to be prepared for a connection that breaks: also while the peer may still turn out to be a hub.
     pub(super) fn is_prepared(&self) -> bool {
         match self.when {
+            _ if self.wait_until.is_some() => true,
             Reconnect::Never => false,
             Reconnect::Hub => self.introduction.is_hub() != Some(false),
             Reconnect::Always => true,
+        }
+    }
+
+    /// Whether to call again if we are not let in now. When we call again after a connection broke, it may be that very connection
+    /// which keeps the line busy.
+    pub(super) fn waits(&self, now: Instant) -> bool {
+        match self.wait_until {
+            Some(until) => now < until,
+            None => self.has_called_again && self.is_wanted(),
+        }
+    }
+
+    /// Whether we have not been let in until the time was up.
+    pub(super) fn has_waited(&self, now: Instant) -> bool {
+        self.wait_until.is_some_and(|until| until <= now)
+    }
+
+    /// They have let us in.
+    fn admitted(&mut self) {
+        self.wait_until = None;
+        if !self.is_prepared() {
+            self.unconfirmed = Unconfirmed::default();
         }
     }
 
@@ -79,15 +108,17 @@ impl Reconnection {
         if self.is_prepared() {
             self.unconfirmed.add(messages, self.introduction.room(), now);
         }
+        // So much is not sent to somebody who does not read.
+        if self.unconfirmed.is_full() {
+            self.admitted();
+        }
     }
 
     /// Learns from lines that the peer sent.
     pub(super) fn hear(&mut self, lines: &[u8]) {
         if self.is_prepared() {
             self.introduction.hear(lines);
-            if !self.is_prepared() {
-                self.unconfirmed = Unconfirmed::default();
-            }
+            self.admitted();
         }
     }
 
@@ -102,6 +133,7 @@ impl Reconnection {
             self.failed = 0;
         }
         let unconfirmed = self.unconfirmed.begin_again();
+        self.has_called_again = true;
         self.lost = Some(Lost { call_at: None, reason: None, unconfirmed });
         self.pause(now);
     }
@@ -121,8 +153,9 @@ impl Reconnection {
     fn pause(&mut self, now: Instant) {
         let pause = Duration::from_secs(PAUSES[self.failed.min(PAUSES.len() - 1)]);
         self.failed += 1;
+        let call_at = self.wait_until.map_or(now + pause, |until| until.min(now + pause));
         if let Some(lost) = &mut self.lost {
-            lost.call_at = Some(now + pause);
+            lost.call_at = Some(call_at);
         }
     }
 
@@ -140,7 +173,8 @@ impl Reconnection {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match &self.lost {
             Some(lost) => lost.call_at,
-            None => self.unconfirmed.check_at(),
+            // Until they have let us in, nothing counts as arrived.
+            None => self.unconfirmed.check_at().filter(|_| self.wait_until.is_none()),
         }
     }
 

@@ -35,6 +35,13 @@ pub struct Settings {
     pub patience: Duration,
 }
 
+impl Settings {
+    /// Whether bytes are sent and received as they are.
+    pub(super) fn is_raw(&self) -> bool {
+        self.wire == Wire::Raw
+    }
+}
+
 /// What a side that calls does beyond one conversation.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {

@@ -1606,6 +1606,79 @@ mod reconnection {
         assert_eq!(side.exit, Some(Exit::Failed));
     }
 
+    const BUSY: &[u8] =
+        b"[Mon Nov  9 06:18:34 2026] the line is busy: others are talking here; please call again later\n";
+
+    /// One that calls a busy line and waits for 10 s at most, if it `waits`, and is turned away.
+    fn turned_away(waits: bool) -> Side {
+        let mut side = Side::new(Endpoint::connect(settings(), Caller::default(), false));
+        side.endpoint = side.endpoint.waiting(waits.then(|| side.now + ms(10_000)));
+        side.types("one\n");
+        side.reaches();
+        side.receives(BUSY);
+        is_turned_away(&mut side);
+        side
+    }
+
+    fn is_turned_away(side: &mut Side) {
+        side.receives(b"88");
+        side.passes(QUIET_TIME);
+        side.receives_all();
+        side.delivers();
+    }
+
+    #[test]
+    fn a_caller_that_is_not_let_in_fails_and_the_reason_is_no_message() {
+        let mut side = turned_away(false);
+        assert_eq!(side.exit, Some(Exit::Failed));
+        let does = side.does();
+        let reason = "threadchat: 127.0.0.1:9 did not let us in: the line is busy: others are talking here; please call again later";
+        assert!(
+            does.contains(&reason.to_owned()) && !does.iter().any(|did| did.starts_with("show")),
+            "{does:?}"
+        );
+    }
+
+    #[test]
+    fn with_wait_it_calls_again_and_sends_everything_again() {
+        let mut side = turned_away(true);
+        assert_eq!(pause(&mut side), 1);
+        side.reaches();
+        assert!(side.does().contains(&"send one".to_owned()));
+        side.receives(BUSY);
+        side.receives(b"[Mon Nov  9 06:18:34 2026] hello\n");
+        assert!(
+            side.does().iter().any(|did| did.contains("the line is busy") && did.contains("hello")),
+            "let in"
+        );
+        side.receives(b"88\n");
+        side.delivers();
+        side.receives_all();
+        assert_eq!(side.exit, Some(Exit::Success));
+    }
+
+    #[test]
+    fn it_calls_no_longer_when_the_time_is_up() {
+        let mut side = turned_away(true);
+        let mut calls = 0;
+        while side.exit.is_none() {
+            pause(&mut side);
+            calls += 1;
+            side.reaches();
+            side.receives(BUSY);
+            is_turned_away(&mut side);
+        }
+        // After 1, 2 and 4 s, and at the end of the time.
+        assert_eq!((calls, side.exit), (4, Some(Exit::Failed)));
+        let mut side = turned_away(true);
+        side.passes(ms(9_900));
+        fails(&mut side, "nobody is there");
+        assert_eq!(side.exit, None);
+        side.passes(ms(100));
+        fails(&mut side, "nobody is there");
+        assert_eq!(side.exit, Some(Exit::Failed));
+    }
+
     #[test]
     fn a_first_call_that_nobody_answers_fails() {
         let caller = Caller { name: None, reconnect: Reconnect::Always };

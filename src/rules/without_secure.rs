@@ -106,6 +106,9 @@ impl ChannelError {
     pub fn may_pass(&self) -> bool {
         match *self {}
     }
+    pub fn is_busy(&self) -> bool {
+        match *self {}
+    }
     pub fn silent() -> Option<Self> {
         None
     }

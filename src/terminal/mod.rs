@@ -24,6 +24,8 @@ pub use editor::{Editor, OpenHistory};
 pub use frame::{Frame, between_frames};
 #[cfg(not(line_editor))]
 pub use no_editor::{Editor, quit, restore};
+#[cfg(feature = "lab")]
+pub(crate) use palette::demo as demo_colors;
 #[cfg(all(line_editor, unix))]
 pub use unix::{Keyboard, Screen, open, quit, restore};
 pub use view::{Timestamps, View};

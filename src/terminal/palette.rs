@@ -30,6 +30,23 @@ pub(super) const MENTION: Style = Style::new().bold().invert();
 #[cfg(feature = "web")]
 pub(super) const CODE: Style = colored(16).bg_color(Some(anstyle::Color::Ansi256(Ansi256Color(231))));
 
+/// The colours of the demo, which are seen on projectors.
+#[cfg(feature = "lab")]
+pub(crate) mod demo {
+    /// What belongs to the endpoint A.
+    pub(crate) const A: u8 = 31;
+    /// The same for B.
+    pub(crate) const B: u8 = 163;
+    /// What waits, or is less important.
+    pub(crate) const QUIET: u8 = 244;
+    /// What is in a channel.
+    pub(crate) const EVENT: u8 = 136;
+    /// What went well.
+    pub(crate) const GOOD: u8 = 28;
+    /// What did not.
+    pub(crate) const BAD: u8 = 160;
+}
+
 /// Green, olive, teal, blue, steel, indigo, orchid, rose, orange and brown.
 const NAMES: [u8; 10] = [28, 64, 30, 32, 67, 62, 134, 132, 166, 94];
 
@@ -72,7 +89,10 @@ mod tests {
 
     #[test]
     fn every_colour_can_be_read_on_white_and_on_black() {
-        for color in [NOTICE, ERROR, HUB, THEIRS, PRIVATE].map(number).into_iter().chain(NAMES) {
+        let chat = [NOTICE, ERROR, HUB, THEIRS, PRIVATE].map(number).into_iter().chain(NAMES);
+        #[cfg(feature = "lab")]
+        let chat = chat.chain([demo::A, demo::B, demo::QUIET, demo::EVENT, demo::GOOD, demo::BAD]);
+        for color in chat {
             let luminance = luminance(color);
             let [on_white, on_black] = [1.05 / (luminance + 0.05), (luminance + 0.05) / 0.05];
             assert!(on_white >= 3.0 && on_black >= 3.0, "{color}: {on_white:.1} and {on_black:.1}");

@@ -16,6 +16,11 @@ use crate::rules::web::is_drawn;
 use crate::rules::wire::{GOODBYE, STAMP_LEN, Stamp};
 use anstyle::Style;
 use std::io::Write;
+use std::time::Duration;
+
+/// How far the stamp of a line may be from the time of arrival to be shown. One that is farther off is from another time zone,
+/// or from a wrong clock, and its sender's time would stand among the user's own.
+const CLOCKS_AGREE: Duration = Duration::from_secs(5 * 60);
 
 /// How the time of a line is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +43,8 @@ pub struct View {
     days: Days,
     /// Whom the user talks to, or what the program waits for.
     state: String,
+    /// Whether the first stamp of this session agreed with the time of arrival.
+    clocks_agree: Option<bool>,
     peer: Peer,
     seen: Seen,
 }
@@ -64,7 +71,16 @@ impl View {
     #[must_use]
     pub fn new(timestamps: Timestamps, color: bool, bell: bool) -> Self {
         let (peer, state) = (Peer::Unknown, String::new());
-        Self { timestamps, color, bell, days: Days::default(), state, peer, seen: Seen::default() }
+        Self {
+            timestamps,
+            color,
+            bell,
+            days: Days::default(),
+            state,
+            clocks_agree: None,
+            peer,
+            seen: Seen::default(),
+        }
     }
 
     /// Appends how lines look that the peer or the hub sent, which are sanitized and end with a newline each. `now` is when they
@@ -117,6 +133,7 @@ impl View {
     pub fn begin(&mut self, state: &str) {
         state.clone_into(&mut self.state);
         self.peer = Peer::Unknown;
+        self.clocks_agree = None;
         self.seen.clear();
     }
 
@@ -164,13 +181,27 @@ impl View {
     fn message(&mut self, line: &str, now: &Stamp, out: &mut Vec<u8>) -> bool {
         let stamp = Stamp::parse(line.as_bytes());
         let text = if stamp.is_some() { &line[STAMP_LEN..] } else { line };
-        let clock = if stamp.is_some() { Clock::Theirs } else { Clock::Own };
-        self.time(clock, &stamp.unwrap_or(*now), now, out);
         let said = self.interpret(text);
+        match stamp.filter(|stamp| self.shows(stamp, now)) {
+            Some(stamp) => self.time(Clock::Theirs, &stamp, now, out),
+            None => self.time(Clock::Own, now, now, out),
+        }
         self.learn(&said);
         let rings = self.said(&said, out);
         out.push(b'\n');
         rings
+    }
+
+    /// Whether the time of this stamp is shown, and not the time of arrival. A hub also sends what was said long ago, and its
+    /// first line tells whether its clock shows what ours does.
+    fn shows(&mut self, stamp: &Stamp, now: &Stamp) -> bool {
+        let agrees = stamp.is_near(now, CLOCKS_AGREE);
+        let first_agrees = *self.clocks_agree.get_or_insert(agrees);
+        match (self.timestamps, &self.peer) {
+            (Timestamps::Wire, _) => true,
+            (_, Peer::Hub(member)) => first_agrees || member.is_operator,
+            _ => agrees,
+        }
     }
 
     /// What a line says. Only a hub begins with a line of its own, and from then on only a hub can say who says something.
@@ -503,18 +534,43 @@ mod tests {
     fn the_time_is_shown_as_the_user_wants_it() {
         let show = |timestamps| {
             let mut view = View::new(timestamps, false, false);
-            let lines = "[Mon Nov  9 06:18:34 2026] one\nwithout a stamp\n[Mon Nov  8] 3\n";
+            let lines = "[Mon Nov  9 19:18:34 2026] one\nwithout a stamp\n[Mon Nov  8] 3\n";
             received_raw(&mut view, lines)
         };
         assert_eq!(
             show(Timestamps::Short),
-            "06:18:34 < one\n19:23:02 < without a stamp\n19:23:02 < [Mon Nov  8] 3\n"
+            "19:18:34 < one\n19:23:02 < without a stamp\n19:23:02 < [Mon Nov  8] 3\n"
         );
         assert_eq!(show(Timestamps::None), "< one\n< without a stamp\n< [Mon Nov  8] 3\n");
         assert!(
             show(Timestamps::Wire)
-                .starts_with("[Mon Nov  9 06:18:34 2026] < one\n[Mon Nov  9 19:23:02 2026] < without")
+                .starts_with("[Mon Nov  9 19:18:34 2026] < one\n[Mon Nov  9 19:23:02 2026] < without")
         );
+    }
+
+    #[test]
+    fn a_stamp_of_another_time_zone_gives_way_to_the_time_of_arrival() {
+        let mut view = plain();
+        view.begin("192.0.2.7:21567");
+        let shown = |view: &mut View, stamp: &str| received_raw(view, &format!("[{stamp} 2026] hi\n"));
+        for stamp in ["Mon Nov  9 19:18:02", "Mon Nov  9 19:28:02"] {
+            assert_eq!(shown(&mut view, stamp), format!("{} < hi\n", &stamp[11..]));
+        }
+        for stamp in
+            ["Mon Nov  9 19:18:01", "Mon Nov  9 05:23:02", "Tue Nov 10 04:23:02", "Xyz Abc 99 99:99:99"]
+        {
+            assert_eq!(shown(&mut view, stamp), "19:23:02 < hi\n", "{stamp}");
+        }
+    }
+
+    #[test]
+    fn the_first_line_of_a_hub_tells_whether_its_clock_is_ours() {
+        let mut view = anns(false);
+        let early = "[Mon Nov  9 06:18:34 2026] <bob> early\n";
+        assert_eq!(received_raw(&mut view, early), "06:18:34 bob  early\n");
+        view.begin("192.0.2.8:21567");
+        received_raw(&mut view, &format!("[Mon Nov  9 10:23:02 2026] {WELCOME}\n"));
+        assert_eq!(received_raw(&mut view, early), "19:23:02 bob  early\n");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod errors;
 mod foreign;
 mod goodbye;
+mod raw;
 mod reconnect;
 mod serve;
 #[cfg(all(unix, signals))]

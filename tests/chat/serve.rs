@@ -71,21 +71,43 @@ fn a_second_caller_hears_that_the_line_is_busy_and_the_conversation_only_sees_a_
     let mut second = Program::start(threadchat(&["connect", &port.to_string()]));
     // A line from a rejected caller is discarded.
     let _ = second.stdin.as_mut().unwrap().write_all(b"let me in\n");
-    if is_encrypted() {
-        second.exits(1);
-        assert_eq!(second.out.text(), "");
-        let said = second.err.text();
-        assert!(said.contains("the line may be busy; please call again later"), "{said}");
-    } else {
-        second.exits(0);
-        assert!(second.out.wait_for_texts(1)[0].contains("the line is busy"));
-        assert!(second.err.text().contains("they said 88"));
-    }
+    second.exits(1);
+    assert_eq!(second.out.text(), "", "it is no message");
+    let said = second.err.text();
+    let reason = match is_encrypted() {
+        true => "the line may be busy; please call again later",
+        false => "did not let us in: the line is busy: others are talking here; please call again later",
+    };
+    assert!(said.contains(reason) && !said.contains("they said 88"), "{said}");
     serve.err.wait_for("was told that the line is busy");
     first.types("still here\n88\n");
     first.exits(0);
     serve.exits(0);
     assert_eq!(serve.out.wait_for_texts(2), ["hello", "still here"]);
+}
+
+#[test]
+fn with_wait_a_caller_waits_until_the_line_is_free_and_loses_nothing() {
+    let (serve, port) = serve(&[]);
+    let mut first = talking(&serve, port);
+    let mut second = Program::start(threadchat(&["connect", "--wait", "60", &port.to_string()]));
+    second.types("one\ntwo\n");
+    second.ends_input();
+    second.err.wait_for("; calling again");
+    first.types("88\n");
+    first.exits(0);
+    second.exits(0);
+    assert_eq!(serve.out.wait_for_texts(3), ["hello", "one", "two"]);
+    assert_eq!(second.out.text(), "");
+}
+
+#[test]
+fn a_caller_that_was_not_let_in_until_its_time_was_up_has_failed() {
+    let (serve, port) = serve(&[]);
+    let _first = talking(&serve, port);
+    let mut second = Program::start(threadchat(&["connect", "--wait", "0.5", &port.to_string()]));
+    second.exits(1);
+    assert!(second.err.text().contains("busy"), "{}", second.err.text());
 }
 
 #[test]

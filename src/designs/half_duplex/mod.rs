@@ -21,6 +21,7 @@ use crate::rules::exit::Exit;
 use crate::rules::failure::Failure;
 use crate::rules::messages::{Counter, Messages};
 use crate::rules::notice::{AcceptFailures, Notice};
+use crate::rules::turned_away::FirstLine;
 use crate::rules::wire::{GOODBYE, PAUSE};
 use endpoint::Endpoint;
 use side::{Said, Side};
@@ -35,6 +36,8 @@ struct Session<'a> {
     socket: TcpStream,
     peer: SocketAddr,
     theirs: Side,
+    /// What a side that we called says first.
+    first_line: FirstLine,
     /// Number what is sent and what is shown.
     sent: Counter,
     shown: Counter,
@@ -50,11 +53,15 @@ impl<'a> Session<'a> {
         let streams = observer.begins(|| net::ends(&socket));
         let theirs = Side::new(Place::Peer, streams.received, endpoint.settings.max_line, observer);
         let (sent, shown) = (Counter::new(streams.sent), Counter::new(streams.received));
-        Self { endpoint, socket, peer, theirs, sent, shown, until: None }
+        Self { endpoint, socket, peer, theirs, first_line: FirstLine::Expected, sent, shown, until: None }
     }
 
     /// The whole design: they take turns until somebody leaves.
     fn run(mut self, mut our_turn: bool) {
+        if !our_turn {
+            // They called us.
+            self.first_line = FirstLine::Heard;
+        }
         let why = loop {
             match if our_turn { self.speak() } else { self.listen() } {
                 Ok(()) => our_turn = !our_turn,
@@ -93,9 +100,19 @@ impl<'a> Session<'a> {
     /// Their turn: waits for a message and shows it. Nothing is sent meanwhile.
     fn listen(&mut self) -> Result<(), Notice> {
         match self.hear() {
-            Said::Text(text) => self.show(&text),
+            Said::Text(text) => {
+                let mut messages = Vec::new();
+                self.first_line.hear(&text, |text| messages.push(text.to_vec()));
+                match messages.is_empty() {
+                    true => self.listen(),
+                    false => messages.iter().try_for_each(|text| self.show(text)),
+                }
+            }
             Said::LastWords(text) => self.show(&text).and(Err(Notice::TheirLastWords)),
-            Said::Goodbye => Err(Notice::TheySaidGoodbye),
+            Said::Goodbye => Err(match self.first_line.end() {
+                Some(reason) => Notice::NotLetIn { peer: self.peer, reason },
+                None => Notice::TheySaidGoodbye,
+            }),
             Said::End(Ok(())) => Err(Notice::ClosedWithoutGoodbye(self.peer)),
             Said::End(Err(error)) => Err(Notice::Broke { peer: self.peer, error }),
         }

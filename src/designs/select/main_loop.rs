@@ -13,6 +13,7 @@ use crate::designs::net;
 use crate::designs::pending::Pending;
 use crate::designs::typed::Typed;
 use crate::observe::{Decision, For, Step};
+use crate::platform;
 use crate::rules::action::{Action, Ending};
 use crate::rules::buffer::Buffer;
 use crate::rules::calling::Call;
@@ -66,6 +67,7 @@ impl MainLoop {
     /// Calls somebody, and talks to them.
     pub(super) fn connect(mut environment: Environment, settings: Settings, call: Call) -> Self {
         let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal)
+            .waiting(call.wait.map(|wait| Instant::now() + wait))
             .encrypted(environment.security.take());
         Self::new(environment, endpoint, Source::Connector(Box::new(Connector::new(call, Instant::now()))))
     }
@@ -231,7 +233,7 @@ impl MainLoop {
                         connector.call_again(now.instant);
                     }
                 }
-                Action::Start { id, .. } => self.start(id),
+                Action::Start { id, resets, .. } => self.start(id, resets),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {
                         session.send(outgoing, typed);
@@ -244,7 +246,9 @@ impl MainLoop {
                     self.handle_all(events.unwrap_or_default(), now.instant);
                 }
                 Action::Close { cleanly } => {
-                    self.session = None;
+                    if let Some(session) = self.session.take() {
+                        session.close(cleanly);
+                    }
                     self.console.screen.transcript.closed(cleanly);
                 }
                 Action::Remember(text) => self.remember(&text),
@@ -282,8 +286,11 @@ impl MainLoop {
     }
 
     /// A session begins.
-    fn start(&mut self, id: ConnectionId) {
+    fn start(&mut self, id: ConnectionId, resets: bool) {
         let Some(socket) = self.pending.take(id) else { return };
+        if resets {
+            platform::reset_at_close(&socket, true);
+        }
         match Session::start(socket, self.console.observer.clone()) {
             Ok(session) => self.session = Some(session),
             Err(error) => self.endpoint.handle(Event::CannotStart(error), Instant::now()),

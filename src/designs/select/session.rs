@@ -151,6 +151,13 @@ impl Session {
         platform::peer_state(&self.socket).unwrap_or_default()
     }
 
+    /// Lets go of it.
+    pub(super) fn close(self, cleanly: bool) {
+        if cleanly {
+            platform::reset_at_close(&self.socket, false);
+        }
+    }
+
     /// Ends both halves by force. What that led to, in order.
     pub(super) fn disconnect(&mut self, transcript: &mut Transcript) -> Vec<Event> {
         let unconfirmed = self.last.messages_in(self.peer_state().unconfirmed);

@@ -11,7 +11,7 @@ use crate::designs::clock::Clock;
 use crate::designs::environment::{Environment, Remember};
 use crate::designs::pending::Pending;
 use crate::observe::{Decision, For, Step};
-use crate::platform::Connection;
+use crate::platform::{self, Connection};
 use crate::rules::action::{Action, Ending};
 use crate::rules::buffer::Buffer;
 use crate::rules::calling::Call;
@@ -81,6 +81,7 @@ impl MainLoop {
     /// Calls somebody, and talks to them.
     pub(super) fn connect(mut environment: Environment, settings: Settings, call: Call) -> io::Result<Self> {
         let endpoint = Endpoint::connect(settings, call.caller.clone(), environment.keyboard_is_terminal)
+            .waiting(call.wait.map(|wait| Instant::now() + wait))
             .encrypted(environment.security.take());
         let remember = environment.remember.take();
         let (console, to_main, events) = Self::console(environment)?;
@@ -256,7 +257,7 @@ impl MainLoop {
                 Action::Report(notice) => self.console.screen.report(&notice),
                 Action::Prompt(state) => self.console.screen.set_prompt(state),
                 Action::Call => self.call_again(),
-                Action::Start { id, peer } => self.start(id, peer),
+                Action::Start { id, peer, resets } => self.start(id, peer, resets),
                 Action::Send { outgoing, typed } => {
                     if let Some(session) = &mut self.session {
                         session.send(outgoing, typed);
@@ -268,7 +269,9 @@ impl MainLoop {
                     self.endpoint.handle(event::Event::Disconnected { unconfirmed }, now.instant);
                 }
                 Action::Close { cleanly } => {
-                    self.session = None;
+                    if let Some(session) = self.session.take() {
+                        session.close(cleanly);
+                    }
                     self.console.screen.closed(cleanly);
                 }
                 Action::Remember(text) => self.remember(&text),
@@ -297,8 +300,11 @@ impl MainLoop {
     }
 
     /// A session begins.
-    fn start(&mut self, id: ConnectionId, peer: SocketAddr) {
+    fn start(&mut self, id: ConnectionId, peer: SocketAddr, resets: bool) {
         let Some(socket) = self.pending.take(id) else { return };
+        if resets {
+            platform::reset_at_close(&socket, true);
+        }
         self.session = Some(self.socket_threads.begin(socket, peer, &self.console.screen));
     }
 
@@ -349,7 +355,10 @@ impl MainLoop {
         }
         // A thread that waits for us to take its event is woken by this.
         drop(self.events);
-        self.socket_threads.end();
+        // The end of the process ends a session that was not closed, and its threads.
+        if self.session.is_none() {
+            self.socket_threads.end();
+        }
         self.console.end();
         ending.exit
     }

@@ -121,6 +121,13 @@ impl Session {
         platform::peer_state(&self.connection.socket).unwrap_or_default()
     }
 
+    /// Lets go of it.
+    pub(super) fn close(self, cleanly: bool) {
+        if cleanly {
+            platform::reset_at_close(&self.connection.socket, false);
+        }
+    }
+
     /// Ends both halves by force. Returns how many messages were written that the peer's system has not confirmed.
     pub(super) fn disconnect(&mut self) -> usize {
         self.running = None;

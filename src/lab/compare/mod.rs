@@ -111,6 +111,7 @@ fn compare(options: &Options, harness: Harness, progress: Progress) -> Report {
     let end = options.limit().map(|limit| Instant::now() + limit);
     let runs_of = |task: &Task| subjects.iter().filter(|subject| task.is_for(subject)).count();
     let runs: usize = tasks.iter().map(|task| runs_of(task) * (count + 1)).sum();
+    progress.announce(options.how_long());
     progress.expect(runs + subjects.len());
     let (counter, date) = (Counter::find(), machine::now());
     let rounds =

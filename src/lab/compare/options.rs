@@ -156,6 +156,15 @@ impl Options {
         let limit = if self.peers { QUICK * 2 } else { QUICK };
         (self.quick && self.rounds.is_none()).then_some(limit)
     }
+
+    /// How long it takes, for who waits.
+    pub(super) fn how_long(&self) -> &'static str {
+        match (self.limit(), self.peers) {
+            (Some(_), false) => "This takes half a minute at most.",
+            (Some(_), true) => "This takes a minute at most.",
+            (None, _) => "This takes some minutes. (--quick takes half a minute, and with --peers a minute.)",
+        }
+    }
 }
 
 fn each_once<T: Copy + PartialEq>(chosen: &[T]) -> Vec<T> {

@@ -76,7 +76,8 @@ fn halves(area: Rect) -> [Rect; 2] {
 fn heading(snapshot: &Snapshot<'_>, width: u16) -> String {
     let pace = match (snapshot.pace.paused, snapshot.pace.delay.as_millis()) {
         _ if !snapshot.model.has_begun() => "connecting".to_owned(),
-        (true, _) => "PAUSED".to_owned(),
+        (true, 0) => "PAUSED (at full speed)".to_owned(),
+        (true, delay) => format!("PAUSED ({delay} ms per step)"),
         (false, 0) => "at full speed".to_owned(),
         (false, delay) => format!("{delay} ms per step"),
     };

@@ -55,6 +55,10 @@ fn messages(model: &Model) -> String {
 
 fn both_ways(model: &Model) -> String {
     match model.both_ways {
+        0 if model.design != Design::HalfDuplex => {
+            "This time, messages were not under way in both directions at once; they could have been."
+                .to_owned()
+        }
         0 => "Messages were never under way in both directions at once.".to_owned(),
         1 => "Once, messages were under way in both directions at the same time.".to_owned(),
         times => format!("{times} times, messages were under way in both directions at the same time."),

@@ -1,6 +1,7 @@
 //! Styles: with colours, or with what every terminal has.
 
 use super::side::Side;
+use crate::terminal::demo_colors as palette;
 use ratatui::style::{Color, Modifier, Style};
 
 /// Everything that a colour says is also said by a mark or in words.
@@ -15,10 +16,10 @@ impl Theme {
     }
 
     pub(super) fn side(self, side: Side) -> Style {
-        self.colored(match side {
-            Side::A => Color::Cyan,
-            Side::B => Color::Magenta,
-        })
+        self.colored(Color::Indexed(match side {
+            Side::A => palette::A,
+            Side::B => palette::B,
+        }))
     }
 
     pub(super) fn strong_side(self, side: Side) -> Style {
@@ -32,20 +33,23 @@ impl Theme {
 
     /// What waits, or is less important.
     pub(super) fn quiet(self) -> Style {
-        if self.color { Style::new().fg(Color::DarkGray) } else { Style::new().add_modifier(Modifier::DIM) }
+        match self.color {
+            true => self.colored(Color::Indexed(palette::QUIET)),
+            false => Style::new().add_modifier(Modifier::DIM),
+        }
     }
 
     /// What is in the channel.
     pub(super) fn event(self) -> Style {
-        self.colored(Color::Yellow).add_modifier(Modifier::BOLD)
+        self.colored(Color::Indexed(palette::EVENT)).add_modifier(Modifier::BOLD)
     }
 
     pub(super) fn good(self) -> Style {
-        self.colored(Color::Green).add_modifier(Modifier::BOLD)
+        self.colored(Color::Indexed(palette::GOOD)).add_modifier(Modifier::BOLD)
     }
 
     pub(super) fn bad(self) -> Style {
-        self.colored(Color::Red).add_modifier(Modifier::BOLD | Modifier::REVERSED)
+        self.colored(Color::Indexed(palette::BAD)).add_modifier(Modifier::BOLD | Modifier::REVERSED)
     }
 
     /// The line at the top.

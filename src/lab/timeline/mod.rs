@@ -52,6 +52,8 @@ pub struct Options {
     pub output: Option<PathBuf>,
     /// The file for the drawing alone.
     pub svg: Option<PathBuf>,
+    /// Draw there only the message in this row of the table, counted from 1, as a slide.
+    pub message: Option<usize>,
 }
 
 /// Draws the traces into the files that `options` names.
@@ -67,7 +69,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     }
     let timeline = timeline(read::files(&options.traces, MAX_STEPS)?, MAX_STEPS);
     let drawing = Drawing::of(&timeline);
-    let cut = options.svg.is_some() && drawing.exceeds_picture();
+    let cut = options.svg.is_some() && options.message.is_none() && drawing.exceeds_picture();
     let cut = cut
         .then(|| "the picture has only the first rows of the drawing: the page has all of them".to_owned());
     for note in timeline.notes.iter().chain(&cut) {
@@ -77,9 +79,27 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         write(path, &page::render(&timeline, &drawing))?;
     }
     if let Some(path) = &options.svg {
-        write(path, &picture::render(&drawing))?;
+        let picture = match options.message {
+            Some(number) => slide(&timeline, &drawing, number)?,
+            None => picture::render(&drawing),
+        };
+        write(path, &picture)?;
     }
     Ok(Exit::Success)
+}
+
+/// The picture of one message, with some space around it.
+fn slide(timeline: &Timeline, drawing: &Drawing, number: usize) -> Result<String, Failure> {
+    const SPACE: f64 = 60.0;
+    let flow = number.checked_sub(1).and_then(|at| timeline.flows.get(at));
+    let slices = flow.into_iter().flat_map(|flow| &flow.stops).map(|stop| stop.slice.of(&timeline.endpoints));
+    let (from, until): (Vec<_>, Vec<_>) = slices.map(|slice| (slice.from, slice.until)).unzip();
+    let Some((from, until)) = from.into_iter().min().zip(until.into_iter().max()) else {
+        let messages = words::count(timeline.flows.len() as u64, "message");
+        return Err(format!("there is no message {number}: the traces have {messages}").into());
+    };
+    let part = (drawing.scale.x(from) - SPACE, drawing.scale.x(until) + SPACE);
+    Ok(format!("{}\n", picture::slide(drawing, part)))
 }
 
 fn timeline(read::Traces { mut endpoints, mut notes, cuts }: read::Traces, limit: usize) -> Timeline {

@@ -141,7 +141,13 @@
     return `${Number(value.toPrecision(3))} ${unit}`;
   }
 
-  const zoom = (by, at = seen.width / 2) => {
+  // What the keys and the buttons zoom at: the selected step if it is in view.
+  function focus() {
+    const at = current < 0 ? -1 : x(steps[current].a);
+    return at >= 0 && at <= seen.width ? at : seen.width / 2;
+  }
+
+  const zoom = (by, at = focus()) => {
     const fixed = seen.from + (at / seen.width) * (seen.to - seen.from);
     show(fixed - (fixed - seen.from) * by, fixed + (seen.to - fixed) * by);
   };
@@ -171,6 +177,7 @@
     get("true").setAttribute("aria-pressed", scale === "true");
     fillSpeeds();
     show(place(from), place(to));
+    if (current >= 0) follow(steps[current].a);
   }
 
   function resize() {

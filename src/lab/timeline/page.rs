@@ -24,8 +24,8 @@ const CONTROLS: &str = "\
 <button id=\"farther\" title=\"zoom out (-)\">−</button>\
 <button id=\"fit\" title=\"show everything (0)\">All</button>\
 <button id=\"natural\" title=\"readable size (1)\">1:1</button>\
-<span>Scale <button id=\"even\" title=\"the same width for every event (s)\" aria-pressed=\"true\">even</button> \
-<button id=\"true\" title=\"true to time (s)\" aria-pressed=\"false\">true</button></span>\
+<span>Scale <button id=\"even\" title=\"room for every step: distances grow with the logarithm of the time (s)\" aria-pressed=\"true\">even</button> \
+<button id=\"true\" title=\"true to time: one second is as wide as another (s)\" aria-pressed=\"false\">true</button></span>\
 <label><input type=\"checkbox\" id=\"helpers\"> helpers</label>\
 <button id=\"theme\" title=\"light or dark\">◐</button>\
 <span id=\"shown\"></span></div>\n\
@@ -37,6 +37,11 @@ const KEYS: &str = "\
 <kbd>-</kbd> or the wheel zoom in and out, <kbd>0</kbd> show everything, <kbd>1</kbd> readable size, <kbd>Space</kbd> play and \
 pause, <kbd>s</kbd> the other scale, <kbd>Esc</kbd> no highlighted message. Drag to pan; click an arrow, a box or a row \
 of the table to follow a message.</p></details>\n";
+
+const READING: &str = "\
+<p class=\"no-print\">On the even scale, distances grow with the logarithm of the time, so that every step can be seen; a grey break is \
+a pause of more than a millisecond. The true scale is linear: zoom in. A box that is too narrow for words has a letter: r read, s sends, \
+t takes, d decides, h hands out, w writes, W wrote, b begins, i reports, 8 the goodbye, ! no buffer left, ▸ starts, ■ ends.</p>\n";
 
 /// The kinds of steps, by their class in the drawing.
 const LEGEND: &str = include_str!("../../rules/web/pages/legend.txt");
@@ -50,8 +55,9 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
         picture::STYLE
     );
     let sentences: Vec<_> = summary::sentences(timeline).iter().map(|text| escaped(text)).collect();
+    // Below the drawing, so that both endpoints are in view on a small screen.
+    let summary = format!("<p id=\"summary\">{} {}</p>\n", sentences.join(" "), began(timeline));
     // Writing to memory does not fail.
-    let _ = writeln!(page, "<p id=\"summary\">{} {}</p>", sentences.join(" "), began(timeline));
     for note in &timeline.notes {
         let _ = writeln!(page, "<p class=\"note\">Note: {}.</p>", escaped(note));
     }
@@ -59,7 +65,7 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
     let _ = write!(
         page,
         "<figure id=\"figure\" tabindex=\"0\" aria-label=\"The timeline. All its messages are in the table below.\">\n\
-         <div class=\"bar\">{CONTROLS}</div>\n{}{}</figure>\n{}{KEYS}{}\
+         <div class=\"bar\">{CONTROLS}</div>\n{}{}</figure>\n{summary}{}{READING}{KEYS}{}\
          <noscript id=\"print\"><div class=\"printed\" aria-hidden=\"true\">\n{}</div></noscript>\n",
         map(drawing),
         figure(drawing),

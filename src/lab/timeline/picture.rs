@@ -30,6 +30,30 @@ pub(super) fn render(drawing: &Drawing) -> String {
     format!("{}\n", rows.fold(document.with(defs).with(paper), Element::with))
 }
 
+/// A slide of 16:9 with the part from here to there, as large as it fits.
+pub(super) fn slide(drawing: &Drawing, (from, to): (f64, f64)) -> Element {
+    let group = |id, content| Element::new("g").set("id", id).with(content);
+    let defs = Element::new("defs").with(DEFS).with(group("content", &drawing.content));
+    let width = (NAMES + to - from).max(drawing.height * 16.0 / 9.0);
+    let height = width * 9.0 / 16.0;
+    let paper = Element::new("rect").set("class", "paper").pixels([("width", width), ("height", height)]);
+    let part = Element::new("svg")
+        .pixels([("x", NAMES), ("width", to - from), ("height", drawing.height)])
+        .set("viewBox", format!("{} 0 {} {}", round(from), round(to - from), round(drawing.height)))
+        .with(Element::new("use").set("href", "#content"));
+    let above = (height - drawing.height) / 2.0;
+    let whole = Element::new("g").set("transform", format!("translate(0 {})", round(above)));
+    let whole = whole.with(&drawing.rows).with(&drawing.names).with(part);
+    let document =
+        Element::document(1600, 900).set("class", "timeline").with(Element::new("style").with(STYLE));
+    let slide = Element::new("svg")
+        .set("viewBox", format!("0 0 {} {}", round(width), round(height)))
+        .with(defs)
+        .with(paper)
+        .with(whole);
+    document.with(slide)
+}
+
 /// The rows for a printed page, each a picture that uses the elements of the page.
 pub(super) fn printed(drawing: &Drawing) -> String {
     let rows = drawing.cuts.iter().map(|cut| row(drawing, *cut).set("class", "timeline"));

@@ -82,6 +82,12 @@ impl ChannelError {
         *self == Self::NotTls
     }
 
+    /// Whether it talks with others.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        *self == Self::Busy
+    }
+
     /// Whether another call may succeed without anybody doing anything.
     #[must_use]
     pub fn may_pass(&self) -> bool {

@@ -23,6 +23,17 @@ pub enum Heard<'a> {
     Foreign(Foreign),
 }
 
+impl Heard<'_> {
+    /// The same, or if `all` is text, the text.
+    pub(in crate::rules) fn or_text(self, all: bool) -> Self {
+        match self {
+            Self::Goodbye if all => Self::Text(GOODBYE),
+            Self::LastWords(text) if all => Self::Text(text),
+            heard => heard,
+        }
+    }
+}
+
 /// What a peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Peer {

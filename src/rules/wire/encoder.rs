@@ -18,6 +18,8 @@ pub enum Wire {
     /// What the programs of the php.cn tutorial (2018) send: `[<ctime>] <text>` without a newline, in one `send` per message. Only time separates two
     /// messages, so a [`PAUSE`] follows each.
     Unframed,
+    /// The bytes as they are, in both directions: there are no messages, no stamps and no goodbye.
+    Raw,
 }
 
 /// Turns texts into messages.
@@ -61,6 +63,7 @@ impl Encoder {
             Wire::Lines if self.for_terminal => to.output.extend_from_slice(b"\r\n"),
             Wire::Lines => to.output.push(b'\n'),
             Wire::Unframed => to.ends.push(to.output.len()),
+            Wire::Raw => {}
         }
     }
 

@@ -1,8 +1,10 @@
 //! The timestamp in front of a message.
 
-use time::OffsetDateTime;
+use std::ops::Range;
+use std::time::Duration;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
+use time::{Date, Month, OffsetDateTime, Time};
 
 /// What C's `ctime` writes, without its newline: English names, and the day padded with a space.
 const FORMAT: StaticFormatDescription = format_description!(
@@ -53,6 +55,34 @@ impl Stamp {
     pub fn parse(text: &[u8]) -> Option<Self> {
         let stamp = text.first_chunk::<STAMP_LEN>()?;
         stamp.iter().zip(SHAPE).all(|(byte, shape)| has_shape(*byte, *shape)).then_some(Self(*stamp))
+    }
+
+    /// Whether both show the same time, give or take this much.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use threadchat::rules::wire::Stamp;
+    /// let [one, other] = [b"[Mon Nov  9 23:59:00 2026] ", b"[Tue Nov 10 00:01:00 2026] "].map(|text| Stamp::parse(text));
+    /// let is_near = |minutes: u64| one.zip(other).is_some_and(|(one, other)| one.is_near(&other, Duration::from_secs(60 * minutes)));
+    /// assert!(is_near(2) && !is_near(1));
+    /// ```
+    #[must_use]
+    pub fn is_near(&self, other: &Self, limit: Duration) -> bool {
+        let difference = self.seconds().zip(other.seconds()).map(|(one, other)| one.abs_diff(other));
+        difference.is_some_and(|difference| difference <= limit.as_secs())
+    }
+
+    /// How many seconds lie before the time that it shows. None if there is no such time.
+    fn seconds(&self) -> Option<i64> {
+        const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+        let number =
+            |at: Range<usize>| str::from_utf8(&self.0[at]).ok()?.trim_ascii_start().parse::<u16>().ok();
+        let small = |at: Range<usize>| u8::try_from(number(at)?).ok();
+        let month = MONTHS.chunks(3).position(|month| month == &self.0[5..8])?;
+        let month = Month::try_from(u8::try_from(month + 1).ok()?).ok()?;
+        let day = Date::from_calendar_date(number(21..25)?.into(), month, small(9..11)?).ok()?;
+        let time = Time::from_hms(small(12..14)?, small(15..17)?, small(18..20)?).ok()?;
+        Some(day.with_time(time).assume_utc().unix_timestamp())
     }
 
     /// The time alone: `06:18:34`.

@@ -74,7 +74,7 @@ pub(super) fn curves(reports: &[&TaskReport], measure: Measure) -> Option<String
         let number = report.task.clients.unwrap_or_default();
         chart = chart.with(label("middle", clients.at(number as f64), HEIGHT + 16.0, &number.to_string()));
     }
-    chart = chart.with(label("middle", (LEFT + WIDTH) / 2.0, HEIGHT + 38.0, "clients"));
+    chart = chart.with(label("middle", (LEFT + WIDTH) / 2.0, HEIGHT + 38.0, "clients, logarithmic"));
     for value in values.ticks() {
         let y = values.at(value);
         let line = [("x1", LEFT), ("x2", WIDTH), ("y1", y), ("y2", y)];
@@ -121,10 +121,12 @@ impl Axis {
         self.from + (value / self.min).ln() / (self.max / self.min).ln() * (self.to - self.from)
     }
 
-    /// 1, 2, 5, 10 and so on.
+    /// 1, 2, 5, 10 and so on; within one power of ten more of them, so that there are some between any two values.
     fn ticks(&self) -> impl Iterator<Item = f64> {
+        let steps: &[f64] =
+            if self.max < self.min * 10.0 { &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0] } else { &[1.0, 2.0, 5.0] };
         let powers = (self.min.log10().floor() as i32)..=(self.max.log10().ceil() as i32);
-        let ticks = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|tick| tick * 10_f64.powi(power)));
+        let ticks = powers.flat_map(move |power| steps.iter().map(move |step| step * 10_f64.powi(power)));
         ticks.filter(|tick| (self.min..=self.max).contains(tick))
     }
 }

@@ -4,7 +4,7 @@ use super::super::measure::{Measure, RESOURCES, SYSTEM_CALLS};
 use super::super::workloads::task::Workload;
 use super::explain::explain;
 use super::summary::{Cell, Comparison};
-use super::{Outcome, Report, TaskReport, charts};
+use super::{Outcome, Report, Row, TaskReport, charts};
 use crate::lab::svg::escaped;
 use std::fmt::Write;
 
@@ -124,10 +124,17 @@ fn by_clients(report: &Report, senders: Option<usize>) -> Vec<&TaskReport> {
 fn curves(tasks: &[&TaskReport], senders: usize) -> String {
     let Some(first) = tasks.first().filter(|_| tasks.len() > 1) else { return String::new() };
     let charts = charts(first, |measure| charts::curves(tasks, measure));
-    let measured = first.rows.iter().filter(|row| row.figures().is_some());
-    let legend: String = measured.map(|row| legend(&row.subject)).collect();
+    // Maybe only with some numbers of clients.
+    let measured = |row: &&Row| {
+        tasks
+            .iter()
+            .any(|task| task.rows.iter().any(|it| it.subject == row.subject && it.figures().is_some()))
+    };
+    let legend: String = first.rows.iter().filter(measured).map(|row| legend(&row.subject)).collect();
     let senders = if senders == 1 { "1 sender".to_owned() } else { format!("{senders} senders") };
-    format!("<h2>Hub, by the number of clients, {senders}</h2>\n<p>{legend}</p>\n{charts}")
+    format!(
+        "<h2>Hub, by the number of clients, {senders}</h2>\n<p>{legend} Both axes are logarithmic.</p>\n{charts}"
+    )
 }
 
 /// Which curve belongs to which subject.

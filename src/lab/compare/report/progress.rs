@@ -20,6 +20,11 @@ impl Progress {
         self.0.set_length(runs as u64);
     }
 
+    /// Says how long it will take.
+    pub(crate) fn announce(&self, how_long: &str) {
+        self.0.println(how_long);
+    }
+
     /// Shows what is being measured.
     pub(crate) fn begin(&self, what: String) {
         self.0.set_message(what);
