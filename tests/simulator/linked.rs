@@ -666,7 +666,7 @@ impl<'a> Hubs<'a> {
         world.held += held;
         world.for_log = FOR_LOG;
         (world.began, world.first) = (self.server.began, self.started * NUMBERS);
-        world.operator_said = 1000 * self.started;
+        world.operator_said = 1_000_000 * self.started;
         self.started += 1;
         let url: LinkUrl = "redis://192.0.2.10/test".parse().unwrap();
         let settings = Settings { name: NAMES[place].into(), history: plan.settings.history };
