@@ -103,7 +103,12 @@ impl fmt::Display for LinkUrl {
         let separator = match &self.transport {
             Transport::Tcp(address) => write!(f, "redis://{address}/{name}").map(|()| '?'),
             Transport::Tls(address) => write!(f, "rediss://{address}/{name}").map(|()| '?'),
-            Transport::Unix(path) => write!(f, "unix:{}?name={name}", path.display()).map(|()| '&'),
+            Transport::Unix(path) => {
+                let path = path.display().to_string();
+                // Otherwise it looks as if a host came first.
+                let slashes = if path.starts_with("//") { "//" } else { "" };
+                write!(f, "unix:{slashes}{path}?name={name}").map(|()| '&')
+            }
         }?;
         if self.database == 0 { Ok(()) } else { write!(f, "{separator}db={}", self.database) }
     }
@@ -298,6 +303,7 @@ mod tests {
             ("redis://u:p@ss:w@host:9/a", "redis://host:9/a", Some("u"), Some("p@ss:w")),
             ("redis://u:@host/a", "redis://host:6379/a", Some("u"), Some("")),
             ("unix:/run/redis.sock?name=a", "unix:/run/redis.sock?name=a", None, None),
+            ("unix:////run/s?name=a", "unix:////run/s?name=a", None, None),
             ("unix:///run/a@b?name=a&db=3", "unix:/run/a@b?name=a&db=3", None, None),
             ("unix://u:p@/run/s?db=3&name=a", "unix:/run/s?name=a&db=3", Some("u"), Some("p")),
         ] {

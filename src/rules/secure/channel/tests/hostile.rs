@@ -2,6 +2,9 @@
 
 use super::{ALICE, BOB, Side, by_code, known};
 
+/// As much as this may wait before nothing more is doubled.
+const MAX_WAITING: usize = 64 * 1024;
+
 /// What has been sent to a side and has not arrived.
 struct Way {
     side: Side,
@@ -58,8 +61,9 @@ fn whatever_is_done_to_a_channel_nothing_comes_out_of_it_that_was_not_said() {
                 3 => passes(&mut ways, to, usize::MAX, Some((position, value))),
                 4 => says(&mut ways, to, &vec![value; usize::from(position)]),
                 5 => closes(&mut ways, to),
+                // Again, or from elsewhere.
+                6 if ways[to].to.len() > MAX_WAITING => {}
                 6 => {
-                    // Again, or from elsewhere.
                     let doubled = ways[usize::from(position & 1)].to.clone();
                     ways[to].to.extend(doubled);
                 }
