@@ -5,7 +5,6 @@ use socket2::{Domain, Socket, Type};
 use std::io::IoSlice;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
-#[cfg(keep_alive)]
 use std::time::Duration;
 
 /// Begins to connect to this address, without waiting. The socket becomes writable when that is [decided](is_connected).

@@ -125,7 +125,7 @@ fn wrapped(text: &str) -> String {
     let (mut wrapped, mut width) = (String::new(), 0);
     for word in text.split(' ') {
         let length = word.chars().count();
-        if width + 1 + length > WIDTH.into() {
+        if width + 1 + length > usize::from(WIDTH) {
             wrapped.push('\n');
             width = 0;
         } else if width > 0 {
@@ -194,8 +194,11 @@ mod tests {
     #[test]
     fn no_line_of_the_summary_is_wider_than_the_table() {
         let text = render(&report(), false);
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH.into()), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= usize::from(WIDTH)), "{text}");
         let long = wrapped(&"word ".repeat(50));
-        assert!(long.lines().count() == 3 && long.lines().all(|line| line.len() <= WIDTH.into()), "{long}");
+        assert!(
+            long.lines().count() == 3 && long.lines().all(|line| line.len() <= usize::from(WIDTH)),
+            "{long}"
+        );
     }
 }
