@@ -74,7 +74,7 @@ fn a_file_whose_sender_was_killed_is_not_taken_for_a_whole_one() {
     connect.exits(1);
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, signals))]
 #[test]
 fn nor_is_one_whose_sender_was_ended_by_a_signal() {
     let (mut serve, mut connect) = in_the_middle();
