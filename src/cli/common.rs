@@ -30,7 +30,7 @@ use std::path::PathBuf;
 pub struct Common {
     /// Take no settings from a file
     #[arg(long)]
-    #[allow(dead_code, reason = "whoever reads the file asks the parser")]
+    #[allow(dead_code, reason = "config.rs asks the parser for it")]
     no_config: bool,
 
     /// How to wait for the keyboard and the other side

@@ -249,7 +249,7 @@ impl Conversation {
                         self.say_goodbye(Notice::YouSaidGoodbye, actions);
                     }
                     Taken::End { spoke } => {
-                        // A file may be empty. Who calls for one waits for it, lest the other side take the call for a probe.
+                        // A file may be empty. A caller without input waits for the other side, which would take it for a probe.
                         let is_file = self.settings.is_raw() && self.was_called;
                         self.input_ended(spoke || input.is_terminal || is_file, actions);
                     }

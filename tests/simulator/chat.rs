@@ -545,7 +545,8 @@ impl Pair {
         let unconfirmed = side.line.iter().filter(|(at, _)| side.is_frozen || *at > self.now).count();
         let silent =
             if side.is_frozen && unconfirmed > 0 { self.now - side.frozen_since } else { Duration::ZERO };
-        let waits = !self.sides[1 - index].is_frozen
+        let waits = side.socket.may_read()
+            && !self.sides[1 - index].is_frozen
             && self.sides[1 - index].line.front().is_some_and(|(at, _)| *at <= self.now);
         let status = Status {
             written: side.written,

@@ -17,6 +17,11 @@ impl Reader {
         Arc::new(Self(AtomicUsize::new(BUFFERS)))
     }
 
+    /// Whether it would read something now.
+    pub fn may_read(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
     /// A buffer with this in it. None if all are in use.
     pub fn read(self: &Arc<Self>, bytes: &[u8]) -> Option<Buffer> {
         let free = self.0.load(Ordering::Relaxed).checked_sub(1)?;

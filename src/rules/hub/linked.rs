@@ -32,7 +32,8 @@ use super::turns::add_waiting;
 use super::{parse_net, room::LOBBY};
 use crate::rules::exit::Exit;
 use crate::rules::link::{
-    self, Batch, Claim, Event, HISTORY, HubId, LEASE, LinkError, NUMBERS, Operation, Order, Registered, Side,
+    self, Batch, Claim, Event, HubId, LEASE, LinkError, NUMBERS, Operation, Order, Registered, Side,
+    lines_kept,
 };
 use crate::rules::moment::Moment;
 use crate::rules::notice::Notice;
@@ -66,7 +67,8 @@ pub(super) struct Linked {
     hubs: HashMap<HubId, Arc<str>>,
     /// The members of other hubs, by their hubs and their numbers there.
     elsewhere: HashMap<(HubId, u64), Id>,
-    /// Who was there when Redis or their hub was lost, by the start of that hub. If they come back, whoever ignored them still does.
+    /// The members of other hubs who were there when Redis lost data or their hub was gone, by the start of that hub and their
+    /// numbers. A member who comes back gets the same id, so that those who ignored it still do.
     lost: HashMap<(u128, u64), Id>,
     /// What was read from the log and has not been done.
     entries: VecDeque<(Event, Stamp)>,
@@ -870,7 +872,7 @@ impl Hub {
                 linked.batch.lines += bytecount::count(&texts, b'\n') as u64;
                 let lines = linked.histories.entry(Arc::clone(&member.room)).or_default();
                 lines.extend(history);
-                lines.drain(..lines.len().saturating_sub(self.settings.history.max(HISTORY)));
+                lines.drain(..lines.len().saturating_sub(lines_kept(self.settings.history)));
                 (if form == Form::Emote { Verb::Emotes } else { Verb::Says }, texts)
             }
             Deed::Tells(_, text) => {
@@ -899,7 +901,7 @@ impl Hub {
 
     /// The last lines of what a member says, as a room's history has them.
     fn last_lines(&self, id: Id, form: Form, texts: &[u8], now: Moment) -> Vec<Vec<u8>> {
-        let count = self.settings.history.max(HISTORY);
+        let count = lines_kept(self.settings.history);
         let texts: Vec<_> = texts.rsplit(|byte| *byte == b'\n').skip(1).take(count).collect();
         let format = |text: &&[u8]| {
             let mut line = Vec::new();

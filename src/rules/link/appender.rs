@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::codec::{Answer, number};
 use super::connection::{Connection, Heard};
 use super::{
-    Action, Batch, Event, HISTORY, HubId, LIMIT, LinkError, LinkUrl, Machine, NUMBERS, Order, Settings, Side,
+    Action, Batch, Event, HubId, LIMIT, LinkError, LinkUrl, Machine, NUMBERS, Order, Settings, Side,
+    lines_kept,
 };
 
 /// Batches that wait become one up to this size.
@@ -251,7 +252,7 @@ impl Appender {
                     hub.to_string(),
                     self.seq.to_string(),
                     LIMIT.to_string(),
-                    self.settings.history.max(HISTORY).to_string(),
+                    lines_kept(self.settings.history).to_string(),
                 ];
                 let (batch, lines) = (&in_flight.batch, in_flight.batch.lines.to_string());
                 let operations = batch.arguments();

@@ -392,7 +392,8 @@ impl Follower {
         }
     }
 
-    /// Entries are missing: up to a place in the log that has so many lines in front of it, and is behind so many bytes.
+    /// The server threw away entries behind the last one that was read. `lines` is how many lines the log had before the next
+    /// entry that is there, or before its end; `bytes` is how many bytes it had with that entry.
     fn misses(&mut self, lines: u64, bytes: u64) {
         let Some(position) = self.position else { return };
         if bytes > position.bytes && lines >= position.lines {

@@ -52,6 +52,11 @@ pub const NUMBERS: u64 = 64;
 /// of the others.
 pub const HISTORY: usize = 20;
 
+/// How many lines of a room a hub with this `--history` keeps for hubs that start.
+pub(super) fn lines_kept(history: usize) -> usize {
+    history.max(HISTORY)
+}
+
 /// What the user of a linked hub can choose, beside the URL.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
