@@ -51,12 +51,17 @@ pub struct Talk {
     pub received: Vec<u8>,
     /// It said `88`, and everything was in order.
     pub has_left: bool,
+    /// And nobody kept it waiting so long that it may have gone before it heard everything.
+    pub has_heard: bool,
     /// It heard what everybody said last, and was heard.
     pub is_whole: bool,
 }
 
 /// How long somebody waits who says a last word again.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// How long a program waits that has said goodbye.
+const GRACE: Duration = Duration::from_secs(2);
 
 struct Live {
     talk: Talk,
@@ -65,7 +70,7 @@ struct Live {
     to: Option<File>,
     child: Option<Child>,
     pending: Vec<u8>,
-    is_leaving: bool,
+    leaves: Option<Instant>,
     is_welcome: bool,
     /// What it says when the faults have ended.
     words: Vec<String>,
@@ -142,6 +147,7 @@ impl Client {
             sent: Vec::new(),
             received: Vec::new(),
             has_left: false,
+            has_heard: false,
             is_whole: false,
         };
         self.live = Some(Live {
@@ -150,7 +156,7 @@ impl Client {
             to: Some(to.into()),
             child,
             pending: Vec::new(),
-            is_leaving: false,
+            leaves: None,
             is_welcome: false,
             words: Vec::new(),
             spoke: Instant::now(),
@@ -162,7 +168,7 @@ impl Client {
     /// Says what is due.
     pub fn speaks(&mut self, subject: Subject) {
         let now = Instant::now();
-        let Some(live) = self.live.as_mut().filter(|live| !live.is_leaving && live.pending.len() < 32_768)
+        let Some(live) = self.live.as_mut().filter(|live| live.leaves.is_none() && live.pending.len() < 32_768)
         else {
             return;
         };
@@ -188,7 +194,7 @@ impl Client {
 
     /// Says a last word, and another one as long as somebody may have come too late for it.
     pub fn says_last(&mut self) {
-        let Some(live) = self.live.as_mut().filter(|live| live.is_welcome && !live.is_leaving) else {
+        let Some(live) = self.live.as_mut().filter(|live| live.is_welcome && live.leaves.is_none()) else {
             return;
         };
         if live.words.is_empty() || (live.pending.is_empty() && live.spoke.elapsed() > AGAIN) {
@@ -226,8 +232,8 @@ impl Client {
     }
 
     pub fn leaves(&mut self) {
-        if let Some(live) = self.live.as_mut().filter(|live| !live.is_leaving) {
-            live.is_leaving = true;
+        if let Some(live) = self.live.as_mut().filter(|live| live.leaves.is_none()) {
+            live.leaves = Some(Instant::now());
             live.pending.extend(b"88\n");
         }
     }
@@ -252,7 +258,9 @@ impl Client {
             }
             None => in_order,
         };
-        live.talk.has_left = live.is_leaving && in_order;
+        live.talk.has_left = live.leaves.is_some() && in_order;
+        let is_quick = live.leaves.is_some_and(|since| since.elapsed() < GRACE);
+        live.talk.has_heard = live.talk.has_left && (is_quick || live.talk.kind == Kind::Socket);
         proxy.does(Order::Close { door: live.talk.door });
         self.past.push(live.talk);
         self.comes = self.comes.max(Instant::now() + Duration::from_millis(self.rng.u64(20..500)));

@@ -133,9 +133,8 @@ fn leave(lines: &mut [Line<'_>], transcripts: &[Vec<Entry>], lives: &[Life], is_
             && transcripts[line.life].iter().any(left)
         {
             line.connection.was_heard = true;
-            // A program that has said goodbye waits two seconds at most for what is on its way. And linked hubs record that somebody
-            // has left when that has come back from the log, with what was said meanwhile.
-            line.connection.has_heard = !line.record.held_back[DOWN] && !is_linked;
+            // Linked hubs record that somebody has left when that has come back from the log, with what was said meanwhile.
+            line.connection.has_heard = line.talk.has_heard && !line.record.held_back[DOWN] && !is_linked;
         }
     }
 }
@@ -203,7 +202,7 @@ fn parts(talk: &Talk) -> Vec<&[u8]> {
         .map(|at| memchr::memrchr(b'\n', &received[..at]).map_or(0, |end| end + 1))
         .collect();
     begins.push(received.len());
-    let is_whole = |end: usize| end == received.len() && (talk.is_whole || talk.has_left);
+    let is_whole = |end: usize| end == received.len() && (talk.is_whole || talk.has_heard);
     let part = |ends: &[usize]| {
         let part = &received[ends[0]..ends[1]];
         match is_whole(ends[1]) {
