@@ -122,8 +122,8 @@ fn command(parts: &[&str]) -> Vec<u8> {
 /// Redis has no order in a set: in the answer to `register`, those of the rooms and the bans.
 fn sorted(answer: OwnedFrame) -> OwnedFrame {
     let OwnedFrame::Array(mut parts) = answer else { return answer };
-    if parts.len() == 9 {
-        for part in &mut parts[7..] {
+    if parts.len() == 10 {
+        for part in &mut parts[7..9] {
             if let OwnedFrame::Array(list) = part {
                 list.sort_by_key(|item| format!("{item:?}"));
             }

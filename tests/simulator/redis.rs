@@ -451,11 +451,14 @@ impl Redis {
             return Reply::text("FENCED");
         }
         self.data.epoch.get_or_insert_with(|| epoch.to_vec());
-        let mut accepted = number(accepted);
+        let (mut accepted, mut has_lost) = (number(accepted), false);
         if old != id {
             let known = self.hub(old).map(|hub| hub.seq);
             let gone = || self.gone(old, now).and_then(|seq| std::str::from_utf8(seq).ok()?.parse().ok());
-            accepted = accepted.max(known.or_else(gone).unwrap_or(0));
+            let seq = known.or_else(gone).unwrap_or(0);
+            has_lost =
+                seq < accepted && (known.is_some() || self.gone(old, now).is_none_or(|gone| gone != b"left"));
+            accepted = accepted.max(seq);
         }
         let ids = self.data.hubs.iter().map(|hub| hub.id.clone());
         let earlier: Vec<_> = ids.filter(|other| other != id && other[..24] == id[..24]).collect();
@@ -511,6 +514,7 @@ impl Redis {
             Reply::List(hubs),
             Reply::List(rooms),
             Reply::List(self.data.bans.iter().map(|ban| Reply::Text(ban.clone())).collect()),
+            Reply::Number(has_lost.into()),
         ])
     }
 

@@ -7,7 +7,7 @@
 //! Read `state.rs` first: it holds the state and everything a design calls. `processing.rs` follows a line from a
 //! member's inbox until it is executed or has to wait; `commands.rs` is what the commands do; every line for anybody goes
 //! through `posting.rs`, and every announcement through `announcing.rs`; the way in is in `arrival.rs` (before it, in an encrypted hub, `encryption.rs`), every way out in `leaving.rs`, and `presence.rs`
-//! finds those who have vanished. `linked.rs` makes one chat of several hubs. Who waits for whom is decided in `outboxes.rs`, with `volume.rs` (who says little),
+//! finds those who have vanished. `linked/` makes one chat of several hubs. Who waits for whom is decided in `outboxes.rs`, with `volume.rs` (who says little),
 //! `account.rs` (what waiting costs the one who is waited for) and `turns.rs`. The other files are parts that know nothing of
 //! the hub.
 

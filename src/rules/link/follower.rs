@@ -54,6 +54,8 @@ pub struct Follower {
     hub: Option<HubId>,
     /// It is not registered, or what it knows of the others has gaps: it registers under a new id.
     needs_id: bool,
+    /// The owner knows that the server has lost data, and the state has not come since.
+    has_told_loss: bool,
     /// What it has read has a gap. What the others have done there is unknown, so that nobody can tell whose a line behind it is,
     /// and in which room: nothing is passed on before the state.
     has_gap: bool,
@@ -146,6 +148,7 @@ impl Follower {
             first_id: HubId(random),
             hub: None,
             needs_id: true,
+            has_told_loss: false,
             has_gap: false,
             epoch: None,
             position: None,
@@ -262,7 +265,8 @@ impl Follower {
             }
             return Some(());
         }
-        let [epoch, id, lines, bytes_read, accepted, last_number, hubs, rooms, bans] = array(answer)?;
+        let [epoch, id, lines, bytes_read, accepted, last_number, hubs, rooms, bans, has_lost] =
+            array(answer)?;
         let (epoch, end) = (bytes(epoch)?, position(id, &lines, &bytes_read)?);
         let registered = Registered {
             hub: Some(hub),
@@ -278,8 +282,8 @@ impl Follower {
             // A hub that starts has missed nothing.
             self.position = Some(end);
             self.cursor = end.id;
-        } else {
-            self.compare(&epoch, end);
+        } else if self.compare(&epoch, end) && number(&has_lost)? != 0 && !self.has_told_loss {
+            self.loses(Some(end), end.id);
         }
         self.epoch = Some(epoch);
         self.hub = Some(hub);
@@ -329,6 +333,11 @@ impl Follower {
         self.registered = None;
         self.needs_id = true;
         self.has_gap = false;
+        self.tells_loss();
+    }
+
+    fn tells_loss(&mut self) {
+        self.has_told_loss = true;
         self.connection.tell(Event::Missing { lines: None });
     }
 
@@ -350,7 +359,7 @@ impl Follower {
             self.reaches_state();
         } else if let Some(end) = end.filter(|_| entries.is_empty()) {
             // There were entries, and they were trimmed, all of them.
-            self.finds_gap(end.lines, end.bytes);
+            self.finds_gap(end.id, end.lines, end.bytes);
         }
         for (id, entry) in entries {
             // XREAD never goes back.
@@ -365,7 +374,7 @@ impl Follower {
             }
             match self.sensible(entry) {
                 Some(entry) if !self.is_next(&entry) => {
-                    self.finds_gap(entry.lines_before, entry.position.bytes);
+                    self.finds_gap(entry.before, entry.lines_before, entry.position.bytes);
                     if self.has_gap {
                         break;
                     }
@@ -409,12 +418,13 @@ impl Follower {
         }
     }
 
-    /// The server threw away entries behind the last one that was read: goes on with the state. `lines` is how many lines the log
-    /// had before the next entry that is there, or before its end; `bytes` is how many bytes it had with that entry.
-    fn finds_gap(&mut self, lines: u64, bytes: u64) {
-        if self.position.is_some_and(|position| bytes <= position.bytes || lines < position.lines) {
+    /// The server threw away entries behind the last one that was read: goes on with the state. `before` is the last one of these,
+    /// `lines` is how many lines the log had with it, and `bytes` how many bytes with the next one, if that is there.
+    fn finds_gap(&mut self, before: EntryId, lines: u64, bytes: u64) {
+        let is_behind = |own: Position| before > own.id && bytes > own.bytes && lines >= own.lines;
+        if self.position.is_some_and(|position| !is_behind(position)) {
             // The log was cut back, and others have gone on with it.
-            self.connection.tell(Event::Missing { lines: None });
+            self.tells_loss();
             self.position = None;
         }
         if self.registered.is_some() {
@@ -452,7 +462,7 @@ impl Follower {
         }
         self.position = Some(end);
         self.cursor = self.cursor.max(end.id);
-        self.has_gap = false;
+        (self.has_gap, self.has_told_loss) = (false, false);
         // The others may wait for this hub.
         self.reported_bytes = 0;
         self.connection.tell(Event::Registered(registered));

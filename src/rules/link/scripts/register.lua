@@ -10,9 +10,11 @@ if old == hub and redis.call('EXISTS', base .. 'gone:' .. hub) == 1 then return 
 -- The first write is one that a server out of memory refuses.
 redis.call('HSETNX', STATE, 'bytes', 0)
 redis.call('SET', base .. 'epoch', ARGV[4], 'NX')
-local accepted = tonumber(ARGV[3])
+local accepted, has_lost = tonumber(ARGV[3]), 0
 if old ~= hub then
   local seq = redis.call('HGET', STATE, 'seq:' .. old) or redis.call('GET', base .. 'gone:' .. old) or 0
+  -- What this hub has read of its own was in the log, and is not known here any more.
+  if seq ~= 'left' and (tonumber(seq) or 0) < accepted then has_lost = 1 end
   accepted = math.max(accepted, tonumber(seq) or 0)
 end
 -- Nothing is left of what it was before, also if the server has lost that it was removed. 24 digits are those of its start.
@@ -50,4 +52,4 @@ for _, room in ipairs(redis.call('SMEMBERS', ROOMS)) do
   end
 end
 return {redis.call('GET', base .. 'epoch'), id, last[2] or '0', bytes, redis.call('HGET', STATE, 'seq:' .. hub),
-  redis.call('HINCRBY', STATE, 'numbers', ARGV[8]), hubs, rooms, redis.call('SMEMBERS', BANS)}
+  redis.call('HINCRBY', STATE, 'numbers', ARGV[8]), hubs, rooms, redis.call('SMEMBERS', BANS), has_lost}
