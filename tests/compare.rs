@@ -538,3 +538,36 @@ fn markup_in_the_name_of_another_hub_is_shown_as_text() {
     assert_eq!(page.evaluate("document.querySelectorAll('script').length"), 0);
     page.is_unharmed(&home);
 }
+
+/// What a class sees on a projector.
+#[cfg(all(unix, feature = "hub", feature = "secure", feature = "web"))]
+#[test]
+#[ignore = "needs chromium"]
+fn nothing_on_the_page_is_cut_off_at_1280_pixels_and_every_curve_is_in_the_legend() {
+    use chromium::Page;
+
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let more = ["--peers", "--secure", "--live", "--rounds", "3", "--hub-clients", "3,5"];
+    let work = ["--work", "latency,goodbye,hub", "--html", page.to_str().unwrap()];
+    compare(&[&more[..], &work].concat());
+    let page = Page::open(&format!("file://{}", page.display()));
+    let cut = "[...document.querySelectorAll('figure svg text')].filter((text) => {
+        const [inner, outer] = [text.getBoundingClientRect(), text.closest('svg').getBoundingClientRect()];
+        return inner.left < outer.left - 1 || inner.right > outer.right + 1;
+    }).map((text) => text.textContent).join(', ')";
+    assert_eq!(page.evaluate(cut), "");
+    let hidden = "(() => { const table = document.querySelector('.table'); return table.scrollWidth - table.clientWidth; })()";
+    assert_eq!(page.evaluate(hidden), 0, "a part of the summary must be scrolled into view");
+    let looks = |line: &str| {
+        let look = "[line.closest('[stroke]').getAttribute('stroke'), line.getAttribute('stroke-dasharray')].join(' ')";
+        page.evaluate(&format!(
+            "[...new Set([...document.querySelectorAll('{line}')].map((line) => {look}))].sort().join(', ')"
+        ))
+    };
+    let (curves, legend) = (looks("figure polyline"), looks(".legend line"));
+    assert!(
+        curves == legend && curves.as_str().is_some_and(|looks| looks.split(", ").count() >= 7),
+        "{curves} {legend}"
+    );
+}
