@@ -571,3 +571,36 @@ fn nothing_on_the_page_is_cut_off_at_1280_pixels_and_every_curve_is_in_the_legen
         "{curves} {legend}"
     );
 }
+
+#[test]
+fn a_steady_rate_is_timed_from_when_each_line_was_due_and_two_reports_can_be_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old.json");
+    let small = ["compare", "--quick", "--rounds", "1", "--work", "steady", "--rate", "100,1000"];
+    let output = threadchat(&small).arg("--json").arg(&old).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("Steady rate"), "{said}");
+    let report: Value = serde_json::from_slice(&fs::read(&old).unwrap()).unwrap();
+    let works = report["works"].as_array().unwrap();
+    let sizes: Vec<_> = works.iter().map(|work| (&work["lines_per_second"], &work["forth"])).collect();
+    assert_eq!(sizes, [(&100.into(), &100.into()), (&1000.into(), &1000.into())]);
+    let in_turns = ("half-duplex", "absent");
+    assert_eq!(
+        outcomes(&report),
+        [("floor", "measured"), ("threads", "measured"), ("select", SELECT), in_turns]
+    );
+    for row in rows(&works[0]).0 {
+        assert!(row["figures"]["p99_microseconds"]["median"].as_f64().unwrap() > 0.0, "{row}");
+    }
+
+    let diff =
+        |new: &std::path::Path| threadchat(&["compare", "--diff"]).arg(&old).arg(new).output().unwrap();
+    let output = diff(&old);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.matches("1.00×").count() >= 4, "{said}");
+    fs::write(folder.path().join("new.json"), "{}").unwrap();
+    let output = diff(&folder.path().join("new.json"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("is no report of threadchat compare"), "{said}");
+}
