@@ -538,3 +538,69 @@ fn markup_in_the_name_of_another_hub_is_shown_as_text() {
     assert_eq!(page.evaluate("document.querySelectorAll('script').length"), 0);
     page.is_unharmed(&home);
 }
+
+/// What a class sees on a projector.
+#[cfg(all(unix, feature = "hub", feature = "secure", feature = "web"))]
+#[test]
+#[ignore = "needs chromium"]
+fn nothing_on_the_page_is_cut_off_at_1280_pixels_and_every_curve_is_in_the_legend() {
+    use chromium::Page;
+
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let more = ["--peers", "--secure", "--live", "--rounds", "3", "--hub-clients", "3,5"];
+    let work = ["--work", "latency,goodbye,hub", "--html", page.to_str().unwrap()];
+    compare(&[&more[..], &work].concat());
+    let page = Page::open(&format!("file://{}", page.display()));
+    let cut = "[...document.querySelectorAll('figure svg text')].filter((text) => {
+        const [inner, outer] = [text.getBoundingClientRect(), text.closest('svg').getBoundingClientRect()];
+        return inner.left < outer.left - 1 || inner.right > outer.right + 1;
+    }).map((text) => text.textContent).join(', ')";
+    assert_eq!(page.evaluate(cut), "");
+    let hidden = "(() => { const table = document.querySelector('.table'); return table.scrollWidth - table.clientWidth; })()";
+    assert_eq!(page.evaluate(hidden), 0, "a part of the summary must be scrolled into view");
+    let looks = |line: &str| {
+        let look = "[line.closest('[stroke]').getAttribute('stroke'), line.getAttribute('stroke-dasharray')].join(' ')";
+        page.evaluate(&format!(
+            "[...new Set([...document.querySelectorAll('{line}')].map((line) => {look}))].sort().join(', ')"
+        ))
+    };
+    let (curves, legend) = (looks("figure polyline"), looks(".legend line"));
+    assert!(
+        curves == legend && curves.as_str().is_some_and(|looks| looks.split(", ").count() >= 7),
+        "{curves} {legend}"
+    );
+}
+
+#[test]
+fn a_steady_rate_is_timed_from_when_each_line_was_due_and_two_reports_can_be_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old.json");
+    let small = ["compare", "--quick", "--rounds", "1", "--work", "steady", "--rate", "100,1000"];
+    let output = threadchat(&small).arg("--json").arg(&old).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("Steady rate"), "{said}");
+    let report: Value = serde_json::from_slice(&fs::read(&old).unwrap()).unwrap();
+    let works = report["works"].as_array().unwrap();
+    let sizes: Vec<_> = works.iter().map(|work| (&work["lines_per_second"], &work["forth"])).collect();
+    assert_eq!(sizes, [(&100.into(), &100.into()), (&1000.into(), &1000.into())]);
+    let in_turns = ("half-duplex", "absent");
+    assert_eq!(
+        outcomes(&report),
+        [("floor", "measured"), ("threads", "measured"), ("select", SELECT), in_turns]
+    );
+    for row in rows(&works[0]).0 {
+        assert!(row["figures"]["p99_microseconds"]["median"].as_f64().unwrap() > 0.0, "{row}");
+    }
+
+    let diff =
+        |new: &std::path::Path| threadchat(&["compare", "--diff"]).arg(&old).arg(new).output().unwrap();
+    let output = diff(&old);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.matches("1.00×").count() >= 4, "{said}");
+    fs::write(folder.path().join("new.json"), "{}").unwrap();
+    let output = diff(&folder.path().join("new.json"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("is no report of threadchat compare"), "{said}");
+}

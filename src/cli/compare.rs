@@ -20,14 +20,16 @@ Examples:
   threadchat compare --work hub --hub-clients 100   a hub with 100 clients
   threadchat compare --work linked              hubs that are one, on a Redis server that it starts
   threadchat compare --work web                 a hub with 1000 browsers and 1000 netcats, beside one of 2000 netcats
+  threadchat compare --work steady --rate 1000,50000   lines at these rates, timed from when each was due
   threadchat compare --json figures.json        also the figures of each round, for programs
+  threadchat compare --diff old.json new.json   what has become faster or slower between two such files
 
 The exit code is 1 if a row failed: if it lost or damaged a line, or did not end.";
 
 /// `threadchat compare`.
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// Kinds of work, separated by commas [default: all but linked and web]
+    /// Kinds of work, separated by commas [default: all but steady, linked and web]
     #[arg(long, value_name = "WORK", value_enum, value_delimiter = ',')]
     work: Option<Vec<Workload>>,
 
@@ -43,6 +45,10 @@ pub struct Compare {
     /// [default: 10,50,200,1000, with --quick 10,50; of linked hubs 1000, with --quick 20; with browsers 2000, with --quick 40]
     #[arg(long, value_name = "N", value_parser = values::hub_clients, value_delimiter = ',')]
     hub_clients: Option<Vec<usize>>,
+
+    /// Steady rates in lines a second in each direction, separated by commas
+    #[arg(long, value_name = "N", value_parser = values::steady_rate, value_delimiter = ',', default_value = "10000")]
+    rate: Vec<u32>,
 
     /// Also measure this hub; COMMAND gets its address as {addr} or its port as {port}
     #[arg(long = "hub-peer", value_name = "NAME[,names]=COMMAND")]
@@ -74,6 +80,10 @@ pub struct Compare {
     #[arg(long, help_heading = OUTPUT)]
     details: bool,
 
+    /// Measure nothing; print what has become faster or slower from one report to another, both made by --json
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], value_hint = clap::ValueHint::FilePath, exclusive = true, help_heading = OUTPUT)]
+    diff: Option<Vec<PathBuf>>,
+
     /// Write all figures to FILE as JSON, or to standard output if FILE is -; the summary is then on standard error
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = OUTPUT)]
     json: Option<PathBuf>,
@@ -90,6 +100,7 @@ impl From<Compare> for Options {
             designs: args.designs,
             peers: args.peers,
             hub_clients: args.hub_clients,
+            rates: args.rate,
             hub_peers: args.hub_peers,
             trace: args.trace,
             #[cfg(feature = "web")]
@@ -103,6 +114,8 @@ impl From<Compare> for Options {
             quick: args.quick,
             rounds: args.rounds,
             details: args.details,
+            // There are two, as its `num_args` says.
+            diff: args.diff.and_then(|files| files.try_into().ok()),
             json: args.json,
             html: args.html,
         }

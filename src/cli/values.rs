@@ -67,6 +67,13 @@ pub(super) fn hub_clients(text: &str) -> Result<usize, String> {
     number(text, 2..=100_000, || "it must be a number from 2 to 100000".to_owned())
 }
 
+#[cfg(feature = "lab")]
+pub(super) fn steady_rate(text: &str) -> Result<u32, String> {
+    let rate =
+        number(text, 1..=100_000, || "it must be a number of lines a second from 1 to 100000".to_owned());
+    Ok(rate? as u32)
+}
+
 fn bytes(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
     let (min, max) = (*range.start(), *range.end());
     number(text, range, || format!("it must be a number of bytes from {min} to {max}"))

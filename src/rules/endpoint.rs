@@ -44,6 +44,9 @@ const HOLD: Duration = Duration::from_millis(200);
 /// How often callers who are turned away are reported.
 const REPORT_REFUSED_EVERY: Duration = Duration::from_secs(1);
 
+/// Who does not let us in says so within this time, unless the network is slow.
+const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long nobody is admitted by a code after a wrong one. A code for two people has 24 bits: who tries one after another has to
 /// try for two years on average.
 const CODE_PAUSE: Duration = Duration::from_secs(4);
@@ -87,6 +90,10 @@ pub struct Endpoint {
     ending: Option<Ending>,
     /// The user knows that lines are kept for the next caller.
     reported_keeping: bool,
+    /// Why we were not let in, as the user knows, until we are.
+    not_let_in: Option<String>,
+    /// The connection that follows such a one, and when it is reported at the latest: most say at once that nothing has changed.
+    connected: Option<(Notice, Instant)>,
     /// Not all of the input could be read.
     input_failed: bool,
     /// What the outputs could take when they were last asked.
@@ -144,6 +151,8 @@ impl Endpoint {
             has_opened: false,
             ending: None,
             reported_keeping: false,
+            not_let_in: None,
+            connected: None,
             input_failed: false,
             capacity: Capacity::FREE,
             actions: VecDeque::new(),
@@ -226,11 +235,22 @@ impl Endpoint {
             Event::Disconnected { unconfirmed } => conversation.disconnected(unconfirmed),
             _ => {}
         }
+        let mut is_let_in = false;
         for action in self.actions.range(before..) {
             if let Action::Show(buffer) = action {
                 buffer.shown().into_iter().for_each(|lines| self.reconnection.hear(lines));
+                is_let_in = true;
             }
         }
+        if is_let_in && let Some(notice) = self.let_in() {
+            self.actions.insert(before, Action::Report(notice));
+        }
+    }
+
+    /// We were let in after all. Returns what the user does not know yet.
+    fn let_in(&mut self) -> Option<Notice> {
+        self.not_let_in = None;
+        self.connected.take().map(|(notice, _)| notice)
     }
 
     /// What to do next, in order, until it returns `None`. `capacity` is what the outputs can take now; it also decides
@@ -257,6 +277,7 @@ impl Endpoint {
             .chain(callers)
             .chain(reconnection)
             .chain(code)
+            .chain(self.connected.as_ref().map(|(_, at)| *at))
             .min()
     }
 
@@ -270,6 +291,10 @@ impl Endpoint {
             self.actions.push_back(Action::TurnAway { id, peer });
         }
         self.actions.extend(self.refused.handle_timeout(now).map(Action::Report));
+        if is_due(self.connected.as_ref().map(|(_, at)| *at)) {
+            let notice = self.let_in();
+            self.actions.extend(notice.map(Action::Report));
+        }
         if is_due(self.renew_code_at) {
             self.renew_code_at = None;
             self.renew_code();
@@ -576,7 +601,10 @@ impl Endpoint {
                 return self.refuse(&conversation, error, now);
             }
             None if self.role == Role::Connect => {
-                self.report(connected);
+                match self.not_let_in {
+                    Some(_) => self.connected = Some((connected, now + TURNED_AWAY_WITHIN)),
+                    None => self.report(connected),
+                }
                 self.actions.push_back(Action::Prompt(peer.to_string()));
             }
             None => conversation.believe_if_due(now, &mut self.actions),
@@ -623,6 +651,13 @@ impl Endpoint {
         let Some(mut conversation) = self.conversation.take() else { return };
         if let Some(error) = conversation.take_refused() {
             return self.refuse(&conversation, error, now);
+        }
+        match conversation.turned_away() {
+            Some(_) => self.connected = None,
+            None => {
+                let notice = self.let_in();
+                self.actions.extend(notice.map(Action::Report));
+            }
         }
         if let Some(foreign) = conversation.foreign() {
             self.report_refused(Notice::Foreign { peer: conversation.peer(), foreign }, now);
@@ -673,9 +708,12 @@ impl Endpoint {
         self.call_again(conversation, "connection lost, calling again", now);
     }
 
-    /// The other side did not let us in, and may do so later.
+    /// The other side did not let us in, and may do so later. Who waits for half an hour reads the reason once.
     fn turned_away(&mut self, conversation: &Conversation, reason: String, now: Instant) {
-        self.report(Notice::WaitsToBeLetIn { peer: conversation.peer(), reason });
+        if self.not_let_in.as_ref() != Some(&reason) {
+            self.not_let_in = Some(reason.clone());
+            self.report(Notice::WaitsToBeLetIn { peer: conversation.peer(), reason });
+        }
         self.call_again(conversation, "not let in, calling again", now);
     }
 

@@ -1647,14 +1647,37 @@ mod reconnection {
         assert!(side.does().contains(&"send one".to_owned()));
         side.receives(BUSY);
         side.receives(b"[Mon Nov  9 06:18:34 2026] hello\n");
-        assert!(
-            side.does().iter().any(|did| did.contains("the line is busy") && did.contains("hello")),
-            "let in"
-        );
+        let does = side.does();
+        let at = |what| does.iter().position(|did| did.contains(what));
+        assert!(at("hello") == at("the line is busy") && at("connected to") < at("hello"), "{does:?}");
         side.receives(b"88\n");
         side.delivers();
         side.receives_all();
         assert_eq!(side.exit, Some(Exit::Success));
+    }
+
+    #[test]
+    fn who_waits_for_long_reads_the_reason_once_and_then_that_the_line_is_free() {
+        let mut side = turned_away(true);
+        let mut said = side.does();
+        for _ in 0..3 {
+            pause(&mut side);
+            side.reaches();
+            side.receives(BUSY);
+            is_turned_away(&mut side);
+            said.extend(side.does());
+        }
+        let count = |said: &[String], what| said.iter().filter(|did| did.contains(what)).count();
+        assert_eq!((count(&said, "connected to"), count(&said, "did not let us in")), (1, 1), "{said:?}");
+        // They say nothing, which nobody does who turns away.
+        pause(&mut side);
+        side.reaches();
+        side.passes(ms(1_000));
+        let said = side.does();
+        assert_eq!((count(&said, "connected to"), count(&said, "did not let us in")), (1, 0), "{said:?}");
+        side.receives(b"[Mon Nov  9 06:18:34 2026] hello\n");
+        side.receives(b"[Mon Nov  9 06:18:34 2026] hello\n");
+        assert_eq!(count(&side.does(), "connected to"), 0);
     }
 
     #[test]

@@ -42,7 +42,7 @@ use harness::web;
 use options::HURRY;
 use report::machine::{self, Machine};
 use report::progress::Progress;
-use report::{Chosen, Report, page, table};
+use report::{Chosen, Report, difference, page, table};
 use rounds::Rounds;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -59,6 +59,9 @@ use workloads::task::Task;
 /// # Errors
 /// A file cannot be written, or the system has no thread left.
 pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
+    if let Some(files) = &options.diff {
+        return difference::print(files);
+    }
     let json = options.json.as_deref().map(Destination::open).transpose()?;
     let html = options.html.as_deref().map(Destination::open).transpose()?;
     if json.iter().zip(&html).any(|(json, html)| json.is_same(html)) {

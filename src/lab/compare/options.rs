@@ -12,7 +12,7 @@ use std::time::Duration;
 /// What to compare, and where to report it. `None` stands for the default.
 #[derive(Debug)]
 pub struct Options {
-    /// The workloads; by default all but that of linked hubs, which needs a Redis server, and that of browsers.
+    /// The workloads; by default all but the steady rate, that of linked hubs, which needs a Redis server, and that of browsers.
     pub workloads: Option<Vec<Workload>>,
     /// The designs; all by default.
     pub designs: Option<Vec<Design>>,
@@ -20,6 +20,8 @@ pub struct Options {
     pub peers: bool,
     /// The numbers of clients of a hub, of each of many linked hubs, and of a hub with browsers.
     pub hub_clients: Option<Vec<usize>>,
+    /// The steady rates, in lines a second in each direction.
+    pub rates: Vec<u32>,
     /// Other hubs to measure.
     pub hub_peers: Vec<HubPeer>,
     /// Measure each design once more while it records a trace.
@@ -34,6 +36,8 @@ pub struct Options {
     pub rounds: Option<usize>,
     /// Print all figures after the summary.
     pub details: bool,
+    /// Measure nothing, and compare the figures of these two files, one from before and one from after.
+    pub diff: Option<[PathBuf; 2]>,
     /// The file for all figures. The path `-` is standard output.
     pub json: Option<PathBuf>,
     /// The file for the page. The path `-` is standard output.
@@ -89,10 +93,10 @@ impl Options {
         for workload in self.workloads() {
             if workload == Workload::Linked {
                 let hubs_of = |hubs, each, senders| Task {
-                    workload,
                     hubs: Some(hubs),
                     clients: Some(hubs * each),
                     senders: Some(senders),
+                    ..Task::of(workload)
                 };
                 tasks.push(hubs_of(2, 10, 2));
                 let sizes = self.hub_clients.as_deref().map_or_else(|| vec![self.crowd_of_many()], each_once);
@@ -102,23 +106,24 @@ impl Options {
                 let sizes =
                     self.hub_clients.as_deref().map_or_else(|| vec![self.crowd_with_browsers()], each_once);
                 tasks.extend(sizes.into_iter().map(|clients| Task {
-                    workload,
-                    hubs: None,
                     clients: Some(clients),
                     senders: Some(2),
+                    ..Task::of(workload)
                 }));
             } else if workload == Workload::Hub {
                 let all =
                     sizes.iter().flat_map(|clients| senders.iter().map(move |senders| (clients, senders)));
                 let possible = all.filter(|(clients, senders)| senders <= clients);
                 tasks.extend(possible.map(|(&clients, &senders)| Task {
-                    workload,
-                    hubs: None,
                     clients: Some(clients),
                     senders: Some(senders),
+                    ..Task::of(workload)
                 }));
+            } else if workload == Workload::Steady {
+                let with_rate = |rate| Task { lines_per_second: Some(rate), ..Task::of(workload) };
+                tasks.extend(each_once(&self.rates).into_iter().map(with_rate));
             } else {
-                tasks.push(Task { workload, hubs: None, clients: None, senders: None });
+                tasks.push(Task::of(workload));
             }
         }
         tasks
@@ -129,7 +134,8 @@ impl Options {
     }
 
     fn workloads(&self) -> Vec<Workload> {
-        let is_default = |workload: &Workload| !matches!(workload, Workload::Linked | Workload::Web);
+        let is_default =
+            |workload: &Workload| !matches!(workload, Workload::Steady | Workload::Linked | Workload::Web);
         let default = || Workload::value_variants().iter().copied().filter(is_default).collect();
         self.workloads.as_deref().map_or_else(default, each_once)
     }
@@ -190,6 +196,8 @@ mod tests {
             quick: true,
             rounds: None,
             details: false,
+            rates: vec![10_000],
+            diff: None,
             json: None,
             html: None,
         }

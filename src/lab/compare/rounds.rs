@@ -241,7 +241,7 @@ mod tests {
     use crate::lab::compare::harness::redis::Fsync;
 
     fn task(workload: Workload) -> Task {
-        Task { workload, hubs: None, clients: Some(20), senders: Some(2) }
+        Task { clients: Some(20), senders: Some(2), ..Task::of(workload) }
     }
 
     #[test]

@@ -7,8 +7,12 @@ use crate::lab::svg::Element;
 use std::collections::BTreeMap;
 
 const WIDTH: f64 = 500.0;
-/// Where the bars and curves begin, right of the labels.
+/// Where the curves begin, right of the labels.
 const LEFT: f64 = 120.0;
+/// The space for a letter of a name, rather too much.
+const LETTER: f64 = 9.5;
+/// A longer name would leave no space for its bar.
+const MAX_NAME: usize = 24;
 /// The height of a bar with the space around it.
 const BAR: f64 = 32.0;
 /// The height of the curves, and of the labels below them.
@@ -27,14 +31,20 @@ pub(super) fn bars(report: &TaskReport, measure: Measure) -> Option<String> {
     if max <= 0.0 {
         return None;
     }
+    let name = |subject: &str| match subject.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}…", &subject[..end]),
+        None => subject.to_owned(),
+    };
+    let longest = rows.iter().map(|(subject, _)| name(subject).chars().count()).max();
+    let left = LEFT.max(longest.unwrap_or_default() as f64 * LETTER + 8.0);
     let mut chart = Element::document(WIDTH, BAR * rows.len() as f64);
     for (row, (subject, spread)) in rows.into_iter().enumerate() {
         let middle = BAR * (row as f64 + 0.5);
         // Leave space for the figure after the longest bar.
-        let x = |value: f64| LEFT + value.min(max) / max * (WIDTH - LEFT - 110.0);
+        let x = |value: f64| left + value.min(max) / max * (WIDTH - left - 110.0);
         // A bar of no length would look like a row that was forgotten.
-        let (from, to, length) = (x(spread.q1), x(spread.q3), (x(spread.median) - LEFT).max(2.0));
-        let bar = [("x", LEFT), ("y", middle - 12.0), ("width", length), ("height", 24.0)];
+        let (from, to, length) = (x(spread.q1), x(spread.q3), (x(spread.median) - left).max(2.0));
+        let bar = [("x", left), ("y", middle - 12.0), ("width", length), ("height", 24.0)];
         // Beyond the chart the line ends in an arrow.
         let end = match spread.q3 > max {
             true => format!("l-6 -5m6 5l-6 5M{to:.1} {middle:.1}"),
@@ -42,16 +52,17 @@ pub(super) fn bars(report: &TaskReport, measure: Measure) -> Option<String> {
         };
         let quartiles = format!("M{from:.1} {0:.1}v10M{from:.1} {middle:.1}H{to:.1}{end}", middle - 5.0);
         chart = chart
-            .with(label("end", LEFT - 8.0, middle, subject))
+            .with(label("end", left - 8.0, middle, &name(subject)))
             .with(Element::new("rect").pixels(bar).set("fill", color(subject)))
             .with(Element::new("path").set("class", "spread").set("d", quartiles))
-            .with(label("start", to.max(LEFT + length) + 8.0, middle, &measure.show(spread.median)));
+            .with(label("start", to.max(left + length) + 8.0, middle, &measure.show(spread.median)));
     }
     Some(chart.to_string())
 }
 
 /// A curve over the number of clients for each row that has the figure with several numbers. `None` without curves.
 pub(super) fn curves(reports: &[&TaskReport], measure: Measure) -> Option<String> {
+    let styles = styles(reports);
     let mut curves: BTreeMap<&str, Vec<(f64, Spread)>> = BTreeMap::new();
     for report in reports {
         for row in &report.rows {
@@ -82,7 +93,8 @@ pub(super) fn curves(reports: &[&TaskReport], measure: Measure) -> Option<String
         chart = chart.with(Element::new("line").set("class", "grid").pixels(line));
     }
     for (subject, points) in curves {
-        let mut curve = Element::new("g").set("stroke", color(subject)).set("fill", color(subject));
+        let Style { color, dashes } = styles.get(subject).copied().unwrap_or_default();
+        let mut curve = Element::new("g").set("stroke", color).set("fill", color);
         let mut line = String::new();
         for (number, spread) in points {
             let (x, y) = (clients.at(number), values.at(spread.median));
@@ -93,6 +105,7 @@ pub(super) fn curves(reports: &[&TaskReport], measure: Measure) -> Option<String
             curve = curve.with(Element::new("circle").pixels([("cx", x), ("cy", y), ("r", 4.0)]));
         }
         let line = Element::new("polyline").set("points", line).set("fill", "none").set("stroke-width", 3);
+        let line = line.set("stroke-dasharray", dashes);
         chart = chart.with(curve.with(line));
     }
     Some(chart.to_string())
@@ -131,14 +144,35 @@ impl Axis {
     }
 }
 
-/// The same in all charts, and legible on light and on dark.
-pub(super) fn color(subject: &str) -> &'static str {
-    match subject {
+/// How the curve of a subject is drawn.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Style {
+    pub(super) color: &'static str,
+    pub(super) dashes: &'static str,
+}
+
+/// Curves of one color differ in their dashes.
+const DASHES: [&str; 5] = ["none", "9 5", "2 4", "14 4 2 4", "5 2"];
+
+/// The styles of all subjects, which are the same in all charts of these reports.
+pub(super) fn styles<'a>(reports: &[&'a TaskReport]) -> BTreeMap<&'a str, Style> {
+    let mut styles: BTreeMap<&str, Style> = BTreeMap::new();
+    for row in reports.iter().flat_map(|report| &report.rows) {
+        let color = color(&row.subject);
+        let before = styles.values().filter(|style| style.color == color).count();
+        styles.entry(&row.subject).or_insert(Style { color, dashes: DASHES[before % DASHES.len()] });
+    }
+    styles
+}
+
+/// The same in all charts, and legible on light and on dark. A design has one color, whatever it does beside its work.
+fn color(subject: &str) -> &'static str {
+    match subject.split([' ', ',']).next().unwrap_or_default() {
         "floor" => "#8c8c8c",
         "threads" => "#4285f4",
         "select" => "#e69138",
         "half-duplex" => "#50aa5a",
-        "ncat" | "nc" | "socat" | "ncat --broker" => "#a078be",
+        "ncat" | "nc" | "socat" => "#a078be",
         _ => "#3ca0aa",
     }
 }
@@ -149,6 +183,7 @@ mod tests {
     use super::super::report_of;
     use super::*;
     use crate::lab::compare::workloads::task::Workload;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_wild_quartile_ends_in_an_arrow_and_leaves_the_bars_long() {
@@ -170,5 +205,30 @@ mod tests {
         let rows = [("floor", Measure::CpuSeconds, [0.0; 5]), ("threads", Measure::CpuSeconds, [0.1; 5])];
         let chart = bars(&report_of(Workload::Goodbye, &rows).tasks[0], Measure::CpuSeconds).unwrap();
         assert!(chart.contains("width=\"2\"") && chart.contains(">0.000 s<"), "{chart}");
+    }
+
+    #[test]
+    fn a_long_name_stands_whole_before_its_bar() {
+        let rows = ["threads", "threads --link, always", "a hub with a name that is a whole sentence"]
+            .map(|subject| (subject, Measure::CpuSeconds, [0.1; 5]));
+        let left = |count: usize| {
+            let report = report_of(Workload::Goodbye, &rows[..count]);
+            let chart = bars(&report.tasks[0], Measure::CpuSeconds).unwrap();
+            chart.split("<rect x=\"").nth(1).unwrap().split('"').next().unwrap().parse::<f64>().unwrap()
+        };
+        assert!(left(1) < left(2) && left(2) > 22.0 * LETTER && left(3) < WIDTH / 2.0 + 10.0);
+        let chart = bars(&report_of(Workload::Goodbye, &rows).tasks[0], Measure::CpuSeconds).unwrap();
+        assert!(chart.contains(">threads --link, always<") && chart.contains("that i…<"), "{chart}");
+    }
+
+    #[test]
+    fn no_two_curves_look_alike() {
+        let subjects = ["threads", "threads --secure", "select", "ncat --broker", "other", "another"];
+        let rows = subjects.map(|subject| (subject, Measure::P50Microseconds, [1.0; 5]));
+        let report = report_of(Workload::Hub, &rows);
+        let styles = styles(&[&report.tasks[0], &report.tasks[0]]);
+        let looks: BTreeSet<_> = styles.values().map(|style| (style.color, style.dashes)).collect();
+        assert_eq!((styles.len(), looks.len()), (6, 6), "{styles:?}");
+        assert_eq!(styles["threads"].color, styles["threads --secure"].color);
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn explain(report: &TaskReport) -> Vec<String> {
     if report.task.workload == Workload::Stalled {
         return stalled(&subjects, report.back);
     }
-    let Some(measure) = report.task.measures().next() else { return Vec::new() };
+    let compared = report.compared.first().map(|comparison| comparison.measure);
+    let Some(measure) = compared.or_else(|| report.task.measures().next()) else { return Vec::new() };
     let find = |name: &str| subjects.iter().find(|subject| subject.name == name);
     let mut designs = DESIGNS.iter().filter_map(|name| find(name));
     let Some(one) = designs.next() else { return Vec::new() };
@@ -259,7 +260,7 @@ mod tests {
             };
             Row { subject: (*name).to_owned(), lines_of_code: None, outcome }
         };
-        let task = Task { workload, hubs: None, clients: None, senders: None };
+        let task = Task::of(workload);
         let rows = rows.iter().map(row).collect();
         let (meanwhile, compared) = (Vec::new(), Vec::new());
         let report = TaskReport { task, forth: 500, back: 500, rounds, meanwhile, compared, rows };

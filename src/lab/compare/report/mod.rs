@@ -2,6 +2,7 @@
 //! page print of it.
 
 pub(super) mod charts;
+pub(super) mod difference;
 pub(super) mod explain;
 pub(super) mod machine;
 pub(super) mod page;
@@ -118,6 +119,7 @@ impl TaskReport {
                     "up to {forth} lines to a listener whose screen accepts nothing, and {back} back meanwhile"
                 )
             }
+            Workload::Steady => format!("{forth} lines of 64 bytes from either side, at a steady rate"),
             Workload::Goodbye => format!("{forth} conversations with one listener, one after the other"),
             Workload::Hub | Workload::Web if *back > 0 => {
                 format!("{forth} deliveries of 64 bytes, then {back} messages, 100 a second")
@@ -244,7 +246,7 @@ fn rows_of(rows: &[(&str, Measure, [f64; 5])]) -> Vec<Row> {
 fn report_of(workload: Workload, rows: &[(&str, Measure, [f64; 5])]) -> Report {
     let rows = rows_of(rows);
     let task = TaskReport {
-        task: Task { workload, hubs: None, clients: None, senders: None },
+        task: Task::of(workload),
         forth: 500,
         back: 500,
         rounds: 5,

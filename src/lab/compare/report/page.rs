@@ -2,10 +2,11 @@
 
 use super::super::measure::{Measure, RESOURCES, SYSTEM_CALLS};
 use super::super::workloads::task::Workload;
+use super::charts::Style;
 use super::explain::explain;
 use super::summary::{Cell, Comparison};
 use super::{Outcome, Report, Row, TaskReport, charts};
-use crate::lab::svg::escaped;
+use crate::lab::svg::{Element, escaped};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("page.css");
@@ -130,7 +131,13 @@ fn curves(tasks: &[&TaskReport], senders: usize) -> String {
             .iter()
             .any(|task| task.rows.iter().any(|it| it.subject == row.subject && it.figures().is_some()))
     };
-    let legend: String = first.rows.iter().filter(measured).map(|row| legend(&row.subject)).collect();
+    let styles = charts::styles(tasks);
+    let legend: String = first
+        .rows
+        .iter()
+        .filter(measured)
+        .map(|row| legend(&row.subject, styles.get(&*row.subject).copied().unwrap_or_default()))
+        .collect();
     let senders = if senders == 1 { "1 sender".to_owned() } else { format!("{senders} senders") };
     format!(
         "<h2>Hub, by the number of clients, {senders}</h2>\n<p>{legend} Both axes are logarithmic.</p>\n{charts}"
@@ -138,8 +145,10 @@ fn curves(tasks: &[&TaskReport], senders: usize) -> String {
 }
 
 /// Which curve belongs to which subject.
-fn legend(subject: &str) -> String {
-    format!("<span style=\"color: {}\">●</span> {}&emsp;", charts::color(subject), escaped(subject))
+fn legend(subject: &str, Style { color, dashes }: Style) -> String {
+    let line = Element::line((0.0, 6.0), (44.0, 6.0)).set("stroke", color).set("stroke-width", 3);
+    let sample = Element::document(44, 12).set("class", "sample").with(line.set("stroke-dasharray", dashes));
+    format!("<span class=\"legend\">{sample} {}</span> ", escaped(subject))
 }
 
 /// A chart for each measure but those that say the same in bytes, or that the table shows better.

@@ -49,6 +49,7 @@ pub(crate) fn compare(workload: Workload, senders: Option<usize>, rows: &[Row]) 
         Workload::Latency => vec![Measure::P50Microseconds],
         Workload::OneWay | Workload::BothWays => vec![Measure::LinesPerSecond],
         Workload::Stalled => vec![Measure::OtherWayP50Microseconds],
+        Workload::Steady => vec![Measure::P99Microseconds],
         Workload::Goodbye => vec![Measure::ConnectionsPerSecond],
         Workload::Hub if senders == Some(1) => vec![Measure::DeliveriesPerSecond, Measure::P50Microseconds],
         Workload::Hub => vec![Measure::DeliveriesPerSecond],
@@ -193,6 +194,7 @@ impl TaskReport {
             (Workload::Hub | Workload::Linked | Workload::Web, Measure::P50Microseconds) => {
                 format!("{}: latency", self.task.title())
             }
+            (Workload::Steady, _) => format!("{}: p99", self.task.title()),
             _ => self.task.title(),
         }
     }

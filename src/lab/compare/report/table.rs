@@ -113,7 +113,7 @@ fn table(report: &TaskReport) -> Table {
     table
 }
 
-fn lines(between_rows: LineStyle) -> Table {
+pub(super) fn lines(between_rows: LineStyle) -> Table {
     let mut table = Table::new();
     let style = TableStyle::new().header_separator(LINE).row_separator(between_rows).bottom_border(LINE);
     table.load_style(style);
@@ -121,7 +121,7 @@ fn lines(between_rows: LineStyle) -> Table {
 }
 
 /// Breaks a text at its blanks.
-fn wrapped(text: &str) -> String {
+pub(super) fn wrapped(text: &str) -> String {
     let (mut wrapped, mut width) = (String::new(), 0);
     for word in text.split(' ') {
         let length = word.chars().count();
@@ -138,7 +138,7 @@ fn wrapped(text: &str) -> String {
     wrapped
 }
 
-fn align(table: &mut Table) {
+pub(super) fn align(table: &mut Table) {
     for column in table.column_iter_mut() {
         column.set_padding((0, 1));
         column.set_cell_alignment(CellAlignment::Left);

@@ -79,6 +79,33 @@ impl Ratio {
         })
     }
 
+    /// Of values that were not measured in the same rounds. The interval is that between the ends of both intervals, and so wider
+    /// than it must be.
+    pub(super) fn apart(values: &[f64], reference: &[f64]) -> Option<Self> {
+        if values.is_empty()
+            || reference.is_empty()
+            || values.iter().chain(reference).any(|value| *value <= 0.0)
+        {
+            return None;
+        }
+        let logs = |values: &[f64]| Vec::from_iter(values.iter().map(|value| value.ln()));
+        let (values, reference) = (logs(values), logs(reference));
+        // Of few rounds none may be left out: a machine with two speeds may have been fast in one run and slow in the other.
+        let ends = |logs: &[f64]| match logs.len() {
+            5..9 => Some((logs.iter().copied().reduce(f64::min)?, logs.iter().copied().reduce(f64::max)?)),
+            _ => interval(logs),
+        };
+        let ends = ends(&values).zip(ends(&reference));
+        Some(Self {
+            median: (Spread::of(&values).median - Spread::of(&reference).median).exp(),
+            interval: ends.map(|((low, high), (reference_low, reference_high))| Interval {
+                low: (low - reference_high).exp(),
+                high: (high - reference_low).exp(),
+            }),
+            outlying_rounds: Vec::new(),
+        })
+    }
+
     /// The median with its interval.
     pub(crate) fn short(&self) -> String {
         let median = times(self.median);
@@ -181,6 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn runs_that_were_not_side_by_side_are_told_apart_only_by_more_than_their_rounds_differ() {
+        let apart = |values: &[f64], reference: &[f64]| Ratio::apart(values, reference).unwrap();
+        let ratio = apart(&[2.0, 2.1, 1.9, 2.0, 2.0, 2.05, 1.95], &[1.0, 1.1, 0.9, 1.0, 1.0]);
+        assert_eq!((ratio.verdict(), format!("{:.2}", ratio.median)), (Verdict::Faster, "2.00".to_owned()));
+        // In the same rounds this would be a difference.
+        let drift = [1.0, 0.8, 0.6, 0.4, 0.2];
+        assert_eq!(apart(&drift.map(|speed| speed * 1.2), &drift).verdict(), Verdict::CannotTell);
+        assert_eq!(Ratio::apart(&[0.0], &[1.0]), None);
+        assert_eq!(apart(&[9.0, 9.1], &[1.0, 1.0]).verdict(), Verdict::CannotTell);
+    }
+
+    #[test]
     fn one_bad_round_does_not_make_a_winner_either() {
         assert_eq!(verdict(&[1.00, 1.03, 0.98, 1.01, 9.0], &[1.0; 5]), Verdict::CannotTell);
         assert_eq!(verdict(&[1.00, 1.03, 0.98, 1.01, 0.1, 0.99, 1.02], &[1.0; 7]), Verdict::CannotTell);
@@ -238,12 +277,15 @@ mod tests {
             for rounds in [3, 4, 5, 6, 7, 8, 9, 15] {
                 for (kind, make) in kinds {
                     let mut noise = Noise(rounds as u64);
-                    let wrong = (0..1000).filter(|_| {
+                    let (mut wrong, mut wrong_apart) = (0, 0);
+                    for _ in 0..1000 {
                         let (one, other) = measure(rounds, drift, || make(&mut noise));
-                        verdict(&one, &other) != Verdict::CannotTell
-                    });
-                    let wrong = wrong.count();
-                    assert!(wrong <= 50, "{kind}, drift {drift}: {wrong} of 1000 with {rounds} rounds");
+                        wrong += i32::from(verdict(&one, &other) != Verdict::CannotTell);
+                        wrong_apart += i32::from(Ratio::apart(&one, &other).unwrap().is_certain());
+                    }
+                    let numbers =
+                        format!("{kind}, drift {drift}, {rounds} rounds: {wrong} and {wrong_apart} of 1000");
+                    assert!(wrong <= 50 && wrong_apart <= 50, "{numbers}");
                 }
             }
         }

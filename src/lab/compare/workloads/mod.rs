@@ -4,6 +4,7 @@ mod goodbye;
 pub(super) mod hub;
 mod latency;
 mod stalled;
+mod steady;
 pub(super) mod task;
 mod throughput;
 mod times;
@@ -34,6 +35,7 @@ pub(super) fn run(
         Workload::Latency => with_pair(|_, pair, material| latency::run(pair, material)),
         Workload::OneWay | Workload::BothWays => with_pair(throughput::run),
         Workload::Stalled => with_pair(stalled::run),
+        Workload::Steady => with_pair(steady::run),
         Workload::Goodbye => goodbye::run(harness, subject, material, counter),
         Workload::Hub | Workload::Linked | Workload::Web => hub::run(harness, subject, material),
     };

@@ -6,10 +6,10 @@ use crate::lab::compare::harness::lines::{LINE, lines};
 use crate::lab::compare::harness::redis::Fsync;
 use crate::lab::compare::harness::subject::Subject;
 use crate::lab::compare::measure::{Measure, RESOURCES, SYSTEM_CALLS};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Workload {
     /// One line at a time, in both directions in turns: how long each takes
@@ -24,6 +24,8 @@ pub enum Workload {
     Goodbye,
     /// A hub with many clients: how much it delivers, and how fast
     Hub,
+    /// Lines in both directions at a steady rate: how long each takes from when it was due
+    Steady,
     /// Several hubs as one, on a Redis server, beside one hub: how much they deliver, and how fast
     #[cfg_attr(not(feature = "link"), value(skip))]
     Linked,
@@ -44,6 +46,7 @@ impl Workload {
             Self::Stalled => "Stalled peer",
             Self::Goodbye => "Start and goodbye",
             Self::Hub => "Hub",
+            Self::Steady => "Steady rate",
             Self::Linked => "Linked hubs",
             Self::Web => "Browsers",
         }
@@ -79,7 +82,9 @@ impl Workload {
     /// What is measured beside [`RESOURCES`] and [`SYSTEM_CALLS`].
     fn measures(self) -> &'static [Measure] {
         match self {
-            Self::Latency => &[Measure::P50Microseconds, Measure::P99Microseconds, Measure::P999Microseconds],
+            Self::Latency | Self::Steady => {
+                &[Measure::P50Microseconds, Measure::P99Microseconds, Measure::P999Microseconds]
+            }
             Self::OneWay | Self::BothWays => &[Measure::LinesPerSecond, Measure::MegabytesPerSecond],
             Self::Stalled => {
                 &[Measure::TakenBytes, Measure::SenderPeakMemoryBytes, Measure::OtherWayP50Microseconds]
@@ -131,7 +136,7 @@ impl Workload {
 }
 
 /// A workload; for hubs, with a number of clients, and of those that send at once.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Task {
     #[serde(rename = "work")]
     pub(crate) workload: Workload,
@@ -143,9 +148,16 @@ pub(crate) struct Task {
     pub(crate) clients: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) senders: Option<usize>,
+    /// In each direction, of a steady rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lines_per_second: Option<u32>,
 }
 
 impl Task {
+    pub(crate) fn of(workload: Workload) -> Self {
+        Self { workload, hubs: None, clients: None, senders: None, lines_per_second: None }
+    }
+
     /// Whether the subject takes part. When Redis saves, and what a log costs, shows with two hubs; one hub with the clients
     /// of many would take minutes.
     pub(crate) fn is_for(self, subject: &Subject) -> bool {
@@ -162,7 +174,10 @@ impl Task {
             }
             (Some(clients), Some(1)) => format!("{title}, {clients} clients, 1 sender"),
             (Some(clients), Some(senders)) => format!("{title}, {clients} clients, {senders} senders"),
-            _ => title.to_owned(),
+            _ => match self.lines_per_second {
+                Some(rate) => format!("{title}, {rate} lines/s"),
+                None => title.to_owned(),
+            },
         }
     }
 
@@ -191,6 +206,11 @@ impl Task {
             (Workload::BothWays, true) => (250_000, 250_000),
             (Workload::Stalled, false) => (STALLED_LINES, 200),
             (Workload::Stalled, true) => (STALLED_LINES, 20),
+            (Workload::Steady, _) => {
+                let seconds = if quick { 1 } else { 5 };
+                let lines = seconds * self.lines_per_second.unwrap_or_default() as usize;
+                (lines, lines)
+            }
             (Workload::Goodbye, false) => (1_000, 0),
             (Workload::Goodbye, true) => (100, 0),
             (Workload::Linked, false) => {
@@ -230,6 +250,8 @@ impl Task {
 pub(crate) struct Material {
     pub(super) forth: Vec<u8>,
     pub(super) back: Vec<u8>,
+    /// In each direction, if the rate is steady.
+    pub(super) lines_per_second: u32,
     pub(super) crowd: Option<Crowd>,
     /// How many hubs are one, if they are linked.
     pub(super) hubs: Option<usize>,
@@ -246,7 +268,8 @@ impl Material {
             let lets_browsers_in = task.workload == Workload::Web;
             return Self { crowd: Some(crowd), hubs: task.hubs, lets_browsers_in, ..Self::default() };
         }
-        Self { forth: lines(b'f', 0..forth), back: lines(b'b', 0..back), ..Self::default() }
+        let lines_per_second = task.lines_per_second.unwrap_or_default();
+        Self { forth: lines(b'f', 0..forth), back: lines(b'b', 0..back), lines_per_second, ..Self::default() }
     }
 
     pub(super) fn bytes(&self) -> usize {

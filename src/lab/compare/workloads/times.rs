@@ -16,6 +16,12 @@ impl Times {
         self.0.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
+    /// These times and others.
+    pub(super) fn and(mut self, others: &Self) -> Result<Self, Failure> {
+        self.0.add(&others.0).context("cannot add histograms")?;
+        Ok(self)
+    }
+
     /// In microseconds.
     pub(super) fn quantile(&self, quantile: f64) -> f64 {
         self.0.value_at_quantile(quantile) as f64 / 1e3
