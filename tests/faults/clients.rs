@@ -168,7 +168,8 @@ impl Client {
     /// Says what is due.
     pub fn speaks(&mut self, subject: Subject) {
         let now = Instant::now();
-        let Some(live) = self.live.as_mut().filter(|live| live.leaves.is_none() && live.pending.len() < 32_768)
+        let Some(live) =
+            self.live.as_mut().filter(|live| live.leaves.is_none() && live.pending.len() < 32_768)
         else {
             return;
         };
