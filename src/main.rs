@@ -97,7 +97,6 @@ fn endpoint(
             common.environment(keyboard, &io::stdout(), io::stderr(), signals, observer, secured)?;
         environment.reopen_trace = trace.as_ref().map(|trace| Box::new(trace.reopener()) as _);
         if !matches!(task, Task::Connect { .. }) {
-            // Callers wait in the system's queue from here on.
             report_ready();
         }
         common.design.run(task, environment)
