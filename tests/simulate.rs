@@ -35,6 +35,14 @@ const FOUND: &[&str] = &[
     "linked-0000000000002a1a",
     // A line of somebody whose joining was thrown away is said to be missing.
     "linked-0000000000000f49",
+    // Nor is a line shown under an old name or in an old room, to whom it is ignored, or of a newcomer whom nobody was told of.
+    "linked-94840917079753a1",
+    "linked-86d2d0db2b82d1d2",
+    "linked-cd94e5828eeaa9d6",
+    "linked-f9aae1650eca6940",
+    "linked-d68aa5774c700f55",
+    // A private message reaches somebody by the name that only its own hub knows yet.
+    "linked-d7c8106c001ad118",
     // Who was kicked while the hub ended is heard to the end, as everywhere.
     "linked-00000000000046b4",
     // A hub that was away says of those who left meanwhile why.

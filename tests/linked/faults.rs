@@ -174,12 +174,15 @@ fn the_number_of_lines_that_were_trimmed_before_a_hub_read_them_is_told() {
     }
     assert_ne!(redis.command(&["XTRIM", LOG, "MAXLEN", "0"]), "0");
     hubs[1].goes_on();
+    // What is said before west is told is missing there, too.
+    for talker in &mut talk.talkers[2..4] {
+        talker.hears(|line| line.contains(MISSING));
+    }
     talk.goes_on(20);
     let record = talk.ends();
     record.is_in_order();
     for stay in &record.stays {
-        let told =
-            stay.heard.iter().filter(|line| line.contains("missing here: this hub could not read")).count();
+        let told = stay.heard.iter().filter(|line| line.contains(MISSING)).count();
         assert_eq!(told, usize::from(stay.author.ends_with("-west")), "{stay:?}");
     }
 }

@@ -29,6 +29,9 @@ const UP: &str = "* hub: the link to the other hubs works again";
 /// What members are told when Redis has lost what it had accepted.
 const LOST: &str = "* hub: lines may be missing here: Redis has lost some";
 
+/// And when it threw lines away before their hub read them.
+const MISSING: &str = "missing here: this hub could not read";
+
 /// A hub that is linked to others.
 pub struct Hub {
     pub program: Program,

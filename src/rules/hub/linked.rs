@@ -94,6 +94,8 @@ pub(super) struct Linked {
     has_told: bool,
     /// The other hubs have taken this one for gone, and it is not registered again.
     is_fenced: bool,
+    /// Redis has lost data, so that nobody can tell what has changed: those who seem to be gone may come back.
+    has_lost_data: bool,
     /// The first of the entries waits for somebody who does not read, or for the transcript.
     is_blocked: bool,
     /// Something made no sense, and was reported.
@@ -186,6 +188,7 @@ impl Hub {
             tell_at: None,
             has_told: false,
             is_fenced: false,
+            has_lost_data: false,
             is_blocked: false,
             has_reported: false,
             leave_by: None,
@@ -488,18 +491,22 @@ impl Hub {
     }
 
     /// What Redis knows of a member of another hub. None if it makes no sense.
-    fn update(&mut self, hub: HubId, number: u64, record: &[u8], now: Moment) -> Option<()> {
+    fn update(&mut self, hub: HubId, number: u64, record: &[u8], tells: bool, now: Moment) -> Option<()> {
         let Some(id) = self.find_logged(hub, number) else {
-            return self.meet(hub, number, record, false, now).map(|_| ());
+            let id = self.meet(hub, number, record, false, now)?;
+            if tells {
+                self.apply(id, Deed::Joins, now);
+            }
+            return Some(());
         };
         let Record { name, room, .. } = Record::read(record)?;
         let (name, room) = (logged_name(name)?, Name::parse(room).ok()?);
         if self.members.get(&id).is_some_and(|member| member.name.shown() != name.shown()) {
-            self.rename_quietly(id, &name);
+            self.settle(&name, now);
+            self.apply(id, Deed::Renames(name), now);
         }
         if self.members.get(&id).is_some_and(|member| member.room != *room.key()) {
-            self.leave_room(id);
-            self.enter_elsewhere(id, room);
+            self.apply(id, Deed::Enters(room), now);
         }
         Some(())
     }
@@ -626,22 +633,33 @@ impl Hub {
     /// This hub is registered, and this is the state of the chat.
     fn apply_registered(&mut self, registered: Registered, now: Moment) {
         let (Some(hub), Some(linked)) = (registered.hub, &mut self.linked) else { return };
+        // What has changed since the last entry is told, as if it had been read.
+        let has_lost_data = std::mem::take(&mut linked.has_lost_data);
+        let tells = linked.hub.is_some() && !has_lost_data;
         let is_new = linked.hub.replace(hub) != Some(hub);
         linked.numbers = registered.first_number..registered.first_number.saturating_add(NUMBERS);
         (linked.has_asked_for_numbers, linked.is_fenced) = (false, false);
-        linked.hubs.clear();
         let others: Vec<_> = registered.hubs.into_iter().filter(|other| other.id != hub).collect();
+        let known: BTreeSet<HubId> = linked.elsewhere.keys().map(|(home, _)| *home).collect();
+        for home in known.into_iter().filter(|home| tells && others.iter().all(|other| other.id != *home)) {
+            self.apply_gone(home, false, now);
+        }
+        let Some(linked) = &mut self.linked else { return };
+        linked.hubs.clear();
         let numbers =
             others.iter().flat_map(|other| other.members.iter().map(|(number, _)| (other.id, *number)));
         let present: HashSet<(HubId, u64)> = numbers.collect();
         for id in linked.lose(|address| !present.contains(address)) {
+            if tells {
+                self.apply(id, Deed::Leaves("left".to_owned()), now);
+            }
             self.forget(id);
         }
         let mut is_nonsense = false;
         for other in &others {
             self.name_hub(other.id, &other.name);
             for (number, record) in &other.members {
-                is_nonsense |= self.update(other.id, *number, record, now).is_none();
+                is_nonsense |= self.update(other.id, *number, record, tells, now).is_none();
             }
         }
         for (room, lines) in registered.histories {
@@ -740,6 +758,7 @@ impl Hub {
     /// The log has lost lines.
     fn apply_missing(&mut self, lines: Option<u64>, now: Moment) {
         if let (Some(linked), None) = (&mut self.linked, lines) {
+            linked.has_lost_data = true;
             linked.lose(|_| true);
         }
         let text = match lines {

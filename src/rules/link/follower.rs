@@ -54,6 +54,9 @@ pub struct Follower {
     hub: Option<HubId>,
     /// It is not registered, or what it knows of the others has gaps: it registers under a new id.
     needs_id: bool,
+    /// What it has read has a gap. What the others have done there is unknown, so that nobody can tell whose a line behind it is,
+    /// and in which room: nothing is passed on before the state.
+    has_gap: bool,
     /// A name for the data of the server, which changes when it loses them. None until this hub is registered.
     epoch: Option<Vec<u8>>,
     /// The last entry that made sense. None if the log is another one than before: its next entry is the first.
@@ -143,6 +146,7 @@ impl Follower {
             first_id: HubId(random),
             hub: None,
             needs_id: true,
+            has_gap: false,
             epoch: None,
             position: None,
             cursor: EntryId::default(),
@@ -281,7 +285,7 @@ impl Follower {
         self.hub = Some(hub);
         self.needs_id = false;
         self.registered = Some((end, Box::new(registered)));
-        if self.cursor >= end.id {
+        if self.has_gap || self.cursor >= end.id {
             self.reaches_state();
         }
         Some(())
@@ -324,6 +328,7 @@ impl Follower {
         self.reported_bytes = 0;
         self.registered = None;
         self.needs_id = true;
+        self.has_gap = false;
         self.connection.tell(Event::Missing { lines: None });
     }
 
@@ -345,20 +350,30 @@ impl Follower {
             self.reaches_state();
         } else if let Some(end) = end.filter(|_| entries.is_empty()) {
             // There were entries, and they were trimmed, all of them.
-            self.misses(end.lines, end.bytes);
-            (self.position, self.cursor) = (Some(end), end.id);
+            self.finds_gap(end.lines, end.bytes);
         }
         for (id, entry) in entries {
             // XREAD never goes back.
-            if id <= self.cursor {
+            if id <= behind {
                 return None;
             }
             if self.registered.as_ref().is_some_and(|(end, _)| id > end.id) {
                 self.reaches_state();
             }
-            self.cursor = id;
-            if let Some(entry) = self.sensible(entry) {
-                self.take(entry);
+            if id <= self.cursor {
+                continue;
+            }
+            match self.sensible(entry) {
+                Some(entry) if !self.is_next(&entry) => {
+                    self.finds_gap(entry.lines_before, entry.position.bytes);
+                    if self.has_gap {
+                        break;
+                    }
+                }
+                entry => {
+                    self.cursor = id;
+                    entry.into_iter().for_each(|entry| self.take(entry));
+                }
             }
             if self.registered.as_ref().is_some_and(|(end, _)| self.cursor >= end.id) {
                 self.reaches_state();
@@ -367,11 +382,13 @@ impl Follower {
         Some(())
     }
 
+    /// Whether nothing is missing before this entry. What made no sense is not missing.
+    fn is_next(&self, entry: &Entry) -> bool {
+        self.position.is_none_or(|position| (position.id..=self.cursor).contains(&entry.before))
+    }
+
     /// Takes the next entry.
     fn take(&mut self, entry: Entry) {
-        if self.position.is_some_and(|position| position.id != entry.before) {
-            self.misses(entry.lines_before, entry.position.bytes);
-        }
         self.position = Some(entry.position);
         let Entry { hub, lines, content, position: Position { id, .. }, .. } = entry;
         match content {
@@ -392,21 +409,20 @@ impl Follower {
         }
     }
 
-    /// The server threw away entries behind the last one that was read. `lines` is how many lines the log had before the next
-    /// entry that is there, or before its end; `bytes` is how many bytes it had with that entry.
-    fn misses(&mut self, lines: u64, bytes: u64) {
-        let Some(position) = self.position else { return };
-        if bytes > position.bytes && lines >= position.lines {
-            // They were trimmed, and what they said about members is unknown.
-            let lines = lines - position.lines;
-            if lines > 0 {
-                self.connection.tell(Event::Missing { lines: Some(lines) });
-            }
-        } else {
+    /// The server threw away entries behind the last one that was read: goes on with the state. `lines` is how many lines the log
+    /// had before the next entry that is there, or before its end; `bytes` is how many bytes it had with that entry.
+    fn finds_gap(&mut self, lines: u64, bytes: u64) {
+        if self.position.is_some_and(|position| bytes <= position.bytes || lines < position.lines) {
             // The log was cut back, and others have gone on with it.
             self.connection.tell(Event::Missing { lines: None });
+            self.position = None;
         }
-        self.needs_id |= self.registered.is_none();
+        if self.registered.is_some() {
+            self.reaches_state();
+        } else {
+            self.has_gap = true;
+            self.needs_id = true;
+        }
     }
 
     /// Whether this batch of this hub was not passed on before.
@@ -436,6 +452,7 @@ impl Follower {
         }
         self.position = Some(end);
         self.cursor = self.cursor.max(end.id);
+        self.has_gap = false;
         // The others may wait for this hub.
         self.reported_bytes = 0;
         self.connection.tell(Event::Registered(registered));
