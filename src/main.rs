@@ -96,8 +96,9 @@ fn endpoint(
         let mut environment =
             common.environment(keyboard, &io::stdout(), io::stderr(), signals, observer, secured)?;
         environment.reopen_trace = trace.as_ref().map(|trace| Box::new(trace.reopener()) as _);
-        // Callers, if there are to be any, wait in the system's queue from here on.
-        report_ready();
+        if !matches!(task, Task::Connect { .. }) {
+            report_ready();
+        }
         common.design.run(task, environment)
     };
     let outcome = run();

@@ -47,7 +47,7 @@ pub(super) fn is_passed(listener: &TcpListener) -> bool {
     listener.as_raw_fd() < END.load(Ordering::Relaxed)
 }
 
-/// Tells the manager, if there is one that wants to know, that callers are accepted.
+/// Tells the manager, if there is one that wants to know, that callers are accepted: they wait in the system's queue already.
 pub fn report_ready() {
     // If this fails, the manager says so.
     let _ = sd_notify::notify(&[NotifyState::Ready]);

@@ -310,7 +310,9 @@ impl LastWrites {
         let mut messages = 0;
         for (written, ended) in self.0.iter().rev() {
             if bytes < *written {
-                return messages + (ended * bytes).div_ceil(*written);
+                // The product of two of them does not fit into 32 bits.
+                let share = (*ended as u64 * bytes as u64).div_ceil(*written as u64);
+                return messages + share as usize;
             }
             bytes -= written;
             messages += ended;

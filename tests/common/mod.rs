@@ -473,8 +473,13 @@ impl Program {
         self.memory("VmRSS:")
     }
 
+    /// Nothing where qemu runs it, whose own memory, and what it needs for each thread and for translated code, nobody knows.
     #[cfg(target_os = "linux")]
     fn memory(&self, which: &str) -> usize {
+        let runs = std::fs::read_link(format!("/proc/{}/exe", self.id())).unwrap_or_default();
+        if runs.to_string_lossy().contains("/qemu-") {
+            return 0;
+        }
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(which)).unwrap();
         let program = std::env::var_os("THREADCHAT_WINDOWS");

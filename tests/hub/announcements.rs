@@ -63,6 +63,10 @@ impl Seen {
                 self.of[1] += left;
                 continue;
             }
+            if line.ends_with(" is one of those who joined") {
+                // On a loaded machine a summary has come before one of them did something.
+                continue;
+            }
             for seen in line.strip_prefix("* ").unwrap_or_else(|| panic!("{line:?}")).split(", ") {
                 let what = seen.split_once(' ').unwrap().1;
                 let ends = [what == "joined", what.starts_with("left"), what.starts_with("is now ")];
@@ -78,7 +82,8 @@ impl Seen {
     fn is_short(&self, within: Duration) {
         let seconds = usize::try_from(within.as_secs()).unwrap() + 1;
         assert!(self.single.iter().all(|single| *single <= 10 * seconds), "{:?} in {seconds} s", self.single);
-        assert!((1..=seconds).contains(&self.lines), "{} lines in {seconds} s", self.lines);
+        // None where it took so long that all were announced one by one.
+        assert!(self.lines <= seconds, "{} lines in {seconds} s", self.lines);
     }
 }
 

@@ -5,12 +5,17 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Sends this, and reads everything until the hub closes.
+/// Sends this before the hub greets, and reads everything until the hub closes.
 fn answer_to(port: u16, request: &[u8]) -> String {
-    let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    socket.write_all(request).unwrap();
     let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
+    // On a loaded machine the hub may rightly have greeted the first time.
+    wait_until("the answer is no greeting", || {
+        let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        socket.write_all(request).unwrap();
+        answer.clear();
+        socket.read_to_string(&mut answer).unwrap();
+        !answer.contains("* hub: ")
+    });
     answer
 }
 
@@ -21,7 +26,6 @@ fn a_browser_gets_an_http_answer_and_nobody_hears_of_it() {
     for request in ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "POST / HTTP/1.1\r\n\r\n/name mallory\nhello\n"] {
         let answer = answer_to(port, request.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
-        assert!(!answer.contains("* hub: "), "{answer}");
     }
     assert!(answer_to(port, b"\x16\x03\x01\x02\x00\x01").starts_with("This is threadchat"));
     bob.says("are we alone?");
@@ -75,7 +79,9 @@ fn telnet_gets_its_answers_and_lines_that_end_in_a_carriage_return_and_a_newline
     for reply in [b"\xff\xfc\x01", b"\xff\xfe\x1f"] {
         assert_eq!(sent.windows(3).filter(|bytes| bytes == reply).count(), 1);
     }
-    let text: Vec<u8> = sent.into_iter().filter(u8::is_ascii).collect();
+    // On a loaded machine the hub may rightly have greeted before it could know.
+    let answered = sent.windows(3).position(|bytes| bytes == b"\xff\xfc\x01").unwrap();
+    let text: Vec<u8> = sent.into_iter().skip(answered).filter(u8::is_ascii).collect();
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("<bob> welcome\r\n"), "{text}");
     assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());

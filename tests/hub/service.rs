@@ -130,6 +130,32 @@ fn a_trace_that_was_moved_goes_on_in_a_new_file_after_sighup_and_both_are_whole(
 }
 
 #[test]
+fn a_trace_goes_on_after_sighup_if_it_was_not_moved_or_no_new_one_can_be_created() {
+    for name in ["now", "before"] {
+        let mut service = Service::starts("--trace");
+        let file = service.file(name);
+        if name == "before" {
+            service.file_is_moved();
+            fs::create_dir(service.file("now")).unwrap();
+        }
+        let trace = || fs::read_to_string(&file).unwrap();
+        let writes = || trace().matches(r#""name":"wrote""#).count();
+        let mut bob = Client::joins_as(service.port, "bob");
+        bob.catches_up();
+        wait_until("what bob got is in the trace", || writes() > 0);
+        let (before, written) = (trace(), writes());
+        service.is_told_to_reopen();
+        bob.says("two");
+        bob.catches_up();
+        wait_until("what bob got then is in the trace", || writes() > written);
+        service.ends();
+        assert!(trace().starts_with(&before), "{}", trace());
+        let events: Vec<Value> = serde_json::from_str(&trace()).unwrap();
+        assert_eq!(events.last().unwrap()["name"], "end");
+    }
+}
+
+#[test]
 fn a_check_says_where_the_hub_would_listen_and_leaves_nothing_behind() {
     let files = tempfile::tempdir().unwrap();
     let [transcript, trace] =
@@ -208,15 +234,22 @@ fn something_else_than_a_listening_tcp_socket_is_refused() {
 
 #[cfg(service_manager)]
 #[test]
-fn the_manager_of_services_is_told_when_callers_are_accepted() {
+fn the_manager_of_services_is_told_when_callers_are_accepted_but_nothing_by_one_who_calls() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
     let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
     manager.set_read_timeout(Some(LIMIT)).unwrap();
-    let mut command = threadchat(&["hub", "0", "--no-operator"]);
-    command.env("NOTIFY_SOCKET", &path);
-    let _hub = Program::start(command);
+    let managed = |arguments: &[&str]| {
+        let mut command = threadchat(arguments);
+        command.env("NOTIFY_SOCKET", &path);
+        Program::start(command)
+    };
+    let (_hub, port) = managed(&["hub", "0", "--no-operator"]).with_port();
     let mut message = [0; 100];
     let length = manager.recv(&mut message).unwrap();
     assert_eq!(&message[..length], b"READY=1\n");
+    let caller = managed(&["connect", "127.0.0.1", &port.to_string()]);
+    caller.out.wait_for("welcome to lobby");
+    manager.set_nonblocking(true).unwrap();
+    assert_eq!(manager.recv(&mut message).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }

@@ -24,6 +24,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use recorder::{CAPACITY, Record, Recorder};
 use std::convert::Infallible;
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Begins to record into this file, which `create` overwrites, again when it is [reopened](Self::reopener). The trace-writer calls `prepare` first.
+    /// Begins to record into this file, which `create` overwrites. The trace-writer calls `prepare` first.
     ///
     /// # Errors
     /// The file cannot be written or no thread be started, in a sentence for the user.
@@ -75,9 +76,9 @@ impl Trace {
         let (running, ended) = bounded(0);
         let recorder = Arc::new(Recorder::new(steps, wake));
         let own = path.to_owned();
-        let create = Box::new(move || create(&own));
+        let next = Box::new(move || if is_empty_or_missing(&own) { create(&own).ok() } else { None });
         let writer =
-            Writer { recorded, woken, tracks, create, recorder: Arc::clone(&recorder), _running: running };
+            Writer { recorded, woken, tracks, next, recorder: Arc::clone(&recorder), _running: running };
         let run = move || {
             prepare();
             writer.run()
@@ -92,7 +93,7 @@ impl Trace {
         Arc::clone(&self.recorder) as _
     }
 
-    /// Ends the file, which somebody may have moved, and goes on in a new one of the same name.
+    /// Ends the file and goes on in a new one of the same name, if somebody has moved it and a new one can be created.
     pub fn reopener(&self) -> impl Fn() + Send + 'static {
         let recorder = Arc::clone(&self.recorder);
         move || recorder.reopen()
@@ -122,12 +123,18 @@ impl Trace {
     }
 }
 
+/// Whether nothing is lost if this file is overwritten. A trace is never empty.
+fn is_empty_or_missing(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |file| file.len() == 0)
+}
+
 /// The trace-writer.
 struct Writer<W> {
     recorded: Receiver<Record>,
     woken: Receiver<()>,
     tracks: Tracks<W>,
-    create: Box<dyn Fn() -> io::Result<W> + Send>,
+    /// Creates the next file, or says to go on in this one.
+    next: Box<dyn Fn() -> Option<W> + Send>,
     recorder: Arc<Recorder>,
     /// Dropped when the thread ends.
     _running: Sender<Infallible>,
@@ -148,8 +155,8 @@ impl<W: Write> Writer<W> {
             if is_last {
                 return self.tracks.end(self.recorder.lost());
             }
-            if reopens {
-                self.tracks.go_on_in(&self.create, self.recorder.lost())?;
+            if reopens && let Some(next) = (self.next)() {
+                self.tracks.go_on_in(next, self.recorder.lost())?;
             }
             self.tracks.write_open(WRITE_EVERY)?;
             self.tracks.flush()?;

@@ -48,7 +48,7 @@ impl Recorder {
         self.ends.load(Ordering::SeqCst)
     }
 
-    /// Tells the trace-writer to write what has been recorded, and to go on in the file that has the name then.
+    /// Tells the trace-writer to write what has been recorded, and to go on in a new file if this one was moved.
     pub(super) fn reopen(&self) {
         self.reopens.store(true, Ordering::SeqCst);
         self.wake();

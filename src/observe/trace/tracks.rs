@@ -137,7 +137,7 @@ impl<W: Write> Tracks<W> {
 
     /// Completes the file, and continues in the next one, in which what each thread is doing begins anew. `lost` steps were not
     /// recorded, in all files.
-    pub(super) fn go_on_in(&mut self, next: impl FnOnce() -> io::Result<W>, lost: u64) -> io::Result<()> {
+    pub(super) fn go_on_in(&mut self, next: W, lost: u64) -> io::Result<()> {
         let now = Instant::now();
         let mut tracks = std::mem::take(&mut self.tracks);
         for (thread, track) in &tracks {
@@ -145,7 +145,7 @@ impl<W: Write> Tracks<W> {
         }
         self.end(lost)?;
         self.lost_before = lost;
-        self.to = next()?;
+        self.to = next;
         self.begin()?;
         for (thread, name) in std::mem::take(&mut self.names) {
             self.name_thread(thread, &name)?;

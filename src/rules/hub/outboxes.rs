@@ -205,11 +205,11 @@ impl Outboxes {
 
     /// The same for what light members say.
     fn light_capacity(&self) -> usize {
-        self.limit.min(self.free() + RESERVE) + self.reserve
+        self.limit.min(self.free().saturating_add(RESERVE)) + self.reserve
     }
 
     fn free(&self) -> usize {
-        (self.limit * MAX_FULL).max(MIN_MEMORY).saturating_sub(self.memory.used())
+        self.limit.saturating_mul(MAX_FULL).max(MIN_MEMORY).saturating_sub(self.memory.used())
     }
 
     /// Bytes of a member's outbox have been written. Half of the outbox must be free before others resume, or they would
