@@ -188,7 +188,7 @@ impl Hubs {
             }
         }
         let (data, lines) = (batch.data, batch.lines);
-        self.enter(|id| LinkEvent::Logged(Logged { hub, id, data, lines, refused }));
+        self.enter(|id| LinkEvent::Logged(Logged { hub, id, data, lines, refused, is_repeated: false }));
     }
 
     fn enter(&mut self, entry: impl FnOnce(EntryId) -> LinkEvent) {
@@ -696,7 +696,9 @@ fn what_makes_no_sense_in_the_log_is_skipped_and_said_once() {
         "expels 1 000000000000000000000000000003e8 1 6\nkicked\n",
     ] {
         let (data, lines, refused) = (data.as_bytes().to_vec(), 0, vec![]);
-        hubs.enter(|id| LinkEvent::Logged(Logged { hub: forger, id, data, lines, refused }));
+        hubs.enter(|id| {
+            LinkEvent::Logged(Logged { hub: forger, id, data, lines, refused, is_repeated: false })
+        });
     }
     hubs.flow();
     hubs.says(bob, "still here");
@@ -714,7 +716,9 @@ fn more_than_a_hub_does_at_once_is_done_although_nothing_else_happens() {
     let number = format!("{:?}", bob.1).replace(['I', 'd', '(', ')'], "");
     let says = format!("says {number} {}\n{lines}\n", lines.len());
     let (hub, data) = (hubs.links[1].id, says.repeat(200).into_bytes());
-    hubs.enter(|id| LinkEvent::Logged(Logged { hub, id, data, lines: 4000, refused: vec![] }));
+    hubs.enter(|id| {
+        LinkEvent::Logged(Logged { hub, id, data, lines: 4000, refused: vec![], is_repeated: false })
+    });
     hubs.flow();
     assert!(hubs.worlds[0].hub.reads_log());
     assert_eq!(hubs.count(ann, "<bob>"), 4000);

@@ -186,7 +186,7 @@ impl Linked {
                     self.events.push(Event::Registered(registered.clone()));
                     self.registered = Some(*registered);
                 }
-                Event::Logged(logged) => self.shown.push(logged),
+                Event::Logged(logged) => self.shown.extend(Some(logged).filter(|logged| !logged.is_repeated)),
                 event => self.events.push(event),
             }
         }

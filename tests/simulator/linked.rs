@@ -484,9 +484,11 @@ impl Node {
         self.is_unsure |= found > next;
         let (entry, is_lost) = &all[found];
         self.must_tell_loss |= *is_lost && entry.lines > 0;
-        self.passed.insert((entry.hub.clone(), entry.seq.clone()));
         self.next = Some(found + 1);
-        self.expected.extend(texts(&entry.data));
+        // What was added again is not shown again.
+        if self.passed.insert((entry.hub.clone(), entry.seq.clone())) {
+            self.expected.extend(texts(&entry.data));
+        }
         Ok(())
     }
 

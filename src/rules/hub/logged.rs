@@ -68,6 +68,11 @@ impl Verb {
         matches!(self, Self::Joins | Self::Renames)
     }
 
+    /// Whether somebody hears it, who must not hear it twice. All else may be done again.
+    pub(super) fn is_heard(self) -> bool {
+        matches!(self, Self::Says | Self::Emotes | Self::Tells | Self::Answers | Self::Expels)
+    }
+
     fn word(self) -> &'static str {
         WORDS.iter().find(|(verb, _)| *verb == self).map_or("", |(_, word)| word)
     }

@@ -128,6 +128,8 @@ pub struct Logged {
     pub lines: u64,
     /// Which claims of the batch were refused: the first one is 0.
     pub refused: Vec<u32>,
+    /// This hub has had the batch before: the server had lost it, and its hub has added it again.
+    pub is_repeated: bool,
 }
 
 impl Event {

@@ -69,7 +69,7 @@ pub struct Follower {
     end: Option<Position>,
     /// The state, and the place in the log up to which entries are passed on before it.
     registered: Option<(Position, Box<Registered>)>,
-    /// The last sequence number of each hub, so that what was accepted twice is shown once.
+    /// The last sequence number of each hub, so that it is known what was accepted twice.
     seqs: HashMap<HubId, u64>,
     /// That of this hub, under all its ids.
     own_seq: u64,
@@ -411,9 +411,8 @@ impl Follower {
                 }
             }
             Content::Batch { seq, data, refused } => {
-                if self.is_new(hub, seq) {
-                    self.connection.tell(Event::Logged(Logged { hub, id, data, lines, refused }));
-                }
+                let is_repeated = !self.is_new(hub, seq);
+                self.connection.tell(Event::Logged(Logged { hub, id, data, lines, refused, is_repeated }));
             }
         }
     }
@@ -435,7 +434,7 @@ impl Follower {
         }
     }
 
-    /// Whether this batch of this hub was not passed on before.
+    /// Whether this batch of this hub was never passed on before.
     fn is_new(&mut self, hub: HubId, seq: u64) -> bool {
         let last = self.seqs.get(&hub).copied();
         if last.is_some_and(|last| seq <= last) {

@@ -41,6 +41,10 @@ impl Hub {
             let is_refused = logged.verb.claims() && entry.refused.binary_search(&linked.done.claims).is_ok();
             linked.done.bytes += length;
             linked.done.claims += u32::from(logged.verb.claims());
+            // A member who was forgotten with what Redis lost is there again.
+            if entry.is_repeated && logged.verb.is_heard() {
+                continue;
+            }
             if self.apply_logged(entry.hub, &logged, is_refused, now).is_none() {
                 self.report_nonsense();
             }
@@ -304,7 +308,7 @@ impl Hub {
         if is_refused {
             let line = format!("the name {} is taken", name.shown());
             self.reply(id, &line, now);
-        } else {
+        } else if self.members.get(&id).is_some_and(|member| member.name.shown() != name.shown()) {
             self.settle(&name, now);
             self.apply(id, Deed::Renames(name), now);
         }
