@@ -308,7 +308,7 @@ impl Hub {
         if is_refused {
             let line = format!("the name {} is taken", name.shown());
             self.reply(id, &line, now);
-        } else if self.members.get(&id).is_some_and(|member| member.name.shown() != name.shown()) {
+        } else {
             self.settle(&name, now);
             self.apply(id, Deed::Renames(name), now);
         }
