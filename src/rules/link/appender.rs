@@ -38,8 +38,11 @@ enum Asked {
 pub struct Appender {
     connection: Connection<Asked>,
     settings: Settings,
-    /// As which the server knows this hub. None until it is registered, and while it is fenced.
+    /// As which the server knows this hub. None until it is registered.
     hub: Option<HubId>,
+    /// The server does not know it any more: it is to be registered again. A server that was restarted may know it, so that this is
+    /// asked once on each connection.
+    is_fenced: bool,
     /// The number of the last batch that was sent.
     seq: u64,
     /// Sent, or to be sent again; its number is `seq`.
@@ -132,6 +135,7 @@ impl Appender {
             connection: Connection::new(Side::Writing, url, &SCRIPTS),
             settings,
             hub: None,
+            is_fenced: false,
             seq: 0,
             in_flight: None,
             waiting: VecDeque::new(),
@@ -176,7 +180,7 @@ impl Appender {
     /// batch in which its members take their names again.
     pub fn registered(&mut self, hub: HubId, accepted: u64, first: Batch, now: Instant) {
         if self.hub != Some(hub) {
-            self.hub = Some(hub);
+            (self.hub, self.is_fenced) = (Some(hub), false);
             self.full_until = None;
             if let Some(in_flight) = self.in_flight.take() {
                 if self.seq <= accepted {
@@ -215,6 +219,7 @@ impl Appender {
     }
 
     fn opened(&mut self, now: Instant) {
+        self.is_fenced = false;
         self.numbers.ask_again();
         self.leaving.ask_again();
         match &mut self.in_flight {
@@ -237,7 +242,7 @@ impl Appender {
             let parts: [&[u8]; 4] = [b"HINCRBY", &key, b"numbers", numbers.as_bytes()];
             self.connection.command(Asked::Numbers, &parts, now);
         }
-        let Some(hub) = self.hub else { return };
+        let Some(hub) = self.hub.filter(|_| !self.is_fenced) else { return };
         if self.in_flight.is_none()
             && let Some(batch) = self.waiting.pop_front()
         {
@@ -314,11 +319,11 @@ impl Appender {
             }
             // The follower finds out, too, and registers this hub again.
             b"FENCED" => {
-                self.hub = None;
+                self.is_fenced = true;
                 self.connection.tell(Event::Hindered(LinkError::Fenced));
             }
             b"GAP" => {
-                self.hub = None;
+                self.is_fenced = true;
                 self.connection.tell(Event::Hindered(LinkError::DataLost));
             }
             _ => return self.connection.fail(LinkError::NotRedis, now),
