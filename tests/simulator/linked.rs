@@ -485,9 +485,12 @@ impl Node {
         let (entry, is_lost) = &all[found];
         self.must_tell_loss |= *is_lost && entry.lines > 0;
         self.next = Some(found + 1);
-        // What was added again is not shown again.
-        if self.passed.insert((entry.hub.clone(), entry.seq.clone())) {
+        let is_new = self.passed.insert((entry.hub.clone(), entry.seq.clone()));
+        // What was added again is not shown again, unless its hub was gone in between.
+        if !matches!(event, link::Event::Logged(logged) if logged.is_repeated) {
             self.expected.extend(texts(&entry.data));
+        } else if is_new {
+            return Err(format!("the entry {id} is said to be repeated"));
         }
         Ok(())
     }
