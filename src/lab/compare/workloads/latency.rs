@@ -4,7 +4,7 @@ use super::task::Material;
 use super::times::Times;
 use crate::lab::compare::harness::lines::LINE;
 use crate::lab::compare::harness::pair::{Pair, type_line};
-use crate::lab::compare::measure::{Figures, Measure};
+use crate::lab::compare::measure::Figures;
 use crate::rules::failure::Failure;
 use std::time::Instant;
 
@@ -22,11 +22,7 @@ pub(super) fn run(pair: &mut Pair, material: &Material) -> Result<Figures, Failu
             times.record(typed.elapsed());
         }
     }
-    let mut figures = Figures::from([
-        (Measure::P50Microseconds, times.quantile(0.5)),
-        (Measure::P99Microseconds, times.quantile(0.99)),
-        (Measure::P999Microseconds, times.quantile(0.999)),
-    ]);
+    let mut figures = times.figures();
     pair.sample(&mut figures);
     Ok(figures)
 }

@@ -6,7 +6,7 @@ use super::times::Times;
 use crate::lab::compare::harness::Harness;
 use crate::lab::compare::harness::lines::{LINE, Screen};
 use crate::lab::compare::harness::pair::{Pair, type_line};
-use crate::lab::compare::measure::{Figures, Measure};
+use crate::lab::compare::measure::Figures;
 use crate::rules::failure::Failure;
 use std::process::{ChildStdin, ChildStdout};
 use std::thread;
@@ -42,11 +42,7 @@ pub(super) fn run(harness: &Harness, pair: &mut Pair, material: &Material) -> Re
         let forth = check(&mut listener.screen, &material.forth)?;
         back.join().map_err(|_| "a thread panicked")??.and(&forth)
     })?;
-    let mut figures = Figures::from([
-        (Measure::P50Microseconds, times.quantile(0.5)),
-        (Measure::P99Microseconds, times.quantile(0.99)),
-        (Measure::P999Microseconds, times.quantile(0.999)),
-    ]);
+    let mut figures = times.figures();
     pair.sample(&mut figures);
     Ok(figures)
 }

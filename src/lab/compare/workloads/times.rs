@@ -1,5 +1,6 @@
 //! Latencies as a histogram: the slowest of many lines matter, and a mean would hide them.
 
+use crate::lab::compare::measure::{Figures, Measure};
 use crate::rules::failure::{Context, Failure};
 use hdrhistogram::Histogram;
 use std::time::Duration;
@@ -20,6 +21,15 @@ impl Times {
     pub(super) fn and(mut self, others: &Self) -> Result<Self, Failure> {
         self.0.add(&others.0).context("cannot add histograms")?;
         Ok(self)
+    }
+
+    /// How long most of them take, and how long the slowest.
+    pub(super) fn figures(&self) -> Figures {
+        Figures::from([
+            (Measure::P50Microseconds, self.quantile(0.5)),
+            (Measure::P99Microseconds, self.quantile(0.99)),
+            (Measure::P999Microseconds, self.quantile(0.999)),
+        ])
     }
 
     /// In microseconds.
