@@ -221,9 +221,11 @@ fn a_delay_slows_every_step_down() {
 
 #[cfg(unix)]
 mod at_a_terminal {
-    use super::common::terminal::{Terminal, at};
+    use super::common::terminal::{Terminal, at, size};
     use super::*;
     use alacritty_terminal::term::TermMode;
+    #[cfg(signals)]
+    use rustix::process::{Pid, Signal, kill_process};
     use std::fs::File;
 
     /// A script that types nothing.
@@ -459,10 +461,51 @@ mod at_a_terminal {
     #[test]
     fn a_signal_leaves_the_terminal_as_it_was() {
         let seen = assert_restores_terminal(&[], |_| {
-            let process = rustix::process::Pid::from_raw(PID.get()).unwrap();
-            rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+            kill_process(Pid::from_raw(PID.get()).unwrap(), Signal::TERM).unwrap();
         });
         assert!(seen.contains(" threads have ended.\ncode 143"), "{seen}");
+    }
+
+    /// A demo that is paused, at a terminal that is not shown.
+    #[cfg(signals)]
+    fn paused(shell: &str) -> (File, std::process::Child) {
+        use std::io::{Read, Write};
+        use std::os::fd::AsFd;
+
+        let (pty, pts) = pty_process::blocking::open().unwrap();
+        rustix::termios::tcsetwinsize(&pty, size(24, 80)).unwrap();
+        reset_ignored_signals();
+        let command = pty_process::blocking::Command::new("sh").env("TERM", "xterm").envs(NO_SETTINGS);
+        let run = format!("{shell} exec \"$0\" demo");
+        let child = command.args(["-c", &run, env!("CARGO_BIN_EXE_threadchat")]).spawn(pts).unwrap();
+        let mut pty = File::from(pty.as_fd().try_clone_to_owned().unwrap());
+        pty.write_all(b" ").unwrap();
+        let (mut seen, mut bytes) = (String::new(), [0; 4096]);
+        while !seen.contains("resume") {
+            let count = pty.read(&mut bytes).unwrap();
+            seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+        (pty, child)
+    }
+
+    #[test]
+    #[cfg(signals)]
+    fn it_ends_when_its_terminal_is_gone_even_if_no_signal_says_so() {
+        for shell in ["", "trap '' HUP;"] {
+            let (pty, mut child) = paused(shell);
+            drop(pty);
+            wait_until("its end", || child.try_wait().unwrap().is_some());
+        }
+    }
+
+    #[test]
+    #[cfg(signals)]
+    fn a_signal_ends_it_while_the_terminal_owes_it_half_a_character() {
+        let (mut pty, mut child) = paused("");
+        std::io::Write::write_all(&mut pty, &"é".as_bytes()[..1]).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        wait_until("its end", || child.try_wait().unwrap().is_some());
     }
 
     #[test]

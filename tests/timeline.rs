@@ -192,7 +192,19 @@ fn one_message_is_drawn_as_a_slide() {
     let slide = files.path().join("slide.svg");
     let draw = |number| timeline(&[&a, &b], &["--svg", slide.to_str().unwrap(), "--message", number]);
     assert!(draw("1").status.success());
-    assert!(fs::read_to_string(&slide).unwrap().contains("viewBox=\"0 0 1600 900\""));
+    let drawn = fs::read_to_string(&slide).unwrap();
+    assert!(drawn.contains("viewBox=\"0 0 1600 900\""));
+    // No label begins where the slide does not.
+    let number = |text: &str, name: &str| -> f64 {
+        let value = text.split(name).nth(1).unwrap().split(['"', ',', ' ']).next().unwrap();
+        value.parse().unwrap()
+    };
+    let begin = number(drawn.rsplit("<svg ").next().unwrap(), "viewBox=\"");
+    let labelled = drawn.lines().filter(|line| line.contains("data-l=") && !line.contains("\"/><title>"));
+    let places = labelled.map(|line| number(line, "translate(") + number(line, "<text x=\""));
+    let places: Vec<f64> = places.collect();
+    assert!(places.iter().filter(|place| **place >= begin).count() > 5, "{places:?}");
+    assert!(places.iter().all(|place| *place >= begin), "from {begin}: {places:?}");
     for number in ["0", "999"] {
         let output = draw(number);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -299,8 +311,10 @@ fn the_script_of_the_page_selects_steps_and_messages() {
     let (_, fourth) = show("#step=4");
     assert_ne!(details(&third), details(&fourth));
 
-    let (_, chosen) = show("#message=2&helpers=1&zoom=2");
+    let (_, chosen) = show("#message=7&helpers=1&zoom=2");
     assert!(chosen.contains("timeline chosen") && chosen.contains(" lit\""));
+    let (_, none) = show("#message=8");
+    assert!(!none.contains(" lit\""));
 }
 
 /// Each text of the trace, and the name of its file, is markup.

@@ -64,6 +64,8 @@ pub(crate) use sockets::{connect, is_connected, prepare, reset_at_close, try_wri
 #[cfg(feature = "hub")]
 pub(crate) use sockets::{prepare_client, try_write_vectored};
 pub use streams::Patient;
+#[cfg(feature = "lab")]
+pub(crate) use streams::has_hung_up;
 #[cfg(feature = "secure")]
 pub(crate) use streams::unbuffered_stdin;
 #[cfg(feature = "lab")]

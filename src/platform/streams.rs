@@ -67,6 +67,20 @@ fn wait(stream: &impl Stream, for_what: For) {
 #[cfg(not(can_poll))]
 fn wait(_: &impl Stream, _: For) {}
 
+/// Whether the other end of this is gone: the window of a terminal. `false` where the system does not tell.
+#[cfg(all(can_poll, feature = "lab"))]
+pub(crate) fn has_hung_up(stream: &impl AsFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut descriptor = [PollFd::new(stream, PollFlags::empty())];
+    let _ = poll(&mut descriptor, Some(&Timespec::default()));
+    descriptor[0].revents().contains(PollFlags::HUP)
+}
+
+#[cfg(all(not(can_poll), feature = "lab"))]
+pub(crate) fn has_hung_up<T>(_: &T) -> bool {
+    false
+}
+
 impl<S: Stream + Read> Read for Patient<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.patiently(For::Input, |stream| stream.read(buffer))

@@ -220,7 +220,7 @@ impl Drop for Terminal {
     }
 }
 
-fn size(rows: u16, columns: u16) -> Winsize {
+pub fn size(rows: u16, columns: u16) -> Winsize {
     Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 

@@ -27,6 +27,11 @@ impl Tasks {
         Self { own: gettid(), states: HashMap::new() }
     }
 
+    /// Closes the files of threads that may have ended.
+    pub(crate) fn forget(&mut self) {
+        self.states.clear();
+    }
+
     /// Whether all of them sleep but those at the gate. A thread that another one has woken does not sleep, even if it does not
     /// run yet.
     pub(crate) fn others_sleep(&mut self, at_gate: &HashSet<Pid>) -> bool {

@@ -114,7 +114,7 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
         // Consumes the channel, so that no thread waits for capacity in it.
         let outcome = main_loop.run();
         if let Some(keys) = keys {
-            keys.join();
+            keys.end();
         }
         outcome
     };

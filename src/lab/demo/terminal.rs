@@ -1,7 +1,8 @@
 //! The terminal of the demo: taken over, read from, and restored.
 
 use super::event::Event;
-use crossbeam_channel::Sender;
+use crate::platform;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use ratatui::Frame;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, Event as Input};
@@ -11,7 +12,8 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::prelude::CrosstermBackend;
-use std::io::{self, Stdout, stdout};
+use std::convert::Infallible;
+use std::io::{self, ErrorKind, Stdout, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -19,8 +21,11 @@ use std::time::Duration;
 
 pub(super) type Terminal = ratatui::Terminal<CrosstermBackend<Stdout>>;
 
-/// How often the key reader checks whether it should end: nothing else wakes it from reading.
-const POLL_TIMEOUT: Duration = Duration::from_millis(50);
+/// How often the key reader looks for keys, and whether it should end: nothing else wakes it.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long the key reader may take to end.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Global because a process has one terminal, which a panic hook must be able to restore.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -58,14 +63,16 @@ pub fn restore() {
 /// The thread that reads keys.
 pub(super) struct Keys {
     ends: Arc<AtomicBool>,
+    has_ended: Receiver<Infallible>,
     reader: JoinHandle<()>,
 }
 
 impl Keys {
     pub(super) fn read(to_main: Sender<Event>) -> io::Result<Self> {
-        let ends = Arc::new(AtomicBool::new(false));
+        let (ends, (ended, has_ended)) = (Arc::new(AtomicBool::new(false)), bounded(0));
         let should_end = Arc::clone(&ends);
         let run = move || {
+            let _ended = ended;
             // The first poll installs the handler for new sizes. Draw once more: the size may have changed before.
             if event::poll(Duration::ZERO).is_ok() && to_main.send(Event::Resized).is_err() {
                 return;
@@ -82,16 +89,29 @@ impl Keys {
                 }
             }
         };
-        Ok(Self { ends, reader: thread::Builder::new().name("keys".to_owned()).spawn(run)? })
+        Ok(Self { ends, has_ended, reader: thread::Builder::new().name("keys".to_owned()).spawn(run)? })
     }
 
-    pub(super) fn join(self) {
+    /// Ends the thread. One that is inside crossterm for longer, which waits there for the rest of a key, ends with the process.
+    pub(super) fn end(self) {
         self.ends.store(true, Ordering::Release);
-        let _ = self.reader.join();
+        if let Err(RecvTimeoutError::Disconnected) = self.has_ended.recv_timeout(PATIENCE) {
+            let _ = self.reader.join();
+        }
     }
 }
 
-/// The next input, if there is one soon.
+/// The next input, if there is one now or soon.
 fn next() -> io::Result<Option<Input>> {
-    if event::poll(POLL_TIMEOUT)? { event::read().map(Some) } else { Ok(None) }
+    if !event::poll(Duration::ZERO)? {
+        thread::sleep(LOOK_EVERY);
+        // crossterm 0.29 does not look, and never stops reading from a terminal that is gone.
+        if platform::has_hung_up(&io::stdin()) {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        if !event::poll(Duration::ZERO)? {
+            return Ok(None);
+        }
+    }
+    event::read().map(Some)
 }

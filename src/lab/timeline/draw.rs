@@ -27,6 +27,9 @@ const BLOCKED: Time = 50_000_000;
 /// The minimum distance of two times on the axis, in pixels.
 const TICKS: f64 = 96.0;
 
+/// Pixels around a part.
+const SPACE: f64 = 60.0;
+
 /// The most rows of a picture.
 const MAX_ROWS: usize = 30;
 
@@ -48,9 +51,18 @@ pub(super) struct Drawing {
 
 impl Drawing {
     pub(super) fn of(timeline: &Timeline) -> Self {
+        Self::with_rows(timeline, |scale| scale.rows(WIDTH - NAMES - 10.0, MAX_ROWS))
+    }
+
+    /// With one row, from here to there, and some space around it.
+    pub(super) fn of_part(timeline: &Timeline, (from, until): (Time, Time)) -> Self {
+        Self::with_rows(timeline, |scale| vec![(scale.x(from) - SPACE, scale.x(until) + SPACE)])
+    }
+
+    fn with_rows(timeline: &Timeline, cuts: impl FnOnce(&Scale) -> Vec<(f64, f64)>) -> Self {
         let layout = Layout::of(&timeline.endpoints, &timeline.flows);
         let scale = scale(timeline);
-        let cuts = scale.rows(WIDTH - NAMES - 10.0, MAX_ROWS);
+        let cuts = cuts(&scale);
         let mut flows: HashMap<_, Vec<_>> = HashMap::new();
         for (number, flow) in timeline.flows.iter().enumerate() {
             for stop in &flow.stops {
@@ -125,16 +137,17 @@ impl Painter<'_> {
     /// A group that is drawn from one moment to another, with the first label that fits.
     fn span(&self, class: &str, (from, to): (Time, Time), row: Row, labels: &[String]) -> Element {
         let (x, width) = (self.x(from), self.x(to) - self.x(from));
-        // A picture cuts the content there, but no label should be cut.
-        let cut = self.cuts.iter().map(|cut| cut.1).find(|cut| *cut > x).unwrap_or(f64::MAX);
-        let fits = |label: &&String| text_width(label) + MARGIN <= width.min(cut - x);
+        // A picture cuts the content, but no label should be cut.
+        let (begin, end) = self.cuts.iter().copied().find(|cut| cut.1 > x).unwrap_or((x, f64::MAX));
+        let indent = (begin - x).max(0.0) + MARGIN;
+        let fits = |label: &&String| indent + text_width(label) <= width.min(end - x);
         let rect = Element::rect(0.0, row.y, width.max(1.0), row.height).set("rx", 2);
         let span = self.group(class, from).set("data-b", self.index(to)).with(rect);
         if labels.is_empty() {
             return span;
         }
         let label = labels.iter().find(fits).map_or("", String::as_str);
-        let text = Element::label(MARGIN, row.middle() + 5.0).set("data-l", labels.join("|"));
+        let text = Element::label(indent, row.middle() + 5.0).set("data-l", labels.join("|"));
         span.with(text.text(label))
     }
 

@@ -80,7 +80,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     }
     if let Some(path) = &options.svg {
         let picture = match options.message {
-            Some(number) => slide(&timeline, &drawing, number)?,
+            Some(number) => slide(&timeline, number)?,
             None => picture::render(&drawing),
         };
         write(path, &picture)?;
@@ -88,9 +88,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// The picture of one message, with some space around it.
-fn slide(timeline: &Timeline, drawing: &Drawing, number: usize) -> Result<String, Failure> {
-    const SPACE: f64 = 60.0;
+/// The picture of one message.
+fn slide(timeline: &Timeline, number: usize) -> Result<String, Failure> {
     let flow = number.checked_sub(1).and_then(|at| timeline.flows.get(at));
     let slices = flow.into_iter().flat_map(|flow| &flow.stops).map(|stop| stop.slice.of(&timeline.endpoints));
     let (from, until): (Vec<_>, Vec<_>) = slices.map(|slice| (slice.from, slice.until)).unzip();
@@ -98,8 +97,7 @@ fn slide(timeline: &Timeline, drawing: &Drawing, number: usize) -> Result<String
         let messages = words::count(timeline.flows.len() as u64, "message");
         return Err(format!("there is no message {number}: the traces have {messages}").into());
     };
-    let part = (drawing.scale.x(from) - SPACE, drawing.scale.x(until) + SPACE);
-    Ok(format!("{}\n", picture::slide(drawing, part)))
+    Ok(format!("{}\n", picture::slide(&Drawing::of_part(timeline, (from, until)))))
 }
 
 fn timeline(read::Traces { mut endpoints, mut notes, cuts }: read::Traces, limit: usize) -> Timeline {

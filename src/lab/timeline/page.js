@@ -422,7 +422,7 @@
     resize();
     if (wants.has("fit")) fit();
     if (number("step") !== null) go(number("step"));
-    if (number("message") !== null) chooseFlow(String(number("message")));
+    if (number("message") !== null) chooseFlow(String(number("message") - 1));
     if (["even", "true"].includes(wants.get("scale"))) setScale(wants.get("scale"));
     if (number("zoom") > 0) {
       zoom(1 / number("zoom"), x(now));

@@ -30,8 +30,9 @@ pub(super) fn render(drawing: &Drawing) -> String {
     format!("{}\n", rows.fold(document.with(defs).with(paper), Element::with))
 }
 
-/// A slide of 16:9 with the part from here to there, as large as it fits.
-pub(super) fn slide(drawing: &Drawing, (from, to): (f64, f64)) -> Element {
+/// A slide of 16:9 with the first row, as large as it fits.
+pub(super) fn slide(drawing: &Drawing) -> Element {
+    let (from, to) = drawing.cuts[0];
     let group = |id, content| Element::new("g").set("id", id).with(content);
     let defs = Element::new("defs").with(DEFS).with(group("content", &drawing.content));
     let width = (NAMES + to - from).max(drawing.height * 16.0 / 9.0);
