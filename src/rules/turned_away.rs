@@ -3,14 +3,12 @@
 //! It gets one line that says why, and `88`. A person who reads them at a netcat knows what is meant. A caller of ours
 //! recognises them by their place: nothing else was said before the `88`.
 
+use super::said::{News, Said};
 use super::sanitize::sanitize;
 use super::wire::{GOODBYE, Stamp};
 
 /// What a caller gets while others talk.
 const BUSY: &str = "the line is busy: others are talking here; please call again later";
-
-/// What a hub's own lines begin with.
-const HUB: &str = "* hub: ";
 
 /// How much of the reason is reported, in characters.
 const MAX_REASON: usize = 200;
@@ -105,7 +103,13 @@ fn reason(line: &[u8]) -> Option<String> {
     let mut text = Vec::new();
     sanitize(Stamp::strip(line), &mut text);
     let text = String::from_utf8_lossy(&text);
-    let reason = text.strip_prefix(HUB).or((text == BUSY).then_some(&*text))?;
+    let said = Said::parse(&text);
+    let reason = match said {
+        // A hub that ends says nothing else to a newcomer than the welcome.
+        Said::Answer(reason) if !matches!(said.news(), Some(News::Welcome { .. })) => reason,
+        _ if text == BUSY => BUSY,
+        _ => return None,
+    };
     Some(reason.chars().take(MAX_REASON).collect())
 }
 
@@ -131,7 +135,8 @@ mod tests {
             // Without a stamp anybody could have written it into a file.
             assert_eq!(hear(&[line]), (vec![line.to_owned()], None));
         }
-        for text in ["hello", "* ann waves", "the line is busy", "* hub:"] {
+        let welcome = "* hub: welcome to lobby, user1; 88 leaves, /help lists the commands";
+        for text in ["hello", "* ann waves", "the line is busy", "* hub:", welcome] {
             let line = format!("{STAMP}{text}");
             assert_eq!(hear(&[&line]), (vec![line.clone()], None));
         }
