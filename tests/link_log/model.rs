@@ -122,7 +122,7 @@ fn command(parts: &[&str]) -> Vec<u8> {
 /// Redis has no order in a set: in the answer to `register`, those of the rooms and the bans.
 fn sorted(answer: OwnedFrame) -> OwnedFrame {
     let OwnedFrame::Array(mut parts) = answer else { return answer };
-    if parts.len() == 10 {
+    if parts.len() == 11 {
         for part in &mut parts[7..9] {
             if let OwnedFrame::Array(list) = part {
                 list.sort_by_key(|item| format!("{item:?}"));
@@ -169,7 +169,8 @@ fn step(both: &mut Both, rng: &mut Rng, limit: &str) {
         }
         3..7 => {
             let (bytes, at) = position(both, rng);
-            both.call(READ, &[&hub, &bytes.to_string(), &at, "10000"]);
+            let mut loss = || ["", "one", "two"][rng.usize(..3)];
+            both.call(READ, &[&hub, &bytes.to_string(), &at, "10000", loss(), loss()]);
         }
         7 => both.call(LEAVE, &[&hub]),
         8 => {

@@ -124,6 +124,7 @@ pub struct Data {
     lines: u64,
     bytes: u64,
     numbers: u64,
+    loss: Bytes,
     pub hubs: Vec<Registered>,
     awake: u64,
     gone: HashMap<Bytes, (Bytes, u64)>,
@@ -515,11 +516,12 @@ impl Redis {
             Reply::List(rooms),
             Reply::List(self.data.bans.iter().map(|ban| Reply::Text(ban.clone())).collect()),
             Reply::Number(has_lost.into()),
+            Reply::Text(self.data.loss.clone()),
         ])
     }
 
     fn read(&mut self, arguments: &[&[u8]], now: u64) -> Reply {
-        let [id, bytes, at, lease] = arguments else { unreachable!() };
+        let [id, bytes, at, lease, last_loss, found_loss] = arguments else { unreachable!() };
         let lease = now + number(lease);
         let is_registered = self.hub(id).is_some();
         if let Some(hub) = self.hub(id) {
@@ -538,6 +540,9 @@ impl Redis {
             let read = self.data.log.partition_point(|entry| entry.id < id);
             self.data.log.drain(..read);
         }
+        if !found_loss.is_empty() && *last_loss == self.data.loss {
+            self.data.loss = found_loss.to_vec();
+        }
         let has_left = || self.gone(id, now).is_some_and(|number| number == b"left");
         let state = if is_registered { 1 } else { 2 * u64::from(has_left()) };
         Reply::List(vec![
@@ -546,6 +551,7 @@ impl Redis {
             Reply::text(shown(self.data.id.unwrap_or_default())),
             Reply::text(self.data.lines),
             Reply::text(self.data.bytes),
+            Reply::Text(self.data.loss.clone()),
         ])
     }
 }

@@ -7,6 +7,7 @@ use super::appender::first_number;
 use super::codec::{Answer, array, bytes, list, number, parse};
 use super::connection::{Connection, Heard};
 use super::entry::{Content, Entry, Position, entries};
+use super::losses::Losses;
 use super::{
     Action, EntryId, Event, HubId, LEASE, LIMIT, LinkError, LinkUrl, LinkedHub, Logged, Machine, NUMBERS,
     Registered, Settings, Side,
@@ -36,7 +37,8 @@ const READ: usize = 1;
 /// What an answer is about.
 enum Asked {
     Register(HubId),
-    Report,
+    /// With the name of the loss that this hub has found.
+    Report(Option<String>),
     /// The entries behind this one.
     Entries(EntryId),
 }
@@ -56,6 +58,7 @@ pub struct Follower {
     needs_id: bool,
     /// The owner knows that the server has lost data, and the state has not come since.
     has_told_loss: bool,
+    losses: Losses,
     /// What it has read has a gap. What the others have done there is unknown, so that nobody can tell whose a line behind it is,
     /// and in which room: nothing is passed on before the state.
     has_gap: bool,
@@ -103,7 +106,7 @@ impl Machine for Follower {
                     Some(())
                 }
                 Heard::Answer(Asked::Register(hub), answer) => self.registers(hub, answer),
-                Heard::Answer(Asked::Report, answer) => self.reported(answer),
+                Heard::Answer(Asked::Report(found), answer) => self.reported(found.as_deref(), answer),
                 Heard::Answer(Asked::Entries(behind), answer) => self.read(behind, answer),
             };
             if understood.is_none() {
@@ -149,6 +152,7 @@ impl Follower {
             hub: None,
             needs_id: true,
             has_told_loss: false,
+            losses: Losses::default(),
             has_gap: false,
             epoch: None,
             position: None,
@@ -236,10 +240,12 @@ impl Follower {
         }
         self.reported_at = Some(now);
         self.reported_bytes = bytes;
+        let found = self.losses.found.clone();
         let fields =
             [hub.to_string(), bytes.to_string(), self.cursor.to_string(), LEASE.as_millis().to_string()];
-        let arguments: Vec<&[u8]> = fields.iter().map(String::as_bytes).collect();
-        self.connection.call(READ, Asked::Report, &arguments, now);
+        let mut arguments: Vec<&[u8]> = fields.iter().map(String::as_bytes).collect();
+        arguments.extend([&*self.losses.last, found.as_deref().unwrap_or_default().as_bytes()]);
+        self.connection.call(READ, Asked::Report(found.clone()), &arguments, now);
     }
 
     fn ask_for_entries(&mut self, now: Instant) {
@@ -265,7 +271,7 @@ impl Follower {
             }
             return Some(());
         }
-        let [epoch, id, lines, bytes_read, accepted, last_number, hubs, rooms, bans, has_lost] =
+        let [epoch, id, lines, bytes_read, accepted, last_number, hubs, rooms, bans, has_lost, last_loss] =
             array(answer)?;
         let (epoch, end) = (bytes(epoch)?, position(id, &lines, &bytes_read)?);
         let registered = Registered {
@@ -280,6 +286,7 @@ impl Follower {
         self.connection.works();
         if self.hub.is_none() {
             // A hub that starts has missed nothing.
+            self.losses.last = bytes(last_loss)?;
             self.position = Some(end);
             self.cursor = end.id;
         } else if self.compare(&epoch, end) && number(&has_lost)? != 0 && !self.has_told_loss {
@@ -295,11 +302,14 @@ impl Follower {
         Some(())
     }
 
-    /// Takes the answer to `read`.
-    fn reported(&mut self, answer: Answer) -> Option<()> {
-        let [is_registered, epoch, id, lines, bytes_read] = array(answer)?;
+    /// Takes the answer to `read`, asked when this hub had found this loss.
+    fn reported(&mut self, found: Option<&str>, answer: Answer) -> Option<()> {
+        let [is_registered, epoch, id, lines, bytes_read, last_loss] = array(answer)?;
         let end = position(id, &lines, &bytes_read)?;
         let is_same = self.compare(&bytes(epoch)?, end);
+        if self.losses.hear(bytes(last_loss)?, found) {
+            self.connection.tell(Event::Missing { lines: None });
+        }
         self.end = Some(end).filter(|_| is_same);
         self.connection.works();
         match number(&is_registered)? {
@@ -338,7 +348,9 @@ impl Follower {
 
     fn tells_loss(&mut self) {
         self.has_told_loss = true;
-        self.connection.tell(Event::Missing { lines: None });
+        if self.losses.find(self.hub.unwrap_or(self.first_id)) {
+            self.connection.tell(Event::Missing { lines: None });
+        }
     }
 
     fn fenced(&mut self) {
@@ -399,6 +411,7 @@ impl Follower {
     /// Takes the next entry.
     fn take(&mut self, entry: Entry) {
         self.position = Some(entry.position);
+        self.losses.go_on();
         let Entry { hub, lines, content, position: Position { id, .. }, .. } = entry;
         match content {
             Content::Gone { left } => {
@@ -462,6 +475,7 @@ impl Follower {
         self.position = Some(end);
         self.cursor = self.cursor.max(end.id);
         (self.has_gap, self.has_told_loss) = (false, false);
+        self.losses.go_on();
         // The others may wait for this hub.
         self.reported_bytes = 0;
         self.connection.tell(Event::Registered(registered));

@@ -24,6 +24,7 @@ mod follower;
 #[cfg(test)]
 mod hostile;
 mod id;
+mod losses;
 mod machine;
 #[cfg(test)]
 mod tests;

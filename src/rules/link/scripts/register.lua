@@ -52,4 +52,5 @@ for _, room in ipairs(redis.call('SMEMBERS', ROOMS)) do
   end
 end
 return {redis.call('GET', base .. 'epoch'), id, last[2] or '0', bytes, redis.call('HGET', STATE, 'seq:' .. hub),
-  redis.call('HINCRBY', STATE, 'numbers', ARGV[8]), hubs, rooms, redis.call('SMEMBERS', BANS), has_lost}
+  redis.call('HINCRBY', STATE, 'numbers', ARGV[8]), hubs, rooms, redis.call('SMEMBERS', BANS), has_lost,
+  redis.call('HGET', STATE, 'lost') or ''}
