@@ -1935,7 +1935,8 @@ mod reconnection {
             for (what, lines, time, bytes) in steps.into_iter().chain([(2, 1, 0, 0), (2, 1, 60_000, 0)]) {
                 match what {
                     0 | 1 => for _ in 0..lines {
-                        side.types(&format!("{}\n", typed.len()));
+                        // The number alone could be 88.
+                        side.types(&format!("#{}\n", typed.len()));
                         typed.push(typed.len());
                     },
                     2 if is_connected => {}
@@ -1971,7 +1972,7 @@ mod reconnection {
             let mut seen = Vec::new();
             for connection in arrived {
                 for line in String::from_utf8(connection).unwrap().split_inclusive('\n') {
-                    let number = line.strip_suffix('\n').map(|line| line[STAMP.len()..].parse::<usize>().unwrap());
+                    let number = line.strip_suffix('\n').map(|line| line[STAMP.len() + 1..].parse::<usize>().unwrap());
                     seen.extend(number.filter(|number| !seen.contains(number)));
                 }
             }
