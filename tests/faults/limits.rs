@@ -54,7 +54,9 @@ fn with_few_threads_a_hub_refuses_callers_in_words() {
         println!("left out: only root may start a hub as a user who runs nothing else");
         return;
     }
-    let first = "exec setpriv --reuid=64123 --regid=64123 --clear-groups prlimit --nproc=24 \"$0\" \"$@\"";
+    // By its descriptor: that user may not enter the folder of root where the program may be.
+    let first = "exec 9<\"$0\"; \
+        exec setpriv --reuid=64123 --regid=64123 --clear-groups prlimit --nproc=24 /proc/self/fd/9 \"$@\"";
     let subject = Subject { clients: CROWD, first, ..Subject::hub("threads") };
     assert!(runs(subject).refused > 0, "{subject}");
 }
