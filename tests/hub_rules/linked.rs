@@ -54,15 +54,20 @@ impl Hubs {
 
     /// Another hub starts.
     fn start(&mut self, name: &str, settings: Settings) {
+        let hub = self.add(name, settings);
+        [Side::Writing, Side::Reading].iter().for_each(|side| self.tells(hub, LinkEvent::LinkUp(*side)));
+        self.register(hub, None);
+    }
+
+    /// Another hub, of which the log knows nothing yet.
+    fn add(&mut self, name: &str, settings: Settings) -> usize {
         let mut world = World::new(settings);
         world.hub.link(name);
         self.worlds.push(world);
         let id = HubId::from((self.worlds.len() as u128) << 64);
         let (name, orders) = (name.to_owned(), VecDeque::new());
         self.links.push(Link { name, id, read: 0, orders, is_stopped: false });
-        let hub = self.worlds.len() - 1;
-        [Side::Writing, Side::Reading].iter().for_each(|side| self.tells(hub, LinkEvent::LinkUp(*side)));
-        self.register(hub, None);
+        self.worlds.len() - 1
     }
 
     /// The log is told that the hub is there, under its present id.
@@ -638,6 +643,20 @@ fn a_hub_that_ends_first_gets_what_its_members_said_to_everybody() {
     hubs.worlds[0].passes(Duration::from_secs(3));
     assert_eq!(hubs.worlds[0].exit, Some(Exit::Success));
     assert_eq!(hubs.answer(bob, "/name ann"), "* hub: you are now ann");
+}
+
+#[test]
+fn a_hub_that_ends_as_soon_as_it_is_registered_takes_leave() {
+    let mut hubs = Hubs::new(1);
+    let west = hubs.add("west", settings());
+    // Its connection for writing is still being made.
+    hubs.tells(west, LinkEvent::LinkUp(Side::Reading));
+    hubs.register(west, None);
+    let signal = Signal { name: "SIGTERM", number: 15 };
+    hubs.worlds[west].handle(Event::Signal(signal));
+    hubs.flow();
+    assert_eq!(hubs.hubs.values().collect::<Vec<_>>(), ["east"]);
+    assert_eq!(hubs.worlds[west].exit, Some(Exit::Signal(signal)));
 }
 
 #[test]

@@ -205,7 +205,8 @@ impl Hub {
         let batch = self.take_batch();
         let Some(linked) = &mut self.linked else { return false };
         linked.has_left = true;
-        if !linked.is_up() {
+        // A registered hub may not have a connection for writing yet.
+        if linked.hub.is_none() || linked.is_down() {
             self.report_unlogged();
             return false;
         }

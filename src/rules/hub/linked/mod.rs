@@ -131,6 +131,11 @@ impl Linked {
         self.is_writing && self.is_reading && self.hub.is_some()
     }
 
+    /// Whether the link was up and is not, or cannot be made. One that is being made is neither up nor down.
+    fn is_down(&self) -> bool {
+        self.tell_at.is_some() || self.has_told
+    }
+
     pub(super) fn is_taking_leave(&self) -> bool {
         self.leave_by.is_some()
     }
@@ -247,14 +252,13 @@ impl Hub {
         *side = matches!(event, Event::LinkUp(_));
         let is_up = linked.is_writing && linked.is_reading;
         if let Event::LinkDown(_, error) = event
-            && (was_up || linked.tell_at.is_none() && !linked.has_told)
+            && !linked.is_down()
         {
             linked.tell_at = Some(now.instant + TELL_AFTER);
             self.actions.push_back(Action::Report(Notice::LinkDown(error)));
         } else if is_up && !was_up {
-            self.actions.extend(
-                (linked.tell_at.take().is_some() || linked.has_told).then(|| Action::Report(Notice::LinkUp)),
-            );
+            self.actions.extend(linked.is_down().then(|| Action::Report(Notice::LinkUp)));
+            linked.tell_at = None;
             self.outboxes.resumed.append(&mut linked.waiting);
             if std::mem::take(&mut linked.has_told) {
                 self.tell_all("the link to the other hubs works again", now);
