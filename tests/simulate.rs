@@ -43,6 +43,8 @@ const FOUND: &[&str] = &[
     "linked-d68aa5774c700f55",
     // A hub whose own lines Redis has lost says so, although the log has grown beyond them.
     "linked-a2db289036c36a08",
+    // A hub gives back what thousands of empty lines at once needed.
+    "linked-a3129cca3501133e",
     // All hear of a loss that only one hub can find.
     "linked-0a726e921615640b",
     // A hub that has left has lost nothing, and one that is gone knows others under the names of its own members.

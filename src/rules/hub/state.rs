@@ -47,6 +47,8 @@ const SCREEN_BYTES: usize = 64 * 1024;
 
 /// About how many bytes the design gets to record at once. After that the transcript is asked whether it is behind.
 const MAX_UNRECORDED: usize = 256 * 1024;
+/// For how many actions there is space while there are none. A burst of empty lines, each with its record, needs far more.
+const IDLE_ACTIONS: usize = 256;
 /// How often callers who are turned away are reported.
 const REPORT_REFUSED_EVERY: Duration = Duration::from_secs(1);
 
@@ -324,6 +326,9 @@ impl Hub {
         let Some(id) = self.outboxes.to_write.pop_front() else {
             self.close_surplus();
             let action = self.actions.pop_front();
+            if action.is_none() {
+                self.actions.shrink_to(IDLE_ACTIONS);
+            }
             #[cfg(feature = "link")]
             let action = action.or_else(|| self.take_batch());
             if let Some(Action::Record { what, .. }) = &action {
