@@ -45,6 +45,8 @@ const FOUND: &[&str] = &[
     "linked-a2db289036c36a08",
     // A hub gives back what thousands of empty lines at once needed.
     "linked-a3129cca3501133e",
+    // What is in the history that a hub got when it came, and is lost then, is said once more.
+    "linked-c18241095314f1bb",
     // All hear of a loss that only one hub can find.
     "linked-0a726e921615640b",
     // A hub that has left has lost nothing, and one that is gone knows others under the names of its own members.

@@ -79,7 +79,7 @@ const CUT: [&str; 5] =
 /// What does not fit, in words.
 pub fn check(transcript: &[Entry], connections: &[Connection], is_complete: bool) -> Result<Checked, String> {
     let mut checked = Checked::default();
-    let history = History::of(transcript, false)?;
+    let history = History::of(transcript, false, HashSet::new())?;
     let sent: Vec<Sent> = connections.iter().map(Sent::of).collect();
     for (who, connection) in connections.iter().enumerate() {
         let said = history.said_by(who);
@@ -109,7 +109,7 @@ pub struct Linked {
     pub transcript: Vec<Entry>,
     /// The numbers of its clients.
     pub clients: Range<usize>,
-    /// What was said before it came, and what it could not read in time.
+    /// What was said before it came, and what it could not read in time. If something was lost, some of it may come once more.
     pub not_seen: HashSet<String>,
     /// Something was lost, and its clients were told so.
     pub has_lost: bool,
@@ -124,13 +124,12 @@ pub fn check_linked(hubs: Vec<Linked>, connections: &[Connection]) -> Result<Che
     let sent: Vec<Sent> = connections.iter().map(Sent::of).collect();
     let mut names: HashMap<usize, BTreeSet<Arc<str>>> = HashMap::new();
     for hub in &hubs {
-        for (who, own) in History::of(&hub.transcript, hub.has_lost)?.names {
+        for (who, own) in History::of(&hub.transcript, hub.has_lost, HashSet::new())?.names {
             names.entry(who).or_default().extend(own);
         }
     }
     for Linked { transcript, clients, not_seen, has_lost } in hubs {
-        let mut history = History::of(&transcript, has_lost)?;
-        history.not_seen.extend(not_seen);
+        let mut history = History::of(&transcript, has_lost, not_seen)?;
         (history.has_gaps, history.is_linked) = (has_lost, true);
         history.names.clone_from(&names);
         for who in clients {
@@ -224,7 +223,7 @@ struct History<'a> {
     rooms: HashMap<Arc<str>, Vec<usize>>,
     /// The names that each client had.
     names: HashMap<usize, BTreeSet<Arc<str>>>,
-    /// What may be in the history of a room although it is not in the transcript.
+    /// What may be in the history of a room although it is not in the transcript, or comes there once more.
     not_seen: HashSet<String>,
     /// Something may be missing in the history of a room.
     has_gaps: bool,
@@ -233,13 +232,13 @@ struct History<'a> {
 
 impl<'a> History<'a> {
     /// What Redis has lost before its hub knew that it is in the log comes once more, and is not looked at.
-    fn of(transcript: &'a [Entry], may_repeat: bool) -> Result<Self, String> {
+    fn of(transcript: &'a [Entry], may_repeat: bool, not_seen: HashSet<String>) -> Result<Self, String> {
         let mut history = Self {
             transcript,
             texts: HashMap::new(),
             rooms: HashMap::new(),
             names: HashMap::new(),
-            not_seen: HashSet::new(),
+            not_seen,
             has_gaps: false,
             is_linked: false,
         };

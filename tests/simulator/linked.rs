@@ -739,9 +739,13 @@ impl<'a> Hubs<'a> {
                 _ => None,
             })
             .collect();
-        let end = if has_lost { usize::MAX } else { node.first };
-        let earlier = self.server.redis.all.iter().take(end).flat_map(|(entry, _)| texts(&entry.data));
-        let not_seen = earlier.filter(|text| !shown.contains(&**text)).collect();
+        let all = (0..).zip(&self.server.redis.all);
+        let all = all.flat_map(|(at, (entry, _))| texts(&entry.data).into_iter().map(move |text| (at, text)));
+        let is_not_seen = |(at, text): &(usize, String)| {
+            let was_before = *at < node.first;
+            was_before && has_lost || (was_before || has_lost) && !shown.contains(&**text)
+        };
+        let not_seen = all.filter(is_not_seen).map(|(_, text)| text).collect();
         self.records.push(Record { transcript, clients, not_seen, has_lost });
     }
 
