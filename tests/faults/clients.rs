@@ -15,6 +15,7 @@ use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// What a client is. They come in turns.
@@ -26,6 +27,8 @@ pub enum Kind {
     Program,
     /// `threadchat connect --reconnect`, which calls again by itself.
     Persistent,
+    /// `ncat`, where there is one: it is a socket, with two pipes before it.
+    Netcat,
 }
 
 impl Kind {
@@ -35,8 +38,14 @@ impl Kind {
             _ if slot >= 10 => Self::Socket,
             1 | 4 => Self::Program,
             2 => Self::Persistent,
+            3 if has_netcat() => Self::Netcat,
             _ => Self::Socket,
         }
+    }
+
+    /// It shows what it receives as it is, and does not hurry when it has said goodbye.
+    pub fn is_raw(self) -> bool {
+        matches!(self, Self::Socket | Self::Netcat)
     }
 }
 
@@ -46,7 +55,7 @@ pub struct Talk {
     pub door: usize,
     /// Which hub it calls.
     pub hub: usize,
-    /// All lines, without line ends. Of a socket: as the hub gets them.
+    /// All lines, without line ends.
     pub sent: Vec<String>,
     pub received: Vec<u8>,
     /// It said `88`, and everything was in order.
@@ -124,7 +133,7 @@ impl Client {
                 let to = OwnedFd::from(socket.try_clone().unwrap());
                 (OwnedFd::from(socket), to, None)
             }
-            Kind::Program | Kind::Persistent => {
+            Kind::Program | Kind::Persistent | Kind::Netcat => {
                 let errors = File::create(folder.join(format!("client-{}-{door}", self.slot))).unwrap();
                 let mut child = program(subject, port, kind)
                     .stdin(Stdio::piped())
@@ -180,7 +189,7 @@ impl Client {
         match self.rng.u16(..) {
             // Not those who are to be here at the end, whatever happens.
             0..200 if live.talk.kind != Kind::Persistent => self.leaves(),
-            200..600 if live.talk.kind == Kind::Socket && !subject.is_linked() => {
+            200..600 if live.talk.kind.is_raw() && !subject.is_linked() => {
                 let name =
                     ["bob", "BOB", "b0b", "zoë", "ann", "eve", "Straße", "STRASSE"][self.rng.usize(..8)];
                 live.types(&format!("/name {name}"));
@@ -251,6 +260,8 @@ impl Client {
         let mut live = self.live.take().unwrap();
         let in_order = match &mut live.child {
             Some(child) => {
+                // Netcat ends when both ways have.
+                live.to = None;
                 let status = child.wait().unwrap();
                 if let Some(code) = status.code().filter(|code| !matches!(code, 0 | 1)) {
                     self.failures.push(format!("client {} ended with {code}", self.slot));
@@ -261,7 +272,7 @@ impl Client {
         };
         live.talk.has_left = live.leaves.is_some() && in_order;
         let is_quick = live.leaves.is_some_and(|since| since.elapsed() < GRACE);
-        live.talk.has_heard = live.talk.has_left && (is_quick || live.talk.kind == Kind::Socket);
+        live.talk.has_heard = live.talk.has_left && (is_quick || live.talk.kind.is_raw());
         proxy.does(Order::Close { door: live.talk.door });
         self.past.push(live.talk);
         self.comes = self.comes.max(Instant::now() + Duration::from_millis(self.rng.u64(20..500)));
@@ -341,7 +352,17 @@ fn connection(subject: Subject, port: u16) -> TcpStream {
     socket
 }
 
+fn has_netcat() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| Command::new("ncat").arg("--version").output().is_ok())
+}
+
 fn program(subject: Subject, port: u16, kind: Kind) -> Command {
+    if kind == Kind::Netcat {
+        let mut command = Command::new("ncat");
+        command.args(subject.is_encrypted.then_some("--ssl")).args(["127.0.0.1", &port.to_string()]);
+        return command;
+    }
     let reconnect = if kind == Kind::Persistent { "--reconnect=always" } else { "--reconnect=never" };
     let port = port.to_string();
     let mut command = common::native(&["connect", &port, "--design", subject.design, reconnect]);
