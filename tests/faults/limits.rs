@@ -24,17 +24,19 @@ fn with_few_descriptors_a_hub_refuses_callers_in_words() {
     }
 }
 
+/// A slow machine may need more than one run.
+fn runs_until_it_cannot_record(subject: Subject) {
+    assert!((0..10).any(|_| runs(subject).told_that_it_cannot_record), "{subject}");
+}
+
 #[test]
-#[ignore = "by hand: the checker mistakes some lines that are not recorded"]
 fn a_transcript_that_may_not_grow_is_reported_and_the_talk_goes_on() {
     for &design in DESIGNS {
-        let subject = Subject { first: "ulimit -f 8", ..Subject::hub(design) };
-        assert!(runs(subject).told_that_it_cannot_record, "{subject}");
+        runs_until_it_cannot_record(Subject { first: "ulimit -f 8", ..Subject::hub(design) });
     }
 }
 
 #[test]
-#[ignore = "by hand: the checker mistakes some lines that are not recorded"]
 fn a_full_disk_is_reported_and_the_talk_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     if SmallDisk::mounts(folder.path()).is_none() {
@@ -42,8 +44,7 @@ fn a_full_disk_is_reported_and_the_talk_goes_on() {
         return;
     }
     for &design in DESIGNS {
-        let subject = Subject { has_full_disk: true, ..Subject::hub(design) };
-        assert!(runs(subject).told_that_it_cannot_record, "{subject}");
+        runs_until_it_cannot_record(Subject { has_full_disk: true, ..Subject::hub(design) });
     }
 }
 

@@ -70,9 +70,10 @@ pub fn judge(
     for (life, transcript) in transcripts.iter().enumerate() {
         let is_order = life == 0 && subject.is_linked();
         let connection = |line: &Line<'_>| match &line.connection {
-            // What is not recorded may have been said all the same.
+            // What is not recorded may have been said all the same, and somebody may have left before.
             connection if line.life == life => Connection {
                 was_heard: connection.was_heard && !lives[life].is_cut_short,
+                has_heard: connection.has_heard && !lives[life].is_cut_short,
                 ..connection.clone()
             },
             Connection { sent, was_heard, .. } if is_order => {
@@ -194,7 +195,7 @@ fn split_received(
 
 /// What came over one connection after the other. A program shows a line that breaks off as if it were a whole one.
 fn parts(talk: &Talk) -> Vec<&[u8]> {
-    if talk.kind == Kind::Socket {
+    if talk.kind.is_raw() {
         return vec![&talk.received];
     }
     let received = &*talk.received;
@@ -261,7 +262,11 @@ fn complete(life: usize, transcript: &mut Vec<Entry>, lines: &mut [Line<'_>]) ->
         let (name, text) = next;
         let authors = text.split_once('.').and_then(|(door, _)| doors.get(door));
         let has_name = |who: &&usize| names.get(*who).is_some_and(|known| known == name);
-        let who = authors.and_then(|who| who.iter().find(has_name).or(who.last())).copied();
+        // A program that calls again has a name of its own over each connection. Others have one connection.
+        let is_new = |who: &&usize| !names.contains_key(*who);
+        let who = authors.and_then(|who| {
+            who.iter().find(has_name).or_else(|| who.iter().find(is_new)).or(who.last()).copied()
+        });
         let entry = |name: &str, what| Entry { who, name: name.to_owned(), room: "lobby".to_owned(), what };
         if let Some(old) = who.and_then(|who| names.insert(who, name.to_owned())).filter(|old| old != name) {
             more.push(entry(&old, What::Renamed(name.to_owned())));
