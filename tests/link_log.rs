@@ -173,7 +173,7 @@ fn a_newcomer_is_told_the_state_of_the_chat() {
         "state",
         vec![
             claim(7, &[], &["ada"]),
-            Operation::Record(7, b"in the garden".to_vec()),
+            Operation::Record(7, b"somebody\nin the garden".to_vec()),
             Operation::History(b"lobby".to_vec(), lines(&["1", "2"])),
             Operation::History(b"garden".to_vec(), lines(&["g"])),
             Operation::History(b"lobby".to_vec(), lines(&["3"; HISTORY - 1])),
@@ -190,7 +190,8 @@ fn a_newcomer_is_told_the_state_of_the_chat() {
     let hub = state.hubs.iter().find(|hub| hub.id == east.id()).unwrap();
     assert_eq!(
         (hub.name.as_slice(), &hub.members),
-        (b"hub 1".as_slice(), &vec![(7, b"in the garden".to_vec())])
+        (b"hub 1".as_slice(), &vec![(7, b"record 7\nin the garden".to_vec())]),
+        "a name is what was claimed"
     );
     assert_eq!(west.shown, [], "what was before is in the state");
     let remaining = redis.command(&["PTTL", "tc:{test}:room:lobby"]).parse::<u64>().unwrap();

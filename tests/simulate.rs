@@ -47,6 +47,8 @@ const FOUND: &[&str] = &[
     "linked-a3129cca3501133e",
     // What is in the history that a hub got when it came, and is lost then, is said once more.
     "linked-c18241095314f1bb",
+    // Who changes rooms while its name is refused has the other name.
+    "linked-aed8bfcdac68dd9c",
     // All hear of a loss that only one hub can find.
     "linked-0a726e921615640b",
     // A hub that has left has lost nothing, and one that is gone knows others under the names of its own members.

@@ -78,7 +78,7 @@ pub struct Record {
     /// What the hub takes for the address of the client.
     pub address: SocketAddr,
     pub since: Instant,
-    /// For each way: the sender's system may have been told that something arrived which was still here for a while.
+    /// For each way: the sender's system may have been told that something arrived which was still here for a while, or for ever.
     pub held_back: [bool; 2],
 }
 
@@ -184,7 +184,10 @@ impl Worker {
                     self.holds_back(slot, way);
                 }
             }
-            Command::Reset { slot } => self.of(slot, |line| line.is_broken = true),
+            Command::Reset { slot } => {
+                [UP, DOWN].into_iter().for_each(|way| self.holds_back(slot, way));
+                self.of(slot, |line| line.is_broken = true);
+            }
             Command::HalfClose { slot, way } => {
                 self.holds_back(slot, way);
                 self.of(slot, |line| line.ways[way].has_ended = true);

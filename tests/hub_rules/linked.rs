@@ -181,7 +181,9 @@ impl Hubs {
                 }
                 Operation::Record(member, record) => {
                     if let Some(known) = self.members.get_mut(&(hub, member)) {
-                        *known = record;
+                        let name = |record: &[u8]| record.iter().position(|byte| *byte == b'\n').unwrap();
+                        known.truncate(name(known));
+                        known.extend(&record[name(&record)..]);
                     }
                 }
                 Operation::Forget(member) => {

@@ -375,7 +375,7 @@ impl Redis {
                     }
                     claims += 1;
                 }
-                b"record" => self.record(id, &next.one(), next.one(), true),
+                b"record" => self.record(id, &next.one(), &next.one()),
                 b"forget" => {
                     let member = next.one();
                     let Some(hub) = self.hub(id) else { continue };
@@ -401,11 +401,19 @@ impl Redis {
         refused
     }
 
-    fn record(&mut self, hub: &[u8], member: &[u8], record: Bytes, only_known: bool) {
+    /// What is known of a member, but its name.
+    fn record(&mut self, hub: &[u8], member: &[u8], record: &[u8]) {
+        let Some(hub) = self.hub(hub) else { return };
+        let Some((_, known)) = hub.members.iter_mut().find(|(number, _)| number == member) else { return };
+        let name = |record: &[u8]| memchr::memchr(b'\n', record).unwrap_or(record.len());
+        known.truncate(name(known));
+        known.extend(&record[name(record)..]);
+    }
+
+    fn store(&mut self, hub: &[u8], member: &[u8], record: Bytes) {
         let Some(hub) = self.hub(hub) else { return };
         match hub.members.iter_mut().find(|(number, _)| number == member) {
             Some((_, known)) => *known = record,
-            None if only_known => {}
             None => hub.members.push((member.to_vec(), record)),
         }
     }
@@ -426,7 +434,7 @@ impl Redis {
         let owner = (id.to_vec(), member.to_vec());
         if take.iter().any(|form| self.data.names.get(form).is_some_and(|other| *other != owner)) {
             if !otherwise.is_empty() {
-                self.record(id, member, otherwise, false);
+                self.store(id, member, otherwise);
             }
             return false;
         }
@@ -440,7 +448,7 @@ impl Redis {
             data.names.insert(form.clone(), owner.clone());
             own.insert(form.clone());
         }
-        self.record(id, member, record, false);
+        self.store(id, member, record);
         true
     }
 

@@ -21,7 +21,7 @@ pub struct Claim {
 pub enum Operation {
     /// Takes names. Whether it succeeded is in the entry ([`Logged::refused`](super::Logged::refused)).
     Claim(Claim),
-    /// Stores what is known about a member, if the server knows it.
+    /// Stores what is known about a member, if the server knows it: all but the first line, its name, which only claims change.
     Record(u64, Vec<u8>),
     /// Forgets a member, and frees its names.
     Forget(u64),

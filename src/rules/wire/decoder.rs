@@ -253,7 +253,10 @@ impl Decoder {
     /// The stream has ended: what is left is the last message. Call it until it returns `None`.
     pub fn end(&mut self) -> Option<Heard<'_>> {
         let may_be_glued = !self.shown.framed && !self.telnet.is_spoken();
+        let is_stamped = self.shown.framed && self.shown.peer == Peer::Program && !self.is_within_message();
         Some(match self.quiet()? {
+            // Where the line of a program breaks off before its text, nothing was said.
+            Heard::Text(text) if is_stamped && Stamp::has_no_text(text) => return None,
             Heard::Text(text) if may_be_glued && text.ends_with(GOODBYE) => Heard::LastWords(text),
             heard => heard,
         })
@@ -524,6 +527,17 @@ mod tests {
         // That would be telnet if a person could send it.
         let mut bytes = &b"\xff\xfb\x1f\n"[..];
         assert_eq!(decoder.next(&mut bytes, now), Some(Heard::Text(b"\xff\xfb\x1f")));
+    }
+
+    #[test]
+    fn a_stamp_without_a_text_at_the_end_was_cut_off_and_says_nothing() {
+        let line = b"[Mon Nov  9 06:18:34 2026] hello\n";
+        for length in 1..=STAMP_LEN {
+            assert_eq!(hear(99, &[line, &line[..length]]), ["[Mon Nov  9 06:18:34 2026] hello"]);
+        }
+        assert_eq!(hear(99, &[line, &line[..STAMP_LEN + 1]]).len(), 2);
+        // Without stamps, it is a text as any other.
+        assert_eq!(hear(99, &[b"hello\n[Mon"]).len(), 2);
     }
 
     #[test]

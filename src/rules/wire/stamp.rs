@@ -57,6 +57,11 @@ impl Stamp {
         stamp.iter().zip(SHAPE).all(|(byte, shape)| has_shape(*byte, *shape)).then_some(Self(*stamp))
     }
 
+    /// Whether this is a stamp without a text, or the beginning of one.
+    pub(super) fn has_no_text(line: &[u8]) -> bool {
+        line.len() <= STAMP_LEN && line.iter().zip(SHAPE).all(|(byte, shape)| has_shape(*byte, *shape))
+    }
+
     /// Whether both show the same time, give or take this much.
     ///
     /// ```

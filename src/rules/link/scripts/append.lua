@@ -56,8 +56,11 @@ while at <= #ARGV do
     claims = claims + 1
   elseif what == 'record' then
     local member, record = next_argument(), next_argument()
-    -- Who was forgotten before does not come back.
-    if redis.call('HEXISTS', members(hub), member) == 1 then redis.call('HSET', members(hub), member, record) end
+    local known = redis.call('HGET', members(hub), member)
+    -- Who was forgotten before does not come back. The name is what the last claim has left: its answer may be on the way.
+    if known then
+      redis.call('HSET', members(hub), member, known:match('^[^\n]*') .. (record:match('\n.*') or ''))
+    end
   elseif what == 'forget' then
     local member = next_argument()
     free(hub, member)
