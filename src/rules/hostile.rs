@@ -69,6 +69,11 @@ fn any_address_is_understood_again_as_it_is_shown_or_explained() {
     });
 }
 
+/// Whether it turns the text behind it round.
+fn changes_direction(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[test]
 fn any_text_is_shown_without_what_a_terminal_obeys() {
     const WORDS: &[&[u8]] = &[
@@ -106,6 +111,7 @@ fn any_text_is_shown_without_what_a_terminal_obeys() {
         let text = spell(input, WORDS);
         let once = shown(&text);
         assert!(is_harmless(&once.replace('\t', "")), "{once:?}");
+        assert!(!once.contains(changes_direction), "{once:?}");
         // What is shown of a hidden text is longer than it, but not by much.
         assert!(once.len() <= 10 * text.len(), "{once:?}");
         assert_eq!(shown(once.as_bytes()), once);

@@ -6,6 +6,7 @@ use super::logged::{Logged, Record};
 use super::name::{MAX_NAME, Name, key};
 use crate::rules::hostile::spell_text;
 use crate::rules::said::is_name;
+use crate::rules::sanitize::is_invisible;
 
 /// The words of the hub, letters that look like others, that change with case or compatible forms, marks, and what no name has.
 #[rustfmt::skip]
@@ -30,6 +31,7 @@ fn any_name_that_is_accepted_stays_the_same_and_passes_for_nobody_else() {
         let Ok(name) = Name::parse(&text(input)) else { return };
         let shown = name.shown();
         assert!(shown.chars().count() <= MAX_NAME && is_name(shown), "{shown:?}");
+        assert!(!shown.contains(is_invisible), "{shown:?}");
         assert_eq!(Name::parse(shown), Ok(name.clone()));
         assert_eq!(*key(name.key()), **name.key(), "{shown:?}");
         // Who writes it in capitals means the same, if that is a name at all.

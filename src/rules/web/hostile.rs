@@ -30,6 +30,10 @@ fn any_request_means_the_same_however_it_arrives_and_nothing_foreign_gets_throug
         match whole {
             Ok(Some((request, length))) => {
                 assert!(length <= MAX_HEAD && read[..length].ends_with(b"\n"));
+                let head = String::from_utf8_lossy(&read[..length]).to_ascii_lowercase();
+                let is_foreign =
+                    head.lines().any(|line| line.starts_with("origin:") && line.contains("evil"));
+                assert!(!is_foreign || matches!(request, Request::Page { .. }), "{head:?}");
                 let plain = match request {
                     Request::Page { host, .. } => host,
                     Request::Socket { key } => key,
@@ -56,6 +60,8 @@ fn any_ticket_is_the_same_after_it_was_written_down() {
             assert_eq!(Tickets::parse(&tickets.to_string()), Some(tickets));
         }
         if let Some(ticket) = Ticket::parse(&text) {
+            // It is a part of a link.
+            assert!(ticket.reveal().bytes().all(|byte| byte.is_ascii_alphanumeric()), "{text:?}");
             assert!(ticket.reveal().len() == 16 && Ticket::parse(ticket.reveal()) == Some(ticket));
         }
     });

@@ -161,6 +161,12 @@ fn nothing_is_lost(bytes: &[u8], messages: &[Message]) {
     let text =
         |bytes: &[u8]| bytes.iter().copied().filter(|byte| !b"\r\n".contains(byte)).collect::<Vec<_>>();
     assert_eq!(text(&heard), text(bytes));
+    // No character is cut.
+    let is_text = |message: &Message| match message {
+        Message::Text(text) | Message::LastWords(text) => str::from_utf8(text).is_ok(),
+        _ => true,
+    };
+    assert!(str::from_utf8(bytes).is_err() || messages.iter().all(is_text), "{messages:?}");
 }
 
 /// What was typed arrives at the other side as it is, behind a stamp.
