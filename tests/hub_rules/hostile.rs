@@ -54,6 +54,7 @@ fn words(tickets: &Tickets) -> Vec<Vec<u8>> {
         frame(8, "\u{3}\u{68}"),
         frame(9, "x"),
         frame(10, "x"),
+        text("/join lobby"),
     ];
     said.map(|word| word.as_bytes().to_vec())
         .into_iter()

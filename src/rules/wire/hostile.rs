@@ -161,6 +161,9 @@ fn nothing_is_lost(bytes: &[u8], messages: &[Message]) {
     let text =
         |bytes: &[u8]| bytes.iter().copied().filter(|byte| !b"\r\n".contains(byte)).collect::<Vec<_>>();
     assert_eq!(text(&heard), text(bytes));
+    let is_goodbye = |line: &&[u8]| line.strip_suffix(b"\r").unwrap_or(line) == b"88";
+    let goodbyes = messages.iter().filter(|message| **message == Message::Goodbye).count();
+    assert_eq!(goodbyes, bytes.split(|byte| *byte == b'\n').filter(is_goodbye).count(), "{messages:?}");
     // No character is cut.
     let is_text = |message: &Message| match message {
         Message::Text(text) | Message::LastWords(text) => str::from_utf8(text).is_ok(),
