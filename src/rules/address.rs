@@ -1,5 +1,6 @@
 //! Addresses, as people write them.
 
+use super::sanitize::is_invisible;
 use super::wire::DEFAULT_PORT;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -212,7 +213,9 @@ fn is_ipv6(text: &str) -> Result<bool, String> {
     match interface {
         _ if address.parse::<Ipv6Addr>().is_err() => Ok(false),
         Some("") => Err("the name of the interface is missing after the %".to_owned()),
-        Some(name) => Ok(!name.contains(|c: char| ":%[]".contains(c) || c.is_whitespace() || c.is_control())),
+        Some(name) => {
+            Ok(!name.contains(|c: char| ":%[]".contains(c) || c.is_whitespace() || is_invisible(c)))
+        }
         None => Ok(true),
     }
 }

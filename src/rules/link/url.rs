@@ -104,7 +104,7 @@ impl fmt::Display for LinkUrl {
             Transport::Tcp(address) => write!(f, "redis://{address}/{name}").map(|()| '?'),
             Transport::Tls(address) => write!(f, "rediss://{address}/{name}").map(|()| '?'),
             Transport::Unix(path) => {
-                let path = path.display().to_string();
+                let path = path.display().to_string().replace('%', "%25").replace('?', "%3F");
                 // Otherwise it looks as if a host came first.
                 let slashes = if path.starts_with("//") { "//" } else { "" };
                 write!(f, "unix:{slashes}{path}?name={name}").map(|()| '&')
@@ -304,6 +304,7 @@ mod tests {
             ("redis://u:@host/a", "redis://host:6379/a", Some("u"), Some("")),
             ("unix:/run/redis.sock?name=a", "unix:/run/redis.sock?name=a", None, None),
             ("unix:////run/s?name=a", "unix:////run/s?name=a", None, None),
+            ("unix:/%2541%3F?name=a", "unix:/%2541%3F?name=a", None, None),
             ("unix:///run/a@b?name=a&db=3", "unix:/run/a@b?name=a&db=3", None, None),
             ("unix://u:p@/run/s?db=3&name=a", "unix:/run/s?name=a&db=3", Some("u"), Some("p")),
         ] {
