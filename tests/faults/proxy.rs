@@ -185,7 +185,8 @@ impl Worker {
                 }
             }
             Command::Reset { slot } => {
-                [UP, DOWN].into_iter().for_each(|way| self.holds_back(slot, way));
+                // A program that has said goodbye does not tell a reset from the end.
+                self.holds_back(slot, DOWN);
                 self.of(slot, |line| line.is_broken = true);
             }
             Command::HalfClose { slot, way } => {
