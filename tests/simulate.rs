@@ -49,6 +49,8 @@ const FOUND: &[&str] = &[
     "linked-c18241095314f1bb",
     // Who changes rooms while its name is refused has the other name.
     "linked-aed8bfcdac68dd9c",
+    // Also if Redis has lost the name of the loss before.
+    "linked-66fbbfd4c07fe446",
     // All hear of a loss that only one hub can find.
     "linked-0a726e921615640b",
     // A hub that has left has lost nothing, and one that is gone knows others under the names of its own members.

@@ -2,12 +2,18 @@
 //! the last such loss, and each hub looks whether it is another one.
 
 use super::HubId;
+use std::collections::VecDeque;
+
+/// How many names are remembered. More losses than that, one after the other, are rare.
+const MAX_EARLIER: usize = 64;
 
 /// The losses that this hub knows of. Each is told to its members once.
 #[derive(Default)]
 pub(super) struct Losses {
     /// The name of the last one at the server, as far as this hub knows.
     pub(super) last: Vec<u8>,
+    /// Those before. A server that has one of them has gone back.
+    earlier: VecDeque<Vec<u8>>,
     /// The name of one that this hub has found, until the server has that or another new one.
     pub(super) found: Option<String>,
     count: u64,
@@ -33,7 +39,13 @@ impl Losses {
         if last == self.last || self.found.as_deref() != found {
             return false;
         }
-        self.last = last;
+        let has_gone_back = last.is_empty() || self.earlier.contains(&last);
+        self.earlier.push_front(std::mem::replace(&mut self.last, last));
+        self.earlier.truncate(MAX_EARLIER);
+        if has_gone_back && self.found.is_some() {
+            // It knows nothing of this one, and hears of it with the next report.
+            return false;
+        }
         self.has_heard = self.found.take().is_none();
         self.has_heard
     }
@@ -68,6 +80,24 @@ mod tests {
         // The next one is another one.
         third.go_on();
         assert!(third.find(HubId(3)));
+    }
+
+    #[test]
+    fn a_server_that_has_lost_the_name_of_a_loss_with_its_data_is_told_of_the_next_one() {
+        let mut hub = Losses::default();
+        let mut names = vec![Vec::new()];
+        for _ in 0..3 {
+            // It has gone back to any of them, and does not take what comes behind the last one.
+            for earlier in names.clone() {
+                assert!(hub.find(HubId(1)));
+                let name = hub.found.clone().unwrap_or_default();
+                assert!(!hub.hear(earlier.clone(), Some(&name)));
+                assert_eq!((&hub.last, hub.found.as_ref()), (&earlier, Some(&name)));
+                assert!(!hub.hear(name.clone().into(), Some(&name)));
+                assert_eq!(hub.found, None);
+                names.push(name.into());
+            }
+        }
     }
 
     #[test]
