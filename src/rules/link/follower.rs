@@ -7,7 +7,7 @@ use super::appender::first_number;
 use super::codec::{Answer, array, bytes, list, number, parse};
 use super::connection::{Connection, Heard};
 use super::entry::{Content, Entry, Position, entries};
-use super::losses::Losses;
+use super::losses::{Losses, MAX_NAME};
 use super::{
     Action, EntryId, Event, HubId, LEASE, LIMIT, LinkError, LinkUrl, LinkedHub, Logged, Machine, NUMBERS,
     Registered, Settings, Side,
@@ -286,7 +286,7 @@ impl Follower {
         self.connection.works();
         if self.hub.is_none() {
             // A hub that starts has missed nothing.
-            self.losses.last = bytes(last_loss)?;
+            self.losses.last = name_of_loss(last_loss)?;
             self.position = Some(end);
             self.cursor = end.id;
         } else if self.compare(&epoch, end) && number(&has_lost)? != 0 && !self.has_told_loss {
@@ -307,7 +307,7 @@ impl Follower {
         let [is_registered, epoch, id, lines, bytes_read, last_loss] = array(answer)?;
         let end = position(id, &lines, &bytes_read)?;
         let is_same = self.compare(&bytes(epoch)?, end);
-        if self.losses.hear(bytes(last_loss)?, found) {
+        if self.losses.hear(name_of_loss(last_loss)?, found) {
             self.connection.tell(Event::Missing { lines: None });
         }
         self.end = Some(end).filter(|_| is_same);
@@ -498,6 +498,10 @@ fn next(hub: HubId) -> HubId {
 /// The end of the log, in the answers of both scripts.
 fn position(id: Answer, lines: &Answer, bytes_read: &Answer) -> Option<Position> {
     Some(Position { id: EntryId::parse(&bytes(id)?)?, lines: number(lines)?, bytes: number(bytes_read)? })
+}
+
+fn name_of_loss(answer: Answer) -> Option<Vec<u8>> {
+    bytes(answer).filter(|name| name.len() <= MAX_NAME)
 }
 
 /// A hub in the answer to `register`. Members whose numbers make no sense are left out.

@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 /// How many names are remembered. More losses than that, one after the other, are rare.
 const MAX_EARLIER: usize = 64;
+/// No name is longer, in bytes: it is that of a hub, and a number.
+pub(super) const MAX_NAME: usize = 64;
 
 /// The losses that this hub knows of. Each is told to its members once.
 #[derive(Default)]
