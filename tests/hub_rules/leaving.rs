@@ -142,3 +142,14 @@ fn who_has_left_is_not_disconnected_before_the_end_of_our_half_is_written() {
     world.passes(Duration::from_secs(2));
     assert!(world.gone.contains(&silent));
 }
+
+#[test]
+fn a_line_that_breaks_off_within_its_stamp_says_nothing() {
+    let mut world = World::new(settings());
+    let (speaker, listener) = (world.joins(), world.joins());
+    world.says(speaker, b"[Mon Nov  9 06:18:34 2026] hello\n[Mon Nov");
+    world.ends(speaker, Err(io::ErrorKind::ConnectionReset.into()));
+    world.settles();
+    let said: Vec<_> = world.lines(listener).into_iter().filter(|line| line.starts_with('<')).collect();
+    assert_eq!(said, ["<user1> hello"]);
+}

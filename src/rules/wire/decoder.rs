@@ -243,6 +243,11 @@ impl Decoder {
         };
         self.shown.judge(&frame, true);
         let text = frame.text.strip_suffix(b"\r").unwrap_or(frame.text);
+        let is_stamped = self.shown.framed && self.shown.peer == Peer::Program;
+        if is_stamped && frame.starts_line && Stamp::has_no_text(text) {
+            // The line of a program breaks off before its text: nothing was said.
+            return None;
+        }
         Some(match self.shown.beginning {
             Beginning::Foreign(foreign) => Heard::Foreign(foreign),
             _ if frame.starts_line && (text == GOODBYE || self.shown.is_goodbye(text)) => Heard::Goodbye,
@@ -253,10 +258,7 @@ impl Decoder {
     /// The stream has ended: what is left is the last message. Call it until it returns `None`.
     pub fn end(&mut self) -> Option<Heard<'_>> {
         let may_be_glued = !self.shown.framed && !self.telnet.is_spoken();
-        let is_stamped = self.shown.framed && self.shown.peer == Peer::Program && !self.is_within_message();
         Some(match self.quiet()? {
-            // Where the line of a program breaks off before its text, nothing was said.
-            Heard::Text(text) if is_stamped && Stamp::has_no_text(text) => return None,
             Heard::Text(text) if may_be_glued && text.ends_with(GOODBYE) => Heard::LastWords(text),
             heard => heard,
         })
