@@ -54,6 +54,11 @@ fn only<'a>(entries: &'a [Value], event: &str) -> Vec<&'a Value> {
     entries.iter().filter(|entry| entry["event"] == event).collect()
 }
 
+/// Whether something is in the file already.
+fn is_in(file: &Path, what: &str) -> bool {
+    std::fs::read_to_string(file).unwrap().contains(what)
+}
+
 /// Starts `connect` with a transcript in `file`, and accepts its connection.
 fn accept_recorded_connect(file: &Path) -> (Program, std::net::TcpStream) {
     let (connect, socket) = accept_connect(&["--transcript", file.to_str().unwrap()]);
@@ -68,8 +73,11 @@ fn both_sides_record_the_messages_of_both_directions() {
     let mut connect = connect(port, &["--transcript", ours.to_str().unwrap()]);
     connect.types("hello\r\n");
     serve.out.wait_for_texts(1);
+    wait_until("it is recorded", || is_in(&ours, "] hello\"}\n"));
     serve.types("hi, \"you\"\n");
     connect.out.wait_for_texts(1);
+    // Where a thread of its own writes to the peer, what the peer answers may be recorded first.
+    wait_until("it is recorded", || is_in(&theirs, "] hi, \\\"you\\\"\"}\n"));
     connect.types("88\n");
     connect.exits(0);
     serve.exits(0);
@@ -201,7 +209,7 @@ fn messages_are_in_the_transcript_while_the_conversation_goes_on() {
     let (mut connect, socket) = accept_recorded_connect(&file);
     connect.types("hello\n");
     read_line(&socket);
-    wait_until("it is recorded", || std::fs::read_to_string(&file).unwrap().contains("] hello\"}\n"));
+    wait_until("it is recorded", || is_in(&file, "] hello\"}\n"));
 }
 
 #[test]
