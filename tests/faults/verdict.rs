@@ -46,7 +46,9 @@ pub fn judge(
         split_received(talk, range.clone(), &mut lines, &transcripts, lives)?;
     }
     for (life, of) in lives.iter().enumerate().filter(|(_, of)| of.is_cut_short) {
-        complete(life, &mut transcripts[life], &mut lines)
+        let (before, own) = transcripts.split_at_mut(life);
+        let order = before.first().filter(|_| subject.is_linked()).map_or(&[][..], Vec::as_slice);
+        complete(life, order, &mut own[0], &mut lines)
             .map_err(|error| format!("hub {} that did not record everything: {error}", of.place))?;
     }
     // The first of linked hubs has recorded what was said at all of them.
@@ -227,8 +229,22 @@ fn texts(received: &[u8]) -> impl Iterator<Item = (&str, &str)> {
     whole.filter_map(|line| said_in(str::from_utf8(line).ok()?.trim_end()))
 }
 
+/// The name and the text of what somebody said.
+fn said(entry: &Entry) -> Option<(&str, &str)> {
+    match &entry.what {
+        What::Said(text) => Some((&entry.name, text)),
+        _ => None,
+    }
+}
+
 /// A hub that was killed, or whose disk was full, said more than it has recorded. What that was, those say who heard it: in one order.
-fn complete(life: usize, transcript: &mut Vec<Entry>, lines: &mut [Line<'_>]) -> Result<(), String> {
+/// If it was linked, they also heard what came before, of which `order` has all.
+fn complete(
+    life: usize,
+    order: &[Entry],
+    transcript: &mut Vec<Entry>,
+    lines: &mut [Line<'_>],
+) -> Result<(), String> {
     let (mut names, mut known) = (HashMap::new(), HashSet::new());
     for entry in &*transcript {
         match (&entry.what, entry.who) {
@@ -237,6 +253,10 @@ fn complete(life: usize, transcript: &mut Vec<Entry>, lines: &mut [Line<'_>]) ->
             (What::Said(text), _) => drop(known.insert((&*entry.name, &**text))),
             _ => {}
         }
+    }
+    let ordered: Vec<_> = order.iter().filter_map(said).collect();
+    if let Some(last) = ordered.iter().rposition(|said| known.contains(said)) {
+        known.extend(&ordered[..last]);
     }
     let mut doors: HashMap<String, Vec<usize>> = HashMap::new();
     for (who, line) in lines.iter_mut().enumerate().filter(|(_, line)| line.life == life) {
@@ -382,10 +402,6 @@ fn up_to(said: &[&str], sent: &[String]) -> Vec<u8> {
 /// Linked hubs record one order, and nothing is missing in between unless that is told. A hub that comes later also knows what was
 /// said before.
 fn continue_from(order: &[Entry], transcript: &mut Vec<Entry>, may_have_gaps: bool) -> Result<(), String> {
-    let said = |entry: &Entry| match &entry.what {
-        What::Said(text) => Some((entry.name.clone(), text.clone())),
-        _ => None,
-    };
     let all: Vec<_> = order.iter().filter(|entry| said(entry).is_some()).collect();
     let places: HashMap<_, _> = all.iter().filter_map(|entry| said(entry)).zip(0..).collect();
     let (mut first, mut last) = (all.len(), None::<usize>);
