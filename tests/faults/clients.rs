@@ -202,7 +202,7 @@ impl Client {
         }
     }
 
-    /// Says a last word, and another one as long as somebody may have come too late for it.
+    /// Says a last word, and another one as long as it may be that somebody has come too late for it.
     pub fn says_last(&mut self) {
         let Some(live) = self.live.as_mut().filter(|live| live.is_welcome && live.leaves.is_none()) else {
             return;
@@ -230,8 +230,9 @@ impl Client {
         live.seen += end;
     }
 
+    /// Whether it has heard the very last of what the other has said.
     pub fn has_heard(&self, other: &Self) -> bool {
-        let heard = |live: &Live| other.last_words().iter().any(|word| live.heard.contains(word));
+        let heard = |live: &Live| other.last_words().last().is_some_and(|word| live.heard.contains(word));
         self.live.as_ref().is_some_and(heard)
     }
 

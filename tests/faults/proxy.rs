@@ -212,10 +212,11 @@ impl Worker {
         for door in &self.doors {
             while let Ok((client, _)) = door.listener.accept() {
                 // A caller of a hub that is not there is disconnected.
-                let Ok(hub) = call(door.slot, door.to) else { continue };
+                let mut records = self.records.lock().unwrap();
+                let is_new = |address| records.iter().all(|record| record.address != address);
+                let Ok(hub) = call(door.slot, door.to, is_new) else { continue };
                 let address = hub.local_addr().unwrap();
                 let held_back = self.manners[door.slot].map(|manner| manner != Manner::AtOnce);
-                let mut records = self.records.lock().unwrap();
                 let record = records.len();
                 records.push(Record { door: door.number, address, since: Instant::now(), held_back });
                 self.lines.push(Line::new(door.slot, record, client, hub));
@@ -245,12 +246,20 @@ impl Worker {
     }
 }
 
-/// Each slot has an address of its own.
-fn call(slot: usize, to: u16) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+/// Each slot has an address of its own, and each connection a port that is new there: transcripts tell them apart by that.
+fn call(slot: usize, to: u16, is_new: impl Fn(SocketAddr) -> bool) -> io::Result<TcpStream> {
+    // As long as they are open, the system gives other ports.
+    let mut others = Vec::new();
+    let socket = loop {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from(([127, 0, 1, 1 + slot as u8], 0)).into())?;
+        if socket.local_addr()?.as_socket().is_some_and(&is_new) {
+            break socket;
+        }
+        others.push(socket);
+    };
     socket.set_recv_buffer_size(CAPACITY)?;
     socket.set_send_buffer_size(CAPACITY)?;
-    socket.bind(&SocketAddr::from(([127, 0, 1, 1 + slot as u8], 0)).into())?;
     socket.connect_timeout(&SocketAddr::from(([127, 0, 0, 1], to)).into(), Duration::from_millis(200))?;
     Ok(socket.into())
 }

@@ -345,7 +345,9 @@ fn divide_sent<'t>(
     };
     if talk.kind != Kind::Persistent {
         for who in range {
-            lines[who].connection.sent = up_to(&said_by(&lines[who], who), &talk.sent);
+            let said = said_by(&lines[who], who);
+            let cut = cut_stamp(talk, &said);
+            lines[who].connection.sent = cut.unwrap_or_else(|| up_to(&said, &talk.sent));
         }
         return Ok([0, 0]);
     }
@@ -356,7 +358,9 @@ fn divide_sent<'t>(
     for who in range {
         let line = &mut lines[who];
         let said = said_by(line, who);
-        if let Some(first) = said.first() {
+        if let Some(cut) = cut_stamp(talk, &said) {
+            line.connection.sent = cut;
+        } else if let Some(first) = said.first() {
             let begin = typed.iter().position(|text| text == first);
             let begin = begin.or_else(|| typed.iter().position(|text| text.starts_with(first)));
             let begin = begin.ok_or_else(|| format!("nobody typed {first:?}"))?;
@@ -381,6 +385,14 @@ fn divide_sent<'t>(
             line.record.held_back[UP] || lives[line.life].is_cut_short || of(line).iter().any(gave_up);
     }
     Ok([repeated, taken_along])
+}
+
+/// What a program sent, if the hub has heard nothing of it but the beginning of a stamp: then it did not know yet that this is one.
+fn cut_stamp(talk: &Talk, said: &[&str]) -> Option<Vec<u8>> {
+    let [said] = said else { return None };
+    let is_cut =
+        !talk.kind.is_raw() && "[Mon Jan  1 00:00:00 2026]".len() >= said.len() && said.starts_with('[');
+    is_cut.then(|| format!("{said}\n").into_bytes())
 }
 
 /// What was sent, if this is what the hub has heard of it: where a connection breaks in the middle of a line, that may be a part.
