@@ -64,8 +64,8 @@ pub fn judge(
     }
     let mut figures = Figures::default();
     for (talk, range) in talks.iter().zip(&ranges) {
-        let of = |line: &Line| if subject.is_linked() { &transcripts[0] } else { &transcripts[line.life] };
-        let [repeated, taken_along] = divide_sent(talk, range.clone(), &mut lines, lives, of)?;
+        let [repeated, taken_along] =
+            divide_sent(talk, range.clone(), &mut lines, lives, &transcripts, subject.is_linked())?;
         figures.repeated += repeated;
         figures.taken_along += taken_along;
     }
@@ -328,20 +328,18 @@ fn text_of(line: &str) -> Option<&str> {
 
 /// What was sent over which connection. A program that calls again repeats what may not have arrived, and leaves nothing out.
 /// Returns how many lines were repeated, and how many were taken along by a hub or a network that broke.
-fn divide_sent<'t>(
+fn divide_sent(
     talk: &Talk,
     range: Range<usize>,
     lines: &mut [Line<'_>],
     lives: &[Life],
-    of: impl Fn(&Line<'_>) -> &'t Vec<Entry>,
+    transcripts: &[Vec<Entry>],
+    is_linked: bool,
 ) -> Result<[usize; 2], String> {
-    let said_by = |line: &Line<'_>, who| -> Vec<&'t str> {
-        let own = of(line).iter().filter(|entry| entry.who == Some(who));
-        let text = |entry: &'t Entry| match &entry.what {
-            What::Said(text) => Some(&**text),
-            _ => None,
-        };
-        own.filter_map(text).collect()
+    let said_by = |line: &Line<'_>, who| -> Vec<&str> {
+        let order = &transcripts[if is_linked { 0 } else { line.life }];
+        let said = order.iter().filter(|entry| entry.who == Some(who)).filter_map(said);
+        said.map(|(_, text)| text).collect()
     };
     if talk.kind != Kind::Persistent {
         for who in range {
@@ -381,8 +379,10 @@ fn divide_sent<'t>(
         let gave_up = |entry: &Entry| {
             entry.who == Some(who) && matches!(&entry.what, What::Left(how) if how.starts_with(GIVEN_UP))
         };
-        may_be_lost |=
-            line.record.held_back[UP] || lives[line.life].is_cut_short || of(line).iter().any(gave_up);
+        // Only its own hub records whose connection it was.
+        may_be_lost |= line.record.held_back[UP]
+            || lives[line.life].is_cut_short
+            || transcripts[line.life].iter().any(gave_up);
     }
     Ok([repeated, taken_along])
 }
