@@ -172,8 +172,12 @@ fn split_received(
     transcripts: &[Vec<Entry>],
     lives: &[Life],
 ) -> Result<(), String> {
+    // Who has said goodbye does not tell the end from a hub or a network that broke.
+    let may_be_cut = lines[range.clone()]
+        .last()
+        .is_none_or(|line| line.record.held_back[DOWN] || lives[line.life].is_cut_short);
     let mut rest = range;
-    for part in parts(talk) {
+    for part in parts(talk, talk.is_whole || (talk.has_heard && !may_be_cut)) {
         let names: Vec<_> = [WELCOME, RENAMED].iter().flat_map(|what| names_behind(what, part)).collect();
         let Some(name) = names.first() else { continue };
         let is_it = |who: &usize| {
@@ -195,8 +199,9 @@ fn split_received(
     Ok(())
 }
 
-/// What came over one connection after the other. A program shows a line that breaks off as if it were a whole one.
-fn parts(talk: &Talk) -> Vec<&[u8]> {
+/// What came over one connection after the other, the last of which is `whole` or not. A program shows a line that breaks off as if it
+/// were a whole one.
+fn parts(talk: &Talk, whole: bool) -> Vec<&[u8]> {
     if talk.kind.is_raw() {
         return vec![&talk.received];
     }
@@ -205,10 +210,9 @@ fn parts(talk: &Talk) -> Vec<&[u8]> {
         .map(|at| memchr::memrchr(b'\n', &received[..at]).map_or(0, |end| end + 1))
         .collect();
     begins.push(received.len());
-    let is_whole = |end: usize| end == received.len() && (talk.is_whole || talk.has_heard);
     let part = |ends: &[usize]| {
         let part = &received[ends[0]..ends[1]];
-        match is_whole(ends[1]) {
+        match whole && ends[1] == received.len() {
             true => part,
             false => &part[..memchr::memrchr(b'\n', part.trim_ascii_end()).map_or(0, |end| end + 1)],
         }
