@@ -538,6 +538,22 @@ fn a_hub_that_dies_is_announced_once_and_its_names_are_free() {
 }
 
 #[test]
+fn who_has_lost_a_name_while_its_hub_was_away_has_another_one_before_the_new_owner_speaks() {
+    let mut hubs = Hubs::new(2);
+    let (ann, _bob, cat) = (hubs.joins(0, "ann"), hubs.joins(1, "bob"), hubs.joins(1, "cat"));
+    hubs.links[1].is_stopped = true;
+    hubs.buries(1, false);
+    hubs.flow();
+    hubs.says(ann, "/name bob");
+    hubs.says(ann, "it is me");
+    hubs.comes_back(1);
+    let heard = hubs.heard(cat);
+    let at = |part: &str| heard.iter().position(|line| line.contains(part)).unwrap();
+    assert!(at("bob is now user") < at("ann is now bob"), "{heard:#?}");
+    assert!(at("ann is now bob") < at("<bob> it is me"), "{heard:#?}");
+}
+
+#[test]
 fn without_redis_what_is_said_waits_and_everything_else_goes_on() {
     let mut hubs = Hubs::new(2);
     let (ann, bob) = (hubs.joins(0, "ann"), hubs.joins(1, "bob"));

@@ -39,13 +39,8 @@ impl Hub {
             }
             _ => Vec::new(),
         };
+        let otherwise = self.otherwise(id);
         let (Some(member), Some(linked)) = (self.members.get_mut(&id), &mut self.linked) else { return };
-        // No other hub gives this name, even if Redis forgets which numbers it gave, and nobody may ask for it.
-        let tag = linked.hub.map_or(0, HubId::tag);
-        let otherwise = match id {
-            OPERATOR => format!("@{OPERATORS_NAME}/{}-{tag}", linked.name),
-            _ => own_name(tag, id),
-        };
         let (mut operation, mut bans) = (None, None);
         let (verb, text) = match deed {
             Deed::Joins => {
@@ -99,6 +94,16 @@ impl Hub {
         // Here it is done at once, whether or not the other hubs can be told.
         if let Some(net) = bans {
             self.apply_banning(net, now);
+        }
+    }
+
+    /// What a member of this hub is called if another hub has given its name: no other hub gives this one, even if Redis forgets which
+    /// numbers it gave, and nobody may ask for it.
+    pub(super) fn otherwise(&self, id: Id) -> String {
+        let tag = self.linked.as_ref().and_then(|linked| linked.hub).map_or(0, HubId::tag);
+        match (id, &self.linked) {
+            (OPERATOR, Some(linked)) => format!("@{OPERATORS_NAME}/{}-{tag}", linked.name),
+            _ => own_name(tag, id),
         }
     }
 

@@ -160,10 +160,12 @@ impl Hub {
             return Some(());
         }
         let is_new = !std::mem::replace(&mut member.link.is_public, true);
-        if is_refused {
-            let name = logged_name(Record::read(record)?.otherwise)?;
-            let line = format!("somebody at another hub has the name {}", member.name.shown());
-            self.reply(id, &line, now);
+        let Record { name, otherwise, .. } = Record::read(record)?;
+        let name = logged_name(if is_refused { otherwise } else { name })?;
+        if member.name.shown() != name.shown() {
+            if is_refused {
+                self.tell_whose_name(id, now);
+            }
             if is_new {
                 self.reply(id, &format!("you are now {}", name.shown()), now);
                 self.rename_quietly(id, &name);
@@ -175,6 +177,12 @@ impl Hub {
             self.apply(id, Deed::Joins, now);
         }
         Some(())
+    }
+
+    fn tell_whose_name(&mut self, id: Id, now: Moment) {
+        let Some(member) = self.members.get(&id) else { return };
+        let line = format!("somebody at another hub has the name {}", member.name.shown());
+        self.reply(id, &line, now);
     }
 
     /// Gives a member another name without telling anybody.
@@ -205,7 +213,7 @@ impl Hub {
         let Record { name, room, .. } = Record::read(record)?;
         let (name, room) = (logged_name(name)?, Name::parse(room).ok()?);
         if self.members.get(&id).is_some_and(|member| member.name.shown() != name.shown()) {
-            self.settle(&name, now);
+            self.settle(id, &name, now);
             self.apply(id, Deed::Renames(name), now);
         }
         if self.members.get(&id).is_some_and(|member| member.room != *room.key()) {
@@ -226,8 +234,8 @@ impl Hub {
         }
         let lost = self.linked.as_mut()?.lost.remove(&(hub.start(), number));
         lost.into_iter().for_each(|id| self.forget(id));
-        self.settle(&name, now);
         let id = lost.unwrap_or_else(|| self.next_id());
+        self.settle(id, &name, now);
         self.names.insert(Arc::clone(name.key()), id);
         self.looks.insert(&name, &id);
         let mut member = Member::new(name, None, LOBBY.into(), 0, Inbox::new(Decoder::new(0)), now.instant);
@@ -250,12 +258,19 @@ impl Hub {
         }
     }
 
-    /// The room must know of those who had this name before somebody else gets it.
-    fn settle(&mut self, name: &Name, now: Moment) {
-        let holders: BTreeSet<Id> = self.looks.like(name).copied().collect();
+    /// The room must know of those who had this name before `id` gets it. A member of this hub who still has it, because Redis has
+    /// lost that, has another one from here on.
+    fn settle(&mut self, id: Id, name: &Name, now: Moment) {
+        let holders: BTreeSet<Id> = self.looks.like(name).copied().filter(|holder| *holder != id).collect();
         for holder in holders {
-            if self.members.get(&holder).is_some_and(|member| member.untold.known_as.is_some()) {
+            let Some(member) = self.members.get(&holder) else { continue };
+            let has_lost_it = member.link.home.is_none() && member.link.is_public;
+            if member.untold.known_as.is_some() {
                 self.introduce(holder, now);
+            }
+            if has_lost_it && let Some(other) = logged_name(&self.otherwise(holder)) {
+                self.tell_whose_name(holder, now);
+                self.apply(holder, Deed::Renames(other), now);
             }
         }
     }
@@ -309,7 +324,7 @@ impl Hub {
             let line = format!("the name {} is taken", name.shown());
             self.reply(id, &line, now);
         } else {
-            self.settle(&name, now);
+            self.settle(id, &name, now);
             self.apply(id, Deed::Renames(name), now);
         }
         self.stops_asking(id);
