@@ -51,6 +51,8 @@ const FOUND: &[&str] = &[
     "linked-aed8bfcdac68dd9c",
     // Also if Redis has lost the name of the loss before.
     "linked-66fbbfd4c07fe446",
+    // A private message that Redis has lost before its hub heard of it may come once more.
+    "linked-e2bf9dedb5461437",
     // Who has lost its name to somebody at another hub has another one before that one says anything.
     "linked-6bd50e764837d91a",
     // All hear of a loss that only one hub can find.

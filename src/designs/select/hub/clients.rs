@@ -156,9 +156,9 @@ impl Clients {
         true
     }
 
-    /// Closes one or both halves. Fails only if the client has gone, which reading notices.
-    pub(super) fn shutdown(&self, id: Id, how: Shutdown) {
-        let _ = self.clients.get(&id).map(|client| client.socket.shutdown(how));
+    /// Closes both halves. Fails only if the client has gone, which reading notices.
+    pub(super) fn shut_down(&self, id: Id) {
+        let _ = self.clients.get(&id).map(|client| client.socket.shutdown(Shutdown::Both));
     }
 
     /// What the system knows about a client.

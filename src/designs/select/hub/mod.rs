@@ -46,7 +46,7 @@ use clients::{Clients, Done, Taken};
 use log::Log;
 use rustix::event::PollFlags;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 #[cfg(feature = "web")]
 use std::sync::Arc;
 use std::time::Instant;
@@ -391,7 +391,7 @@ impl HubLoop {
                 #[cfg(feature = "secure")]
                 Some(Ok(Done::HalfClosed)) => return self.hub.handle(rules::Event::HalfClosed(id), now),
                 Some(Err(error)) => {
-                    self.clients.shutdown(id, Shutdown::Both);
+                    self.clients.shut_down(id);
                     return self.pass_on(rules::Event::WriteFailed(id, error), now);
                 }
                 None => return,
