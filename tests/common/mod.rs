@@ -370,7 +370,11 @@ impl Program {
     pub fn spawn(mut command: Command) -> Self {
         #[cfg(unix)]
         reset_ignored_signals();
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        // Wine now and then says "internal error" (1359) when it is to start a program on a busy machine.
+        let is_wine = |error: &std::io::Error| cfg!(windows) && error.raw_os_error() == Some(1359);
+        let child = (0..5).map(|_| command.spawn()).find(|child| !child.as_ref().is_err_and(is_wine));
+        let mut child =
+            child.unwrap_or_else(|| command.spawn()).unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self {
             stdin: child.stdin.take().map(|stdin| Box::new(stdin) as _),
             out: child.stdout.take().map(Captured::start).unwrap_or_default(),
