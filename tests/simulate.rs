@@ -51,6 +51,8 @@ const FOUND: &[&str] = &[
     "linked-aed8bfcdac68dd9c",
     // Also if Redis has lost the name of the loss before.
     "linked-66fbbfd4c07fe446",
+    // Who has got a name, and whose hub is gone before it hears of that, writes under that name.
+    "linked-0197e48ccfa45fc8",
     // A private message that Redis has lost before its hub heard of it may come once more.
     "linked-e2bf9dedb5461437",
     // Who has lost its name to somebody at another hub has another one before that one says anything.

@@ -166,6 +166,8 @@ struct Sent {
     private: Vec<(String, String)>,
     /// Whom it ignored, at times.
     ignored: BTreeSet<Arc<str>>,
+    /// Which names it asked for.
+    asked: BTreeSet<Arc<str>>,
 }
 
 impl Sent {
@@ -190,6 +192,7 @@ impl Sent {
                     sent.private.push((String::new(), line["/reply ".len()..].to_owned()));
                 }
                 ("/ignore", Some(name), _) => drop(sent.ignored.insert(key(name))),
+                ("/name", Some(name), _) => drop(sent.asked.insert(key(name))),
                 (command, ..) if command.starts_with('/') => {}
                 _ => sent.said.push(line.to_owned()),
             }
@@ -418,8 +421,11 @@ impl<'a> History<'a> {
             if last.insert(by, at).is_some_and(|last| last >= at) && !self.has_gaps {
                 return Err(format!("{text:?} twice or too late"));
             }
-            let has_had =
-                |who: usize, name: &str| self.names.get(&who).is_some_and(|names| names.contains(&key(name)));
+            // Linked hubs may know that it has got a name before its own hub does, which does not hear of it if it is taken for gone.
+            let has_had = |who: usize, name: &str| {
+                self.names.get(&who).is_some_and(|names| names.contains(&key(name)))
+                    || self.is_linked && sent[who].asked.contains(&key(name))
+            };
             // A hub that ends need not hear that one of its clients has joined.
             let is_known = !self.is_linked || self.names.contains_key(&by);
             if is_known && !has_had(by, name) {
