@@ -211,9 +211,9 @@ impl Worker {
     fn accepts(&mut self) {
         for door in &self.doors {
             while let Ok((client, _)) = door.listener.accept() {
-                // A caller of a hub that is not there is disconnected.
                 let mut records = self.records.lock().unwrap();
                 let is_new = |address| records.iter().all(|record| record.address != address);
+                // A caller of a hub that is not there is disconnected.
                 let Ok(hub) = call(door.slot, door.to, is_new) else { continue };
                 let address = hub.local_addr().unwrap();
                 let held_back = self.manners[door.slot].map(|manner| manner != Manner::AtOnce);

@@ -39,7 +39,7 @@ impl Hub {
             }
             _ => Vec::new(),
         };
-        let otherwise = self.otherwise(id);
+        let otherwise = if matches!(deed, Deed::Joins) { self.otherwise(id) } else { String::new() };
         let (Some(member), Some(linked)) = (self.members.get_mut(&id), &mut self.linked) else { return };
         let (mut operation, mut bans) = (None, None);
         let (verb, text) = match deed {
