@@ -411,7 +411,7 @@ impl Notice {
             #[cfg(feature = "link")]
             Self::Linked { hubs, members } => {
                 let s = |count| if count == 1 { "" } else { "s" };
-                write!(f, "linked with {hubs} other hub{}, which have {members} member{}", s(*hubs), s(*members))
+                write!(f, "linked with {hubs} other hub{}, with {members} member{}", s(*hubs), s(*members))
             }
             #[cfg(feature = "link")]
             Self::LinkDown(error) => {
