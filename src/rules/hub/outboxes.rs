@@ -250,7 +250,7 @@ impl Outboxes {
             return usize::MAX;
         }
         let brimful = self.jams.get(&member.room).map_or(0, |jam| jam.brimful);
-        if brimful > usize::from(member.is_brimful) {
+        if brimful > usize::from(member.is_brimful && !member.is_browser()) {
             return 0;
         }
         let share = member.address().map_or(1.0, |address| self.accounts.share_ahead(address, now));
@@ -278,11 +278,12 @@ impl Outboxes {
         }
     }
 
-    /// Whether outboxes of others in a speaker's room are full. From then on those others owe for it.
+    /// Whether outboxes in a speaker's room are full to which its lines go: those of others, and its own if it is a browser, which gets
+    /// them back. From then on those others owe for it.
     fn notice_jam(&mut self, members: &Members, speaker: Id, now: Instant) -> bool {
-        let Some(room) = members.get(&speaker).map(|member| &member.room) else { return false };
-        let Some(jam) = self.jams.get_mut(room) else { return false };
-        if jam.full.len() == usize::from(jam.full.contains(&speaker)) {
+        let Some(member) = members.get(&speaker) else { return false };
+        let Some(jam) = self.jams.get_mut(&member.room) else { return false };
+        if jam.full.len() == usize::from(!member.is_browser() && jam.full.contains(&speaker)) {
             return false;
         }
         let speakers = match jam.speakers {
