@@ -394,6 +394,54 @@ fn a_line_behind_a_change_of_the_room_is_said_there() {
 }
 
 #[test]
+fn who_asked_for_a_room_and_a_name_before_its_hub_was_away_gets_both_and_says_nothing_before() {
+    // Redis has lost what they asked for, or it is still on the way.
+    for is_lost in [false, true] {
+        let mut hubs = Hubs::new(2);
+        let (ann, eve, bob) = (hubs.joins(0, "ann"), hubs.joins(0, "eve"), hubs.joins(1, "bob"));
+        hubs.links[0].is_stopped = true;
+        hubs.says(ann, "/join tea");
+        hubs.says(ann, "I drink tea");
+        hubs.says(eve, "/name zoe");
+        hubs.says(eve, "I am zoe");
+        if is_lost {
+            hubs.links[0].orders.clear();
+        }
+        hubs.buries(0, false);
+        hubs.flow();
+        hubs.comes_back(0);
+        assert_eq!(hubs.count(bob, "I drink tea"), 0);
+        assert_eq!(hubs.count(bob, "<zoe> I am zoe"), 1);
+        assert_eq!(hubs.count(bob, "is now zoe"), 1);
+        assert_eq!(hubs.count(eve, "you are now zoe"), 1);
+        let (newcomer, last) = (hubs.comes(1), b"I am zoe\n".to_vec());
+        assert_eq!(hubs.count(newcomer, "I drink tea"), 0);
+        assert!(hubs.histories[&b"lobby"[..]].last().unwrap().ends_with(&last));
+        hubs.says(newcomer, "/join tea");
+        assert_eq!(hubs.count(newcomer, "<ann> I drink tea"), 1);
+        assert_eq!(hubs.histories[&b"tea"[..]].len(), 1);
+        assert_eq!(hubs.count(newcomer, "2 are here: user65 (on west), ann (on east)"), 1);
+        hubs.says(ann, "/part");
+        hubs.says(ann, "back");
+        assert_eq!(hubs.count(bob, "<ann> back"), 1);
+    }
+}
+
+#[test]
+fn the_operator_of_a_linked_hub_may_take_another_name_and_its_own_again() {
+    let mut hubs = Hubs::new(2);
+    let bob = hubs.joins(1, "bob");
+    let operator = Hubs::operator(0);
+    for (name, shown) in [("boss", "@boss"), ("operator", "@operator/east"), ("@operator", "@operator/east")]
+    {
+        hubs.says(operator, &format!("/name {name}"));
+        hubs.says(operator, "hello");
+        let heard = hubs.last(bob);
+        assert_eq!(heard, format!("<{shown}> hello"));
+    }
+}
+
+#[test]
 fn private_messages_replies_and_ignoring_reach_other_hubs() {
     let mut hubs = Hubs::new(3);
     let (ann, bob, eve) = (hubs.joins(0, "ann"), hubs.joins(1, "bob"), hubs.joins(2, "eve"));

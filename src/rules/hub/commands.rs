@@ -85,7 +85,7 @@ impl Hub {
             Ok(name) if id == OPERATOR => name.of_operator(),
             // Reserved for the operator.
             Err(_) if id == OPERATOR && name.trim_start_matches('@') == OPERATORS_NAME => {
-                Name::of(OPERATORS_NAME.to_owned()).of_operator()
+                self.operators_first_name()
             }
             Ok(name) => name,
             Err(error) => return self.reply(id, &error.to_string(), now),
@@ -106,6 +106,15 @@ impl Hub {
             return self.reply(id, &line, now);
         }
         self.does(id, Deed::Renames(name), now);
+    }
+
+    /// What the operator is called at the beginning.
+    fn operators_first_name(&self) -> Name {
+        #[cfg(feature = "link")]
+        if let Some(linked) = &self.linked {
+            return linked.operators_name();
+        }
+        Name::of(OPERATORS_NAME.to_owned()).of_operator()
     }
 
     pub(super) fn apply_renaming(&mut self, id: Id, name: &Name, now: Moment) {

@@ -1,6 +1,6 @@
 //! What goes to the log: what members of this hub do.
 
-use super::record;
+use super::{Asked, record};
 use crate::rules::exit::Exit;
 use crate::rules::hub::deeds::Deed;
 use crate::rules::hub::event::Action;
@@ -53,16 +53,17 @@ impl Hub {
                 (Verb::Joins, own)
             }
             Deed::Renames(name) => {
-                member.link.asked += 1;
                 let (release, take) = (looks(&member.name), looks(&name));
-                let record = record(member, name.shown(), &member.room, "");
+                let record =
+                    record(member, name.shown(), member.link.room_to_come().unwrap_or(&member.room), "");
+                member.link.asked.push(Asked::Name(name.clone()));
                 let claim = Claim { member: number, release, take, record, otherwise: Vec::new() };
                 operation = Some(Operation::Claim(claim));
                 (Verb::Renames, name.shown().as_bytes().to_vec())
             }
             Deed::Enters(room) => {
-                member.link.asked += 1;
                 let record = record(member, member.name.shown(), room.shown(), "");
+                member.link.asked.push(Asked::Room(room.clone()));
                 operation = Some(Operation::Record(number, record));
                 (Verb::Enters, room.shown().as_bytes().to_vec())
             }
@@ -165,14 +166,14 @@ impl Hub {
     /// Whether a member may say more to the other hubs now.
     pub(in crate::rules::hub) fn may_log(&self, id: Id) -> bool {
         let Some(linked) = &self.linked else { return true };
-        let is_asking = self.members.get(&id).is_some_and(|member| member.link.asked > 0);
+        let is_asking = self.members.get(&id).is_some_and(|member| !member.link.asked.is_empty());
         linked.unlogged + linked.batch.data.len() < self.settings.outbox && !is_asking
     }
 
     /// Whether what a member gets to see now is what it expects after what it asked for. Without a link, that would never come.
     pub(in crate::rules::hub) fn may_list(&self, id: Id) -> bool {
         let is_up = self.linked.as_ref().is_some_and(|linked| linked.is_up());
-        !is_up || self.members.get(&id).is_none_or(|member| member.link.asked == 0)
+        !is_up || self.members.get(&id).is_none_or(|member| member.link.asked.is_empty())
     }
 
     /// It goes on when the log takes more, or when what it asked for has come back.

@@ -1,6 +1,6 @@
 //! What comes back from the log: everybody here notices it, as all other hubs do.
 
-use super::{Done, Home, MAX_ELSEWHERE, operators_name, record, short};
+use super::{Asked, Done, Home, MAX_ELSEWHERE, operators_name, short};
 use crate::rules::hub::deeds::Deed;
 use crate::rules::hub::id::{Id, OPERATOR};
 use crate::rules::hub::inbox::Inbox;
@@ -12,7 +12,7 @@ use crate::rules::hub::posting::Form;
 use crate::rules::hub::processing::DELIVERIES;
 use crate::rules::hub::room::LOBBY;
 use crate::rules::hub::state::Hub;
-use crate::rules::link::{self, HubId, Operation};
+use crate::rules::link::{self, HubId};
 use crate::rules::moment::Moment;
 use crate::rules::wire::Decoder;
 use std::collections::BTreeSet;
@@ -116,9 +116,9 @@ impl Hub {
             (Verb::Enters, Some(id)) => {
                 let room = Name::parse(std::str::from_utf8(logged.text).ok()?).ok()?;
                 if self.members.get(&id).is_some_and(|member| member.room != *room.key()) {
-                    self.apply(id, Deed::Enters(room), now);
+                    self.apply(id, Deed::Enters(room.clone()), now);
                 }
-                self.stops_asking(id);
+                self.stops_asking(id, &Asked::Room(room));
             }
             (Verb::Leaves, Some(id)) => {
                 self.apply(id, Deed::Leaves(short(logged.text)), now);
@@ -320,32 +320,29 @@ impl Hub {
     /// A member has another name, or not.
     fn apply_claimed_name(&mut self, id: Id, name: &[u8], is_refused: bool, now: Moment) -> Option<()> {
         let name = logged_name(std::str::from_utf8(name).ok()?)?;
-        if is_refused {
-            let line = format!("the name {} is taken", name.shown());
-            self.reply(id, &line, now);
-        } else {
-            self.settle(id, &name, now);
-            self.apply(id, Deed::Renames(name), now);
+        let has_it = self.members.get(&id).is_some_and(|member| member.name.shown() == name.shown());
+        let is_awaited = self.stops_asking(id, &Asked::Name(name.clone()));
+        match is_refused {
+            true if is_awaited => {
+                let line = format!("the name {} is taken", name.shown());
+                self.reply(id, &line, now);
+            }
+            false if is_awaited || !has_it => {
+                self.settle(id, &name, now);
+                self.apply(id, Deed::Renames(name), now);
+            }
+            _ => {}
         }
-        self.stops_asking(id);
         Some(())
     }
 
-    /// What a member asked for has come back, and was done.
-    fn stops_asking(&mut self, id: Id) {
-        let Some(member) = self.members.get_mut(&id).filter(|member| member.link.home.is_none()) else {
-            return;
-        };
+    /// What a member of this hub asked for has come back. Returns false if it has come back before, or is another hub's.
+    fn stops_asking(&mut self, id: Id, asked: &Asked) -> bool {
+        let Some(link) = self.members.get_mut(&id).map(|member| &mut member.link) else { return false };
+        let Some(at) = link.asked.iter().position(|other| other == asked) else { return false };
+        link.asked.remove(at);
         self.outboxes.resumed.push(id);
-        let asked = member.link.asked;
-        member.link.asked = asked.saturating_sub(1);
-        if asked == 0
-            && let Some(linked) = &mut self.linked
-        {
-            // It asked before this hub got its present id, and perhaps again since: what Redis knows may be older than this.
-            let record = record(member, member.name.shown(), &member.room, "");
-            linked.batch.operations.push(Operation::Record(id.0 as u64, record));
-        }
+        true
     }
 }
 

@@ -1,6 +1,6 @@
 //! Hubs come and go, this one too, and Redis may lose what it had.
 
-use super::short;
+use super::{Asked, short};
 use crate::rules::hub::deeds::Deed;
 use crate::rules::hub::event::Action;
 use crate::rules::hub::format::finish_line;
@@ -87,7 +87,7 @@ impl Hub {
         own.sort_unstable();
         for id in &own {
             if let Some(member) = self.members.get_mut(id) {
-                (member.link.is_known, member.link.asked) = (false, 0);
+                member.link.is_known = false;
             }
             self.does(*id, Deed::Joins, now);
         }
@@ -96,10 +96,13 @@ impl Hub {
         linked.unlogged += first.size();
         self.actions.push_back(Action::Log(Order::Registered { hub, accepted, first }));
         self.outboxes.resumed.append(&mut linked.waiting);
-        // Redis may have lost that they left.
+        // Redis may have lost what they asked for and that they left. If it has not, they do the same twice, and go on after the first.
         for id in own {
-            if let Some(how) = self.members.get(&id).and_then(|member| member.link.leaves.clone()) {
-                self.does(id, Deed::Leaves(how), now);
+            let Some(link) = self.members.get_mut(&id).map(|member| &mut member.link) else { continue };
+            let leaves = link.leaves.clone().map(Deed::Leaves);
+            let asked = std::mem::take(&mut link.asked).into_iter().map(Asked::deed);
+            for deed in asked.chain(leaves) {
+                self.does(id, deed, now);
             }
         }
     }

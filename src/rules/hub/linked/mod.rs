@@ -21,6 +21,7 @@ mod batches;
 mod entries;
 mod hubs;
 
+use super::deeds::Deed;
 use super::event::Action;
 use super::format::hub_lines;
 use super::id::{Id, OPERATOR};
@@ -113,8 +114,15 @@ pub(super) struct MemberLink {
     is_known: bool,
     /// It leaves, like this, when that comes back from the log.
     pub(super) leaves: Option<String>,
-    /// How many new names and rooms it waits for.
-    asked: usize,
+    /// The new names and rooms that it waits for.
+    asked: Vec<Asked>,
+}
+
+/// What a member waits for, because other hubs must know of it first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Asked {
+    Name(Name),
+    Room(Name),
 }
 
 /// Where a member of another hub is.
@@ -126,7 +134,31 @@ pub(super) struct Home {
     secured: String,
 }
 
+impl Asked {
+    fn deed(self) -> Deed<'static> {
+        match self {
+            Self::Name(name) => Deed::Renames(name),
+            Self::Room(room) => Deed::Enters(room),
+        }
+    }
+}
+
+impl MemberLink {
+    /// Where it will be when all that it waits for has come back, by the name of the room. None if that is where it is.
+    fn room_to_come(&self) -> Option<&str> {
+        self.asked.iter().rev().find_map(|asked| match asked {
+            Asked::Room(room) => Some(&**room.shown()),
+            Asked::Name(_) => None,
+        })
+    }
+}
+
 impl Linked {
+    /// What the operator of this hub is called at the beginning.
+    pub(super) fn operators_name(&self) -> Name {
+        operators_name(&self.name)
+    }
+
     fn is_up(&self) -> bool {
         self.is_writing && self.is_reading && self.hub.is_some()
     }
