@@ -75,7 +75,13 @@ pub fn free_port() -> u16 {
         let place = std::process::id() as usize * 101 + NEXT.fetch_add(1, Ordering::Relaxed);
         u16::try_from(22_000 + place % 10_000).unwrap()
     };
-    std::iter::repeat_with(ports).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    // On Unix, a program that starts has a copy of every socket for a moment, and would keep one that listens. On Windows, a call that
+    // nobody answers takes two seconds.
+    let is_free = |port: &u16| match cfg!(unix) {
+        true => TcpStream::connect(("127.0.0.1", *port)).is_err(),
+        false => TcpListener::bind(("127.0.0.1", *port)).is_ok(),
+    };
+    std::iter::repeat_with(ports).find(is_free).unwrap()
 }
 
 /// The peer at the other end of a connection that was accepted: from now on this test speaks with it as if in clear text.
