@@ -20,6 +20,8 @@ const FOUND: &[&str] = &[
     "chat-c95b411ff6efc865",
     // A browser that does not read holds up nobody with its own lines, which it gets back.
     "hub-cf268a5746d8e08f",
+    // Who comes when others at the same address have held up the room, and reads, stays.
+    "hub-91451b087fb02a6f",
     // Somebody who is ignored at another hub stays ignored when Redis has lost data, and when that hub was away.
     "linked-0000000000000063",
     "linked-0000000000006441",

@@ -23,7 +23,8 @@ const MAY_OWE: f64 = 1.4;
 /// How many bytes a client reads to show that it does, while its outbox is full.
 const SHOWN: usize = 64 * 1024;
 
-/// What the system takes for a client earlier than this after it began to hold up others does not show that it reads.
+/// What the system takes for a client earlier than this after it began to hold up others does not show that it reads. A client
+/// may hold them up for so long in any case: what has just been said may not even have been written.
 const SETTLED: Duration = Duration::from_millis(500);
 
 /// While somebody's outbox is full, the light members of one address may add this many bytes per second to it, and
@@ -91,7 +92,7 @@ impl Accounts {
     /// A client begins to hold up others.
     ///
     /// A client that finds the account used up may itself owe something, so that a neighbour who reads fast enough can show it.
-    /// But of those who came when the address owed twice the limit, only those who have shown it may.
+    /// But of those who came when the address owed twice the limit, only those who have shown it may, and the others half a second.
     pub(super) fn begin(&self, member: &Member, tell_at: Instant, now: Instant) -> Holding {
         let address = member.address();
         let before = address.map_or(0.0, |address| self.debt(address, now));
@@ -201,11 +202,11 @@ impl Holding {
     /// When the client is to be disconnected if it reads nothing until then.
     pub(super) fn due(&self, limit: f64) -> Instant {
         let may_owe = match self.is_trusted {
-            _ if self.read >= SHOWN => MAY_OWE,
-            true => 1.0,
-            false => 0.0,
+            _ if self.read >= SHOWN => MAY_OWE * limit,
+            true => limit,
+            false => SETTLED.as_secs_f64(),
         };
-        let left = (limit - self.before).max(may_owe * limit - self.own_before) - self.debt;
+        let left = (limit - self.before).max(may_owe - self.own_before) - self.debt;
         self.as_of + Duration::from_secs_f64(left.max(0.0))
     }
 }
