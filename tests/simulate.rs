@@ -53,8 +53,6 @@ const FOUND: &[&str] = &[
     "linked-c18241095314f1bb",
     // Who changes rooms while its name is refused has the other name.
     "linked-aed8bfcdac68dd9c",
-    // Also if Redis has lost the name of the loss before.
-    "linked-66fbbfd4c07fe446",
     // Who has got a name, and whose hub is gone before it hears of that, writes under that name.
     "linked-0197e48ccfa45fc8",
     // A private message that Redis has lost before its hub heard of it may come once more.
@@ -65,6 +63,10 @@ const FOUND: &[&str] = &[
     "linked-3c143c4c54a783d4",
     // All hear of a loss that only one hub can find.
     "linked-0a726e921615640b",
+    // Also if Redis has lost the name of the loss before.
+    "linked-66fbbfd4c07fe446",
+    // They hear of it once if Redis loses data again before anything else has come.
+    "linked-1e1fa5e600ec6f06",
     // A hub that has left has lost nothing, and one that is gone knows others under the names of its own members.
     "linked-e72f68c5991f8a58",
     "linked-a66d81b2fcc3aeba",

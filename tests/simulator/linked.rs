@@ -411,6 +411,8 @@ struct Node {
     may_skip: bool,
     /// It has got what Redis has lost since.
     must_tell_loss: bool,
+    /// It was told of a loss, and has got nothing since: what is lost now is missing at the same place.
+    knows_of_loss: bool,
     /// Something is missing, and its members were told so.
     has_lost: bool,
     /// What the entries say that it has got and not shown.
@@ -429,6 +431,7 @@ impl Node {
     fn passes(&mut self, event: &link::Event, redis: &Redis, has_lost: bool) -> Result<(), String> {
         let id = match event {
             link::Event::Registered(registered) => {
+                self.knows_of_loss = false;
                 let id = registered.hub.map_or(Vec::new(), |hub| hub.to_string().into_bytes());
                 if self.ids.last() != Some(&id) {
                     self.ids.push(id);
@@ -448,6 +451,7 @@ impl Node {
                 (self.has_lost, self.is_unsure) = (true, true);
                 self.told_missing += lines.unwrap_or_default();
                 self.may_skip |= lines.is_none();
+                self.knows_of_loss |= lines.is_none();
                 return Ok(());
             }
             link::Event::Appended { bytes } => {
@@ -485,6 +489,7 @@ impl Node {
         let (entry, is_lost) = &all[found];
         self.must_tell_loss |= *is_lost && entry.lines > 0;
         self.next = Some(found + 1);
+        self.knows_of_loss = false;
         let is_new = self.passed.insert((entry.hub.clone(), entry.seq.clone()));
         // What was added again is not shown again, unless its hub was gone in between.
         if !matches!(event, link::Event::Logged(logged) if logged.is_repeated) {
@@ -698,6 +703,7 @@ impl<'a> Hubs<'a> {
             told_missing: 0,
             may_skip: false,
             must_tell_loss: false,
+            knows_of_loss: false,
             has_lost: false,
             expected: VecDeque::new(),
             looked_at: 0,
@@ -836,7 +842,8 @@ impl<'a> Hubs<'a> {
         let all = &self.server.redis.all;
         for node in self.nodes.iter_mut().flatten() {
             let got = node.first..node.next.unwrap_or(node.first);
-            node.must_tell_loss |= lost.iter().any(|at| got.contains(at) && all[*at].0.lines > 0);
+            let has_got_lines = lost.iter().any(|at| got.contains(at) && all[*at].0.lines > 0);
+            node.must_tell_loss |= has_got_lines && !node.knows_of_loss;
         }
     }
 
