@@ -5,7 +5,11 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// Within this time, a hub has not been waked by anything else: it looks around every 10 s.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// A hub without an operator that writes these files.
 struct Service {
@@ -77,8 +81,10 @@ fn a_transcript_that_cannot_be_opened_again_goes_on_in_the_old_file() {
     let mut bob = Client::joins_as(service.port, "bob");
     service.file_is_moved();
     fs::create_dir(service.file("now")).unwrap();
+    let began = Instant::now();
     service.is_told_to_reopen();
     let complaint = service.hub.err.wait_for("until then the old one goes on");
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     assert!(complaint.contains("threadchat: cannot open the transcript "), "{complaint}");
     bob.says("here");
     bob.catches_up();
@@ -94,7 +100,9 @@ fn a_transcript_that_could_not_be_written_is_written_again_after_sighup() {
     std::os::unix::fs::symlink("/dev/full", &file).unwrap();
     let (mut hub, port) = hub(&["--no-operator", "--transcript", file.to_str().unwrap()]);
     let mut bob = Client::joins_as(port, "bob");
+    let began = Instant::now();
     hub.err.wait_for("cannot write the transcript");
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     fs::remove_file(&file).unwrap();
     hub.signal(Signal::HUP);
     wait_until("there is a new file", || file.exists());

@@ -410,14 +410,14 @@ impl HubLoop {
         }
     }
 
-    /// Writes what the screen and the transcript accept.
+    /// Writes what the transcript and the screen accept: the screen comes last, so that it shows at once what the transcript reports.
     fn flush(&mut self, now: Moment) {
         let screen = &mut self.console.screen;
+        while let Err(notice) = screen.transcript.flush(now.instant) {
+            screen.report(&notice);
+        }
         if let Err(error) = screen.flush().and_then(|()| screen.draw()) {
             self.pass_on(rules::Event::ScreenFailed(error), now);
-        }
-        if let Err(notice) = self.console.screen.transcript.flush(now.instant) {
-            self.console.screen.report(&notice);
         }
     }
 
