@@ -163,15 +163,20 @@ fn a_hub_ends_soon_while_redis_answers() {
 #[test]
 fn a_hub_ends_soon_while_redis_is_stopped() {
     let redis = Redis::start();
-    for design in DESIGNS {
-        for by_signal in [false, true] {
-            let hub = hub(design, &redis.url("test"), &[]);
+    let cases = DESIGNS.iter().flat_map(|design| [false, true].map(|by_signal| (*design, by_signal)));
+    let hubs: Vec<_> = cases
+        .map(|(design, by_signal)| {
+            let hub = hub(design, &redis.url(&format!("{design}-{by_signal}")), &[]);
             hub.err.wait_for(LINKED);
-            signal(&redis, Signal::STOP);
-            ends_soon(hub, by_signal);
-            signal(&redis, Signal::CONT);
+            (hub, by_signal)
+        })
+        .collect();
+    signal(&redis, Signal::STOP);
+    thread::scope(|scope| {
+        for (hub, by_signal) in hubs {
+            scope.spawn(move || ends_soon(hub, by_signal));
         }
-    }
+    });
 }
 
 #[test]
@@ -285,8 +290,9 @@ fn an_encrypted_link_is_not_made_to_somebody_else_and_no_password_is_sent() {
 fn a_server_that_does_not_encrypt_is_explained() {
     let port = free_port().to_string();
     let _redis = Redis::start_with(&["--port", &port]);
-    for design in DESIGNS {
-        let hub = hub(design, &format!("rediss://:secret@127.0.0.1:{port}/test"), &[]);
+    let url = format!("rediss://:secret@127.0.0.1:{port}/test");
+    let hubs: Vec<_> = DESIGNS.iter().map(|design| hub(design, &url, &[])).collect();
+    for hub in hubs {
         hub.err.wait_for("check whether this is the tls-port of Redis");
         ends_soon(hub, true);
     }
