@@ -20,8 +20,9 @@ const FOUND: &[&str] = &[
     "chat-c95b411ff6efc865",
     // A browser that does not read holds up nobody with its own lines, which it gets back.
     "hub-cf268a5746d8e08f",
-    // Who comes when others at the same address have held up the room, and reads, stays.
+    // Who comes when others at the same address have held up the room, and reads, stays, also who says nothing.
     "hub-91451b087fb02a6f",
+    "hub-e56c6532c8e27175",
     // Somebody who is ignored at another hub stays ignored when Redis has lost data, and when that hub was away.
     "linked-0000000000000063",
     "linked-0000000000006441",

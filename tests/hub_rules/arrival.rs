@@ -38,6 +38,18 @@ fn a_client_that_sends_something_is_greeted_at_once() {
 }
 
 #[test]
+fn who_sends_nothing_is_announced_when_the_room_would_have_to_wait() {
+    let mut world = World::new(settings());
+    let [speaker, other] = world.join_as(["speaker", "other"]);
+    let newcomer = world.connects();
+    world.says(speaker, "this fills an outbox soon\n".repeat(3000).as_bytes());
+    assert!(!world.bytes(other).contains("user3 joined") && world.waits(speaker));
+    world.passes(GREETING_HOLD);
+    assert!(world.bytes(newcomer).contains("<speaker> this"));
+    assert!(world.bytes(other).contains("user3 joined"));
+}
+
+#[test]
 fn what_is_said_before_the_greeting_comes_after_it_once() {
     for history in [0, 20] {
         let mut world = World::new(Settings { history, ..settings() });

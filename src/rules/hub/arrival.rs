@@ -46,9 +46,14 @@ pub(super) struct Wish {
 }
 
 impl Arrival {
-    /// When there is something to do although nothing happens.
-    pub(super) fn due_at(&self, is_greeted: bool) -> Instant {
-        self.since + if is_greeted { PROBE_TIME } else { GREETING_HOLD }
+    /// When there is something to do although nothing happens. A full outbox holds up others, and can only be read when the client
+    /// is somebody.
+    pub(super) fn due_at(&self, is_greeted: bool, is_full: bool) -> Instant {
+        match (is_greeted, is_full) {
+            (false, _) => self.since + GREETING_HOLD,
+            (true, false) => self.since + PROBE_TIME,
+            (true, true) => self.since,
+        }
     }
 }
 

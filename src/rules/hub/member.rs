@@ -250,6 +250,11 @@ impl Member {
         self.leaving.as_ref().is_some_and(|leaving| leaving.our_half == Half::Closed)
     }
 
+    /// When a newcomer is to be greeted, or is somebody.
+    pub(super) fn arrival_due_at(&self) -> Option<Instant> {
+        self.arrival.as_ref().map(|arrival| arrival.due_at(!self.outbox.is_held(), self.is_full))
+    }
+
     /// When to call the hub although nothing happens.
     pub(super) fn next_timer(&self) -> Option<Instant> {
         if let Some(leaving) = &self.leaving {
@@ -262,7 +267,7 @@ impl Member {
                 pause.filter(|_| self.outbox.pending() == 0).map(|pause| self.progress_at + pause);
             return goodbye_at.into_iter().chain(self.disconnect_at()).min();
         }
-        let arrival = self.arrival.as_ref().map(|arrival| arrival.due_at(!self.outbox.is_held()));
+        let arrival = self.arrival_due_at();
         let input = match self.inbox.backlog.wait {
             Some(Wait::Time | Wait::Room) => self.inbox.backlog.early_until,
             Some(_) => None,

@@ -184,6 +184,8 @@ impl Outboxes {
         let said = member.outbox.said();
         if !member.is_full && said >= self.capacity() {
             member.is_full = true;
+            // A newcomer has arrived when it has had a turn.
+            self.resumed.extend(member.arrival.is_some().then_some(id));
             let jam = self.jams.entry(Arc::clone(&member.room)).or_default();
             jam.full.insert(id);
             if !matches!(jam.speakers, Speakers::None) && jam.speakers != Speakers::One(id) {

@@ -376,11 +376,9 @@ impl Hub {
             self.timers.pop_first();
             if let Some(member) = self.members.get_mut(&id) {
                 member.timer = None;
-                match (&member.leaving, &member.arrival) {
+                match (&member.leaving, member.arrival_due_at()) {
                     (Some(_), _) => self.continue_leaving(id, now.instant),
-                    (None, Some(arrival)) if arrival.due_at(!member.outbox.is_held()) <= now.instant => {
-                        self.continue_arrival(id, now);
-                    }
+                    (None, Some(due)) if due <= now.instant => self.continue_arrival(id, now),
                     (None, _) => self.give_turn(id, now.instant),
                 }
             }
