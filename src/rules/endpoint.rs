@@ -527,10 +527,16 @@ impl Endpoint {
             }
         }
         if let Some(ending) = self.ending {
+            let waiting = self.waiting_lines().0;
             if self.reconnection.is_lost() {
-                let messages = self.reconnection.unconfirmed_messages() + self.waiting_lines().0;
+                let messages = self.reconnection.unconfirmed_messages() + waiting;
                 let notice = (messages > 0).then_some(Notice::MayNotBeDelivered { messages });
                 self.actions.extend(notice.map(Action::Report));
+            } else if self.reported_keeping && waiting > 0 {
+                self.report(match self.settings.is_raw() {
+                    true => Notice::NotAllDelivered,
+                    false => Notice::NotDelivered { messages: waiting },
+                });
             }
             self.actions.extend(self.refused.take().map(Action::Report));
             self.actions.push_back(Action::End(ending));

@@ -35,6 +35,20 @@ fn a_signal_ends_a_serve_that_waits_for_a_call_and_one_in_a_conversation() {
 }
 
 #[test]
+fn a_signal_while_lines_are_kept_for_the_next_caller_says_that_they_were_not_delivered() {
+    for (args, loss) in
+        [(&[][..], "2 lines were not delivered"), (&["--raw"], "not everything was delivered")]
+    {
+        let (mut serve, _) = serve(args);
+        serve.types("one\ntwo\n");
+        serve.err.wait_for("nobody is connected yet");
+        serve.signal(Signal::TERM);
+        serve.exits(143);
+        assert!(serve.err.text().contains(loss), "{}", serve.err.text());
+    }
+}
+
+#[test]
 fn a_signal_ends_a_connect_that_is_still_trying() {
     let free = free_port();
     let mut connect = Program::start(threadchat(&["connect", &free.to_string(), "--wait", "60"]));
