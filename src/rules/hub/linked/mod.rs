@@ -119,7 +119,7 @@ pub(super) struct MemberLink {
 }
 
 /// What a member waits for, because other hubs must know of it first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Asked {
     Name(Name),
     Room(Name),
