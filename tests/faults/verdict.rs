@@ -399,10 +399,25 @@ fn cut_stamp(talk: &Talk, said: &[&str]) -> Option<Vec<u8>> {
     is_cut.then(|| format!("{said}\n").into_bytes())
 }
 
+/// In how many parts the hub has heard the first line, if in more than one: what comes before the first newline is a message when it
+/// is quiet behind it.
+fn parts_of_first(said: &[&str], sent: &[String]) -> usize {
+    let Some(text) = sent.first().and_then(|line| text_of(line)) else { return 0 };
+    let mut length = 0;
+    let is_within = |part: &&&str| {
+        length += part.len();
+        length <= text.len()
+    };
+    let parts = said.iter().take_while(is_within).count();
+    if parts > 1 && said[..parts].concat() == text { parts } else { 0 }
+}
+
 /// What was sent, if this is what the hub has heard of it: where a connection breaks in the middle of a line, that may be a part.
 fn up_to(said: &[&str], sent: &[String]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut heard = said.iter().copied();
+    let parts = parts_of_first(said, sent);
+    said[..parts].iter().for_each(|part| bytes.extend(format!("{part}\n").bytes()));
+    let (mut heard, sent) = (said[parts..].iter().copied(), &sent[usize::from(parts > 0)..]);
     for line in sent {
         let part = text_of(line).and_then(|text| Some((heard.next()?, text)));
         let part = part.filter(|(part, text)| heard.len() == 0 && part != text && text.starts_with(part));
