@@ -527,15 +527,16 @@ impl Endpoint {
             }
         }
         if let Some(ending) = self.ending {
-            let waiting = self.waiting_lines().0;
             if self.reconnection.is_lost() {
-                let messages = self.reconnection.unconfirmed_messages() + waiting;
+                let messages = self.reconnection.unconfirmed_messages() + self.waiting_lines().0;
                 let notice = (messages > 0).then_some(Notice::MayNotBeDelivered { messages });
                 self.actions.extend(notice.map(Action::Report));
-            } else if self.reported_keeping && waiting > 0 {
+            } else if self.reported_keeping
+                && let messages @ 1.. = self.waiting_lines().0
+            {
                 self.report(match self.settings.is_raw() {
                     true => Notice::NotAllDelivered,
-                    false => Notice::NotDelivered { messages: waiting },
+                    false => Notice::NotDelivered { messages },
                 });
             }
             self.actions.extend(self.refused.take().map(Action::Report));

@@ -78,7 +78,8 @@ pub fn types_slowly(terminal: &Terminal, keys: &str) {
     }
 }
 
-/// How often a program tries that was too slow: a hub greets whoever has sent nothing for 20 ms, and on a busy machine that is soon.
+/// How many times a test starts a stranger whom the hub has greeted instead of refused. A hub greets a client that has sent nothing for
+/// 20 ms, and on a busy machine a stranger may take longer to send its first bytes.
 const TRIES: usize = 10;
 
 /// What curl gets for a request with this body.
