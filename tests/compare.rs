@@ -160,6 +160,44 @@ fn start_and_goodbye_are_measured() {
     every_subject_runs("goodbye", "measured", &["connections_per_second"]);
 }
 
+/// It need not serve one caller after the other.
+#[test]
+fn another_program_for_two_people_is_measured_at_everything_but_many_conversations() {
+    let other = format!("other={} {{side}} {{addr}} --raw -q", env!("CARGO_BIN_EXE_threadchat"));
+    let works = ["--work", "latency,goodbye", "--rounds", "1", "--designs", "threads"];
+    let (_, report) = compare(&[&works[..], &["--peer", &other]].concat());
+    assert_eq!(outcomes(&report), ["floor", "threads", "other"].map(|row| (row, "measured")));
+    let goodbye = report["works"][1]["rows"].as_array().unwrap();
+    assert_eq!(goodbye.iter().map(|row| &row["row"]).collect::<Vec<_>>(), ["floor", "threads"]);
+    for (wrong, why) in [
+        ("other", "NAME=COMMAND"),
+        ("=cat {side} {addr}", "a name and a command"),
+        ("other= ", "a name and a command"),
+        ("other=cat {addr}", "{side}"),
+        ("other=cat {side}", "{port} or {addr}"),
+    ] {
+        let output = threadchat(&["compare", "--peer", wrong]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(why), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "builds examples/tokio"]
+fn the_asynchronous_design_is_measured_beside_ours() {
+    let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/tokio");
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tokio/Cargo.toml");
+    let build = ["build", "--quiet", "--locked", "--manifest-path", manifest, "--target-dir", folder];
+    assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success());
+    let tokio = format!("tokio={folder}/debug/tokio-chat {{side}} {{addr}}");
+    let works = ["--work", "latency,one-way,both-ways,stalled", "--rounds", "1", "--designs", "threads"];
+    let (_, report) = compare(&[&works[..], &["--peer", &tokio]].concat());
+    for work in report["works"].as_array().unwrap() {
+        let tokio = work["rows"].as_array().unwrap().iter().find(|row| row["row"] == "tokio");
+        assert_eq!(tokio.unwrap()["outcome"], "measured", "{work}");
+    }
+}
+
 /// The rows of a workload that were measured, and the others.
 #[cfg(feature = "hub")]
 fn rows(work: &Value) -> (Vec<&Value>, Vec<&Value>) {

@@ -2,7 +2,7 @@
 
 use super::{OUTPUT, values};
 use crate::designs::Design;
-use crate::lab::compare::{Child, Crowd, Custom, HubPeer, Options, Workload};
+use crate::lab::compare::{ChatPeer, Child, Crowd, Custom, HubPeer, Options, Workload};
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -40,6 +40,10 @@ pub struct Compare {
     /// Also measure ncat, nc and socat, where they are installed
     #[arg(long)]
     peers: bool,
+
+    /// Also measure this program for two people; COMMAND gets serve or connect as {side}, and the address as {addr} or the port as {port}
+    #[arg(long = "peer", value_name = "NAME=COMMAND")]
+    chat_peers: Vec<ChatPeer>,
 
     /// Numbers of clients of the hub, of each of eight linked hubs, or with browsers of both kinds together, separated by commas
     /// [default: 10,50,200,1000, with --quick 10,50; of linked hubs 1000, with --quick 20; with browsers 2000, with --quick 40]
@@ -99,6 +103,7 @@ impl From<Compare> for Options {
             workloads: args.work,
             designs: args.designs,
             peers: args.peers,
+            chat_peers: args.chat_peers,
             hub_clients: args.hub_clients,
             rates: args.rate,
             hub_peers: args.hub_peers,

@@ -22,7 +22,7 @@ mod report;
 mod rounds;
 mod workloads;
 
-pub use harness::subject::HubPeer;
+pub use harness::subject::{ChatPeer, HubPeer};
 pub use options::Options;
 pub use workloads::hub::crowd::{Crowd, Custom};
 pub use workloads::task::Workload;

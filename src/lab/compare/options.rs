@@ -1,7 +1,7 @@
 //! What to compare: the subjects, the tasks and the number of rounds that follow from the options.
 
 use super::harness::redis::Fsync;
-use super::harness::subject::{HubPeer, PEERS, SECURE_PEERS, Subject};
+use super::harness::subject::{ChatPeer, HubPeer, PEERS, SECURE_PEERS, Subject};
 use super::workloads::task::{Task, Workload};
 use crate::designs::Design;
 use crate::platform::raise_descriptor_limit;
@@ -18,6 +18,8 @@ pub struct Options {
     pub designs: Option<Vec<Design>>,
     /// Also measure ncat, nc and socat, where they are installed.
     pub peers: bool,
+    /// Other programs for two people to measure.
+    pub chat_peers: Vec<ChatPeer>,
     /// The numbers of clients of a hub, of each of many linked hubs, and of a hub with browsers.
     pub hub_clients: Option<Vec<usize>>,
     /// The steady rates, in lines a second in each direction.
@@ -80,6 +82,7 @@ impl Options {
                 subjects.push(Subject::SecureBroker);
             }
         }
+        subjects.extend(self.chat_peers.iter().cloned().map(Subject::ChatPeer));
         subjects.extend(self.hub_peers.iter().cloned().map(Subject::HubPeer));
         subjects
     }
@@ -188,6 +191,7 @@ mod tests {
             workloads,
             designs: None,
             peers: false,
+            chat_peers: Vec::new(),
             hub_clients: Some(vec![3, 5]),
             hub_peers: Vec::new(),
             trace: true,

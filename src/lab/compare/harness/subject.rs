@@ -26,6 +26,7 @@ pub(crate) enum Subject {
     /// A hub of a design, with browsers.
     Web(Design),
     Peer(Peer),
+    ChatPeer(ChatPeer),
     /// `ncat` as a hub, and the baseline of hubs.
     Broker,
     /// The same, encrypted.
@@ -58,29 +59,78 @@ const REDIS_SOCKET: &str = "redis/socket";
 pub(super) const TICKETS: &str = "tickets";
 const NO_REDIS: &str = "needs redis-server: apt-get install redis-server";
 
-/// Another hub: its name, and how to start it.
+/// A program that the user names, `NAME=COMMAND`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HubPeer {
+struct Named {
     name: String,
-    /// Whether it takes the first line of each client for its name.
-    asks_for_names: bool,
-    /// Words in which `{port}` and `{addr}` stand for where to listen.
+    /// Words in which `{port}` and `{addr}` stand for where it listens.
     command: String,
 }
 
-impl FromStr for HubPeer {
+impl FromStr for Named {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, command) = text.split_once('=').ok_or("it must be NAME=COMMAND or NAME,names=COMMAND")?;
-        let (name, asks_for_names) = name.strip_suffix(",names").map_or((name, false), |name| (name, true));
+        let (name, command) = text.split_once('=').ok_or("it must be NAME=COMMAND")?;
         if name.is_empty() || command.trim().is_empty() {
             return Err("it must have a name and a command");
         }
         if !command.contains("{port}") && !command.contains("{addr}") {
             return Err("the command must contain {port} or {addr}, the port or address to listen on");
         }
-        Ok(Self { name: name.to_owned(), asks_for_names, command: command.to_owned() })
+        Ok(Self { name: name.to_owned(), command: command.to_owned() })
+    }
+}
+
+impl Named {
+    fn command(&self, port: u16) -> String {
+        let address = format!("127.0.0.1:{port}");
+        self.command.replace("{port}", &port.to_string()).replace("{addr}", &address)
+    }
+}
+
+/// Another program for two people, both sides of which have the same command but for the word `{side}`: `serve` or `connect`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatPeer(Named);
+
+impl FromStr for ChatPeer {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let program: Named = text.parse()?;
+        if !program.command.contains("{side}") {
+            return Err("the command must contain {side}, which is serve or connect");
+        }
+        Ok(Self(program))
+    }
+}
+
+impl ChatPeer {
+    fn command(&self, side: &str, port: u16) -> String {
+        self.0.command(port).replace("{side}", side)
+    }
+}
+
+/// Another hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubPeer {
+    program: Named,
+    /// Whether it takes the first line of each client for its name.
+    asks_for_names: bool,
+}
+
+impl FromStr for HubPeer {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut program: Named = text.parse()?;
+        let name = program.name.strip_suffix(",names").map(str::to_owned);
+        let asks_for_names = name.is_some();
+        program.name = name.unwrap_or(program.name);
+        if program.name.is_empty() {
+            return Err("it must have a name and a command");
+        }
+        Ok(Self { program, asks_for_names })
     }
 }
 
@@ -99,7 +149,8 @@ impl Subject {
             Self::Peer(peer) => peer.name().to_owned(),
             Self::Broker => "ncat --broker".to_owned(),
             Self::SecureBroker => "ncat --ssl --broker".to_owned(),
-            Self::HubPeer(peer) => peer.name.clone(),
+            Self::ChatPeer(peer) => peer.0.name.clone(),
+            Self::HubPeer(peer) => peer.program.name.clone(),
         }
     }
 
@@ -199,6 +250,7 @@ impl Subject {
             (Self::Peer(Peer::SocatOpenssl), false) => {
                 format!("socat -u OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,{SOCAT_OPENSSL} -")
             }
+            (Self::ChatPeer(peer), _) => peer.command("serve", port),
             _ => {
                 return self
                     .ours("listener", if once { "serve 127.0.0.1:0 --once" } else { "serve 127.0.0.1:0" });
@@ -216,6 +268,7 @@ impl Subject {
             Self::Peer(Peer::Socat) => format!("socat - TCP:127.0.0.1:{port}"),
             Self::Peer(Peer::NcatSsl) => format!("ncat --ssl 127.0.0.1 {port}"),
             Self::Peer(Peer::SocatOpenssl) => format!("socat - OPENSSL:127.0.0.1:{port},verify=0"),
+            Self::ChatPeer(peer) => peer.command("connect", port),
             _ => return self.ours("caller", &format!("connect 127.0.0.1:{port}")),
         })
     }
@@ -226,9 +279,7 @@ impl Subject {
         words_of(&match self {
             Self::Broker => format!("ncat -l --broker -m 2000 127.0.0.1 {port}"),
             Self::SecureBroker => format!("ncat -l --broker -m 2000 {NCAT_SSL} 127.0.0.1 {port}"),
-            Self::HubPeer(peer) => {
-                peer.command.replace("{port}", &port.to_string()).replace("{addr}", &address)
-            }
+            Self::HubPeer(peer) => peer.program.command(port),
             _ => return self.ours("hub", &format!("hub {address} --no-operator")),
         })
     }

@@ -62,6 +62,8 @@ impl Workload {
             Subject::Web(..) => self == Self::Web,
             _ if matches!(self, Self::Linked | Self::Web) => false,
             Subject::Peer(_) | Subject::Baseline => self != Self::Hub,
+            // Who serves one caller need not serve another.
+            Subject::ChatPeer(_) => !matches!(self, Self::Goodbye | Self::Hub),
             Subject::Broker | Subject::SecureBroker | Subject::HubPeer(_) => self == Self::Hub,
             Subject::Design(_) | Subject::Traced(_) | Subject::Secure(_) => true,
             Subject::Viewed(_) => self == Self::Hub,
