@@ -34,7 +34,7 @@ mod takeover;
 mod web;
 
 use proptest::prelude::*;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -44,9 +44,7 @@ use std::time::{Duration, Instant};
 use threadchat::rules::buffer::{Buffer, Home};
 use threadchat::rules::event::PeerState;
 use threadchat::rules::exit::Exit;
-use threadchat::rules::hub::{
-    Action, AdmissionPolicy, Event, Hub, Id, Name, OPERATOR, Port, Refusal, Settings,
-};
+use threadchat::rules::hub::{Action, AdmissionPolicy, Event, Hub, Id, OPERATOR, Port, Refusal, Settings};
 use threadchat::rules::moment::Moment;
 use threadchat::rules::record::What;
 use threadchat::rules::settings::PROBE_TIME;
@@ -295,15 +293,6 @@ impl World {
 /// Names that are the same to the hub are among them.
 const NAMES: [&str; 10] =
     ["bob", "BOB", "ｂｏｂ", "b0b", "ВОВ", "Straße", "STRASSE", "zoë", "zoe\u{308}", "user1"];
-
-/// The numbers of the data lines that somebody was sent, by sender, and in which order they came.
-fn data(lines: &[String]) -> Vec<(u64, u64)> {
-    let number = |line: &String| {
-        let (sender, number) = line.split_once("data ")?.1.split_once(' ')?;
-        Some((sender.parse().ok()?, number.split(' ').next()?.parse().ok()?))
-    };
-    lines.iter().filter_map(number).collect()
-}
 
 /// What somebody does who wants to keep others from talking.
 #[derive(Debug, Clone)]

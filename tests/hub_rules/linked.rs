@@ -1,7 +1,8 @@
 //! Several hubs as one, with a log that is played: it does what the scripts do, and what the test wants it to do.
 
 use super::*;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use threadchat::rules::hub::Name;
 use threadchat::rules::link::{
     Batch, EntryId, Event as LinkEvent, HubId, LinkError, LinkedHub, Logged, NUMBERS, Operation, Order,
     Registered, Side,
@@ -299,6 +300,15 @@ impl Hubs {
     fn count(&mut self, who: (usize, Id), part: &str) -> usize {
         self.heard(who).iter().filter(|line| line.contains(part)).count()
     }
+}
+
+/// The numbers of the data lines that somebody was sent, by sender, and in which order they came.
+fn data(lines: &[String]) -> Vec<(u64, u64)> {
+    let number = |line: &String| {
+        let (sender, number) = line.split_once("data ")?.1.split_once(' ')?;
+        Some((sender.parse().ok()?, number.split(' ').next()?.parse().ok()?))
+    };
+    lines.iter().filter_map(number).collect()
 }
 
 #[test]

@@ -58,7 +58,8 @@ async fn pass_lines(from: impl AsyncRead + Unpin, to: impl AsyncWrite + Unpin) -
     let (mut from, mut to) = (BufReader::with_capacity(CHUNK, from), BufWriter::with_capacity(CHUNK, to));
     let mut line = Vec::new();
     while (&mut from).take(CHUNK as u64).read_until(b'\n', &mut line).await? > 0 {
-        if matches!(&line[..], b"88\n" | b"88\r\n" | b"88") {
+        // threadchat ends its goodbye with no newline, and says it again if nobody answers.
+        if matches!(&line[..], b"88\n" | b"88\r\n" | b"88" | b"8888") {
             break;
         }
         to.write_all(&line).await?;

@@ -123,14 +123,9 @@ impl FromStr for HubPeer {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut program: Named = text.parse()?;
-        let name = program.name.strip_suffix(",names").map(str::to_owned);
-        let asks_for_names = name.is_some();
-        program.name = name.unwrap_or(program.name);
-        if program.name.is_empty() {
-            return Err("it must have a name and a command");
-        }
-        Ok(Self { program, asks_for_names })
+        let (name, command) = text.split_once('=').unwrap_or((text, ""));
+        let (name, asks_for_names) = name.strip_suffix(",names").map_or((name, false), |name| (name, true));
+        Ok(Self { program: format!("{name}={command}").parse()?, asks_for_names })
     }
 }
 
