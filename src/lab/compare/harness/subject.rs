@@ -59,7 +59,7 @@ const REDIS_SOCKET: &str = "redis/socket";
 pub(super) const TICKETS: &str = "tickets";
 const NO_REDIS: &str = "needs redis-server: apt-get install redis-server";
 
-/// A program that the user names, `NAME=COMMAND`.
+/// A program that the user names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Named {
     name: String,
@@ -67,11 +67,8 @@ struct Named {
     command: String,
 }
 
-impl FromStr for Named {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, command) = text.split_once('=').ok_or("it must be NAME=COMMAND")?;
+impl Named {
+    fn new(name: &str, command: &str) -> Result<Self, &'static str> {
         if name.is_empty() || command.trim().is_empty() {
             return Err("it must have a name and a command");
         }
@@ -80,9 +77,7 @@ impl FromStr for Named {
         }
         Ok(Self { name: name.to_owned(), command: command.to_owned() })
     }
-}
 
-impl Named {
     fn command(&self, port: u16) -> String {
         let address = format!("127.0.0.1:{port}");
         self.command.replace("{port}", &port.to_string()).replace("{addr}", &address)
@@ -97,7 +92,8 @@ impl FromStr for ChatPeer {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let program: Named = text.parse()?;
+        let (name, command) = text.split_once('=').ok_or("it must be NAME=COMMAND")?;
+        let program = Named::new(name, command)?;
         if !program.command.contains("{side}") {
             return Err("the command must contain {side}, which is serve or connect");
         }
@@ -123,9 +119,9 @@ impl FromStr for HubPeer {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, command) = text.split_once('=').unwrap_or((text, ""));
+        let (name, command) = text.split_once('=').ok_or("it must be NAME=COMMAND or NAME,names=COMMAND")?;
         let (name, asks_for_names) = name.strip_suffix(",names").map_or((name, false), |name| (name, true));
-        Ok(Self { program: format!("{name}={command}").parse()?, asks_for_names })
+        Ok(Self { program: Named::new(name, command)?, asks_for_names })
     }
 }
 
