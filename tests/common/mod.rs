@@ -569,9 +569,14 @@ pub fn reset_ignored_signals() {
 }
 
 impl Drop for Program {
+    #[expect(clippy::print_stdout, reason = "the output of a test, which shows it if the test fails")]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let errors = self.err.text();
+        if thread::panicking() && !errors.is_empty() {
+            println!("a program of the failed test had said on standard error:\n{errors}");
+        }
     }
 }
 
