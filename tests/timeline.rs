@@ -194,6 +194,8 @@ fn one_message_is_drawn_as_a_slide() {
     assert!(draw("1").status.success());
     let drawn = fs::read_to_string(&slide).unwrap();
     assert!(drawn.contains("viewBox=\"0 0 1600 900\""));
+    assert_eq!(drawn.contains(">w</text>"), drawn.contains(">w writes</text>"), "a letter is not explained");
+    assert_eq!(drawn.contains(">i</text>"), drawn.contains(">i reports</text>"), "a letter is not explained");
     // No label begins where the slide does not.
     let number = |text: &str, name: &str| -> f64 {
         let value = text.split(name).nth(1).unwrap().split(['"', ',', ' ']).next().unwrap();

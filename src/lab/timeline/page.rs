@@ -38,10 +38,10 @@ const KEYS: &str = "\
 pause, <kbd>s</kbd> the other scale, <kbd>Esc</kbd> no highlighted message. Drag to pan; click an arrow, a box or a row \
 of the table to follow a message.</p></details>\n";
 
+/// What follows are the letters.
 const READING: &str = "\
 <p class=\"no-print\">On the even scale, distances grow with the logarithm of the time, so that every step can be seen; a grey break is \
-a pause of more than a millisecond. The true scale is linear: zoom in. A box that is too narrow for words has a letter: r read, s sends, \
-t takes, d decides, h hands out, w writes, W wrote, b begins, i reports, 8 the goodbye, ! no buffer left, ▸ starts, ■ ends.</p>\n";
+a pause of more than a millisecond. The true scale is linear: zoom in. A box that is too narrow for words has a letter: ";
 
 /// The kinds of steps, by their class in the drawing.
 const LEGEND: &str = include_str!("../../rules/web/pages/legend.txt");
@@ -65,11 +65,12 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
     let _ = write!(
         page,
         "<figure id=\"figure\" tabindex=\"0\" aria-label=\"The timeline. All its messages are in the table below.\">\n\
-         <div class=\"bar\">{CONTROLS}</div>\n{}{}</figure>\n{summary}{}{READING}{KEYS}{}\
+         <div class=\"bar\">{CONTROLS}</div>\n{}{}</figure>\n{summary}{}{READING}{}.</p>\n{KEYS}{}\
          <noscript id=\"print\"><div class=\"printed\" aria-hidden=\"true\">\n{}</div></noscript>\n",
         map(drawing),
         figure(drawing),
         legend(drawing),
+        picture::LETTERS.map(|(letter, meaning)| format!("{letter} {meaning}")).join(", "),
         table(timeline),
         picture::printed(drawing)
     );

@@ -30,21 +30,54 @@ pub(super) fn render(drawing: &Drawing) -> String {
     format!("{}\n", rows.fold(document.with(defs).with(paper), Element::with))
 }
 
-/// A slide of 16:9 with the first row, as large as it fits.
+/// What the letters mean that stand in a box that is too narrow for a word.
+pub(super) const LETTERS: [(char, &str); 13] = [
+    ('r', "read"),
+    ('s', "sends"),
+    ('t', "takes"),
+    ('d', "decides"),
+    ('h', "hands out"),
+    ('w', "writes"),
+    ('W', "wrote"),
+    ('b', "begins"),
+    ('i', "reports"),
+    ('8', "the goodbye"),
+    ('!', "no buffer left"),
+    ('▸', "starts"),
+    ('■', "ends"),
+];
+
+/// The distance of two of them on a slide.
+const COLUMN: f64 = 130.0;
+const LINE: f64 = 22.0;
+
+/// A slide of 16:9 with the first row, as large as it fits, and what its letters mean.
 pub(super) fn slide(drawing: &Drawing) -> Element {
     let (from, to) = drawing.cuts[0];
     let group = |id, content| Element::new("g").set("id", id).with(content);
     let defs = Element::new("defs").with(DEFS).with(group("content", &drawing.content));
     let width = (NAMES + to - from).max(drawing.height * 16.0 / 9.0);
+    let columns = (((width - NAMES) / COLUMN) as usize).max(1);
+    let is_drawn = |(letter, _): &&(char, &str)| drawing.content.contains(&format!(">{letter}</text>"));
+    let drawn: Vec<_> = LETTERS.iter().filter(is_drawn).collect();
+    let letters = drawn.iter().enumerate().map(|(number, (letter, meaning))| {
+        let (x, y) = ((number % columns) as f64 * COLUMN, (number / columns + 1) as f64 * LINE);
+        Element::label(NAMES + x, drawing.height + y).text(&format!("{letter} {meaning}"))
+    });
+    let whole_height = drawing.height + (drawn.len().div_ceil(columns) + 1) as f64 * LINE;
+    let width = width.max(whole_height * 16.0 / 9.0);
     let height = width * 9.0 / 16.0;
     let paper = Element::new("rect").set("class", "paper").pixels([("width", width), ("height", height)]);
     let part = Element::new("svg")
         .pixels([("x", NAMES), ("width", to - from), ("height", drawing.height)])
         .set("viewBox", format!("{} 0 {} {}", round(from), round(to - from), round(drawing.height)))
         .with(Element::new("use").set("href", "#content"));
-    let above = (height - drawing.height) / 2.0;
+    // It cuts off the rows of the helpers.
+    let rows = Element::new("svg").pixels([("width", width), ("height", drawing.height)]);
+    let rows = rows.with(&drawing.rows).with(&drawing.names).with(part);
+    let above = (height - whole_height) / 2.0;
     let whole = Element::new("g").set("transform", format!("translate(0 {})", round(above)));
-    let whole = whole.with(&drawing.rows).with(&drawing.names).with(part);
+    let whole = letters.fold(whole.with(rows), Element::with);
     let document =
         Element::document(1600, 900).set("class", "timeline").with(Element::new("style").with(STYLE));
     let slide = Element::new("svg")
