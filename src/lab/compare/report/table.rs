@@ -9,6 +9,8 @@ use std::fmt::Write;
 const WIDTH: u16 = 120;
 /// With more columns, the cells of the summary are narrow.
 const MAX_WIDE: usize = 4;
+/// With more subjects, each has a row instead of a column: no word would fit into its cell.
+const MAX_COLUMNS: usize = 8;
 
 const LINE: LineStyle = LineStyle::none().fill('─').junction('─');
 
@@ -60,14 +62,23 @@ fn summary(report: &Report) -> Table {
     // Wraps in the cells what is wider.
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     let columns = report.columns();
-    table.set_header([""].into_iter().chain(columns.iter().copied()).chain(["ahead"]));
-    for task in &report.tasks {
-        for comparison in &task.compared {
-            let cells = columns.iter().map(|column| cell(task, comparison, column, columns.len() > MAX_WIDE));
-            let first = [task.heading(comparison)].into_iter();
-            table.add_row(first.chain(cells).chain([comparison.leaders()]));
-        }
+    let comparisons =
+        || report.tasks.iter().flat_map(|task| task.compared.iter().map(move |one| (task, one)));
+    let turned = columns.len() > MAX_COLUMNS;
+    let is_narrow = if turned { comparisons().count() } else { columns.len() } > MAX_WIDE;
+    let names = columns.iter().map(ToString::to_string);
+    let mut rows: Vec<Vec<String>> =
+        vec![[String::new()].into_iter().chain(names).chain(["ahead".to_owned()]).collect()];
+    rows.extend(comparisons().map(|(task, comparison)| {
+        let cells = columns.iter().map(|column| cell(task, comparison, column, is_narrow));
+        [task.heading(comparison)].into_iter().chain(cells).chain([comparison.leaders()]).collect()
+    }));
+    if turned {
+        rows = (0..rows[0].len()).map(|at| rows.iter().map(|row| row[at].clone()).collect()).collect();
     }
+    let mut rows = rows.into_iter();
+    table.set_header(rows.next().unwrap_or_default());
+    table.add_rows(rows);
     align(&mut table);
     table
 }
@@ -161,9 +172,15 @@ mod tests {
     const SUBJECTS: [&str; 7] = ["floor", "threads", "select", "half-duplex", "ncat", "nc", "socat"];
 
     fn report() -> Report {
+        report_with(&SUBJECTS)
+    }
+
+    fn report_with(subjects: &[&str]) -> Report {
         let times = |subject: usize| [40.0, 41.0, 39.0, 40.5, 39.5].map(|time| time * (subject + 1) as f64);
-        let rows: Vec<_> =
-            (0..).zip(SUBJECTS).map(|(at, subject)| (subject, Measure::P50Microseconds, times(at))).collect();
+        let rows: Vec<_> = (0..)
+            .zip(subjects)
+            .map(|(at, subject)| (*subject, Measure::P50Microseconds, times(at)))
+            .collect();
         report_of(Workload::Latency, &rows)
     }
 
@@ -200,5 +217,20 @@ mod tests {
             long.lines().count() == 3 && long.lines().all(|line| line.len() <= usize::from(WIDTH)),
             "{long}"
         );
+    }
+
+    #[test]
+    fn however_many_subjects_there_are_no_word_of_the_summary_is_broken() {
+        let encrypted =
+            ["threads --secure", "select --secure", "ncat --ssl", "socat OPENSSL", "threads, viewed"];
+        for count in SUBJECTS.len()..=SUBJECTS.len() + encrypted.len() {
+            let subjects: Vec<_> = SUBJECTS.into_iter().chain(encrypted).take(count).collect();
+            let text = render(&report_with(&subjects), false);
+            let words: Vec<&str> = text.split_whitespace().collect();
+            for word in subjects.iter().flat_map(|subject| subject.split(' ')) {
+                assert!(words.contains(&word), "{word}: {text}");
+            }
+            assert_eq!(words.iter().filter(|word| **word == "slower").count(), count - 2, "{text}");
+        }
     }
 }
