@@ -8,6 +8,7 @@ use common::*;
 use serde_json::Value;
 use std::fs;
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The design of the tests that do not choose one.
 const DESIGN: &str = "threads";
@@ -15,8 +16,16 @@ const DESIGN: &str = "threads";
 /// The outcome of the select design on this platform.
 const SELECT: &str = if cfg!(poll) { "measured" } else { "absent" };
 
+/// Held while something is measured on Windows. Under Wine the processes of several comparisons starve each other until nothing moves,
+/// and it no longer starts programs ("internal error").
+fn alone() -> Option<MutexGuard<'static, ()>> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    cfg!(windows).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// Runs a small comparison, and reads its report.
 fn compare(args: &[&str]) -> (Output, Value) {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("report.json");
     let small = ["compare", "--quick", "--json", json.to_str().unwrap()];
@@ -90,6 +99,7 @@ fn the_cost_of_a_trace_is_measured_and_the_traces_are_removed() {
     let mut compare =
         threadchat(&["compare", "--quick", "--rounds", "1", "--work", "one-way,hub", "--trace"]);
     compare.args(["--designs", "threads", "--hub-clients", "10", "--json", json.to_str().unwrap()]);
+    let _alone = alone();
     let output = compare.env("TMPDIR", folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
@@ -106,6 +116,7 @@ fn what_encryption_costs_is_measured_and_no_key_is_left_behind() {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("report.json");
     let work = ["--work", "one-way,goodbye,hub", "--hub-clients", "10", "--designs", "threads,half-duplex"];
+    let _alone = alone();
     let mut compare = threadchat(&["compare", "--quick", "--rounds", "1", "--secure", "--peers"]);
     compare.args(work).args(["--json", json.to_str().unwrap()]);
     #[cfg(unix)]
@@ -255,6 +266,7 @@ fn a_program_that_is_no_hub_fails_and_the_others_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("report.json");
     let small = ["compare", "--quick", "--json", json.to_str().unwrap()];
+    let _alone = alone();
     let output = threadchat(&[&small[..], &args].concat()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
@@ -615,6 +627,7 @@ fn a_steady_rate_is_timed_from_when_each_line_was_due_and_two_reports_can_be_com
     let folder = tempfile::tempdir().unwrap();
     let old = folder.path().join("old.json");
     let small = ["compare", "--quick", "--rounds", "1", "--work", "steady", "--rate", "100,1000"];
+    let _alone = alone();
     let output = threadchat(&small).arg("--json").arg(&old).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8_lossy(&output.stdout);
