@@ -395,6 +395,7 @@ fn a_subject_that_changes_lines_fails_and_the_others_go_on() {
 
 #[test]
 fn a_report_on_standard_output_is_alone_there() {
+    let _alone = alone();
     let names = if cfg!(target_os = "linux") { &["-", "/dev/stdout", "/proc/self/fd/1"][..] } else { &["-"] };
     for name in names {
         let small = ["compare", "--quick", "--rounds", "1", "--work", "goodbye", "--designs", "threads"];

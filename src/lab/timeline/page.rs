@@ -38,11 +38,6 @@ const KEYS: &str = "\
 pause, <kbd>s</kbd> the other scale, <kbd>Esc</kbd> no highlighted message. Drag to pan; click an arrow, a box or a row \
 of the table to follow a message.</p></details>\n";
 
-/// What follows are the letters.
-const READING: &str = "\
-<p class=\"no-print\">On the even scale, distances grow with the logarithm of the time, so that every step can be seen; a grey break is \
-a pause of more than a millisecond. The true scale is linear: zoom in. A box that is too narrow for words has a letter: ";
-
 /// The kinds of steps, by their class in the drawing.
 const LEGEND: &str = include_str!("../../rules/web/pages/legend.txt");
 
@@ -65,12 +60,12 @@ pub(super) fn render(timeline: &Timeline, drawing: &Drawing) -> String {
     let _ = write!(
         page,
         "<figure id=\"figure\" tabindex=\"0\" aria-label=\"The timeline. All its messages are in the table below.\">\n\
-         <div class=\"bar\">{CONTROLS}</div>\n{}{}</figure>\n{summary}{}{READING}{}.</p>\n{KEYS}{}\
+         <div class=\"bar\">{CONTROLS}</div>\n{}{}</figure>\n{summary}{}{}{KEYS}{}\
          <noscript id=\"print\"><div class=\"printed\" aria-hidden=\"true\">\n{}</div></noscript>\n",
         map(drawing),
         figure(drawing),
         legend(drawing),
-        picture::LETTERS.map(|(letter, meaning)| format!("{letter} {meaning}")).join(", "),
+        reading(),
         table(timeline),
         picture::printed(drawing)
     );
@@ -138,6 +133,16 @@ fn legend(drawing: &Drawing) -> String {
         LEGEND.lines().filter_map(|line| line.split_once(": ")).filter(is_drawn).map(kind).collect();
     let arrows = [("there", "a message, downwards"), ("back", "a message, upwards"), ("bye", "the goodbye")];
     format!("<ul class=\"legend\">\n{kinds}{}</ul>\n", arrows.map(arrow).concat())
+}
+
+/// How to read the scales and the letters.
+fn reading() -> String {
+    let letters = picture::LETTERS.map(|(letter, meaning)| format!("{letter} {meaning}")).join(", ");
+    format!(
+        "<p class=\"no-print\">On the even scale, distances grow with the logarithm of the time, so that every step can be seen; a grey \
+         break is a pause of more than a millisecond. The true scale is linear: zoom in. A box that is too narrow for words has a \
+         letter: {letters}.</p>\n"
+    )
 }
 
 fn table(timeline: &Timeline) -> String {
