@@ -49,9 +49,7 @@ fn what_is_said_while_redis_is_away_comes_when_it_is_back_in_order_to_everybody(
     }
     talk.goes_on(50);
     redis.restart();
-    for talker in &mut talk.talkers {
-        talker.hears(|line| line == UP);
-    }
+    talk.is_told(UP);
     let record = talk.ends();
     record.is_in_order();
     record.was_told(DOWN, 1);

@@ -74,9 +74,7 @@ fn a_hub_that_is_killed_is_announced_once_at_each_other_hub_and_its_names_are_fr
     talk.goes_on(20);
     talk.settles();
     let gone = "* hub: the hub east is gone, and 3 members of this room with it";
-    for talker in &mut talk.talkers {
-        talker.hears(|line| line == gone);
-    }
+    talk.is_told(gone);
     assert!(talk.talkers[0].renames("speaker-east"));
     assert!(talk.talkers[2].renames("listener-east"));
     talk.settles();

@@ -226,7 +226,7 @@ impl Record {
         text
     }
 
-    /// Everybody was told this so many times.
+    /// Everybody was told this so many times. What is still on its way is not counted: [`Talk::is_told`] waits for it.
     #[track_caller]
     pub fn was_told(&self, what: &str, times: usize) {
         for stay in &self.stays {
@@ -267,6 +267,14 @@ impl Talk {
     #[track_caller]
     pub fn settles(&mut self) {
         say_and_hear(&mut self.talkers);
+    }
+
+    /// Everybody reads until a line that starts like this.
+    #[track_caller]
+    pub fn is_told(&mut self, what: &str) {
+        for talker in &mut self.talkers {
+            talker.hears(|line| line.starts_with(what));
+        }
     }
 
     #[track_caller]
