@@ -124,6 +124,14 @@ fn rules_use_std_and_pure_crates_only() {
 }
 
 #[test]
+fn no_colour_is_one_of_those_that_each_terminal_has_its_own_way() {
+    let has_its_own = |code: &str| code.contains("AnsiColor") || code.contains("Ansi(");
+    let wrong: Vec<_> =
+        sources().into_iter().filter(|(_, code)| has_its_own(code)).map(|(name, _)| name).collect();
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
 fn a_design_is_started_in_one_place_and_main_is_short() {
     let starts = |code: &str| {
         ["threads::", "select::", "half_duplex::"]

@@ -4,12 +4,12 @@
 use super::unix as system;
 #[cfg(windows)]
 use super::windows as system;
-use super::{Shown, Terminal, Typed};
+use super::{Shown, Terminal, Typed, palette};
 use crate::rules::input::{CAPACITY, is_goodbye};
 use crate::rules::line::{Candidates, Command, Line};
 use crate::rules::notice::Kind;
 use crate::rules::wire::Stamp;
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use std::fs::File;
 use std::io::{self, Write};
 use std::mem::replace;
@@ -35,7 +35,7 @@ impl Editor {
     /// file that `open` opens, if there is one.
     #[must_use]
     pub fn new(history: &[Vec<u8>], open: Option<OpenHistory>, color: bool) -> Self {
-        let style = if color { AnsiColor::Green.on_default() } else { Style::new() };
+        let style = if color { palette::PROMPT } else { palette::PLAIN };
         Self { line: Line::new(history), columns: system::columns(), style, open, unsaved: Vec::new() }
     }
 

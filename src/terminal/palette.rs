@@ -13,6 +13,9 @@ pub(super) const TIME: Style = Style::new().dimmed();
 /// What the program itself reports.
 pub(super) const NOTICE: Style = colored(136);
 pub(super) const ERROR: Style = colored(160).bold();
+/// In front of the line that the user edits.
+#[cfg(feature = "editor")]
+pub(super) const PROMPT: Style = colored(29);
 /// What a hub says itself.
 pub(super) const HUB: Style = colored(244);
 /// The mark of what the other one says, in a chat of two.
@@ -90,6 +93,8 @@ mod tests {
     #[test]
     fn every_colour_can_be_read_on_white_and_on_black() {
         let chat = [NOTICE, ERROR, HUB, THEIRS, PRIVATE].map(number).into_iter().chain(NAMES);
+        #[cfg(feature = "editor")]
+        let chat = chat.chain([number(PROMPT)]);
         #[cfg(feature = "lab")]
         let chat = chat.chain([demo::A, demo::B, demo::QUIET, demo::EVENT, demo::GOOD, demo::BAD]);
         for color in chat {
