@@ -34,7 +34,7 @@ pub(super) struct Session {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum OnEofValue {
-    /// Say 88 and leave
+    /// Say 88 and leave; after an input without a line, listen until the other side leaves
     #[default]
     Bye,
     /// Close the sending half, and listen until the other side finishes

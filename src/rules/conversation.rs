@@ -118,6 +118,8 @@ pub(super) struct Conversation {
     unfinished: Option<Buffer>,
     /// How many bytes arrived, but for what follows a goodbye.
     received: u64,
+    /// How many bytes followed their goodbye, which are lost.
+    beyond: u64,
     /// What went wrong, until it is reported at the end.
     trouble: Option<Notice>,
     /// When to check whether the peer's system still answers. None while it has nothing to confirm.
@@ -201,6 +203,7 @@ impl Conversation {
             only_listens,
             unfinished: None,
             received: 0,
+            beyond: 0,
             trouble: None,
             probe_at: None,
             began: now,
@@ -413,9 +416,13 @@ impl Conversation {
             if self.decoder.quiet_at().is_some_and(|quiet_at| quiet_at <= received_at) {
                 parting = self.decode_rest(false, &mut buffer);
             }
-            if parting.is_none() {
-                parting = self.decode(&mut buffer, received_at);
+            match &parting {
+                None => parting = self.decode(&mut buffer, received_at),
+                Some(Parting::Goodbye(_)) => self.hear_beyond(buffer.input()),
+                Some(_) => {}
             }
+        } else if self.they_said_goodbye() && matches!(self.transport, Transport::Clear) {
+            self.hear_beyond(buffer.input());
         }
         self.decoded(buffer, parting, actions);
         match end.filter(|_| self.receiving == Receiving::Open) {
@@ -430,6 +437,14 @@ impl Conversation {
             }
             Some(Err(error)) => self.channel_failed(error, actions),
             None => {}
+        }
+    }
+
+    /// This follows their goodbye, which a chat only says again. A terminal may send what its user did not type.
+    fn hear_beyond(&mut self, bytes: &[u8]) {
+        let is_said_again = |byte: &u8| GOODBYE.contains(byte) || b"\r\n".contains(byte);
+        if !self.decoder.is_terminal() && self.foreign.is_none() && !bytes.iter().all(is_said_again) {
+            self.beyond += bytes.len() as u64;
         }
     }
 
@@ -535,6 +550,9 @@ impl Conversation {
                 None => break None,
             }
         };
+        if matches!(parting, Some(Parting::Goodbye(_))) {
+            self.hear_beyond(bytes);
+        }
         buffer.verbatim = verbatim;
         parting
     }
@@ -861,8 +879,9 @@ impl Conversation {
             Notice::Broke { .. } => !they_said_goodbye,
             _ => true,
         });
-        let is_clean = trouble.is_none() && self.foreign.is_none();
-        actions.extend(trouble.map(Action::Report));
+        let beyond = (self.beyond > 0).then_some(Notice::SaidMore { peer: self.peer, bytes: self.beyond });
+        let is_clean = trouble.is_none() && beyond.is_none() && self.foreign.is_none();
+        actions.extend(trouble.into_iter().chain(beyond).map(Action::Report));
         let delivery = match self.sending {
             Sending::Over { delivery, .. } => delivery,
             _ => Delivery { complete: false, undelivered: 0 },
@@ -873,7 +892,10 @@ impl Conversation {
         }
         let messages = delivery.undelivered + self.disconnected.unwrap_or(0) + not_sent;
         if messages > 0 {
-            actions.push_back(Action::Report(Notice::NotDelivered { messages }));
+            actions.push_back(Action::Report(match self.settings.is_raw() {
+                true => Notice::NotAllDelivered,
+                false => Notice::NotDelivered { messages },
+            }));
             return false;
         }
         if is_clean && self.sending.goodbye() && !they_said_goodbye && !delivery.complete {

@@ -695,7 +695,8 @@ impl Endpoint {
         let once = self.has_one_conversation();
         let unsent = self.unsent(said_goodbye).filter(|_| once);
         // A file whose rest was not sent must not look delivered to a script.
-        let is_cut = matches!(unsent, Some(Notice::RestNotSent)) && !self.input.is_terminal;
+        let is_cut = unsent.is_some() && self.input.has_text() && !self.input.is_terminal;
+        self.reported_keeping &= unsent.is_none();
         self.actions.extend(unsent.map(Action::Report));
         self.actions.push_back(Action::Close { cleanly });
         if once {

@@ -226,9 +226,7 @@ impl Input {
     /// If the first line that waits is the goodbye, how many bytes wait behind it.
     #[must_use]
     pub fn behind_goodbye(&self) -> Option<usize> {
-        let queued = self.queue.iter().flat_map(Buffer::input);
-        let waiting = self.framer.partial().iter().chain(queued.skip(self.taken));
-        let mut line: Vec<u8> = waiting.copied().take(GOODBYE.len() + 2).collect();
+        let mut line = self.beginning();
         if let Some(end) = line.iter().position(|&byte| byte == b'\n') {
             line.truncate(end + 1);
         } else if !self.ended {
@@ -236,6 +234,21 @@ impl Input {
         }
         let is_goodbye = !self.framer.is_within_line() && self.is_goodbye(&line);
         is_goodbye.then(|| self.waiting() - line.len())
+    }
+
+    /// The first bytes that wait, as many as a goodbye can have.
+    fn beginning(&self) -> Vec<u8> {
+        let queued = self.queue.iter().flat_map(Buffer::input).skip(self.taken);
+        self.framer.partial().iter().chain(queued).copied().take(GOODBYE.len() + 2).collect()
+    }
+
+    /// Whether text waits: something else than the goodbye, or the beginning of it.
+    #[must_use]
+    pub fn has_text(&self) -> bool {
+        match self.behind_goodbye() {
+            Some(rest) => rest > 0,
+            None => self.waiting() > 0 && !GOODBYE.starts_with(&self.beginning()),
+        }
     }
 
     /// How many lines wait in front of one with which the user leaves, and whether there is such a one.

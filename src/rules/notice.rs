@@ -98,6 +98,11 @@ pub enum Notice {
     },
     /// We receive bytes as they are, and got those of a chat.
     NotRaw(SocketAddr),
+    /// They said more after their goodbye.
+    SaidMore {
+        peer: SocketAddr,
+        bytes: u64,
+    },
     /// Not all bytes were delivered as they are.
     NotAllDelivered,
     /// We were not let in, and call again.
@@ -226,6 +231,7 @@ impl Notice {
             | Self::Lost { .. }
             | Self::NotLetIn { .. }
             | Self::NotRaw(_)
+            | Self::SaidMore { .. }
             | Self::NotAllDelivered
             | Self::NotDelivered { .. }
             | Self::MayNotBeDelivered { .. }
@@ -307,7 +313,7 @@ impl Notice {
             Self::KeepTrying { address, wait } => {
                 write!(f, "nobody listens on {address} yet: trying for {} s...", wait.as_secs_f64())
             }
-            Self::KeptForLater => f.write_str("nobody is connected yet: what you type is kept"),
+            Self::KeptForLater => f.write_str("nobody is connected yet: your input is kept"),
             Self::KeptInputRefused => f.write_str(
                 "nobody is connected and no more can be kept: that line was refused; type it again later",
             ),
@@ -371,6 +377,13 @@ impl Notice {
             Self::NotLetIn { peer, reason } => write!(f, "{peer} did not let us in: {reason}"),
             Self::NotRaw(peer) => {
                 write!(f, "{peer} does not use --raw: what came has its timestamps, and its 88 at the end")
+            }
+            Self::SaidMore { peer, bytes } => {
+                let s = if *bytes == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "{peer} sent {bytes} byte{s} more after 88, which are lost: a chat ends at 88, and a file needs --raw on both sides"
+                )
             }
             Self::NotAllDelivered => f.write_str("not everything was delivered"),
             Self::WaitsToBeLetIn { peer, reason } => {

@@ -374,7 +374,8 @@ mod conversation {
         side.receives(b"still more\n");
         side.delivers();
         side.receives_all();
-        assert_eq!(side.exit, Some(Exit::Success));
+        assert!(side.does().iter().any(|done| done.contains("sent 22 bytes more after 88")));
+        assert_eq!(side.exit, Some(Exit::Failed));
         assert_eq!(side.screen, b"bye\n");
         // Also where only the end of the stream completes the message.
         let mut side = Side::connected(settings());
@@ -681,6 +682,32 @@ mod endpoint {
             side.delivers();
             side.receives_all();
             assert_eq!(side.does().iter().any(|done| done.contains("cut short")), !at_terminal);
+        }
+    }
+
+    #[test]
+    fn lines_that_a_goodbye_cuts_off_are_reported_once_and_are_a_failure_of_a_script() {
+        for (at_terminal, are_kept) in [(false, false), (false, true), (true, true)] {
+            let mut side = Side::serving(settings(), at_terminal, true);
+            side.capacity.peer = false;
+            if are_kept {
+                side.types("one\n");
+            }
+            side.is_called(1);
+            if !are_kept {
+                side.types("one\n");
+            }
+            side.receives(b"hello\n88\n");
+            side.delivers();
+            side.receives_all();
+            let (exit, reported) = match at_terminal {
+                false => (Exit::Failed, "your input was cut short"),
+                true => (Exit::Success, "1 line was not delivered"),
+            };
+            let done = side.does();
+            let errors: Vec<_> = done.iter().filter(|done| done.starts_with("threadchat: ")).collect();
+            assert!(errors.len() == 1 && errors[0].contains(reported), "{done:?}");
+            assert_eq!(side.exit, Some(exit), "{done:?}");
         }
     }
 

@@ -101,6 +101,15 @@ fn a_chat_at_the_other_side_is_an_error() {
 }
 
 #[test]
+fn a_chat_that_gets_a_file_says_what_it_lost_behind_an_88_in_it() {
+    let (_serve, port) = with_input(&["serve", "--raw", "0"], "one\n88\ntwo\n").with_port();
+    let mut connect = connect(port, &[]);
+    connect.exits(1);
+    assert_eq!(connect.out.text(), "one\n");
+    assert!(connect.err.text().contains("sent 4 bytes more after 88"), "{}", connect.err.text());
+}
+
+#[test]
 fn a_busy_line_is_an_error_with_its_reason() {
     if is_for_clear_text("it gets an alert instead") {
         return;

@@ -165,7 +165,7 @@ fn callers_who_are_turned_away_are_reported_once_a_second() {
 fn lines_typed_before_a_call_are_kept_for_the_caller_and_an_88_among_them_ends_that_call() {
     let (mut serve, port) = serve(&[]);
     serve.types("one\ntwo\n88\nthree\n");
-    serve.err.wait_for("what you type is kept");
+    serve.err.wait_for("your input is kept");
     let mut first = connect(port, &[]);
     first.exits(0);
     assert_eq!(first.out.wait_for_texts(2), ["one", "two"]);
@@ -191,7 +191,7 @@ fn the_end_of_the_input_is_kept_too_and_messages_of_later_callers_are_shown() {
     let (mut serve, port) = serve(&[]);
     serve.types("only line\n");
     serve.ends_input();
-    serve.err.wait_for("what you type is kept");
+    serve.err.wait_for("your input is kept");
     let mut first = connect(port, &[]);
     first.exits(0);
     assert_eq!(first.out.wait_for_texts(1), ["only line"]);
@@ -326,7 +326,7 @@ fn connections_that_are_no_callers_leave_no_trace_but_a_notice_of_those_that_sen
     let file = directory.path().join("chat.jsonl");
     let (mut serve, port) = serve(&["--once", "--transcript", file.to_str().unwrap()]);
     serve.types("kept for somebody who chats\n");
-    serve.err.wait_for("what you type is kept");
+    serve.err.wait_for("your input is kept");
     for _ in 0..10 {
         // As `nc -z` does.
         drop(call(port));
