@@ -69,6 +69,22 @@ fn verbose_reports_what_it_waits_for() {
 }
 
 #[test]
+fn a_caller_without_input_that_is_not_let_in_has_failed_and_other_first_lines_are_shown() {
+    let busy =
+        "[Mon Nov  9 06:18:34 2026] the line is busy: others are talking here; please call again later\n";
+    for (said, code, shown) in [(&*format!("{busy}88"), 1, ""), (busy, 0, busy)] {
+        let (mut connect, mut socket) = accept_connect(&[]);
+        socket.write_all(said.as_bytes()).unwrap();
+        connect.ends_input();
+        assert_eq!(read_rest(&socket), b"88");
+        drop(socket);
+        connect.exits(code);
+        assert_eq!(connect.out.text(), shown);
+        assert_eq!(connect.err.text().contains("did not let us in: the line is busy"), code == 1);
+    }
+}
+
+#[test]
 fn lines_typed_out_of_turn_are_sent_one_a_turn() {
     let (mut connect, mut socket) = accept_connect(&[]);
     connect.types("one\ntwo\nthree\n");

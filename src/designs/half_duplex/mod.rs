@@ -101,11 +101,10 @@ impl<'a> Session<'a> {
     fn listen(&mut self) -> Result<(), Notice> {
         match self.hear() {
             Said::Text(text) => {
-                let mut messages = Vec::new();
-                self.first_line.hear(&text, |text| messages.push(text.to_vec()));
-                match messages.is_empty() {
-                    true => self.listen(),
-                    false => messages.iter().try_for_each(|text| self.show(text)),
+                self.show_if_let_in(&text)?;
+                match self.first_line.is_heard() {
+                    true => Ok(()),
+                    false => self.listen(),
                 }
             }
             Said::LastWords(text) => self.show(&text).and(Err(Notice::TheirLastWords)),
@@ -116,6 +115,13 @@ impl<'a> Session<'a> {
             Said::End(Ok(())) => Err(Notice::ClosedWithoutGoodbye(self.peer)),
             Said::End(Err(error)) => Err(Notice::Broke { peer: self.peer, error }),
         }
+    }
+
+    /// Shows what they say, unless it may be why they do not let us in.
+    fn show_if_let_in(&mut self, text: &[u8]) -> Result<(), Notice> {
+        let mut messages = Vec::new();
+        self.first_line.hear(text, |text| messages.push(text.to_vec()));
+        messages.iter().try_for_each(|text| self.show(text))
     }
 
     fn show(&mut self, text: &[u8]) -> Result<(), Notice> {
@@ -172,14 +178,31 @@ impl<'a> Session<'a> {
         loop {
             match self.hear() {
                 Said::Text(text) | Said::LastWords(text) if listening => {
-                    let shown = self.show(&text).map_err(|notice| self.endpoint.report(&notice));
+                    let shown = self.show_if_let_in(&text).map_err(|notice| self.endpoint.report(&notice));
                     listening = shown.is_ok();
                 }
                 Said::Text(_) | Said::LastWords(_) => {}
-                Said::Goodbye => listening = false,
-                // They had gone before we said it.
-                Said::End(Err(_)) if we_leave => return self.endpoint.report(&Notice::GoodbyeNotDelivered),
-                Said::End(_) => return,
+                Said::Goodbye => {
+                    listening = false;
+                    if let Some(reason) = self.first_line.end() {
+                        self.endpoint.report(&Notice::NotLetIn { peer: self.peer, reason });
+                    }
+                }
+                Said::End(end) => {
+                    // It was no reason, because no 88 followed.
+                    let mut held = Vec::new();
+                    self.first_line.release(|text| held = text.to_vec());
+                    if !held.is_empty()
+                        && let Err(notice) = self.show(&held)
+                    {
+                        self.endpoint.report(&notice);
+                    }
+                    // They had gone before we said it.
+                    if end.is_err() && we_leave {
+                        self.endpoint.report(&Notice::GoodbyeNotDelivered);
+                    }
+                    return;
+                }
             }
         }
     }
