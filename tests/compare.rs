@@ -194,6 +194,20 @@ fn another_program_for_two_people_is_measured_at_everything_but_many_conversatio
 }
 
 #[test]
+fn an_option_of_a_work_that_is_not_done_is_refused() {
+    for (options, needed) in [
+        (&["--rate", "1000"][..], "--rate needs --work steady"),
+        (&["--work", "latency", "--rate", "1000"], "--rate needs --work steady"),
+        (&["--work", "latency", "--hub-clients", "5"], "--hub-clients needs --work hub"),
+        (&["--work", "latency", "--hub-peer", "other=cat {port}"], "--hub-peer needs --work hub"),
+    ] {
+        let output = threadchat(&[&["compare", "--quick"], options].concat()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(needed), "{said}");
+    }
+}
+
+#[test]
 #[ignore = "builds examples/tokio"]
 fn the_asynchronous_design_is_measured_beside_ours() {
     let folder = concat!(env!("CARGO_TARGET_TMPDIR"), "/tokio");

@@ -50,9 +50,9 @@ pub struct Compare {
     #[arg(long, value_name = "N", value_parser = values::hub_clients, value_delimiter = ',')]
     hub_clients: Option<Vec<usize>>,
 
-    /// Steady rates in lines a second in each direction, separated by commas
-    #[arg(long, value_name = "N", value_parser = values::steady_rate, value_delimiter = ',', default_value = "10000")]
-    rate: Vec<u32>,
+    /// Rates of --work steady in lines a second in each direction, separated by commas [default: 10000]
+    #[arg(long, value_name = "N", value_parser = values::steady_rate, value_delimiter = ',')]
+    rate: Option<Vec<u32>>,
 
     /// Also measure this hub; COMMAND gets its address as {addr} or its port as {port}
     #[arg(long = "hub-peer", value_name = "NAME[,names]=COMMAND")]

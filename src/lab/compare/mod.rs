@@ -62,6 +62,7 @@ pub fn run(options: Options, signals: Signals) -> Result<Exit, Failure> {
     if let Some(files) = &options.diff {
         return difference::print(files);
     }
+    options.check()?;
     let json = options.json.as_deref().map(Destination::open).transpose()?;
     let html = options.html.as_deref().map(Destination::open).transpose()?;
     if json.iter().zip(&html).any(|(json, html)| json.is_same(html)) {

@@ -5,7 +5,9 @@ use super::harness::subject::{ChatPeer, HubPeer, PEERS, SECURE_PEERS, Subject};
 use super::workloads::task::{Task, Workload};
 use crate::designs::Design;
 use crate::platform::raise_descriptor_limit;
+use crate::rules::failure::Failure;
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ pub struct Options {
     /// The numbers of clients of a hub, of each of many linked hubs, and of a hub with browsers.
     pub hub_clients: Option<Vec<usize>>,
     /// The steady rates, in lines a second in each direction.
-    pub rates: Vec<u32>,
+    pub rates: Option<Vec<u32>>,
     /// Other hubs to measure.
     pub hub_peers: Vec<HubPeer>,
     /// Measure each design once more while it records a trace.
@@ -45,6 +47,9 @@ pub struct Options {
     /// The file for the page. The path `-` is standard output.
     pub html: Option<PathBuf>,
 }
+
+/// The steady rate, unless others are asked for.
+const RATE: u32 = 10_000;
 
 /// After this time a quick comparison starts no more rounds than it must; after twice this time with peers.
 const QUICK: Duration = Duration::from_secs(23);
@@ -124,7 +129,7 @@ impl Options {
                 }));
             } else if workload == Workload::Steady {
                 let with_rate = |rate| Task { lines_per_second: Some(rate), ..Task::of(workload) };
-                tasks.extend(each_once(&self.rates).into_iter().map(with_rate));
+                tasks.extend(each_once(self.rates.as_deref().unwrap_or(&[RATE])).into_iter().map(with_rate));
             } else {
                 tasks.push(Task::of(workload));
             }
@@ -160,6 +165,28 @@ impl Options {
         self.rounds.unwrap_or(if self.quick { 5 } else { 9 })
     }
 
+    /// # Errors
+    /// An option is about a work that is not to be done.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        use Workload::{Hub, Linked, Steady, Web};
+        let about: [(_, _, &[_]); 4] = [
+            ("--rate", self.rates.is_some(), &[Steady]),
+            ("--hub-clients", self.hub_clients.is_some(), &[Hub, Linked, Web]),
+            ("--hub-peer", !self.hub_peers.is_empty(), &[Hub]),
+            ("--live", self.live, &[Hub]),
+        ];
+        let is_idle =
+            |(_, is_given, works): &(_, bool, &[_])| *is_given && !works.iter().any(|work| self.has(*work));
+        match about.into_iter().find(is_idle) {
+            Some((option, _, works)) => {
+                let work = works[0].to_possible_value();
+                let work = work.as_ref().map_or("", PossibleValue::get_name);
+                Err(format!("{option} needs --work {work}").into())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// How long the rounds may take; `None` if their number was chosen.
     pub(super) fn limit(&self) -> Option<Duration> {
         let limit = if self.peers { QUICK * 2 } else { QUICK };
@@ -171,7 +198,9 @@ impl Options {
         match (self.limit(), self.peers) {
             (Some(_), false) => "This takes half a minute at most.",
             (Some(_), true) => "This takes a minute at most.",
-            (None, _) => "This takes some minutes. (--quick takes half a minute, and with --peers a minute.)",
+            (None, _) => {
+                "This can take some minutes. (--quick takes half a minute, and with --peers a minute.)"
+            }
         }
     }
 }
@@ -200,7 +229,7 @@ mod tests {
             quick: true,
             rounds: None,
             details: false,
-            rates: vec![10_000],
+            rates: None,
             diff: None,
             json: None,
             html: None,

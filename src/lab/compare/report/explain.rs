@@ -111,14 +111,17 @@ fn compare(measure: Measure, one: &Subject<'_>, other: &Subject<'_>) -> Vec<Stri
     let (Some(figure), Some(others)) = (one.figures.get(&measure), other.figures.get(&measure)) else {
         return Vec::new();
     };
-    let Some(ratio) = speed(measure, &figure.rounds, &others.rounds) else { return Vec::new() };
+    // As in the summary: how many times as fast the other one is.
+    let Some(ratio) = speed(measure, &others.rounds, &figure.rounds) else { return Vec::new() };
     let (fast, slow) = match ratio.verdict() {
         Verdict::CannotTell => {
             let (one, other, ratio) = (one.name, other.name, ratio.short());
-            return vec![format!("This run cannot tell whether {one} or {other} is faster ({ratio}).")];
+            return vec![format!(
+                "This run cannot tell whether {one} or {other} is faster ({other} {ratio})."
+            )];
         }
-        Verdict::Faster => (one, other),
-        Verdict::Slower => (other, one),
+        Verdict::Slower => (one, other),
+        Verdict::Faster => (other, one),
     };
     let [of_fast, of_slow] = [fast, slow].map(|subject| &subject.figures[&measure]);
     let in_text = |figure: &Figure| measure.in_text(figure.spread.median);

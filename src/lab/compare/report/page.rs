@@ -15,7 +15,8 @@ const FIGURES: &str = "\
 Each figure is the median of the rounds. Below it are the quartiles: the middle half of the rounds lies between them. \
 Below that is the ratio to the floor, which moves bytes through the same pipes and the same connection and does nothing \
 else, with its interval. (Among hubs it is the ratio to ncat --broker, of linked hubs that to one hub, \
-with browsers that to netcats alone.) In the charts the thin line goes from quartile to quartile.";
+with browsers that to netcats alone.) In the charts the thin line goes from quartile to quartile; \
+where it ends in an arrow, it goes on beyond the chart.";
 
 pub(crate) fn render(report: &Report) -> String {
     let mut page = format!(

@@ -130,12 +130,13 @@ impl Ratio {
     }
 }
 
-/// With three significant digits, and at most two decimals.
+/// With three significant digits, and at most two decimals. What is a thousand times or more is noise.
 fn times(ratio: f64) -> String {
     match ratio {
         ratio if ratio < 9.995 => format!("{ratio:.2}"),
         ratio if ratio < 99.95 => format!("{ratio:.1}"),
-        ratio => format!("{ratio:.0}"),
+        ratio if ratio < 999.5 => format!("{ratio:.0}"),
+        _ => "1000+".to_owned(),
     }
 }
 
