@@ -39,7 +39,7 @@ fn messages(page: &str) -> Vec<[&str; 3]> {
     let rows = page.split("<tr data-m=").skip(1);
     rows.map(|row| {
         let cells: Vec<_> = row.split("<td>").skip(1).map(|cell| cell.split('<').next().unwrap()).collect();
-        [cells[0], cells[1], cells[4]]
+        [cells[1], cells[2], cells[5]]
     })
     .collect()
 }
@@ -194,26 +194,32 @@ fn one_message_is_drawn_as_a_slide() {
     assert!(draw("1").status.success());
     let drawn = fs::read_to_string(&slide).unwrap();
     assert!(drawn.contains("viewBox=\"0 0 1600 900\""));
-    assert_eq!(drawn.contains(">w</text>"), drawn.contains(">w writes</text>"), "a letter is not explained");
-    assert_eq!(drawn.contains(">i</text>"), drawn.contains(">i reports</text>"), "a letter is not explained");
+    assert!(drawn.contains(">Message 1, A → B: ") || drawn.contains(">Message 1, B → A: "));
+    for (letter, meaning) in
+        [("w", "writes"), ("W", "wrote"), ("d", "decides"), ("i", "reports"), ("8", "the goodbye")]
+    {
+        let text = format!(">{letter}</text>");
+        let is_drawn = drawn.lines().any(|line| line.starts_with("<g class=\"step") && line.contains(&text));
+        assert_eq!(is_drawn, drawn.contains(&format!(">{letter} {meaning}</text>")), "{letter}");
+    }
     // No label begins where the slide does not.
     let number = |text: &str, name: &str| -> f64 {
         let value = text.split(name).nth(1).unwrap().split(['"', ',', ' ']).next().unwrap();
         value.parse().unwrap()
     };
-    let begin = number(drawn.rsplit("<svg ").next().unwrap(), "viewBox=\"");
-    let labelled = drawn.lines().filter(|line| line.contains("data-l=") && !line.contains("\"/><title>"));
+    let part = drawn.rsplit("<svg ").next().unwrap();
+    let begin = number(part, "viewBox=\"");
+    let end = begin + number(part, "width=\"");
+    let labelled =
+        drawn.lines().filter(|line| line.starts_with("<g class=\"step") && !line.contains("\"/><title>"));
     let places = labelled.map(|line| number(line, "translate(") + number(line, "<text x=\""));
     let places: Vec<f64> = places.collect();
     assert!(places.iter().filter(|place| **place >= begin).count() > 5, "{places:?}");
-    assert!(places.iter().all(|place| *place >= begin), "from {begin}: {places:?}");
+    assert!(places.iter().all(|place| (begin..=end).contains(place)), "from {begin} to {end}: {places:?}");
     for number in ["0", "999"] {
         let output = draw(number);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(
-            !output.status.success() && said.contains(&format!("there is no message {number}")),
-            "{said}"
-        );
+        assert!(!output.status.success() && said.contains(&format!("there is no row {number}")), "{said}");
     }
 }
 

@@ -51,15 +51,24 @@ pub(super) struct Drawing {
 
 impl Drawing {
     pub(super) fn of(timeline: &Timeline) -> Self {
-        Self::with_rows(timeline, |scale| scale.rows(WIDTH - NAMES - 10.0, MAX_ROWS))
+        Self::with_rows(timeline, |scale| scale.rows(WIDTH - NAMES - 10.0, MAX_ROWS), |_, _, _| true)
     }
 
-    /// With one row, from here to there, and some space around it.
+    /// With one row, from here to there, and some space around it. The steps outside are left out, and those of helpers.
     pub(super) fn of_part(timeline: &Timeline, (from, until): (Time, Time)) -> Self {
-        Self::with_rows(timeline, |scale| vec![(scale.x(from) - SPACE, scale.x(until) + SPACE)])
+        let is_seen = |scale: &Scale, track: &Track, slice: &Slice| {
+            let is_there =
+                scale.x(slice.until) > scale.x(from) - SPACE && scale.x(slice.from) < scale.x(until) + SPACE;
+            is_there && !track.is_helper()
+        };
+        Self::with_rows(timeline, |scale| vec![(scale.x(from) - SPACE, scale.x(until) + SPACE)], is_seen)
     }
 
-    fn with_rows(timeline: &Timeline, cuts: impl FnOnce(&Scale) -> Vec<(f64, f64)>) -> Self {
+    fn with_rows(
+        timeline: &Timeline,
+        cuts: impl FnOnce(&Scale) -> Vec<(f64, f64)>,
+        is_seen: impl Fn(&Scale, &Track, &Slice) -> bool,
+    ) -> Self {
         let layout = Layout::of(&timeline.endpoints, &timeline.flows);
         let scale = scale(timeline);
         let cuts = cuts(&scale);
@@ -83,7 +92,7 @@ impl Drawing {
         painter.axis();
         painter.goodbyes();
         painter.channels();
-        painter.slices();
+        painter.slices(is_seen);
         painter.arrows();
         let (content, map) = (std::mem::take(&mut painter.out), painter.map());
         let (rows, names) = rows(timeline, &layout);
@@ -236,12 +245,15 @@ impl Painter<'_> {
         }
     }
 
-    fn slices(&mut self) {
+    fn slices(&mut self, is_seen: impl Fn(&Scale, &Track, &Slice) -> bool) {
         let numbers = self.order();
         for (number, endpoint) in self.timeline.endpoints.iter().enumerate() {
             for (id, slice) in endpoint.identified(number) {
                 let row = self.layout.endpoints[number].tracks[id.track].inner();
                 let track = &endpoint.tracks[id.track];
+                if !is_seen(self.scale, track, slice) {
+                    continue;
+                }
                 self.add(&self.slice(id, endpoint, track, slice, row, numbers.get(&id)));
             }
         }

@@ -94,10 +94,11 @@ fn slide(timeline: &Timeline, number: usize) -> Result<String, Failure> {
     let slices = flow.into_iter().flat_map(|flow| &flow.stops).map(|stop| stop.slice.of(&timeline.endpoints));
     let (from, until): (Vec<_>, Vec<_>) = slices.map(|slice| (slice.from, slice.until)).unzip();
     let Some((from, until)) = from.into_iter().min().zip(until.into_iter().max()) else {
-        let messages = words::count(timeline.flows.len() as u64, "message");
-        return Err(format!("there is no message {number}: the traces have {messages}").into());
+        let rows = words::count(timeline.flows.len() as u64, "row");
+        return Err(format!("there is no row {number}: the table of messages has {rows}").into());
     };
-    Ok(format!("{}\n", picture::slide(&Drawing::of_part(timeline, (from, until)))))
+    let title = flow.map(|flow| summary::message(timeline, flow)).unwrap_or_default();
+    Ok(format!("{}\n", picture::slide(&Drawing::of_part(timeline, (from, until)), &title)))
 }
 
 fn timeline(read::Traces { mut endpoints, mut notes, cuts }: read::Traces, limit: usize) -> Timeline {

@@ -275,7 +275,7 @@
   }
 
   function fillSpeeds() {
-    const even = [[1, "1 moment a second"], [3, "3 moments a second"], [10, "10 moments a second"], [40, "40 moments a second"]];
+    const even = [[1, "1 moment/s"], [3, "3 moments/s"], [10, "10 moments/s"], [40, "40 moments/s"]];
     const real = [[1e-6, "×1/1000000"], [1e-5, "×1/100000"], [1e-4, "×1/10000"], [1e-3, "×1/1000"], [1e-2, "×1/100"], [0.1, "×1/10"], [1, "×1"]];
     const [speeds, first] = seen.scale === "even" ? [even, 3] : [real, 1e-4];
     get("speed").replaceChildren(...speeds.map(([value, text]) => new Option(text, value, value === first, value === first)));
@@ -434,9 +434,12 @@
   root.classList.add("moves");
   fillSpeeds();
   resize();
-  // Start at the first message.
+  // Start at the first message, with all of it in view if it can still be read then.
   const first = Math.max(0, steps.findIndex((step) => step.flows.length));
+  const end = steps.findLast((step) => step.flows.includes(steps[first]?.flows[0]))?.b ?? 0;
   natural(steps[first]?.a ?? 0);
+  const beyond = place(end) + 80 - seen.to;
+  if (beyond > 0 && beyond < seen.width / 2) show(seen.from, seen.to + beyond);
   go(first);
   obey();
   addEventListener("resize", resize);

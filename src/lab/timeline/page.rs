@@ -148,7 +148,7 @@ fn reading() -> String {
 fn table(timeline: &Timeline) -> String {
     let directions = Directions::of(&timeline.endpoints);
     let mut table = String::from(
-        "<h2>Every message</h2>\n<div class=\"table\"><table>\n<thead><tr><th>direction</th><th>message</th>\
+        "<h2>Every message</h2>\n<div class=\"table\"><table>\n<thead><tr><th>row</th><th>direction</th><th>message</th>\
          <th>typed at</th><th>shown at</th><th>took</th></tr></thead>\n<tbody>\n",
     );
     for (number, flow) in timeline.flows.iter().enumerate() {
@@ -157,7 +157,8 @@ fn table(timeline: &Timeline) -> String {
         let [typed, shown, took] = summary::times(timeline, flow);
         let _ = writeln!(
             table,
-            "<tr data-m=\"{number}\"{with}><td>{}</td><td>{which}</td><td>{typed}</td><td>{shown}</td><td>{took}</td></tr>",
+            "<tr data-m=\"{number}\"{with}><td>{}</td><td>{}</td><td>{which}</td><td>{typed}</td><td>{shown}</td><td>{took}</td></tr>",
+            number + 1,
             escaped(&directions.name(flow.stream))
         );
     }

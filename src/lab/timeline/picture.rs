@@ -51,20 +51,26 @@ pub(super) const LETTERS: [(char, &str); 13] = [
 const COLUMN: f64 = 130.0;
 const LINE: f64 = 22.0;
 
-/// A slide of 16:9 with the first row, as large as it fits, and what its letters mean.
-pub(super) fn slide(drawing: &Drawing) -> Element {
+/// A slide of 16:9 with the first row, as large as it fits, its title, and what its letters mean.
+pub(super) fn slide(drawing: &Drawing, title: &str) -> Element {
     let (from, to) = drawing.cuts[0];
     let group = |id, content| Element::new("g").set("id", id).with(content);
     let defs = Element::new("defs").with(DEFS).with(group("content", &drawing.content));
     let width = (NAMES + to - from).max(drawing.height * 16.0 / 9.0);
     let columns = (((width - NAMES) / COLUMN) as usize).max(1);
-    let is_drawn = |(letter, _): &&(char, &str)| drawing.content.contains(&format!(">{letter}</text>"));
+    // An 8 may also be the number of a message.
+    let steps = || drawing.content.lines().filter(|line| line.starts_with("<g class=\"step"));
+    let is_drawn = |(letter, _): &&(char, &str)| {
+        let text = format!(">{letter}</text>");
+        steps().any(|step| step.contains(&text))
+    };
     let drawn: Vec<_> = LETTERS.iter().filter(is_drawn).collect();
     let letters = drawn.iter().enumerate().map(|(number, (letter, meaning))| {
-        let (x, y) = ((number % columns) as f64 * COLUMN, (number / columns + 1) as f64 * LINE);
+        let (x, y) = ((number % columns) as f64 * COLUMN, (number / columns + 2) as f64 * LINE);
         Element::label(NAMES + x, drawing.height + y).text(&format!("{letter} {meaning}"))
     });
-    let whole_height = drawing.height + (drawn.len().div_ceil(columns) + 1) as f64 * LINE;
+    let title = Element::label(NAMES, drawing.height + LINE).set("class", "head").text(title);
+    let whole_height = drawing.height + (drawn.len().div_ceil(columns) + 2) as f64 * LINE;
     let width = width.max(whole_height * 16.0 / 9.0);
     let height = width * 9.0 / 16.0;
     let paper = Element::new("rect").set("class", "paper").pixels([("width", width), ("height", height)]);
@@ -77,7 +83,7 @@ pub(super) fn slide(drawing: &Drawing) -> Element {
     let rows = rows.with(&drawing.rows).with(&drawing.names).with(part);
     let above = (height - whole_height) / 2.0;
     let whole = Element::new("g").set("transform", format!("translate(0 {})", round(above)));
-    let whole = letters.fold(whole.with(rows), Element::with);
+    let whole = letters.fold(whole.with(rows).with(title), Element::with);
     let document =
         Element::document(1600, 900).set("class", "timeline").with(Element::new("style").with(STYLE));
     let slide = Element::new("svg")

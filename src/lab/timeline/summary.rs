@@ -1,7 +1,7 @@
 //! The timeline in sentences, for those who cannot see the drawing or want to know what to look for.
 
 use super::model::{Endpoint, Flow, Slice, SliceId, Stage, Time, Timeline, Track};
-use super::words::{Directions, count, duration, moment};
+use super::words::{Directions, count, duration, moment, range};
 use crate::observe::{Goodbye, Step, thread};
 use std::collections::BTreeMap;
 
@@ -125,6 +125,18 @@ fn goodbye(timeline: &Timeline) -> Vec<String> {
         });
     }
     sentences
+}
+
+/// Which message this is, where it went, and how long that took.
+pub(super) fn message(timeline: &Timeline, flow: &Flow) -> String {
+    let what = match flow.is_goodbye() {
+        true => "The goodbye".to_owned(),
+        false => format!("Message {}", range(flow.first, flow.count)),
+    };
+    let direction = Directions::of(&timeline.endpoints).name(flow.stream);
+    let took = flow.took(&timeline.flows, &timeline.endpoints);
+    let took = took.map(|took| format!(": {} from the keyboard to the other screen", duration(took)));
+    format!("{what}, {direction}{}", took.unwrap_or_default())
 }
 
 /// When a flow began and ended, and how long it took, as far as the traces say.
