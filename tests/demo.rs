@@ -481,7 +481,7 @@ mod at_a_terminal {
         let mut pty = File::from(pty.as_fd().try_clone_to_owned().unwrap());
         pty.write_all(b" ").unwrap();
         let (mut seen, mut bytes) = (String::new(), [0; 4096]);
-        while !seen.contains("resume") {
+        while !seen.contains("go on") {
             let count = pty.read(&mut bytes).unwrap();
             seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
         }

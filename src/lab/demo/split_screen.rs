@@ -81,9 +81,12 @@ fn heading(snapshot: &Snapshot<'_>, width: u16) -> String {
         (false, 0) => "at full speed".to_owned(),
         (false, delay) => format!("{delay} ms per step"),
     };
-    let left = format!(" threadchat demo   {}", title(snapshot.model.design));
+    let design = title(snapshot.model.design);
     let right = format!("{pace}   step {} ", snapshot.model.steps);
-    let space = usize::from(width).saturating_sub(left.len() + right.len());
+    let columns = |left: &str| left.chars().count() + right.chars().count();
+    let left = Some(format!(" threadchat demo   {design}")).filter(|left| columns(left) < width.into());
+    let left = left.unwrap_or_else(|| format!(" {design}"));
+    let space = usize::from(width).saturating_sub(columns(&left)).max(1);
     format!("{left}{}{right}", " ".repeat(space))
 }
 
@@ -199,7 +202,7 @@ fn draw_steps(frame: &mut Frame<'_>, snapshot: &Snapshot<'_>, theme: Theme, area
 }
 
 fn hint(snapshot: &Snapshot<'_>, theme: Theme) -> Line<'static> {
-    let pause = if snapshot.pace.paused { "resume" } else { "pause" };
+    let pause = if snapshot.pace.paused { "go on" } else { "pause" };
     let commands = [
         ("Space", pause),
         (".", "step"),
