@@ -436,11 +436,13 @@
   resize();
   // Start at the first message, with all of it in view if it can still be read then.
   const first = Math.max(0, steps.findIndex((step) => step.flows.length));
-  const end = steps.findLast((step) => step.flows.includes(steps[first]?.flows[0]))?.b ?? 0;
+  const final = steps.findLast((step) => step.flows.includes(steps[first]?.flows[0]));
   natural(steps[first]?.a ?? 0);
-  const beyond = place(end) + 80 - seen.to;
-  if (beyond > 0 && beyond < seen.width / 2) show(seen.from, seen.to + beyond);
   go(first);
+  if (final) {
+    const [from, to] = [place(steps[first].a) - 40, place(final.b) + 40];
+    if (to > seen.to && to - from < 1.5 * seen.width) show(from, Math.max(to, from + seen.width));
+  }
   obey();
   addEventListener("resize", resize);
   addEventListener("hashchange", obey);
