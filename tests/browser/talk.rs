@@ -39,6 +39,32 @@ fn browsers_netcat_and_threadchat_are_in_one_room() {
 
 #[test]
 #[ignore = "needs chromium"]
+fn what_is_said_before_the_history_has_come_is_said_once_and_not_given_back() {
+    let hub = Hub::start(&[]);
+    let ann = Person::joins(&hub, "ann");
+    let bob = Person(Page::open(&hub.link()));
+    // Between the message that says his name, and the next one, which is the history.
+    bob.evaluate(
+        "new MutationObserver((_, observer) => {
+            observer.disconnect();
+            const box = document.querySelector('#box');
+            box.value = 'at once';
+            box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', cancelable: true }));
+        }).observe(document.querySelector('#me'), { childList: true }) ?? true",
+    );
+    bob.types("bob");
+    bob.presses("Enter");
+    for person in [&ann, &bob] {
+        person.sees("<bob> at once");
+    }
+    bob.has_draft("");
+    bob.says("later");
+    ann.sees("<bob> later");
+    ann.has_once(&["<bob> at once", "<bob> later"]);
+}
+
+#[test]
+#[ignore = "needs chromium"]
 fn names_rooms_and_private_messages_are_shown_where_they_belong() {
     let hub = Hub::start(&[]);
     let [ann, bob] = ["ann", "bob"].map(|name| Person::joins(&hub, name));

@@ -74,7 +74,7 @@ function save(leaves) {
 let socket = null; // there is never more than one
 let joined = false;
 let executed = 0; // how many of the lines sent over this connection
-let isFirstPast = false; // the history that comes next is the first one over this connection
+let doubtful = 0; // how many pending lines were sent over an earlier one; the first history tells which have arrived
 let id = '', next = 0; // ours, and the number of the next line in the room
 let heard = 0, deadline = Infinity, tries = 0, timer = 0;
 
@@ -82,7 +82,7 @@ function connect() {
   clearTimeout(timer);
   if (socket || !wanted) return;
   status(tries || epoch ? AWAY : 'Connecting…');
-  [joined, executed, isFirstPast, deadline] = [false, 0, true, Date.now() + PATIENCE];
+  [joined, executed, doubtful, deadline] = [false, 0, pending.length, Date.now() + PATIENCE];
   socket = new WebSocket(location.origin.replace('http', 'ws') + '/ws');
   socket.onopen = () => {
     const lines = ['threadchat 1', `ticket ${ticket}`];
@@ -197,8 +197,8 @@ const hears = {
       if (item.mine) mine.push(item.text);
     }
     last.set(room, next - 1);
-    if (isFirstPast) giveBack(unsaid(mine));
-    isFirstPast = false;
+    giveBack(unsaid(mine));
+    doubtful = 0;
   },
 
   said(text) {
@@ -253,18 +253,19 @@ const hears = {
 // What is still to be said after a reconnection, if the history of the room shows these lines as said. The hub executes lines in
 // order, so it has executed those before, too.
 function unsaid(mine) {
+  const sent = pending.splice(0, doubtful);
   let done = 0, rest = ''; // the rest of a line that the hub has divided
   for (const text of mine) {
     if (rest && rest.startsWith(text)) {
       rest = rest.slice(text.length);
       continue;
     }
-    const found = pending.findIndex((line, index) => index >= done && spoken(line));
+    const found = sent.findIndex((line, index) => index >= done && spoken(line));
     if (found < 0) break;
-    rest = spoken(pending[found]).slice(text.length);
+    rest = spoken(sent[found]).slice(text.length);
     done = found + 1;
   }
-  return pending.splice(0).slice(done);
+  return sent.slice(done);
 }
 
 // What the room hears of a line; nothing, if it is a command.
